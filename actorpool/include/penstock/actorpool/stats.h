@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace penstock::actorpool {
+
+/// Cumulative latency counts in fixed buckets, ready for a Prometheus histogram.
+struct LatencySnapshot {
+  /// Upper bounds in seconds, ascending; the last, infinite bucket is implied.
+  static constexpr std::array<double, 16> kUpperBoundsSeconds = {
+      0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0};
+  /// Observations per bucket (not cumulative); one more than there are bounds.
+  std::array<std::uint64_t, kUpperBoundsSeconds.size() + 1> counts{};
+  std::uint64_t count = 0;
+  double sum_seconds = 0;
+
+  /// The upper bound of the bucket that holds the `quantile` (0 to 1), in seconds; infinite for the last bucket, 0 when
+  /// nothing was observed. Outside 0 to 1 it answers for the nearer end.
+  double Quantile(double quantile) const;
+};
+
+/// What one actor has done since the pool was made; gauges are as of the call.
+struct ActorStats {
+  std::uint64_t sent = 0;        ///< messages accepted into its inbox
+  std::uint64_t succeeded = 0;   ///< handled, status ok
+  std::uint64_t failed = 0;      ///< handled, status not ok, or threw
+  std::uint64_t restarts = 0;    ///< restarts after a throw within the window; every throw is one of these or a rest
+  std::uint64_t rests = 0;       ///< times it exceeded its restart window and rested
+  std::uint64_t inbox_full = 0;  ///< messages refused, or made to wait, because its inbox was full
+  std::size_t inbox_depth = 0;   ///< messages accepted and not yet begun
+  std::size_t inbox_depth_highest = 0;  ///< the highest depth ever seen; never above the capacity
+};
+
+struct PoolStats {
+  std::string name{};
+  std::size_t inbox_capacity = 0;
+  std::size_t workers = 0;
+  std::uint64_t abandoned = 0;  ///< accepted messages that Stop() ended without running them
+  std::vector<ActorStats> actors{};
+  LatencySnapshot latency{};  ///< time from acceptance to the end of the handler
+
+  /// All actors added up; depths are added too, `inbox_depth_highest` is the highest of any.
+  ActorStats Total() const;
+};
+
+}  // namespace penstock::actorpool

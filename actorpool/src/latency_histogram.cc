@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "latency_histogram.h"
+
+#include <algorithm>
+
+namespace penstock::actorpool {
+namespace {
+
+constexpr auto kUpperBoundsNs = [] {
+  std::array<std::int64_t, LatencySnapshot::kUpperBoundsSeconds.size()> bounds{};
+  for (std::size_t i = 0; i < bounds.size(); ++i) {
+    bounds[i] = static_cast<std::int64_t>(LatencySnapshot::kUpperBoundsSeconds[i] * 1e9 + 0.5);
+  }
+  return bounds;
+}();
+
+}  // namespace
+
+void LatencyHistogram::Observe(std::chrono::nanoseconds latency) {
+  const std::int64_t ns = std::max<std::int64_t>(latency.count(), 0);
+  const auto bucket = std::lower_bound(kUpperBoundsNs.begin(), kUpperBoundsNs.end(), ns) - kUpperBoundsNs.begin();
+  sum_ns_.Add(static_cast<std::uint64_t>(ns));
+  counts_[static_cast<std::size_t>(bucket)].Add(1);
+}
+
+void LatencyHistogram::AddTo(LatencySnapshot& snapshot) const {
+  for (std::size_t i = 0; i < counts_.size(); ++i) {
+    const std::uint64_t count = counts_[i].value();
+    snapshot.counts[i] += count;
+    snapshot.count += count;
+  }
+  snapshot.sum_seconds += static_cast<double>(sum_ns_.value()) * 1e-9;
+}
+
+}  // namespace penstock::actorpool

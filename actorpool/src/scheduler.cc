@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "scheduler.h"
+
+#include <thread>
+#include <utility>
+
+namespace penstock::actorpool {
+namespace {
+
+constexpr int kSeekRounds = 50;
+
+}  // namespace
+
+void Scheduler::Ring::Push(Actor* actor) {
+  const std::size_t tail = head_ + size_++;
+  slots_[tail < slots_.size() ? tail : tail - slots_.size()] = actor;
+}
+
+Actor* Scheduler::Ring::Pop() {
+  Actor* actor = slots_[head_];
+  if (++head_ == slots_.size()) head_ = 0;
+  --size_;
+  return actor;
+}
+
+bool Scheduler::Add(Actor* actor, TimePoint now, TimePoint not_before) {
+  MutexLock lock(mutex_);
+  ++active_;
+  if (not_before > now) {
+    AddPause(actor, not_before);
+    return false;
+  }
+  ready_.Push(actor);
+  NoteReady();
+  return PromiseWake();
+}
+
+Actor* Scheduler::Next(Actor* previous, const Turn& turn) {
+  Actor* actor = nullptr;
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    if (previous != nullptr) GiveBack(previous, turn);
+    AwaitReady(lock);
+    if (stopped()) return nullptr;
+    actor = ready_.Pop();
+    NoteReady();
+    wake = !ready_.empty() && PromiseWake();
+  }
+  if (wake) WakeOne();
+  return actor;
+}
+
+void Scheduler::AwaitReady(MutexLock& lock) {
+  bool sought = false;
+  while (!stopped()) {
+    if (!pauses_.empty()) EndDuePauses();
+    if (!ready_.empty()) return;
+    if (seeking_ || std::exchange(sought, true)) {
+      Sleep(lock);
+    } else {
+      Seek(lock);
+    }
+  }
+}
+
+// Waking a sleeper costs many times what a short message does. So one worker that runs dry looks a little longer, and
+// while it does nobody else is woken; it wakes the next when it finds more than it can take.
+void Scheduler::Seek(MutexLock& lock) {
+  seeking_ = true;
+  lock.native().unlock();
+  for (int i = 0; i < kSeekRounds && !any_ready_.load(std::memory_order_relaxed) && !stopped(); ++i) {
+    std::this_thread::yield();
+  }
+  lock.native().lock();
+  seeking_ = false;
+}
+
+bool Scheduler::PromiseWake() {
+  if (seeking_ || sleepers_ == wakes_) return false;
+  ++wakes_;
+  return true;
+}
+
+void Scheduler::GiveBack(Actor* actor, const Turn& turn) {
+  switch (turn.next) {
+    case Turn::Next::kIdle:
+      if (--active_ == 0) idle_.NotifyAll();
+      break;
+    case Turn::Next::kAgain:
+      ready_.Push(actor);
+      break;
+    case Turn::Next::kPause:
+      AddPause(actor, turn.resume_at);
+      break;
+  }
+}
+
+// Every sleeper sleeps at most until the earliest pause ends. So whichever workers get busy meanwhile, one that still
+// sleeps is in time; the price is that all of them wake when an earlier pause comes.
+void Scheduler::AddPause(Actor* actor, TimePoint until) {
+  const bool earliest = pauses_.empty() || until < pauses_.top().until;
+  pauses_.push({.until = until, .actor = actor});
+  if (earliest) work_.NotifyAll();
+}
+
+void Scheduler::EndDuePauses() {
+  const TimePoint now = Clock::now();
+  while (!pauses_.empty() && pauses_.top().until <= now) {
+    ready_.Push(pauses_.top().actor);
+    pauses_.pop();
+  }
+}
+
+void Scheduler::Sleep(MutexLock& lock) {
+  ++sleepers_;
+  if (pauses_.empty()) {
+    work_.Wait(lock);
+  } else {
+    work_.WaitUntil(lock, pauses_.top().until);
+  }
+  --sleepers_;
+  if (wakes_ > 0) --wakes_;
+}
+
+bool Scheduler::AwaitIdle(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (active_ > 0 && !stopped()) {
+    if (!idle_.WaitUntil(lock, deadline)) return active_ == 0 || stopped();
+  }
+  return true;
+}
+
+std::size_t Scheduler::sleepers() const {
+  MutexLock lock(mutex_);
+  return sleepers_;
+}
+
+void Scheduler::Stop() {
+  MutexLock lock(mutex_);
+  stopped_.store(true, std::memory_order_relaxed);
+  work_.NotifyAll();
+  idle_.NotifyAll();
+}
+
+}  // namespace penstock::actorpool

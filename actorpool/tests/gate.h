@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+#include "absl/base/thread_annotations.h"
+#include "penstock/actorpool/mutex.h"
+
+namespace penstock::actorpool {
+
+/// Lets tests wait for things to happen a number of times, with a deadline.
+class Gate {
+ public:
+  void Pass(std::size_t times = 1) {
+    MutexLock lock(mutex_);
+    passed_ += times;
+    changed_.NotifyAll();
+  }
+
+  /// False when that has not happened `times` times within `patience`.
+  bool Await(std::size_t times = 1, std::chrono::milliseconds patience = std::chrono::seconds(20)) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    MutexLock lock(mutex_);
+    while (passed_ < times) {
+      if (!changed_.WaitUntil(lock, deadline)) return passed_ >= times;
+    }
+    return true;
+  }
+
+  std::size_t passed() {
+    MutexLock lock(mutex_);
+    return passed_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  std::size_t passed_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace penstock::actorpool

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace penstock {
+
+/// One domain event with the facts that route and trace it. A plain value; thread-compatible.
+struct Envelope {
+  /// Identifies the event, not the aggregate: events of equal ID within the stream's duplicate window are stored once.
+  /// Empty: `PublishEnvelope` fills in a UUID version 7. 1 to 128 bytes of visible ASCII.
+  std::string event_id{};
+  /// The key of order. 1 to 256 bytes of UTF-8 without spaces and control characters.
+  std::string aggregate_id{};
+  std::string aggregate_type{};    ///< optional, up to 256 bytes of visible ASCII
+  std::string event_type{};        ///< required, 1 to 256 bytes of visible ASCII, for instance "OrderPlaced"
+  std::int64_t event_version = 1;  ///< version of the event's schema; above 0
+  /// When it happened, UTC. The epoch (the default): `PublishEnvelope` fills in the present. Range year 1678 to 2261,
+  /// what 64 bits of nanoseconds hold.
+  std::chrono::system_clock::time_point timestamp{};
+  std::string trace_id{};        ///< optional, up to 128 bytes of visible ASCII
+  std::string traceparent{};     ///< optional, W3C trace context, up to 128 bytes of visible ASCII
+  std::string correlation_id{};  ///< optional, up to 256 bytes of visible ASCII
+  std::string causation_id{};    ///< optional, the event ID that led to this one, up to 256 bytes of visible ASCII
+  std::int64_t tenant_id = 0;    ///< 0: none. Not negative.
+  std::string content_type{};    ///< of the payload, optional, up to 128 bytes of printable ASCII
+  /// Opaque bytes, up to 60 MiB (servers take 1 MiB unless told otherwise); with `EnvelopeFormat::kJson` a JSON
+  /// document.
+  std::string payload{};
+  /// The user's own, at most 64: keys 1 to 128 bytes of visible ASCII, values up to 4 KiB of UTF-8.
+  std::map<std::string, std::string> attributes{};
+
+  /// `kInvalidArgument` naming the first field that breaks its rule. `event_id` and `timestamp` may still be unset.
+  absl::Status Validate() const;
+
+  friend bool operator==(const Envelope&, const Envelope&) = default;
+};
+
+/// How an envelope is written into a message body.
+enum class EnvelopeFormat {
+  kProtobuf,  ///< `penstock.v1.Envelope`, content type `application/x-protobuf`
+  kJson,      ///< the JSON envelope of jxt-core, content type `application/json`; the payload is embedded as raw JSON
+};
+
+/// The `Content-Type` header that goes with a format.
+std::string_view ContentType(EnvelopeFormat format);
+
+/// Writes an envelope that passes `Validate()`. `kInvalidArgument` when it does not, or when `format` is JSON and the
+/// payload is no JSON document of at most 255 levels; it is embedded byte for byte, without the white space around it.
+absl::StatusOr<std::string> EncodeEnvelope(const Envelope& envelope, EnvelopeFormat format);
+
+/// Reads an envelope from a body of untrusted bytes. The format follows `content_type`; where that is empty, a body
+/// whose first byte is `{` is JSON and any other protobuf, which never begins so. A JSON payload is the very
+/// text that stood there. Go's zero time, year 1, is read as unset. `kInvalidArgument` saying what is broken: not
+/// decodable, nested too deeply, too large (over 64 MiB), an unknown content type, or a field that is missing (the
+/// event ID too), occurs twice in JSON, or breaks its rule.
+absl::StatusOr<Envelope> DecodeEnvelope(std::string_view body, std::string_view content_type);
+
+/// Reads only the aggregate ID, to route a body that came without the header for it: of every body that
+/// `DecodeEnvelope` takes the same as it. The same errors, though it checks nothing but that field and what it walks
+/// over to find it.
+absl::StatusOr<std::string> AggregateIdOf(std::string_view body, std::string_view content_type);
+
+/// A new UUID of version 7 (RFC 9562) in lower-case text: unique, and ascending with time within a process.
+/// Thread-safe.
+std::string NewEventId();
+
+}  // namespace penstock

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "penstock/actorpool/actor_pool.h"
+#include "penstock/actorpool/log.h"
+#include "penstock/eventbus/envelope.h"
+#include "penstock/eventbus/message.h"
+
+namespace penstock {
+
+/// How to prove who we are. At most one of user, token and credentials file. Never logged.
+struct Credentials {
+  std::string user{};
+  std::string password{};
+  std::string token{};
+  std::string credentials_file{};  ///< NATS `.creds` file; must exist
+};
+
+/// TLS towards the server. Verification cannot be switched off.
+struct TlsOptions {
+  enum class Mode { kOff, kRequired };
+  Mode mode = Mode::kOff;
+  std::string ca_file{};             ///< PEM; empty: the system's roots
+  std::string certificate_file{};    ///< PEM, for mutual TLS; with `private_key_file` or not at all
+  std::string private_key_file{};    ///< PEM
+  std::string expected_hostname{};   ///< empty: the host of the URL
+};
+
+/// What to do when a topic's stream already exists with the other storage.
+enum class StorageMismatch {
+  kWarn,    ///< log a warning, count it, use the stream as it is
+  kRefuse,  ///< fail with `kFailedPrecondition`
+};
+
+/// Limits of the streams that the bus creates. Existing streams are used as they are.
+struct StreamLimits {
+  /// Memory streams (`Publish`): the oldest message goes when either bound is reached. Age 1 s to 1 year, size 1 MiB to 1 TiB.
+  std::chrono::seconds memory_max_age{3600};
+  std::int64_t memory_max_bytes = 256LL << 20;
+  /// File streams (`PublishEnvelope`): 0 is no bound. With a size bound a full stream refuses new events, `kResourceExhausted` at
+  /// the publisher; nothing that was stored is discarded for it. An age discards also what was not consumed: choose it
+  /// well above the longest outage of a consumer. Age 0 or 1 min to 10 years, size 0 or 1 MiB to 1 PiB.
+  std::chrono::seconds file_max_age{0};
+  std::int64_t file_max_bytes = 0;
+  /// Time within which a message ID is stored once. Costs the server memory. Range 1 s to 1 day; at least twice `publish_timeout`.
+  std::chrono::seconds duplicate_window{120};
+  /// Copies in a cluster: 1, 3 or 5.
+  int replicas = 1;
+};
+
+struct BusOptions {
+  /// `nats://host:port` or `tls://host:port`, several separated by commas; `memory://` for an embedded bus of its own, or
+  /// `memory://name` for one shared by every bus of the process that names it. A user, password or token may stand in the URL.
+  std::string url = "nats://127.0.0.1:4222";
+  /// Names this service: default durable, connection name, default metrics namespace. Required. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  std::string client_id{};
+  /// Prefix of the stream names, `{base_stream_name}_{topic_suffix}`. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  std::string base_stream_name = "EVENTS";
+  Credentials credentials{};
+  TlsOptions tls{};
+  actorpool::ActorPoolOptions pool{};
+  StorageMismatch storage_mismatch = StorageMismatch::kWarn;
+  StreamLimits limits{};
+  /// Longest wait for the first connection. Range 100 ms to 10 min.
+  std::chrono::milliseconds connect_timeout{3000};
+  /// How long a publish is tried until its PubAck; a cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
+  std::chrono::milliseconds publish_timeout{30'000};
+  /// Publishes in flight before `PublishAsync` waits. Range 1 to 65,536.
+  std::size_t publish_window = 4096;
+  /// Where the bus writes what happened. Empty: nowhere.
+  LogSink log{};
+
+  /// `kInvalidArgument` naming the field that is out of range.
+  absl::Status Validate() const;
+};
+
+struct PublishOptions {
+  /// Messages of equal ID within the duplicate window are stored once. Empty: an ID of our own. 1 to 128 bytes of visible ASCII.
+  std::string message_id{};
+  /// Routes a plain message to the actor of this key, in order. Empty: round-robin. The rules of `Envelope::aggregate_id`.
+  std::string key{};
+  /// Additional headers. Names of NATS' header grammar, values without CR, LF and NUL. `Nats-*` and `Penstock-*` are refused.
+  Headers headers{};
+  /// How an envelope is written. Ignored by `Publish`.
+  EnvelopeFormat format = EnvelopeFormat::kProtobuf;
+};
+
+/// Where a publish ended up.
+struct PubAck {
+  std::string stream{};
+  std::uint64_t sequence = 0;  ///< position in the stream, from 1
+  bool duplicate = false;      ///< the message ID had been stored before; nothing was added
+};
+
+/// `Subscribe`: at-most-once. A failed message is counted and gone.
+struct SubscribeOptions {
+  /// Members of a group share the topic's messages. Empty: this subscription receives each message from now on.
+  /// 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  std::string group{};
+  /// Messages received and not yet handled, at most: the credit given to the server. Range 1 to 65,536.
+  std::size_t max_in_flight = 4096;
+};
+
+/// When a message that was not handled comes again.
+struct RetryPolicy {
+  /// Attempts in all, the first included; then the message goes to the dead letters. 0: never give up. Range 0 to 1,000,000.
+  std::uint64_t max_attempts = 10;
+  /// The first retry is immediate. The second waits this long, each further one twice as long. Range 0 to `max_backoff`.
+  std::chrono::milliseconds min_backoff{100};
+  /// Longest wait. Range up to 1 day.
+  std::chrono::milliseconds max_backoff{30'000};
+  /// Random part of a wait: 0.2 makes it 80 to 120 %. Range 0 to 1.
+  double jitter = 0.2;
+};
+
+/// Who may consume a durable.
+enum class Sharing {
+  /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is kept.
+  kExclusive,
+  /// Processes with the same durable compete for messages. No order across processes.
+  kShared,
+};
+
+/// `SubscribeEnvelope`: at-least-once, order per aggregate.
+struct EnvelopeSubscribeOptions {
+  /// Name of the durable consumer: what was consumed is remembered under it. Empty: the bus's client ID. Closing never
+  /// deletes it. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  std::string durable{};
+  Sharing sharing = Sharing::kExclusive;
+  RetryPolicy retry{};
+  /// Messages received and not yet settled, at most: MaxAckPending, our credit. Larger than 4,096 gains nothing. Range 1 to 65,536.
+  std::size_t max_in_flight = 4096;
+  /// The server redelivers what was not settled for this long; it is extended for whatever is queued or running here, so it only
+  /// matters when a process dies: exclusive recovers by take-over and may be long, shared waits for it. 0: 5 min when
+  /// exclusive, 30 s when shared. Range 0 or 1 s to 1 day.
+  std::chrono::milliseconds ack_wait{0};
+};
+
+}  // namespace penstock

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+
+namespace penstock {
+
+/// What a handler says became of its message. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`, or from an `absl::Status`:
+/// ok is `Ack`, anything else `Retry` with the status' text.
+class Outcome {
+ public:
+  enum class Kind { kAck, kRetry, kReject };
+
+  // NOLINTNEXTLINE(google-explicit-constructor): handlers return a status where an outcome is asked for.
+  Outcome(const absl::Status& status)
+      : kind_(status.ok() ? Kind::kAck : Kind::kRetry), reason_(status.ok() ? std::string() : status.ToString()) {}
+
+  Kind kind() const { return kind_; }
+  /// Why; kept with a dead letter. Empty for `kAck`.
+  const std::string& reason() const { return reason_; }
+  /// The pause asked for by `RetryAfter`; negative: the subscription's own back-off.
+  std::chrono::milliseconds delay() const { return delay_; }
+
+ private:
+  Outcome(Kind kind, std::string reason, std::chrono::milliseconds delay)
+      : kind_(kind), reason_(std::move(reason)), delay_(delay) {}
+
+  friend Outcome Ack();
+  friend Outcome Retry(std::string reason);
+  friend Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason);
+  friend Outcome Reject(std::string reason);
+
+  Kind kind_;
+  std::string reason_;
+  std::chrono::milliseconds delay_{-1};
+};
+
+/// Handled: the message is acknowledged and will not come again.
+inline Outcome Ack() { return {Outcome::Kind::kAck, {}, std::chrono::milliseconds{-1}}; }
+
+/// Not handled: again after the subscription's back-off, until its attempts are used up.
+inline Outcome Retry(std::string reason = {}) {
+  return {Outcome::Kind::kRetry, std::move(reason), std::chrono::milliseconds{-1}};
+}
+
+/// Not handled: again after `delay` (not before; negative counts as 0), until the attempts are used up.
+inline Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason = {}) {
+  return {Outcome::Kind::kRetry, std::move(reason), std::max(delay, std::chrono::milliseconds{0})};
+}
+
+/// Can never be handled: straight to the dead letters.
+inline Outcome Reject(std::string reason) {
+  return {Outcome::Kind::kReject, std::move(reason), std::chrono::milliseconds{-1}};
+}
+
+}  // namespace penstock

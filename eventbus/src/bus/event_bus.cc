@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "penstock/eventbus/event_bus.h"
+
+#include <algorithm>
+#include <atomic>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "bus/dead_letters.h"
+#include "bus/publisher.h"
+#include "bus/subscription_set.h"
+#include "bus/topic_streams.h"
+#include "penstock/actorpool/mutex.h"
+#include "transport/connect.h"
+#include "transport/names.h"
+#include "transport/options_check.h"
+
+namespace penstock {
+namespace {
+
+using eventbus::FeedKind;
+using eventbus::Storage;
+using eventbus::Verdict;
+
+constexpr std::chrono::milliseconds kLastFlush{2000};
+
+// Whether this thread is in a handler, of whichever bus: it then must not wait for handlers.
+thread_local int handlers_on_this_thread = 0;
+
+struct InHandler {
+  InHandler() { ++handlers_on_this_thread; }
+  ~InHandler() { --handlers_on_this_thread; }
+};
+
+Verdict HandleMessage(const MessageHandler& handler, const std::string& topic, const StoredMessage& message) {
+  const InHandler here;
+  const absl::Status status = handler(Delivery(message, topic));
+  if (status.ok()) return {.kind = Verdict::Kind::kHandled};
+  return {.kind = Verdict::Kind::kRetry, .reason = status.ToString()};
+}
+
+Verdict ToVerdict(const Outcome& outcome) {
+  switch (outcome.kind()) {
+    case Outcome::Kind::kAck:
+      return {.kind = Verdict::Kind::kHandled};
+    case Outcome::Kind::kRetry:
+      return {.kind = Verdict::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
+    case Outcome::Kind::kReject:
+      break;
+  }
+  return {.kind = Verdict::Kind::kReject, .reason = outcome.reason()};
+}
+
+Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message) {
+  const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
+  auto envelope = DecodeEnvelope(message.payload(), content_type);
+  if (!envelope.ok()) return {.kind = Verdict::Kind::kUndecodable, .reason = envelope.status().ToString()};
+  const auto routed_by = message.Header(header::kAggregateId);
+  if (routed_by && !routed_by->empty() && eventbus::PercentDecode(*routed_by) != envelope->aggregate_id) {
+    return {.kind = Verdict::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
+  }
+  const InHandler here;
+  return ToVerdict(handler(*envelope, Delivery(message, topic)));
+}
+
+}  // namespace
+
+/// Everything a bus consists of, in the order in which it can be torn down from the end.
+class EventBus::Core {
+ public:
+  Core(BusOptions options, std::unique_ptr<eventbus::Transport> transport, std::unique_ptr<actorpool::ActorPool> pool)
+      : options_(std::move(options)),
+        transport_(std::move(transport)),
+        pool_(std::move(pool)),
+        streams_(options_, *transport_),
+        dead_letters_(options_, *transport_),
+        publisher_(options_, *transport_, streams_),
+        subscriptions_(options_.client_id + "-tick") {}
+
+  ~Core() { Shut(std::nullopt).IgnoreError(); }  // nobody is left to tell
+
+  absl::Status CheckOpen(std::string_view what) const {
+    if (!closed_.load(std::memory_order_acquire)) return absl::OkStatus();
+    return absl::FailedPreconditionError(absl::StrFormat("%s: the bus is closed", what));
+  }
+
+  absl::StatusOr<SubscriptionId> Subscribe(eventbus::SubscriptionSpec spec, Storage storage) {
+    if (auto status = CheckOpen("subscribe"); !status.ok()) return status;
+    if (shutting_.load(std::memory_order_acquire)) return absl::FailedPreconditionError("subscribe: the bus is draining");
+    if (auto status = streams_.Ensure(spec.topic, storage); !status.ok()) return status;
+    if (spec.flow.acknowledges) {
+      if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
+    }
+    spec.feed.stream = StreamName(options_.base_stream_name, spec.topic);
+    spec.feed.filter_subject = spec.topic;
+    spec.feed.stream_spec = streams_.SpecFor(spec.topic, storage);
+    return subscriptions_.Add(std::move(spec),
+                              {.pool = *pool_,
+                               .dead_letters = dead_letters_,
+                               .log = options_.log,
+                               .hurry = [this] { subscriptions_.Hurry(); }},
+                              *transport_);
+  }
+
+  absl::Status CheckTopic(std::string_view what, std::string_view topic) const {
+    return eventbus::CheckTopic(what, topic, options_.base_stream_name);
+  }
+
+  // With a deadline what was received is finished first. Pool before transport, so that outcomes can still be told.
+  absl::Status Shut(std::optional<eventbus::TimePoint> drain_deadline) {
+    MutexLock lock(shut_mutex_);
+    if (closed_.load(std::memory_order_acquire)) return absl::OkStatus();
+    shutting_.store(true, std::memory_order_release);
+    subscriptions_.StopReceiving();
+    const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
+    subscriptions_.Abandon();
+    pool_->Stop();
+    subscriptions_.HandBack();
+    const auto left = drain_deadline ? std::chrono::ceil<std::chrono::milliseconds>(*drain_deadline -
+                                                                                  std::chrono::steady_clock::now())
+                                     : kLastFlush;
+    const absl::Status flushed = transport_->Flush(std::max(left, kLastFlush));
+    closed_.store(true, std::memory_order_release);
+    transport_->Close();
+    if (!drain_deadline) return absl::OkStatus();
+    if (!finished) return absl::DeadlineExceededError("drain: handlers were still at work when the time was up; the rest was handed back");
+    return flushed;
+  }
+
+  BusStats Stats() const {
+    return {.client_id = options_.client_id,
+            .transport = std::string(transport_->name()),
+            .storage_mismatches = streams_.mismatches(),
+            .connection = transport_->Stats(),
+            .pool = pool_->Stats(),
+            .publish_latency = publisher_.Latency(),
+            .topics = publisher_.TopicStats(),
+            .subscriptions = subscriptions_.Stats()};
+  }
+
+  const BusOptions options_;
+  const std::unique_ptr<eventbus::Transport> transport_;
+  const std::unique_ptr<actorpool::ActorPool> pool_;
+  eventbus::TopicStreams streams_;
+  eventbus::DeadLetters dead_letters_;
+  eventbus::Publisher publisher_;
+  eventbus::SubscriptionSet subscriptions_;
+  std::atomic<bool> shutting_{false};  // read without the mutex to refuse new work early
+  std::atomic<bool> closed_{false};    // set once the last outcome was told
+  Mutex shut_mutex_;
+};
+
+namespace {
+
+// Waits for one PubAck.
+class AckWaiter {
+ public:
+  void Arrived(absl::StatusOr<PubAck> ack) {
+    MutexLock lock(mutex_);
+    ack_ = std::move(ack);
+    arrived_.NotifyAll();
+  }
+
+  // The transport tells every publish its end by the publish timeout, so this ends.
+  absl::StatusOr<PubAck> Wait() {
+    MutexLock lock(mutex_);
+    while (!ack_) arrived_.Wait(lock);
+    return *std::move(ack_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar arrived_;
+  std::optional<absl::StatusOr<PubAck>> ack_ ABSL_GUARDED_BY(mutex_);
+};
+
+template <typename Send>
+absl::StatusOr<PubAck> AwaitAck(Send send) {
+  auto waiter = std::make_shared<AckWaiter>();
+  const absl::Status sent = send([waiter](absl::StatusOr<PubAck> ack) { waiter->Arrived(std::move(ack)); });
+  if (!sent.ok()) return sent;
+  return waiter->Wait();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) {
+  if (auto status = options.Validate(); !status.ok()) return status;
+  if (!options.pool.log) options.pool.log = options.log;
+  auto transport = options.url.starts_with("memory://") ? eventbus::ConnectMemory(options)
+                                                       : eventbus::ConnectJetStream(options);
+  if (!transport.ok()) return transport.status();
+  auto pool = actorpool::ActorPool::Create(options.pool);
+  if (!pool.ok()) return pool.status();
+  return std::unique_ptr<EventBus>(
+      new EventBus(std::make_unique<Core>(std::move(options), *std::move(transport), *std::move(pool))));
+}
+
+EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+EventBus::~EventBus() = default;
+
+absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
+  return AwaitAck([&](PublishCallback done) { return PublishAsync(topic, body, std::move(done), std::move(options)); });
+}
+
+absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
+                                    PublishOptions options) {
+  if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
+}
+
+absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
+  return AwaitAck([&](PublishCallback done) {
+    return PublishEnvelopeAsync(topic, std::move(envelope), std::move(done), std::move(options));
+  });
+}
+
+absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
+                                            PublishOptions options) {
+  if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
+}
+
+absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, MessageHandler handler,
+                                                   SubscribeOptions options) {
+  if (auto status = core_->CheckTopic("subscribe to", topic); !status.ok()) return status;
+  if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
+  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  eventbus::SubscriptionSpec spec{.topic = std::string(topic)};
+  spec.feed.consumer = std::move(options.group);
+  spec.feed.kind = FeedKind::kAtMostOnce;
+  spec.feed.max_in_flight = options.max_in_flight;
+  spec.flow.acknowledges = false;
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message) {
+    return HandleMessage(handler, name, message);
+  };
+  return core_->Subscribe(std::move(spec), Storage::kMemory);
+}
+
+absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
+                                                           EnvelopeHandler handler) {
+  if (auto status = core_->CheckTopic("subscribe to", topic); !status.ok()) return status;
+  if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
+  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  const bool exclusive = options.sharing == Sharing::kExclusive;
+  const std::chrono::milliseconds default_ack_wait = exclusive ? std::chrono::minutes{5} : std::chrono::seconds{30};
+  eventbus::SubscriptionSpec spec{.topic = std::string(topic)};
+  if (options.durable.empty()) options.durable = core_->options_.client_id;
+  spec.feed.consumer = std::move(options.durable);
+  spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
+  spec.feed.ack_wait = options.ack_wait.count() > 0 ? options.ack_wait : default_ack_wait;
+  spec.feed.max_in_flight = options.max_in_flight;
+  spec.flow = {.acknowledges = true,
+               .retry = options.retry,
+               .ack_wait = spec.feed.ack_wait,
+               .seed = std::hash<std::string>{}(spec.feed.consumer)};
+  spec.body_has_key = true;
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message) {
+    return HandleEnvelope(handler, name, message);
+  };
+  return core_->Subscribe(std::move(spec), Storage::kFile);
+}
+
+absl::Status EventBus::Unsubscribe(SubscriptionId id) {
+  return core_->subscriptions_.Remove(id, handlers_on_this_thread == 0);
+}
+
+absl::Status EventBus::Drain(std::chrono::milliseconds timeout) {
+  if (handlers_on_this_thread > 0) {
+    return absl::FailedPreconditionError("drain: called from a handler, which it would have to wait for; call it elsewhere");
+  }
+  if (timeout.count() < 0) return absl::InvalidArgumentError("drain: the timeout is negative; give 0 or more");
+  return core_->Shut(std::chrono::steady_clock::now() + timeout);
+}
+
+void EventBus::Close() {
+  if (handlers_on_this_thread > 0) {
+    if (core_->options_.log) core_->options_.log(LogLevel::kError, "close: ignored, since a handler called it");
+    return;
+  }
+  core_->Shut(std::nullopt).IgnoreError();  // ok without a drain deadline
+}
+
+BusStats EventBus::Stats() const { return core_->Stats(); }
+bool EventBus::connected() const { return core_->transport_->connected(); }
+const BusOptions& EventBus::options() const { return core_->options_; }
+
+}  // namespace penstock

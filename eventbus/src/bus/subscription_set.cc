@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscription_set.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "transport/names.h"
+
+namespace penstock::eventbus {
+namespace {
+
+constexpr std::chrono::milliseconds kIdleTick{100};
+constexpr std::size_t kLongestThreadName = 15;
+
+}  // namespace
+
+SubscriptionSet::SubscriptionSet(const std::string& thread_name) : ticker_([this] { Run(); }) {
+  pthread_setname_np(ticker_.native_handle(), thread_name.substr(0, kLongestThreadName).c_str());
+}
+
+SubscriptionSet::~SubscriptionSet() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  ticker_.join();
+}
+
+absl::Status SubscriptionSet::Reserve(const SubscriptionSpec& spec) {
+  if (spec.feed.consumer.empty() || spec.feed.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
+  auto [known, added] = durables_.try_emplace({spec.feed.stream, spec.feed.consumer}, spec.id);
+  if (added) return absl::OkStatus();
+  return absl::AlreadyExistsError(
+      absl::StrFormat("subscribe to %s: this bus has durable %s on it already, as subscription %d; choose another durable",
+                      Quoted(spec.topic), Quoted(spec.feed.consumer), known->second));
+}
+
+absl::StatusOr<SubscriptionId> SubscriptionSet::Add(SubscriptionSpec spec, SubscriptionContext context,
+                                                    Transport& transport) {
+  {
+    MutexLock lock(mutex_);
+    spec.id = ++last_id_;
+    if (auto status = Reserve(spec); !status.ok()) return status;
+  }
+  const SubscriptionId id = spec.id;
+  auto subscription = std::make_shared<Subscription>(std::move(spec), std::move(context));
+  const absl::Status opened = subscription->Open(transport);
+  MutexLock lock(mutex_);
+  if (!opened.ok()) {
+    std::erase_if(durables_, [id](const auto& entry) { return entry.second == id; });
+    return opened;
+  }
+  open_.emplace(id, std::move(subscription));
+  wake_.NotifyAll();
+  return id;
+}
+
+absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
+  Shared subscription;
+  {
+    MutexLock lock(mutex_);
+    auto found = open_.find(id);
+    if (found == open_.end()) {
+      return absl::NotFoundError(absl::StrFormat("unsubscribe: no subscription has the ID %d; it may have ended already", id));
+    }
+    subscription = std::move(found->second);
+    open_.erase(found);
+    retired_.push_back(subscription);
+  }
+  subscription->StopReceiving();
+  subscription->Abandon();
+  if (wait) subscription->WaitQuiescent(TimePoint::max());
+  Hurry();
+  return absl::OkStatus();
+}
+
+void SubscriptionSet::StopReceiving() {
+  for (const Shared& subscription : All()) subscription->StopReceiving();
+}
+
+bool SubscriptionSet::WaitQuiescent(TimePoint deadline) {
+  const auto all = All();
+  return std::all_of(all.begin(), all.end(),
+                     [deadline](const Shared& subscription) { return subscription->WaitQuiescent(deadline); });
+}
+
+void SubscriptionSet::Abandon() {
+  for (const Shared& subscription : All()) subscription->Abandon();
+}
+
+void SubscriptionSet::HandBack() {
+  for (const Shared& subscription : All()) subscription->HandBack();
+}
+
+void SubscriptionSet::Hurry() {
+  MutexLock lock(mutex_);
+  hurried_ = true;
+  wake_.NotifyAll();
+}
+
+std::vector<SubscriptionStats> SubscriptionSet::Stats() const {
+  std::vector<SubscriptionStats> all;
+  for (const Shared& subscription : All()) all.push_back(subscription->Stats());
+  return all;
+}
+
+std::vector<SubscriptionSet::Shared> SubscriptionSet::All() const {
+  std::vector<Shared> all;
+  MutexLock lock(mutex_);
+  all.reserve(open_.size());
+  for (const auto& [id, subscription] : open_) all.push_back(subscription);
+  return all;
+}
+
+void SubscriptionSet::Run() {
+  auto next = std::chrono::steady_clock::now() + kIdleTick;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      while (!stopping_ && !hurried_ && wake_.WaitUntil(lock, next)) {
+      }
+      if (stopping_) return;
+      hurried_ = false;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    next = now + kIdleTick;
+    for (const Shared& subscription : All()) {
+      subscription->Tick(now);
+      next = std::min(next, now + subscription->TickInterval());
+    }
+    Reap();
+  }
+}
+
+// Removed subscriptions go when nothing touches them any more; their durable is free from then on.
+void SubscriptionSet::Reap() {
+  std::vector<Shared> idle;
+  {
+    MutexLock lock(mutex_);
+    auto first_idle = std::partition(retired_.begin(), retired_.end(), [](const Shared& s) { return !s->idle(); });
+    std::move(first_idle, retired_.end(), std::back_inserter(idle));
+    retired_.erase(first_idle, retired_.end());
+  }
+  for (const Shared& subscription : idle) {
+    subscription->HandBack();
+    MutexLock lock(mutex_);
+    std::erase_if(durables_, [&](const auto& entry) { return entry.second == subscription->spec().id; });
+  }
+}
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bus/subscription.h"
+#include "penstock/actorpool/mutex.h"
+
+namespace penstock::eventbus {
+
+/// The subscriptions of one bus, and the thread that tells them the time.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns subscriptions, also removed ones until nothing touches them any more.
+/// **Shutdown:** `Finish` after the pool was stopped and before the transport is closed; then the destructor.
+class SubscriptionSet {
+ public:
+  /// `thread_name` names the ticking thread (15 bytes of it are kept).
+  explicit SubscriptionSet(const std::string& thread_name);
+  ~SubscriptionSet();
+  SubscriptionSet(const SubscriptionSet&) = delete;
+  SubscriptionSet& operator=(const SubscriptionSet&) = delete;
+
+  /// Opens a subscription; its ID is assigned here. `kAlreadyExists` when the set has its durable on its stream.
+  absl::StatusOr<SubscriptionId> Add(SubscriptionSpec spec, SubscriptionContext context, Transport& transport);
+
+  /// `kNotFound` for an unknown ID. `wait`: until its running handlers have ended.
+  absl::Status Remove(SubscriptionId id, bool wait);
+
+  void StopReceiving();
+  bool WaitQuiescent(TimePoint deadline);
+  void Abandon();
+  void HandBack();
+
+  /// Asks for a tick soon.
+  void Hurry();
+
+  std::vector<SubscriptionStats> Stats() const;
+
+ private:
+  using Shared = std::shared_ptr<Subscription>;
+
+  absl::Status Reserve(const SubscriptionSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<Shared> All() const;
+  void Run();
+  void Reap();
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::map<SubscriptionId, Shared> open_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Shared> retired_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::string>, SubscriptionId> durables_ ABSL_GUARDED_BY(mutex_);  // by stream and name
+  SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread ticker_;
+};
+
+}  // namespace penstock::eventbus

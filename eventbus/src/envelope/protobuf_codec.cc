@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "envelope/codecs.h"
+#include "envelope/timestamp.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "google/protobuf/wire_format_lite.h"
+#include "penstock/v1/envelope.pb.h"
+
+namespace penstock::eventbus {
+namespace {
+
+using google::protobuf::internal::WireFormatLite;
+using google::protobuf::io::CodedInputStream;
+using std::chrono::system_clock;
+
+// The message itself is two deep; what is deeper comes from nobody we know.
+constexpr int kMaxDepth = 32;
+constexpr std::uint32_t kAggregateIdTag =
+    WireFormatLite::MakeTag(v1::Envelope::kAggregateIdFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
+
+CodedInputStream Input(std::string_view body) {
+  return CodedInputStream(reinterpret_cast<const std::uint8_t*>(body.data()), static_cast<int>(body.size()));
+}
+
+absl::Status NotDecodable() {
+  return absl::InvalidArgumentError(
+      "the body is no penstock.v1.Envelope, is cut short or nested too deeply; check what publishes to this topic");
+}
+
+void WriteTimestamp(system_clock::time_point time, google::protobuf::Timestamp& out) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+  out.set_seconds(seconds.time_since_epoch().count());
+  out.set_nanos(static_cast<std::int32_t>(std::chrono::nanoseconds(time - seconds).count()));
+}
+
+Envelope TakeFields(v1::Envelope& message) {
+  Envelope envelope{.event_id = std::move(*message.mutable_event_id()),
+                    .aggregate_id = std::move(*message.mutable_aggregate_id()),
+                    .aggregate_type = std::move(*message.mutable_aggregate_type()),
+                    .event_type = std::move(*message.mutable_event_type()),
+                    .event_version = message.event_version(),
+                    .timestamp = {},
+                    .trace_id = std::move(*message.mutable_trace_id()),
+                    .traceparent = std::move(*message.mutable_traceparent()),
+                    .correlation_id = std::move(*message.mutable_correlation_id()),
+                    .causation_id = std::move(*message.mutable_causation_id()),
+                    .tenant_id = message.tenant_id(),
+                    .content_type = std::move(*message.mutable_content_type()),
+                    .payload = std::move(*message.mutable_payload()),
+                    .attributes = {}};
+  for (auto& [key, value] : *message.mutable_attributes()) envelope.attributes.emplace(key, std::move(value));
+  return envelope;
+}
+
+v1::Envelope ToMessage(const Envelope& envelope) {
+  v1::Envelope message;
+  message.set_event_id(envelope.event_id);
+  message.set_aggregate_id(envelope.aggregate_id);
+  message.set_aggregate_type(envelope.aggregate_type);
+  message.set_event_type(envelope.event_type);
+  message.set_event_version(envelope.event_version);
+  if (envelope.timestamp != system_clock::time_point{}) {
+    WriteTimestamp(envelope.timestamp, *message.mutable_timestamp());
+  }
+  message.set_trace_id(envelope.trace_id);
+  message.set_traceparent(envelope.traceparent);
+  message.set_correlation_id(envelope.correlation_id);
+  message.set_causation_id(envelope.causation_id);
+  message.set_tenant_id(envelope.tenant_id);
+  message.set_content_type(envelope.content_type);
+  message.set_payload(envelope.payload);
+  message.mutable_attributes()->insert(envelope.attributes.begin(), envelope.attributes.end());
+  return message;
+}
+
+}  // namespace
+
+std::string EncodeProtobuf(const Envelope& envelope) {
+  std::string body;
+  google::protobuf::io::StringOutputStream stream(&body);
+  google::protobuf::io::CodedOutputStream output(&stream);
+  // Equal envelopes give equal bytes, whatever the order of a hash map.
+  output.SetSerializationDeterministic(true);
+  ToMessage(envelope).SerializeToCodedStream(&output);
+  output.Trim();
+  return body;
+}
+
+absl::StatusOr<Envelope> DecodeProtobuf(std::string_view body) {
+  CodedInputStream input = Input(body);
+  input.SetRecursionLimit(kMaxDepth);
+  v1::Envelope message;
+  if (!message.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) return NotDecodable();
+  Envelope envelope = TakeFields(message);
+  const auto time = TimestampFrom(message.timestamp().seconds(), message.timestamp().nanos());
+  if (!time.has_value()) {
+    return absl::InvalidArgumentError("field \"timestamp\" is out of range; use the years 1678 to 2261");
+  }
+  envelope.timestamp = *time;
+  return envelope;
+}
+
+absl::StatusOr<std::string> ProtobufAggregateId(std::string_view body) {
+  CodedInputStream input = Input(body);
+  input.SetRecursionLimit(kMaxDepth);
+  std::string id;
+  while (const std::uint32_t tag = input.ReadTag()) {
+    std::uint32_t size = 0;
+    const bool read = tag == kAggregateIdTag
+                          ? input.ReadVarint32(&size) && input.ReadString(&id, static_cast<int>(size))
+                          : WireFormatLite::SkipField(&input, tag);
+    if (!read) return NotDecodable();
+  }
+  if (!input.ConsumedEntireMessage()) return NotDecodable();
+  return id;
+}
+
+}  // namespace penstock::eventbus

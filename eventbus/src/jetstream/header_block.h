@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace penstock::eventbus::jetstream {
+
+using HeaderField = std::pair<std::string_view, std::string_view>;
+
+/// The headers of a message as they came over the wire, as views into it.
+struct HeaderBlock {
+  std::string_view status{};  ///< what follows `NATS/1.0` on the first line, such as `503` or `409 Consumer Deleted`
+  std::vector<HeaderField> fields{};  ///< in their order
+};
+
+/// Reads `NATS/1.0[ status]\r\n(name:value\r\n)*\r\n`. Spaces around values are left out; lines that are no field are
+/// skipped; what is no header block at all gives an empty result.
+HeaderBlock ParseHeaderBlock(std::string_view block);
+
+}  // namespace penstock::eventbus::jetstream

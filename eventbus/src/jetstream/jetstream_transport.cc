@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/jetstream_transport.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/pull_feed.h"
+#include "jetstream/push_feed.h"
+#include "jetstream/stream_api.h"
+#include "transport/connect.h"
+
+namespace penstock::eventbus {
+
+absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options) {
+  return jetstream::JetStreamTransport::Connect(options);
+}
+
+namespace jetstream {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestCheck(1500);
+constexpr std::chrono::milliseconds kCloseFlush(2000);
+
+absl::Status Closed(const char* what, const std::string& name) {
+  return absl::FailedPreconditionError(absl::StrCat(what, " \"", name, "\": the connection is closed"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Transport>> JetStreamTransport::Connect(const BusOptions& options) {
+  absl::StatusOr<std::shared_ptr<Connection>> connection = Connection::Open(options);
+  if (!connection.ok()) return connection.status();
+  std::unique_ptr<JetStreamTransport> transport(new JetStreamTransport(*std::move(connection), options.log));
+  absl::Status enabled = transport->CheckJetStream(std::min(options.connect_timeout, kLongestCheck));
+  if (!enabled.ok()) return enabled;
+  absl::StatusOr<std::unique_ptr<Publisher>> publisher =
+      Publisher::Start(*transport->connection_, {options.publish_timeout, options.publish_window});
+  if (!publisher.ok()) return publisher.status();
+  transport->publisher_ = *std::move(publisher);
+  return transport;
+}
+
+JetStreamTransport::JetStreamTransport(std::shared_ptr<Connection> connection, LogSink log)
+    : connection_(std::move(connection)), log_(std::move(log)), api_(*connection_) {}
+
+JetStreamTransport::~JetStreamTransport() { Close(); }
+
+absl::Status JetStreamTransport::CheckJetStream(std::chrono::milliseconds budget) {
+  const std::string what = absl::StrCat("connect to ", connection_->redacted_url());
+  const absl::StatusOr<ApiReply> reply = api_.Call("INFO", Json(), budget);
+  // Who may not ask may still be allowed what the bus needs.
+  if (absl::IsPermissionDenied(reply.status())) return absl::OkStatus();
+  if (absl::IsUnavailable(reply.status()) && connection_->connected()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(what, ": the server has no JetStream; enable it there and for this account"));
+  }
+  if (!reply.ok()) return reply.status();
+  if (reply->error) return ApiStatus(what, *reply->error);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<StreamFacts> JetStreamTransport::EnsureStream(const StreamSpec& spec) {
+  if (connection_->closed()) return Closed("make stream", spec.name);
+  return jetstream::EnsureStream(api_, spec);
+}
+
+absl::StatusOr<std::unique_ptr<Feed>> JetStreamTransport::OpenFeed(const FeedSpec& spec, FeedEvents events) {
+  if (connection_->closed()) return Closed("open consumer", spec.consumer);
+  absl::StatusOr<std::string> inbox = Inbox::UniqueSubject();
+  if (!inbox.ok()) return inbox.status();
+  const std::string prefix = absl::StrCat(*inbox, ".");
+  std::unique_ptr<SynchronisedFeed> feed;
+  if (spec.kind == FeedKind::kExclusive) {
+    feed = std::make_unique<PushFeed>(*connection_, spec, std::move(events), log_, prefix);
+  } else {
+    feed = std::make_unique<PullFeed>(*connection_, spec, std::move(events), log_, prefix);
+  }
+  if (absl::Status started = feed->Start(); !started.ok()) return started;
+  return feed;
+}
+
+absl::Status JetStreamTransport::Publish(Outgoing message, PublishDone done) {
+  return publisher_->Publish(std::move(message), std::move(done));
+}
+
+ConnectionStats JetStreamTransport::Stats() const {
+  return {connection_->connected(), connection_->reconnects(), connection_->dropped(), publisher_->pending(),
+          publisher_->retries()};
+}
+
+absl::Status JetStreamTransport::Flush(std::chrono::milliseconds timeout) {
+  const auto deadline = Connection::Clock::now() + timeout;
+  if (absl::Status idle = publisher_->AwaitIdle(deadline); !idle.ok()) return idle;
+  const std::shared_ptr<Link> link = connection_->link();
+  if (link == nullptr) return absl::UnavailableError("flush: not connected; what was sent last may be lost");
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Connection::Clock::now());
+  const natsStatus status = natsConnection_FlushTimeout(link->get(), std::max<std::int64_t>(left.count(), 1));
+  return status == NATS_OK ? absl::OkStatus() : NatsError("flush", status);
+}
+
+void JetStreamTransport::Close() {
+  if (publisher_ != nullptr) publisher_->Close();
+  connection_->Close(kCloseFlush);
+}
+
+}  // namespace jetstream
+}  // namespace penstock::eventbus

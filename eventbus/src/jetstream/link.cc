@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/link.h"
+
+#include <utility>
+
+#include "jetstream/status_mapping.h"
+
+namespace penstock::eventbus::jetstream {
+
+Link::Link(ConnectionHandle connection, std::uint64_t generation, std::function<void()> broken,
+           std::shared_ptr<std::atomic<std::uint64_t>> dropped)
+    : connection_(std::move(connection)),
+      generation_(generation),
+      max_payload_bytes_(static_cast<std::size_t>(natsConnection_GetMaxPayload(connection_.get()))),
+      broken_(std::move(broken)),
+      dropped_(std::move(dropped)) {}
+
+absl::Status Link::Publish(const char* subject, std::string_view body, const char* reply) {
+  const int size = static_cast<int>(body.size());
+  const natsStatus status = reply == nullptr
+                                ? natsConnection_Publish(connection_.get(), subject, body.data(), size)
+                                : natsConnection_PublishRequest(connection_.get(), subject, reply, body.data(), size);
+  if (status == NATS_OK) return absl::OkStatus();
+  Report(status);
+  if (IsConnectionFault(status)) return absl::UnavailableError("publish: the connection was lost; it is being remade");
+  return NatsError("publish", status);
+}
+
+natsStatus Link::Publish(natsMsg* message) {
+  const natsStatus status = natsConnection_PublishMsg(connection_.get(), message);
+  if (status != NATS_OK) Report(status);
+  return status;
+}
+
+void Link::Report(natsStatus status) {
+  if (!IsConnectionFault(status)) return;
+  failed_.store(true, std::memory_order_relaxed);
+  broken_();
+}
+
+void Link::CountDropped(std::int64_t count) {
+  if (count > 0) dropped_->fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "jetstream/handles.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// One connection to a server, from connect to close; never reconnected. Thread-safe.
+class Link {
+ public:
+  /// `broken` is told, possibly more than once, when a new connection is needed.
+  Link(ConnectionHandle connection, std::uint64_t generation, std::function<void()> broken,
+       std::shared_ptr<std::atomic<std::uint64_t>> dropped);
+
+  natsConnection* get() const { return connection_.get(); }
+  /// Counts connections from 1: what was known on a lower one has to be made again.
+  std::uint64_t generation() const { return generation_; }
+  std::size_t max_payload_bytes() const { return max_payload_bytes_; }
+  bool usable() const {
+    return !failed_.load(std::memory_order_relaxed) && !natsConnection_IsClosed(connection_.get());
+  }
+
+  /// Publishes; `subject` and `reply` end with a NUL. `kUnavailable` and the like when it could not be sent.
+  absl::Status Publish(const char* subject, std::string_view body, const char* reply = nullptr);
+  /// Publishes a message made before, as it is.
+  natsStatus Publish(natsMsg* message);
+
+  /// Gives the connection up when `status` says that it is at fault: a write that failed halfway leaves it useless.
+  void Report(natsStatus status);
+
+  void CountDropped(std::int64_t count);
+
+ private:
+  const ConnectionHandle connection_;
+  const std::uint64_t generation_;
+  const std::size_t max_payload_bytes_;
+  const std::function<void()> broken_;
+  const std::shared_ptr<std::atomic<std::uint64_t>> dropped_;  // relaxed: a counter
+  std::atomic<bool> failed_{false};                            // relaxed: a hint that is also notified
+};
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/nats_message.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/match.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::size_t kStatusCodeDigits = 3;
+
+bool SameName(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+// The library's own reading of headers loses a field with an empty value together with the next one (before 3.11),
+// changes the message while it reads, and forgets the order. A received message is one piece of memory in every
+// version: subject, reply, headers and body, each ended by a NUL; so the headers are what stands between reply and
+// body.
+std::string_view RawHeaders(const natsMsg& message) {
+  const char* const reply = natsMsg_GetReply(&message);
+  const char* const before = reply != nullptr ? reply : natsMsg_GetSubject(&message);
+  const char* const begin = before + std::strlen(before) + 1;
+  const char* const body = natsMsg_GetData(&message);
+  return body > begin ? std::string_view(begin, static_cast<std::size_t>(body - begin) - 1) : std::string_view{};
+}
+
+std::optional<std::uint64_t> NumberField(const HeaderBlock& headers, std::string_view name) {
+  for (const auto& [field, value] : headers.fields) {
+    if (SameName(field, name)) return ParseNumber(value);
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+NatsMessage::NatsMessage(MessageHandle message, const AckSubject& ack, std::uint64_t epoch)
+    : message_(std::move(message)), epoch_(epoch) {
+  subject_ = natsMsg_GetSubject(message_.get());
+  payload_ = BodyOf(*message_);
+  ack_token_ = ReplyOf(*message_);
+  stream_sequence_ = ack.stream_sequence;
+  delivery_count_ = ack.delivery_count;
+  pending_ = ack.pending;
+  stored_at_ = ack.stored_at;
+}
+
+const std::vector<HeaderField>& NatsMessage::Fields() const {
+  std::call_once(read_, [this] { fields_ = ParseHeaderBlock(RawHeaders(*message_)).fields; });
+  return fields_;
+}
+
+std::optional<std::string_view> NatsMessage::Header(std::string_view name) const {
+  for (const auto& [field, value] : Fields()) {
+    if (SameName(field, name)) return value;
+  }
+  return std::nullopt;
+}
+
+Headers NatsMessage::AllHeaders() const {
+  Headers headers;
+  for (const auto& [field, value] : Fields()) headers.emplace_back(field, value);
+  return headers;
+}
+
+std::string_view ReplyOf(const natsMsg& message) {
+  const char* reply = natsMsg_GetReply(&message);
+  return reply == nullptr ? std::string_view{} : std::string_view(reply);
+}
+
+std::string_view BodyOf(const natsMsg& message) {
+  return {natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message))};
+}
+
+std::optional<StatusMessage> ReadStatus(const natsMsg& message) {
+  if (!BodyOf(message).empty()) return std::nullopt;
+  const HeaderBlock headers = ParseHeaderBlock(RawHeaders(message));
+  const std::string_view digits = headers.status.substr(0, kStatusCodeDigits);
+  const std::optional<std::uint64_t> code = ParseNumber(digits);
+  if (!code || digits.size() != kStatusCodeDigits) return std::nullopt;
+  StatusMessage status;
+  status.code = static_cast<int>(*code);
+  status.description = headers.status.substr(std::min(headers.status.size(), kStatusCodeDigits + 1));
+  status.pending_messages = NumberField(headers, "Nats-Pending-Messages");
+  status.last_consumer_sequence = NumberField(headers, "Nats-Last-Consumer");
+  return status;
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "jetstream/ack_subject.h"
+#include "jetstream/handles.h"
+#include "jetstream/header_block.h"
+#include "jetstream/status_message.h"
+#include "penstock/eventbus/message.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// A message of a stream, as views into nats.c's own memory.
+///
+/// **Thread safety:** as `StoredMessage`.
+class NatsMessage final : public StoredMessage {
+ public:
+  /// `ack` was read from `message`'s reply subject.
+  NatsMessage(MessageHandle message, const AckSubject& ack, std::uint64_t epoch);
+
+  std::optional<std::string_view> Header(std::string_view name) const override;
+  Headers AllHeaders() const override;
+
+  /// Which incarnation of its consumer delivered it.
+  std::uint64_t epoch() const { return epoch_; }
+
+ private:
+  const std::vector<HeaderField>& Fields() const;
+
+  const MessageHandle message_;
+  const std::uint64_t epoch_;
+  mutable std::once_flag read_{};
+  mutable std::vector<HeaderField> fields_{};  // written once, under `read_`
+};
+
+/// The reply subject, empty when there is none.
+std::string_view ReplyOf(const natsMsg& message);
+
+/// The body.
+std::string_view BodyOf(const natsMsg& message);
+
+/// The status that `message` carries; nothing when it is no status message.
+std::optional<StatusMessage> ReadStatus(const natsMsg& message);
+
+}  // namespace penstock::eventbus::jetstream

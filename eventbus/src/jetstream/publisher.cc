@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/publisher.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/nats_message.h"
+#include "jetstream/status_mapping.h"
+#include "jetstream/thread_name.h"
+#include "transport/names.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::chrono::milliseconds kFirstBackoff(100);
+constexpr std::chrono::milliseconds kLongestBackoff(1000);
+constexpr int kNoResponders = 503;
+constexpr const char* kNoStream = "no stream takes this subject";
+constexpr const char* kNoAnswer = "no acknowledgement came";
+
+std::string About(const natsMsg* message) { return absl::StrCat("publish to ", Quoted(natsMsg_GetSubject(message))); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(Connection& connection, Limits limits) {
+  absl::StatusOr<std::string> inbox = Inbox::UniqueSubject();
+  if (!inbox.ok()) return inbox.status();
+  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(*inbox, ".")));
+  connection.Observe(*publisher);
+  publisher->Attach();
+  publisher->thread_ = std::thread([raw = publisher.get()] { raw->Run(); });
+  return publisher;
+}
+
+Publisher::Publisher(Connection& connection, Limits limits, std::string inbox_prefix)
+    : connection_(connection), limits_(limits), inbox_prefix_(std::move(inbox_prefix)) {}
+
+Publisher::~Publisher() { Close(); }
+
+absl::Status Publisher::Publish(Outgoing message, PublishDone done) {
+  const Clock::time_point deadline = Clock::now() + limits_.timeout;
+  MutexLock lock(mutex_);
+  if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
+  const std::uint64_t index = ++last_index_;
+  absl::StatusOr<MessageHandle> composed = Compose(message, index);
+  if (!composed.ok()) return composed.status();
+  entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline});
+  pending_count_.store(entries_.size(), std::memory_order_relaxed);
+  if (deadline < next_deadline_) {
+    next_deadline_ = deadline;
+    work_.NotifyOne();
+  }
+  return SendNew(index);
+}
+
+absl::StatusOr<MessageHandle> Publisher::Compose(const Outgoing& message, std::uint64_t index) const {
+  natsMsg* raw = nullptr;
+  const std::string reply = absl::StrCat(inbox_prefix_, index);
+  natsStatus status = natsMsg_Create(&raw, message.subject.c_str(), reply.c_str(), message.body.data(),
+                                     static_cast<int>(message.body.size()));
+  MessageHandle composed(raw);
+  if (status == NATS_OK) status = natsMsgHeader_Set(raw, header::kMessageId.data(), message.message_id.c_str());
+  for (const auto& [name, value] : message.headers) {
+    if (status == NATS_OK) status = natsMsgHeader_Add(raw, name.c_str(), value.c_str());
+  }
+  if (status != NATS_OK) return NatsError(absl::StrCat("publish to ", Quoted(message.subject)), status);
+  return composed;
+}
+
+absl::Status Publisher::AwaitRoom(MutexLock& lock, Clock::time_point deadline) {
+  ++waiters_;
+  bool in_time = true;
+  while (!closed_ && entries_.size() >= limits_.window && in_time) in_time = settled_.WaitUntil(lock, deadline);
+  --waiters_;
+  if (closed_) return absl::FailedPreconditionError("publish: the connection is closed");
+  if (entries_.size() < limits_.window) return absl::OkStatus();
+  return absl::DeadlineExceededError(absl::StrCat("publish: ", limits_.window, " publishes were outstanding for ",
+                                                  limits_.timeout.count(),
+                                                  "ms; check that the server runs and its streams exist"));
+}
+
+bool Publisher::HeldBack(const Entry& entry) const {
+  if (link_ == nullptr || lanes_.empty()) return link_ == nullptr;
+  const auto lane = lanes_.find(natsMsg_GetSubject(entry.message.get()));
+  return lane != lanes_.end() && lane->second.waiting;
+}
+
+absl::Status Publisher::SendNew(std::uint64_t index) {
+  const auto found = entries_.find(index);
+  Entry& entry = found->second;
+  if (HeldBack(entry)) return absl::OkStatus();
+  const natsStatus status = link_->Publish(entry.message.get());
+  if (status == NATS_OK || IsConnectionFault(status)) {
+    entry.attempts = 1;
+    entry.cause = kNoAnswer;
+    return absl::OkStatus();
+  }
+  absl::Status refused = NatsError(About(entry.message.get()), status);
+  entries_.erase(found);
+  pending_count_.store(entries_.size(), std::memory_order_relaxed);
+  return refused;
+}
+
+void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
+  const auto found = entries_.find(index);
+  Entry& entry = found->second;
+  if (HeldBack(entry)) return;
+  if (entry.attempts++ > 0) retries_.fetch_add(1, std::memory_order_relaxed);
+  const natsStatus status = link_->Publish(entry.message.get());
+  if (status == NATS_OK || IsConnectionFault(status)) return;
+  ended.push_back(End(found, NatsError(About(entry.message.get()), status)));
+}
+
+void Publisher::OnReply(MessageHandle reply) {
+  const std::string_view subject = natsMsg_GetSubject(reply.get());
+  if (subject.size() <= inbox_prefix_.size()) return;
+  const std::optional<std::uint64_t> index = ParseNumber(subject.substr(inbox_prefix_.size()));
+  if (!index) return;
+  const std::optional<StatusMessage> status = ReadStatus(*reply);
+  const bool no_responders = status && status->code == kNoResponders;
+  PublishReply parsed;
+  if (!status) parsed = ReadPublishReply(BodyOf(*reply));
+  Settle(*index, std::move(parsed), no_responders);
+}
+
+void Publisher::Settle(std::uint64_t index, PublishReply reply, bool no_responders) {
+  std::vector<Ended> ended;
+  {
+    MutexLock lock(mutex_);
+    const auto found = entries_.find(index);
+    if (found == entries_.end()) return;  // answered before, or given up
+    Entry& entry = found->second;
+    if (no_responders) return BackOff(entry, kNoStream);
+    if (reply.kind == PublishReply::Kind::kUnclear) return BackOff(entry, "the acknowledgement named no sequence");
+    if (reply.kind == PublishReply::Kind::kRefused) {
+      if (IsTransient(reply.error)) return BackOff(entry, "the server could not store it yet");
+      ended.push_back(End(found, ApiStatus(About(entry.message.get()), reply.error)));
+    } else {
+      // What an earlier attempt of ours has stored is no duplicate to the caller.
+      reply.ack.duplicate = reply.ack.duplicate && entry.attempts <= 1;
+      if (!lanes_.empty()) Recovered(natsMsg_GetSubject(entry.message.get()));
+      ended.push_back(End(found, std::move(reply.ack)));
+    }
+  }
+  Tell(std::move(ended));
+}
+
+void Publisher::BackOff(Entry& entry, const char* cause) {
+  entry.cause = cause;
+  Lane& lane = lanes_[natsMsg_GetSubject(entry.message.get())];
+  if (lane.waiting) return;
+  lane.backoff = std::clamp(lane.backoff * 2, kFirstBackoff, kLongestBackoff);
+  lane.resume = Clock::now() + lane.backoff;
+  lane.waiting = true;
+  work_.NotifyOne();
+}
+
+void Publisher::Recovered(const char* subject) {
+  const auto lane = lanes_.find(subject);
+  if (lane != lanes_.end() && !lane->second.waiting) lanes_.erase(lane);
+}
+
+Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> result) {
+  Ended ended{std::move(entry->second.done), std::move(result)};
+  entries_.erase(entry);
+  pending_count_.store(entries_.size(), std::memory_order_relaxed);
+  if (waiters_ > 0) settled_.NotifyAll();
+  return ended;
+}
+
+void Publisher::Tell(std::vector<Ended> ended) {
+  for (Ended& one : ended) {
+    if (one.done) one.done(std::move(one.result));
+  }
+}
+
+absl::Status Publisher::AwaitIdle(Clock::time_point deadline) {
+  MutexLock lock(mutex_);
+  ++waiters_;
+  bool in_time = true;
+  while (!entries_.empty() && in_time) in_time = settled_.WaitUntil(lock, deadline);
+  --waiters_;
+  if (entries_.empty()) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat("flush: ", entries_.size(), " publishes are not acknowledged; check that the server runs"));
+}
+
+void Publisher::OnConnectionChanged() {
+  MutexLock lock(mutex_);
+  connection_changed_ = true;
+  work_.NotifyOne();
+}
+
+void Publisher::OnPublishDenied(const std::string& subject) {
+  MutexLock lock(mutex_);
+  denied_.push_back(subject);
+  work_.NotifyOne();
+}
+
+void Publisher::Run() {
+  NameThisThread("ps-publish");
+  while (true) {
+    bool changed = false;
+    std::vector<Ended> ended;
+    {
+      MutexLock lock(mutex_);
+      Clock::time_point wake = next_deadline_;
+      for (const auto& [subject, lane] : lanes_) wake = lane.waiting ? std::min(wake, lane.resume) : wake;
+      if (!closed_ && !connection_changed_ && denied_.empty() && Clock::now() < wake) {
+        // Waiting for `time_point::max()` overflows in some libraries.
+        work_.WaitUntil(lock, std::min(wake, Clock::now() + std::chrono::hours(1)));
+      }
+      if (closed_) return;
+      changed = std::exchange(connection_changed_, false);
+      const Clock::time_point now = Clock::now();
+      FailDenied(ended);
+      FailExpired(now, ended);
+      ResumeLanes(now, ended);
+    }
+    Tell(std::move(ended));
+    if (changed) Attach();
+  }
+}
+
+// Replies to what was sent on an older connection can only come on that one, so messages go out again once the inbox is
+// known on the new one.
+void Publisher::Attach() {
+  {
+    MutexLock lock(mutex_);
+    link_ = nullptr;
+  }
+  if (inbox_ != nullptr) inbox_->Close();
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) return;  // told again when there is one
+  absl::StatusOr<std::shared_ptr<Inbox>> inbox =
+      Inbox::Open(link, inbox_prefix_ + "*", [this](MessageHandle reply, bool /*more*/) { OnReply(std::move(reply)); });
+  if (!inbox.ok()) return link->Report(NATS_CONNECTION_CLOSED);
+  inbox_ = *std::move(inbox);
+  std::vector<Ended> ended;
+  {
+    MutexLock lock(mutex_);
+    link_ = link;
+    lanes_.clear();
+    ResendAll(ended);
+  }
+  inbox_->Release();
+  Tell(std::move(ended));
+}
+
+std::vector<std::uint64_t> Publisher::Indexes(const std::function<bool(const Entry&)>& wanted) const {
+  std::vector<std::uint64_t> indexes;
+  for (const auto& [index, entry] : entries_) {
+    if (wanted(entry)) indexes.push_back(index);
+  }
+  std::sort(indexes.begin(), indexes.end());
+  return indexes;
+}
+
+void Publisher::ResendAll(std::vector<Ended>& ended) {
+  for (const std::uint64_t index : Indexes([](const Entry&) { return true; })) {
+    entries_.find(index)->second.cause = kNoAnswer;
+    SendAgain(index, ended);
+  }
+}
+
+void Publisher::ResumeLanes(Clock::time_point now, std::vector<Ended>& ended) {
+  for (auto& [subject, lane] : lanes_) {
+    if (!lane.waiting || now < lane.resume) continue;
+    lane.waiting = false;
+    const auto same_subject = [&name = subject](const Entry& entry) {
+      return natsMsg_GetSubject(entry.message.get()) == name;
+    };
+    for (const std::uint64_t index : Indexes(same_subject)) SendAgain(index, ended);
+  }
+}
+
+void Publisher::FailDenied(std::vector<Ended>& ended) {
+  for (const std::string& subject : std::exchange(denied_, {})) {
+    const auto same_subject = [&](const Entry& entry) { return natsMsg_GetSubject(entry.message.get()) == subject; };
+    for (const std::uint64_t index : Indexes(same_subject)) {
+      const auto found = entries_.find(index);
+      ended.push_back(End(found, NatsError(About(found->second.message.get()), NATS_NOT_PERMITTED)));
+    }
+  }
+}
+
+void Publisher::FailExpired(Clock::time_point now, std::vector<Ended>& ended) {
+  if (now < next_deadline_) return;
+  for (const std::uint64_t index : Indexes([&](const Entry& entry) { return entry.deadline <= now; })) {
+    const auto found = entries_.find(index);
+    ended.push_back(End(found, Expired(found->second)));
+  }
+  next_deadline_ = Clock::time_point::max();
+  for (const auto& [index, entry] : entries_) next_deadline_ = std::min(next_deadline_, entry.deadline);
+}
+
+absl::Status Publisher::Expired(const Entry& entry) const {
+  const absl::StatusCode code =
+      entry.cause == kNoStream ? absl::StatusCode::kNotFound : absl::StatusCode::kDeadlineExceeded;
+  return absl::Status(code,
+                      absl::StrCat(About(entry.message.get()), ": ", entry.cause, " within ", limits_.timeout.count(),
+                                   "ms; check that the server runs and has a stream for it"));
+}
+
+void Publisher::Close() {
+  {
+    MutexLock lock(mutex_);
+    if (closed_) return;
+    closed_ = true;
+    work_.NotifyAll();
+    settled_.NotifyAll();
+  }
+  connection_.Leave(*this);
+  if (thread_.joinable()) thread_.join();
+  if (inbox_ != nullptr) inbox_->Close();
+  std::vector<Ended> ended;
+  {
+    MutexLock lock(mutex_);
+    link_ = nullptr;
+    for (const std::uint64_t index : Indexes([](const Entry&) { return true; })) {
+      const auto found = entries_.find(index);
+      ended.push_back(End(found, absl::CancelledError(absl::StrCat(About(found->second.message.get()),
+                                                                   ": the connection was closed before the "
+                                                                   "acknowledgement came"))));
+    }
+    settled_.NotifyAll();
+  }
+  Tell(std::move(ended));
+}
+
+}  // namespace penstock::eventbus::jetstream

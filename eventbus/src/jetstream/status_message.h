@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace penstock::eventbus::jetstream {
+
+/// A message that the server itself sent in place of one from a stream: a heartbeat, or why a request for messages
+/// ended.
+struct StatusMessage {
+  int code = 0;
+  std::string description{};
+  std::optional<std::uint64_t> pending_messages{};        ///< of the request's batch, those that did not come
+  std::optional<std::uint64_t> last_consumer_sequence{};  ///< with a push consumer's heartbeat
+};
+
+/// What a status means for the one who asked for messages.
+enum class StatusMeaning {
+  kHeartbeat,     ///< the server is there and has nothing to send
+  kRequestEnded,  ///< ask again
+  kBackOff,       ///< ask again after a while
+  kConsumerGone,  ///< the consumer has to be looked up, perhaps made again
+  kUnfit,         ///< asking again cannot help: wrong kind of consumer, or a broken request
+};
+
+StatusMeaning MeaningOf(const StatusMessage& status);
+
+/// A decimal number with nothing around it.
+std::optional<std::uint64_t> ParseNumber(std::string_view text);
+
+}  // namespace penstock::eventbus::jetstream

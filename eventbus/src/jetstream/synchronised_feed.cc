@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/synchronised_feed.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/log_line.h"
+#include "jetstream/settlement.h"
+#include "jetstream/stream_api.h"
+#include "jetstream/thread_name.h"
+#include "transport/names.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::chrono::milliseconds kTick(250);
+constexpr std::chrono::milliseconds kIdle(60'000);
+constexpr std::chrono::milliseconds kFirstBackoff(100);
+constexpr std::chrono::milliseconds kLongestBackoff(2000);
+constexpr int kStandByMilliseconds = 250;  // to twice that
+
+}  // namespace
+
+SynchronisedFeed::SynchronisedFeed(Connection& connection, FeedSpec spec, FeedEvents events, LogSink log)
+    : connection_(connection),
+      api_(connection),
+      spec_(std::move(spec)),
+      events_(std::move(events)),
+      log_(std::move(log)),
+      random_(std::random_device{}()) {}
+
+absl::Status SynchronisedFeed::Start() {
+  connection_.Observe(*this);
+  const std::shared_ptr<Link> link = connection_.AwaitLink(Clock::now() + kApiBudget);
+  absl::StatusOr<Outcome> outcome =
+      link == nullptr ? absl::UnavailableError(Describe("not connected; it is being tried")) : Synchronise(link);
+  if (!outcome.ok()) {
+    Withdraw();
+    stopping_.store(true, std::memory_order_relaxed);
+    connection_.Leave(*this);
+    return outcome.status();
+  }
+  Resume(link, *outcome);
+  MutexLock lock(join_mutex_);
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void SynchronisedFeed::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
+  last_trouble_.clear();
+  backoff_ = std::chrono::milliseconds(0);
+  if (outcome == Outcome::kStandingBy) return Withdraw();
+  if (synchronised_++ > 0) resynchronised_.fetch_add(1, std::memory_order_relaxed);
+  generation_ = link->generation();
+  Heard();
+  active_.store(true, std::memory_order_relaxed);
+  inbox_->Release();
+  OnTick(Clock::now());
+}
+
+void SynchronisedFeed::Run() {
+  NameThisThread("ps-feed");
+  feed_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  while (AwaitWork(Round())) {
+  }
+  Withdraw();
+}
+
+// Does what is to be done now; returns how long nothing has to be done.
+SynchronisedFeed::Clock::duration SynchronisedFeed::Round() {
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) {
+    Withdraw();
+    return kIdle;
+  }
+  if (generation_ == link->generation()) return Watch(link);
+  return TrySynchronise(link);
+}
+
+SynchronisedFeed::Clock::duration SynchronisedFeed::Watch(const std::shared_ptr<Link>& link) {
+  const Clock::time_point now = Clock::now();
+  const Clock::time_point heard{Clock::duration(last_heard_.load(std::memory_order_relaxed))};
+  const char* why = nullptr;
+  {
+    MutexLock lock(mutex_);
+    why = std::exchange(resynchronise_, nullptr);
+  }
+  if (why == nullptr && now - heard > LongestSilence()) why = "the server fell silent";
+  if (why == nullptr) {
+    OnTick(now);
+    return kTick;
+  }
+  LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
+  Withdraw();
+  return TrySynchronise(link);
+}
+
+SynchronisedFeed::Clock::duration SynchronisedFeed::TrySynchronise(const std::shared_ptr<Link>& link) {
+  Withdraw();
+  const absl::StatusOr<Outcome> outcome = Synchronise(link);
+  if (!outcome.ok()) return GoOnAfter(outcome.status());
+  Resume(link, *outcome);
+  if (*outcome == Outcome::kFlowing) return kTick;
+  std::uniform_int_distribution<int> jitter(kStandByMilliseconds, 2 * kStandByMilliseconds);
+  return std::chrono::milliseconds(jitter(random_));
+}
+
+SynchronisedFeed::Clock::duration SynchronisedFeed::GoOnAfter(const absl::Status& status) {
+  Withdraw();
+  if (absl::IsFailedPrecondition(status)) {
+    GiveUp(status);
+    return kIdle;
+  }
+  const std::string text(status.message());
+  if (text != last_trouble_ && !absl::IsCancelled(status)) {
+    LogLine(log_, LogLevel::kWarning, Describe("cannot receive yet: ") + text);
+    last_trouble_ = text;
+  }
+  backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLongestBackoff);
+  return backoff_;
+}
+
+void SynchronisedFeed::GiveUp(absl::Status why) {
+  if (stopping_.exchange(true, std::memory_order_relaxed)) return;
+  LogLine(log_, LogLevel::kError, Describe("cannot go on: ") + std::string(why.message()));
+  if (events_.lost) events_.lost(std::move(why));
+}
+
+bool SynchronisedFeed::AwaitWork(Clock::duration longest) {
+  const Clock::time_point deadline = Clock::now() + longest;
+  MutexLock lock(mutex_);
+  while (!nudged_ && !stopping_.load(std::memory_order_relaxed) && work_.WaitUntil(lock, deadline)) {
+  }
+  nudged_ = false;
+  return !stopping_.load(std::memory_order_relaxed);
+}
+
+void SynchronisedFeed::OnConnectionChanged() {
+  MutexLock lock(mutex_);
+  nudged_ = true;
+  work_.NotifyOne();
+}
+
+void SynchronisedFeed::RequestSynchronisation(const char* why) {
+  MutexLock lock(mutex_);
+  resynchronise_ = why;
+  nudged_ = true;
+  work_.NotifyOne();
+}
+
+absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject) {
+  absl::StatusOr<std::shared_ptr<Inbox>> inbox =
+      Inbox::Open(link, subject, [this](MessageHandle message, bool more) { OnMessage(std::move(message), more); });
+  if (!inbox.ok()) return inbox.status();
+  inbox_ = *std::move(inbox);
+  return absl::OkStatus();
+}
+
+void SynchronisedFeed::Withdraw() {
+  active_.store(false, std::memory_order_relaxed);
+  generation_ = 0;
+  if (inbox_ == nullptr) return;
+  inbox_->Close();
+  inbox_ = nullptr;
+  arrivals_.clear();
+  MutexLock lock(mutex_);
+  resynchronise_ = nullptr;
+}
+
+void SynchronisedFeed::NoteConsumer(const std::string& created, bool made) {
+  const bool made_again = synchronised_ > 0 && (made || !SameConsumer(created, consumer_created_));
+  consumer_created_ = created;
+  if (!made_again || stopping_.load(std::memory_order_relaxed)) return;
+  epoch_.fetch_add(1, std::memory_order_acq_rel);
+  LogLine(log_, LogLevel::kWarning, Describe("it was gone and has been made again"));
+  if (events_.new_epoch) events_.new_epoch();
+}
+
+void SynchronisedFeed::Deliver(MessageHandle message, const AckSubject& ack) {
+  arrivals_.push_back(std::make_unique<NatsMessage>(std::move(message), ack, epoch_.load(std::memory_order_relaxed)));
+}
+
+void SynchronisedFeed::FlushArrivals() {
+  if (arrivals_.empty() || stopping_.load(std::memory_order_relaxed)) return;
+  callback_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  if (events_.arrived) events_.arrived(std::exchange(arrivals_, {}));
+  callback_thread_.store(std::thread::id(), std::memory_order_relaxed);
+}
+
+void SynchronisedFeed::WarnOfStranger() {
+  const std::uint64_t count = strangers_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if ((count & (count - 1)) != 0) return;  // 1, 2, 4, ...
+  LogLine(log_, LogLevel::kWarning,
+          Describe("ignored a message that no stream sent; in all ") + absl::StrCat(count, " of them"));
+}
+
+absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) {
+  const auto* const ours = dynamic_cast<const NatsMessage*>(&message);
+  if (ours == nullptr) return absl::InvalidArgumentError("settle: the message is not one of this feed");
+  if (spec_.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
+  if (ours->epoch() != epoch_.load(std::memory_order_acquire)) {
+    return absl::UnavailableError("settle: the consumer was made again since this delivery");
+  }
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
+  absl::Status sent = link->Publish(message.ack_token().data(), SettlementBody(verb, delay));
+  if (sent.ok() && (verb == Verb::kAck || verb == Verb::kTerm)) OnSettled(*ours);
+  return sent;
+}
+
+void SynchronisedFeed::Stop() {
+  connection_.Leave(*this);
+  {
+    MutexLock lock(mutex_);
+    stopping_.store(true, std::memory_order_relaxed);
+    work_.NotifyAll();
+  }
+  // Called from an event there is nothing to wait for: what runs is the caller.
+  const std::thread::id caller = std::this_thread::get_id();
+  if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
+  if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+  MutexLock lock(join_mutex_);
+  if (!thread_.joinable()) return;
+  thread_.join();
+  OnStopped();
+}
+
+FeedStats SynchronisedFeed::Stats() const {
+  return {active_.load(std::memory_order_relaxed) && connection_.connected(),
+          resynchronised_.load(std::memory_order_relaxed)};
+}
+
+std::string SynchronisedFeed::Describe(const char* what) const {
+  return absl::StrCat("consumer ", Quoted(spec_.consumer), " of stream ", Quoted(spec_.stream), ": ", what);
+}
+
+ApiClient::Cancelled SynchronisedFeed::cancelled() const {
+  return [this] { return stopping_.load(std::memory_order_relaxed); };
+}
+
+}  // namespace penstock::eventbus::jetstream

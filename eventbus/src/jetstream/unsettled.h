@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+
+#include "absl/container/flat_hash_set.h"
+#include "penstock/actorpool/mutex.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// Remembers which sequences of a stream were delivered and not settled, to know where a lost consumer has to begin
+/// again. Thread-safe.
+class Unsettled {
+ public:
+  void Arrived(std::uint64_t sequence) {
+    MutexLock lock(mutex_);
+    open_.insert(sequence);
+    highest_ = std::max(highest_, sequence);
+  }
+
+  void Settled(std::uint64_t sequence) {
+    MutexLock lock(mutex_);
+    open_.erase(sequence);
+  }
+
+  /// Everything up to `sequence` was settled by others.
+  void SettledUpTo(std::uint64_t sequence) {
+    MutexLock lock(mutex_);
+    highest_ = std::max(highest_, sequence);
+  }
+
+  /// The first sequence that has not been settled; nothing when none is known.
+  std::optional<std::uint64_t> Lowest() const {
+    MutexLock lock(mutex_);
+    if (highest_ == 0) return std::nullopt;
+    const auto lowest = std::min_element(open_.begin(), open_.end());
+    return lowest == open_.end() ? highest_ + 1 : *lowest;
+  }
+
+  void Clear() {
+    MutexLock lock(mutex_);
+    open_.clear();
+    highest_ = 0;
+  }
+
+ private:
+  mutable Mutex mutex_;
+  absl::flat_hash_set<std::uint64_t> open_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t highest_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace penstock::eventbus::jetstream

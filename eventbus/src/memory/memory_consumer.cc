@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/memory_consumer.h"
+
+#include <algorithm>
+
+namespace penstock::eventbus::memory {
+namespace {
+
+// Looking through everything unsettled costs time; deadlines that lie close together are served by one look.
+constexpr std::chrono::milliseconds kOverdueGap{10};
+
+// Longer than any service runs, and safe to add to a time point.
+constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours(24 * 365);
+
+}  // namespace
+
+MemoryConsumer::MemoryConsumer(ConsumerTerms terms, std::uint64_t after) : terms_(std::move(terms)), position_(after) {}
+
+void MemoryConsumer::Adjust(std::chrono::milliseconds ack_wait, std::size_t max_in_flight) {
+  terms_.ack_wait = ack_wait;
+  terms_.max_in_flight = max_in_flight;
+}
+
+std::size_t MemoryConsumer::Room() const {
+  if (!terms_.explicit_acks) return SIZE_MAX;
+  return terms_.max_in_flight - std::min(terms_.max_in_flight, unsettled_.size());
+}
+
+std::size_t MemoryConsumer::Available(const MemoryStream& stream) const {
+  const std::uint64_t fresh = stream.CountAfter(terms_.filter_subject, position_);
+  return again_.size() + static_cast<std::size_t>(std::min<std::uint64_t>(fresh, Room()));
+}
+
+std::vector<Taken> MemoryConsumer::Take(const MemoryStream& stream, std::size_t limit, TimePoint now) {
+  std::vector<Taken> taken;
+  TakeAgain(stream, limit, now, taken);
+  TakeNew(stream, limit, now, taken);
+  return taken;
+}
+
+void MemoryConsumer::TakeAgain(const MemoryStream& stream, std::size_t limit, TimePoint now,
+                               std::vector<Taken>& taken) {
+  if (again_.empty()) return;
+  const std::uint64_t pending = stream.CountAfter(terms_.filter_subject, position_);
+  while (taken.size() < limit && !again_.empty()) {
+    const auto found = unsettled_.find(again_.front());
+    again_.pop_front();
+    if (found == unsettled_.end()) continue;
+    auto record = stream.Find(found->first);
+    if (record == nullptr) {
+      unsettled_.erase(found);
+      continue;
+    }
+    Unsettled& message = found->second;
+    message = {.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = message.deliveries + 1};
+    taken.push_back({.record = std::move(record), .delivery_count = message.deliveries, .pending = pending});
+  }
+}
+
+void MemoryConsumer::TakeNew(const MemoryStream& stream, std::size_t limit, TimePoint now, std::vector<Taken>& taken) {
+  const std::size_t count = std::min(limit - taken.size(), Room());
+  if (count == 0) return;
+  std::uint64_t pending = stream.CountAfter(terms_.filter_subject, position_);
+  for (std::size_t i = 0; i < count; ++i) {
+    auto record = stream.NextAfter(terms_.filter_subject, position_);
+    position_ = record == nullptr ? std::max(position_, stream.last_sequence()) : record->sequence;
+    if (record == nullptr) return;
+    if (terms_.explicit_acks) {
+      unsettled_.emplace_hint(unsettled_.end(), position_,
+                              Unsettled{.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = 1});
+    }
+    taken.push_back({.record = std::move(record), .delivery_count = 1, .pending = --pending});
+  }
+}
+
+TimePoint MemoryConsumer::AckDeadline(TimePoint now) {
+  const TimePoint due = now + std::min(terms_.ack_wait, kLongestDelay);
+  next_overdue_ = std::min(next_overdue_, due);
+  return due;
+}
+
+void MemoryConsumer::Settle(std::uint64_t sequence, Verb verb, std::chrono::milliseconds delay, TimePoint now) {
+  const auto found = unsettled_.find(sequence);
+  if (found == unsettled_.end()) return;
+  Unsettled& message = found->second;
+  switch (verb) {
+    case Verb::kAck:
+    case Verb::kTerm:
+      delayed_.erase({message.due, sequence});
+      unsettled_.erase(found);
+      return;
+    case Verb::kNak:
+      return Nak(sequence, message, delay, now);
+    case Verb::kInProgress:
+      if (message.whereabouts == Whereabouts::kOut) message.due = AckDeadline(now);
+      return;
+  }
+}
+
+void MemoryConsumer::Nak(std::uint64_t sequence, Unsettled& message, std::chrono::milliseconds delay, TimePoint now) {
+  if (message.whereabouts == Whereabouts::kQueued) return;
+  delayed_.erase({message.due, sequence});
+  if (delay.count() <= 0) return Queue(sequence, message);
+  message.whereabouts = Whereabouts::kDelayed;
+  message.due = now + std::min(delay, kLongestDelay);
+  delayed_.emplace(message.due, sequence);
+}
+
+void MemoryConsumer::Queue(std::uint64_t sequence, Unsettled& message) {
+  message.whereabouts = Whereabouts::kQueued;
+  again_.push_back(sequence);
+}
+
+void MemoryConsumer::RequeueAll() {
+  again_.clear();
+  delayed_.clear();
+  for (auto& [sequence, message] : unsettled_) Queue(sequence, message);
+}
+
+void MemoryConsumer::WakeDue(TimePoint now) {
+  while (!delayed_.empty() && delayed_.begin()->first <= now) {
+    const std::uint64_t sequence = delayed_.begin()->second;
+    delayed_.erase(delayed_.begin());
+    Queue(sequence, unsettled_.at(sequence));
+  }
+  if (next_overdue_ <= now) QueueOverdue(now);
+}
+
+void MemoryConsumer::QueueOverdue(TimePoint now) {
+  next_overdue_ = TimePoint::max();
+  for (auto& [sequence, message] : unsettled_) {
+    if (message.whereabouts != Whereabouts::kOut) continue;
+    if (message.due <= now) {
+      Queue(sequence, message);
+    } else {
+      next_overdue_ = std::min(next_overdue_, std::max(message.due, now + kOverdueGap));
+    }
+  }
+}
+
+TimePoint MemoryConsumer::NextDue() const {
+  return delayed_.empty() ? next_overdue_ : std::min(next_overdue_, delayed_.begin()->first);
+}
+
+}  // namespace penstock::eventbus::memory

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "penstock/eventbus/message.h"
+
+namespace penstock::eventbus::memory {
+
+/// A message as its stream keeps it: stored once, never changed, shared by everyone it is delivered to.
+struct Record {
+  std::string subject{};
+  std::string body{};
+  Headers headers{};  ///< the message ID among them
+  std::uint64_t sequence = 0;
+  std::chrono::system_clock::time_point stored_at{};
+};
+
+/// Bytes of a header block as NATS writes it, with the message ID unless that is empty; 0 when there is nothing to
+/// write.
+std::size_t HeaderBytes(const Headers& headers, std::string_view message_id = {});
+
+/// One delivery of a record to one consumer.
+struct Taken {
+  std::shared_ptr<const Record> record{};
+  std::uint64_t delivery_count = 1;
+  std::uint64_t pending = 0;
+};
+
+/// What a delivery looks like to a feed's owner. Points into the shared record and keeps it alive.
+class MemoryMessage final : public StoredMessage {
+ public:
+  explicit MemoryMessage(Taken taken);
+
+  std::optional<std::string_view> Header(std::string_view name) const override;
+  Headers AllHeaders() const override { return record_->headers; }
+
+ private:
+  const std::shared_ptr<const Record> record_;
+};
+
+}  // namespace penstock::eventbus::memory

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/memory_stream.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "memory/subject.h"
+
+namespace penstock::eventbus::memory {
+namespace {
+
+std::uint64_t CountAbove(const std::deque<std::uint64_t>& sequences, std::uint64_t sequence) {
+  return static_cast<std::uint64_t>(sequences.end() - std::upper_bound(sequences.begin(), sequences.end(), sequence));
+}
+
+Record MakeRecord(Outgoing message, std::uint64_t sequence, std::chrono::system_clock::time_point stored_at) {
+  if (!message.message_id.empty()) {
+    message.headers.emplace_back(std::string(header::kMessageId), std::move(message.message_id));
+  }
+  return {.subject = std::move(message.subject),
+          .body = std::move(message.body),
+          .headers = std::move(message.headers),
+          .sequence = sequence,
+          .stored_at = stored_at};
+}
+
+std::int64_t BytesOf(const Record& record) {
+  return static_cast<std::int64_t>(record.subject.size() + record.body.size() + HeaderBytes(record.headers));
+}
+
+}  // namespace
+
+MemoryStream::MemoryStream(StreamSpec spec) : spec_(std::move(spec)) {}
+
+absl::StatusOr<PubAck> MemoryStream::Append(Outgoing message, TimePoint now,
+                                            std::chrono::system_clock::time_point stored_at) {
+  Expire(now);
+  if (const auto known = sequence_by_id_.find(message.message_id); known != sequence_by_id_.end()) {
+    return PubAck{.stream = spec_.name, .sequence = known->second, .duplicate = true};
+  }
+  const std::uint64_t sequence = last_sequence() + 1;
+  std::string id = message.message_id;
+  auto record = std::make_shared<const Record>(MakeRecord(std::move(message), sequence, stored_at));
+  const std::int64_t bytes = BytesOf(*record);
+  if (absl::Status room = MakeRoom(bytes); !room.ok()) return room;
+  if (!id.empty()) RememberId(std::move(id), sequence, now);
+  by_subject_[record->subject].push_back(sequence);
+  bytes_ += bytes;
+  entries_.push_back({.record = std::move(record), .bytes = bytes, .stored = now});
+  return PubAck{.stream = spec_.name, .sequence = sequence, .duplicate = false};
+}
+
+absl::Status MemoryStream::MakeRoom(std::int64_t bytes) {
+  if (spec_.max_bytes <= 0) return absl::OkStatus();
+  const bool too_large = bytes > spec_.max_bytes;
+  if (too_large || (spec_.discard == Discard::kNew && bytes_ + bytes > spec_.max_bytes)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("store in stream \"", spec_.name, "\": its bound of ", spec_.max_bytes, " bytes is reached by ",
+                     bytes_, " kept and ", bytes, " more; raise the stream's max_bytes or let it discard by age"));
+  }
+  while (bytes_ + bytes > spec_.max_bytes) DiscardFirst();
+  return absl::OkStatus();
+}
+
+void MemoryStream::DiscardFirst() {
+  const Entry& first = entries_.front();
+  const auto sequences = by_subject_.find(first.record->subject);
+  sequences->second.pop_front();
+  if (sequences->second.empty()) by_subject_.erase(sequences);
+  bytes_ -= first.bytes;
+  entries_.pop_front();
+  ++first_sequence_;
+}
+
+void MemoryStream::RememberId(std::string id, std::uint64_t sequence, TimePoint now) {
+  ids_in_order_.push_back({.id = std::move(id), .stored = now});
+  sequence_by_id_.emplace(ids_in_order_.back().id, sequence);
+}
+
+void MemoryStream::ForgetIds(TimePoint now) {
+  while (!ids_in_order_.empty() && ids_in_order_.front().stored + spec_.duplicate_window <= now) {
+    sequence_by_id_.erase(ids_in_order_.front().id);
+    ids_in_order_.pop_front();
+  }
+}
+
+void MemoryStream::Expire(TimePoint now) {
+  ForgetIds(now);
+  if (spec_.max_age.count() <= 0) return;
+  while (!entries_.empty() && entries_.front().stored + spec_.max_age <= now) DiscardFirst();
+}
+
+TimePoint MemoryStream::NextExpiry() const {
+  TimePoint next = TimePoint::max();
+  if (!ids_in_order_.empty()) next = ids_in_order_.front().stored + spec_.duplicate_window;
+  if (spec_.max_age.count() > 0 && !entries_.empty()) next = std::min(next, entries_.front().stored + spec_.max_age);
+  return next;
+}
+
+std::shared_ptr<const Record> MemoryStream::Find(std::uint64_t sequence) const {
+  if (sequence < first_sequence_ || sequence > last_sequence()) return nullptr;
+  return entries_[sequence - first_sequence_].record;
+}
+
+std::shared_ptr<const Record> MemoryStream::NextAfter(std::string_view filter, std::uint64_t sequence) const {
+  for (std::uint64_t next = std::max(sequence + 1, first_sequence_); next <= last_sequence(); ++next) {
+    const auto& record = entries_[next - first_sequence_].record;
+    if (SubjectMatches(filter, record->subject)) return record;
+  }
+  return nullptr;
+}
+
+std::uint64_t MemoryStream::CountAfter(std::string_view filter, std::uint64_t sequence) const {
+  if (!HasWildcard(filter)) {
+    const auto sequences = by_subject_.find(filter);
+    return sequences == by_subject_.end() ? 0 : CountAbove(sequences->second, sequence);
+  }
+  std::uint64_t count = 0;
+  for (const auto& [subject, sequences] : by_subject_) {
+    if (SubjectMatches(filter, subject)) count += CountAbove(sequences, sequence);
+  }
+  return count;
+}
+
+}  // namespace penstock::eventbus::memory

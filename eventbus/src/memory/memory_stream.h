@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "absl/status/statusor.h"
+#include "memory/memory_message.h"
+#include "penstock/eventbus/options.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::memory {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// The messages of one stream, with its limits and its duplicate window. Both storages live in memory; the spec
+/// remembers which was asked for. Pure: no thread, no clock of its own.
+///
+/// **Thread safety:** thread-confined (to the broker's lock).
+/// **Ordering:** sequences ascend from 1 without gaps; messages leave from the front only.
+class MemoryStream {
+ public:
+  explicit MemoryStream(StreamSpec spec);
+
+  const StreamSpec& spec() const { return spec_; }
+  /// Sequence of the oldest message kept; `last_sequence() + 1` when there is none.
+  std::uint64_t first_sequence() const { return first_sequence_; }
+  /// Sequence of the newest message ever stored; 0 before the first.
+  std::uint64_t last_sequence() const { return first_sequence_ + entries_.size() - 1; }
+  /// Subjects, headers and bodies kept.
+  std::int64_t bytes() const { return bytes_; }
+
+  /// Stores the message, or finds that its ID was stored within the duplicate window. Discards old messages to make
+  /// room when the spec says so; else, and for a message larger than the whole bound, `kResourceExhausted`.
+  absl::StatusOr<PubAck> Append(Outgoing message, TimePoint now, std::chrono::system_clock::time_point stored_at);
+
+  /// Forgets what has become too old: messages and message IDs.
+  void Expire(TimePoint now);
+
+  /// When `Expire` will next find something; `TimePoint::max()` for never.
+  TimePoint NextExpiry() const;
+
+  /// The message of that sequence; null when it is gone or not there yet.
+  std::shared_ptr<const Record> Find(std::uint64_t sequence) const;
+
+  /// The first message after `sequence` whose subject `filter` takes; null when there is none.
+  std::shared_ptr<const Record> NextAfter(std::string_view filter, std::uint64_t sequence) const;
+
+  /// Number of messages after `sequence` whose subject `filter` takes.
+  std::uint64_t CountAfter(std::string_view filter, std::uint64_t sequence) const;
+
+ private:
+  struct Entry {
+    std::shared_ptr<const Record> record{};
+    std::int64_t bytes = 0;
+    TimePoint stored{};
+  };
+  struct KnownId {
+    std::string id{};
+    TimePoint stored{};
+  };
+
+  void DiscardFirst();
+  void RememberId(std::string id, std::uint64_t sequence, TimePoint now);
+  void ForgetIds(TimePoint now);
+  absl::Status MakeRoom(std::int64_t bytes);
+
+  const StreamSpec spec_;
+  std::deque<Entry> entries_;
+  std::uint64_t first_sequence_ = 1;
+  std::int64_t bytes_ = 0;
+  /// Sequences kept, by subject: what lag is counted with.
+  std::map<std::string, std::deque<std::uint64_t>, std::less<>> by_subject_;
+  std::deque<KnownId> ids_in_order_;
+  /// Keys point into `ids_in_order_`, whose elements stay where they are.
+  std::unordered_map<std::string_view, std::uint64_t> sequence_by_id_;
+};
+
+}  // namespace penstock::eventbus::memory

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/memory_transport.h"
+
+#include <map>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "transport/connect.h"
+#include "transport/names.h"
+
+namespace penstock::eventbus {
+namespace memory {
+namespace {
+
+class MemoryFeed final : public Feed {
+ public:
+  MemoryFeed(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerFeed> feed, FeedKind kind)
+      : transport_(transport), broker_(broker), feed_(std::move(feed)), kind_(kind) {}
+  ~MemoryFeed() override { Stop(); }
+
+  void Grant(std::size_t count) override { broker_.Grant(*feed_, count); }
+
+  absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) override {
+    if (kind_ == FeedKind::kAtMostOnce) {
+      return absl::FailedPreconditionError("settle a message: at-most-once messages are settled by being delivered");
+    }
+    if (!transport_.connected()) return absl::UnavailableError("settle a message: the embedded bus is closed");
+    broker_.Settle(*feed_, message.stream_sequence(), verb, delay);
+    return absl::OkStatus();
+  }
+
+  void Stop() override { broker_.StopFeed(*feed_); }
+
+  FeedStats Stats() const override { return {.active = broker_.IsActive(*feed_), .resynchronised = 0}; }
+
+ private:
+  MemoryTransport& transport_;
+  Broker& broker_;
+  const std::shared_ptr<BrokerFeed> feed_;
+  const FeedKind kind_;
+};
+
+// The brokers that have a name, for as long as somebody uses them.
+class NamedBrokers {
+ public:
+  std::shared_ptr<Broker> Join(std::string_view name, const void* user) {
+    MutexLock lock(mutex_);
+    std::erase_if(brokers_, [](const auto& entry) { return entry.second.expired(); });
+    const auto found = brokers_.find(name);
+    std::shared_ptr<Broker> broker = found == brokers_.end() ? nullptr : found->second.lock();
+    if (broker != nullptr && broker->Enter(user)) return broker;
+    broker = std::make_shared<Broker>();
+    broker->Enter(user);
+    brokers_.insert_or_assign(std::string(name), broker);
+    return broker;
+  }
+
+ private:
+  Mutex mutex_;
+  std::map<std::string, std::weak_ptr<Broker>, std::less<>> brokers_ ABSL_GUARDED_BY(mutex_);
+};
+
+std::shared_ptr<Broker> JoinBroker(std::string_view name, const void* user) {
+  if (!name.empty()) {
+    // Never destroyed: buses that are static objects may outlive it otherwise.
+    static NamedBrokers& named = *new NamedBrokers();
+    return named.Join(name, user);
+  }
+  auto broker = std::make_shared<Broker>();
+  broker->Enter(user);
+  return broker;
+}
+
+absl::Status Closed(std::string_view what) {
+  return absl::FailedPreconditionError(absl::StrCat(std::string(what), ": the embedded bus is closed"));
+}
+
+}  // namespace
+
+MemoryTransport::MemoryTransport(std::string_view broker_name) : broker_(JoinBroker(broker_name, this)) {}
+
+MemoryTransport::~MemoryTransport() { Close(); }
+
+absl::StatusOr<StreamFacts> MemoryTransport::EnsureStream(const StreamSpec& spec) {
+  if (!connected()) return Closed(absl::StrCat("make stream \"", spec.name, "\""));
+  return broker_->EnsureStream(spec);
+}
+
+absl::StatusOr<std::unique_ptr<Feed>> MemoryTransport::OpenFeed(const FeedSpec& spec, FeedEvents events) {
+  absl::StatusOr<std::shared_ptr<BrokerFeed>> feed = broker_->OpenFeed(this, spec, std::move(events));
+  if (!feed.ok()) return feed.status();
+  return std::make_unique<MemoryFeed>(*this, *broker_, *std::move(feed), spec.kind);
+}
+
+absl::Status MemoryTransport::Publish(Outgoing message, PublishDone done) {
+  if (!connected()) return Closed(absl::StrCat("publish to \"", message.subject, "\""));
+  const std::size_t bytes = message.body.size() + HeaderBytes(message.headers, message.message_id);
+  if (bytes > max_payload_bytes()) {
+    return absl::InvalidArgumentError(absl::StrCat("publish to \"", message.subject, "\": body and headers have ",
+                                                   bytes, " bytes, the limit is ", max_payload_bytes(),
+                                                   "; keep large data elsewhere and send a reference"));
+  }
+  done(broker_->Publish(std::move(message)));
+  return absl::OkStatus();
+}
+
+ConnectionStats MemoryTransport::Stats() const {
+  return {.connected = connected(), .reconnects = 0, .dropped = 0, .publishes_pending = 0, .publish_retries = 0};
+}
+
+absl::Status MemoryTransport::Flush(std::chrono::milliseconds) {
+  return connected() ? absl::OkStatus() : Closed("flush");
+}
+
+void MemoryTransport::Close() {
+  if (!closed_.exchange(true, std::memory_order_relaxed)) broker_->Leave(this);
+}
+
+}  // namespace memory
+
+absl::StatusOr<std::unique_ptr<Transport>> ConnectMemory(const BusOptions& options) {
+  constexpr std::string_view kScheme = "memory://";
+  const std::string_view url = options.url;
+  if (!url.starts_with(kScheme)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connect to \"", RedactUrl(url), "\": not an embedded bus; its URL begins with memory://"));
+  }
+  const std::string_view name = url.substr(kScheme.size());
+  if (!name.empty() && !CheckName("url", name).ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("connect to \"", RedactUrl(url),
+                     "\": not the name of an embedded bus; use memory:// or memory:// and 1 to 64 of [A-Za-z0-9_-]"));
+  }
+  return std::make_unique<memory::MemoryTransport>(name);
+}
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "memory/broker.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::memory {
+
+/// The embedded transport: a user of a `Broker` in this process. Behaves as JetStream does (redelivery, ack deadlines,
+/// one owner of an exclusive durable, duplicate window, stream limits), but what is stored ends with the broker, file
+/// storage included, and a stream without a size or age bound grows with the memory of the process.
+///
+/// **Thread safety:** thread-safe.
+/// **Blocking:** `Feed::Stop` and `Close` wait for callbacks that run; publishes and settlements are done when they
+/// return, and `PublishDone` is told on the caller's thread.
+/// **Ordering:** as `Broker`.
+/// **Shutdown:** `Close` stops what feeds are left; it may be called from a callback, the destructor may not.
+/// Afterwards calls fail with `kFailedPrecondition`, settlements with `kUnavailable`.
+class MemoryTransport final : public Transport {
+ public:
+  /// Uses the broker of that name, which is made when there is none; an empty name is a broker of its own.
+  explicit MemoryTransport(std::string_view broker_name);
+  ~MemoryTransport() override;
+
+  std::string_view name() const override { return "memory"; }
+  absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
+  absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
+  absl::Status Publish(Outgoing message, PublishDone done) override;
+  std::size_t max_payload_bytes() const override { return 1 << 20; }
+  bool connected() const override { return !closed_.load(std::memory_order_relaxed); }
+  std::uint64_t generation() const override { return 1; }
+  ConnectionStats Stats() const override;
+  absl::Status Flush(std::chrono::milliseconds timeout) override;
+  void Close() override;
+
+ private:
+  const std::shared_ptr<Broker> broker_;
+  /// Relaxed: it only refuses calls that come after `Close`; what closing changes is under the broker's lock.
+  std::atomic<bool> closed_ = false;
+};
+
+}  // namespace penstock::eventbus::memory

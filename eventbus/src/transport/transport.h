@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "penstock/eventbus/message.h"
+#include "penstock/eventbus/options.h"
+#include "penstock/eventbus/stats.h"
+
+// The seam between the bus and what carries its messages: JetStream, the embedded transport, and the simulator.
+namespace penstock::eventbus {
+
+enum class Storage { kMemory, kFile };
+std::string_view StorageName(Storage storage);  // "memory", "file"
+
+/// What happens to a new message when the stream is full.
+enum class Discard { kOld, kNew };
+
+struct StreamSpec {
+  std::string name{};
+  std::vector<std::string> subjects{};
+  Storage storage = Storage::kFile;
+  Discard discard = Discard::kOld;
+  std::chrono::seconds max_age{0};  ///< 0: none
+  std::int64_t max_bytes = 0;       ///< 0: none
+  std::chrono::seconds duplicate_window{120};
+  int replicas = 1;
+};
+
+/// A stream as the server has it.
+struct StreamFacts {
+  std::vector<std::string> subjects{};
+  Storage storage = Storage::kFile;
+  bool created = false;  ///< by this call
+};
+
+/// How messages are asked for and acknowledged.
+enum class FeedKind {
+  kExclusive,   ///< durable, explicit acks, one owner at a time; others stand by
+  kShared,      ///< durable, explicit acks, competing owners
+  kAtMostOnce,  ///< no acks; durable when the name is given, else ephemeral and from now on
+};
+
+struct FeedSpec {
+  std::string stream{};
+  std::string consumer{};  ///< durable name; empty only for `kAtMostOnce`
+  std::string filter_subject{};
+  FeedKind kind = FeedKind::kExclusive;
+  std::chrono::milliseconds ack_wait{30'000};
+  /// MaxAckPending, and the credit a feed begins with.
+  std::size_t max_in_flight = 4096;
+  /// How to make the stream again when it vanished; used for `kAtMostOnce` only (a memory stream does not survive its
+  /// server).
+  StreamSpec stream_spec{};
+};
+
+/// What a feed tells its owner. Called on a thread of the transport, never two at a time for one feed; must not block.
+/// None is called after `Feed::Stop` has returned.
+struct FeedEvents {
+  /// Messages in the order the server sent them. For `kExclusive`: within one synchronisation everything pending comes
+  /// again in stream order before anything new.
+  std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> arrived{};
+  /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer was made
+  /// again: what was not settled then comes once more, and is recognised by its sequence.)
+  std::function<void()> new_epoch{};
+  /// The feed cannot go on (for instance its consumer's configuration was changed by another); it has stopped itself.
+  std::function<void(absl::Status why)> lost{};
+};
+
+/// How a delivery is answered.
+enum class Verb { kAck, kNak, kTerm, kInProgress };
+
+struct FeedStats {
+  bool active = false;  ///< receives now; false while it stands by or is disconnected
+  std::uint64_t resynchronised = 0;
+};
+
+/// Messages of one consumer, flowing until stopped. Thread-safe. Outlived by its transport.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+
+  /// Lets the server send `count` more messages: called as messages are settled (or handled, at-most-once). What the
+  /// server may have in flight to us is thus never more than `max_in_flight`.
+  virtual void Grant(std::size_t count) = 0;
+
+  /// Answers a delivery of this feed; `delay` only with `kNak`. Does not wait for the server. `kUnavailable` when it
+  /// could not be sent (the server will deliver the message again). Also works after `Stop`, until the transport is
+  /// closed.
+  virtual absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) = 0;
+
+  /// Ends the flow and waits for a callback that runs (unless called from it). Never deletes a durable. Idempotent.
+  virtual void Stop() = 0;
+
+  virtual FeedStats Stats() const = 0;
+};
+
+struct Outgoing {
+  std::string subject{};
+  std::string body{};
+  std::string message_id{};  ///< never empty
+  Headers headers{};         ///< without the message ID
+};
+
+using PublishDone = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
+
+/// One connection to what stores messages. Thread-safe.
+/// Names, subjects and headers given to it were validated before.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  virtual std::string_view name() const = 0;  // "jetstream", "memory"
+
+  /// Makes the stream when it is missing; else reports it as it is and leaves it alone. Blocks for a few seconds at
+  /// most. `kFailedPrecondition` when another stream has one of the subjects.
+  virtual absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) = 0;
+
+  /// Makes or updates the consumer and begins to receive. Blocks for a few seconds at most. An exclusive feed whose
+  /// durable another process owns opens all the same, and stands by. `kFailedPrecondition` when the durable exists with
+  /// a configuration that cannot be made to fit (named in the text).
+  virtual absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) = 0;
+
+  /// Sends, and sends again with the same message ID, until a PubAck with a sequence above 0 or the publish timeout;
+  /// then `done` is told, exactly once, on a thread of the transport (which may be the caller's). Blocks while the
+  /// publish window is full. Publishes of one thread are stored in the order of the calls. On an error returned here
+  /// `done` is not told.
+  virtual absl::Status Publish(Outgoing message, PublishDone done) = 0;
+
+  /// Largest body plus headers that the server takes, in bytes.
+  virtual std::size_t max_payload_bytes() const = 0;
+
+  virtual bool connected() const = 0;
+
+  /// Counts the connections made so far; cheap. A memory stream may be gone when it has changed.
+  virtual std::uint64_t generation() const = 0;
+
+  virtual ConnectionStats Stats() const = 0;
+
+  /// Waits until no publish is outstanding and everything sent has reached the server. `kDeadlineExceeded`.
+  virtual absl::Status Flush(std::chrono::milliseconds timeout) = 0;
+
+  /// Fails outstanding publishes with `kCancelled` and ends the connection. Feeds must have been stopped. Idempotent.
+  virtual void Close() = 0;
+};
+
+}  // namespace penstock::eventbus

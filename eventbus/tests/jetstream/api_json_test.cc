@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include <string>
+
+#include "jetstream/api_client.h"
+#include "jetstream/consumer_api.h"
+#include "jetstream/stream_api.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using std::chrono::seconds;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+const FeedSpec kExclusive = {.stream = "ORDERS",
+                             .consumer = "billing",
+                             .filter_subject = "orders",
+                             .kind = FeedKind::kExclusive,
+                             .ack_wait = seconds(30),
+                             .max_in_flight = 64};
+
+TEST(ApiJsonTest, ReadsARefusal) {
+  const auto reply =
+      ParseApiReply(R"({"error":{"code":404,"err_code":10059,"description":"stream not found"},"total":0})");
+  ASSERT_TRUE(reply.ok());
+  EXPECT_TRUE(reply->Refused(10059));
+  EXPECT_FALSE(reply->Refused(10014));
+  EXPECT_EQ(reply->error->description, "stream not found");
+}
+
+TEST(ApiJsonTest, ARefusalWithoutItsMembersIsStillARefusal) {
+  const auto reply = ParseApiReply(R"({"error":{"code":"x","err_code":1e300,"description":[]}})");
+  ASSERT_TRUE(reply.ok());
+  ASSERT_TRUE(reply->error);
+  EXPECT_EQ(reply->error->code, 0);
+  EXPECT_EQ(reply->error->err_code, 0);
+  EXPECT_EQ(reply->error->description, "");
+}
+
+TEST(ApiJsonTest, WhatIsNoObjectIsNoReply) {
+  for (const std::string& text : {std::string(), std::string("-ERR"), std::string("[{}]"), std::string("null"),
+                                  std::string("{\"a\":"), std::string("\xff\xfe"), std::string(200'000, '[')}) {
+    EXPECT_EQ(ParseApiReply(text).status().code(), absl::StatusCode::kInternal);
+  }
+}
+
+TEST(ApiJsonTest, MembersOfAnotherTypeAreMissing) {
+  const Json value = ParseJson(R"({"s":5,"n":"5","big":18446744073709551615,"neg":-1,"b":1,"a":["x",5,"y"],"o":{}})");
+  EXPECT_EQ(StringMember(value, "s"), "");
+  EXPECT_EQ(IntMember(value, "n"), std::nullopt);
+  EXPECT_EQ(IntMember(value, "big"), std::nullopt);
+  EXPECT_EQ(UintMember(value, "big"), 18446744073709551615U);
+  EXPECT_EQ(UintMember(value, "neg"), std::nullopt);
+  EXPECT_FALSE(BoolMember(value, "b"));
+  EXPECT_THAT(StringsMember(value, "a"), ElementsAre("x", "y"));
+  EXPECT_TRUE(StringsMember(value, "o").empty());
+  EXPECT_TRUE(Member(Json("text"), "x").is_null());
+}
+
+TEST(ApiJsonTest, AStreamIsAskedForWithLimitsInTheServersUnits) {
+  const Json config = StreamConfig({.name = "ORDERS",
+                                    .subjects = {"orders"},
+                                    .storage = Storage::kMemory,
+                                    .discard = Discard::kNew,
+                                    .max_age = seconds(60),
+                                    .max_bytes = 4096,
+                                    .duplicate_window = seconds(120),
+                                    .replicas = 3});
+  EXPECT_EQ(config, ParseJson(R"({"name":"ORDERS","subjects":["orders"],"retention":"limits","storage":"memory",
+      "discard":"new","max_consumers":-1,"max_msgs":-1,"max_bytes":4096,"max_age":60000000000,"max_msg_size":-1,
+      "num_replicas":3,"duplicate_window":60000000000})"));
+  EXPECT_EQ(StreamConfig({.name = "O", .subjects = {"o"}})["max_bytes"], -1);
+}
+
+TEST(ApiJsonTest, ReadsTheFactsOfAStream) {
+  const auto facts = ReadStreamFacts(ParseJson(R"({"config":{"subjects":["a","b"],"storage":"memory"}})"));
+  ASSERT_TRUE(facts.ok());
+  EXPECT_THAT(facts->subjects, ElementsAre("a", "b"));
+  EXPECT_EQ(facts->storage, Storage::kMemory);
+  for (const char* text :
+       {"{}", R"({"config":5})", R"({"config":{"storage":"tape"}})", R"({"config":{"storage":5}})"}) {
+    EXPECT_EQ(ReadStreamFacts(ParseJson(text)).status().code(), absl::StatusCode::kInternal) << text;
+  }
+}
+
+TEST(ApiJsonTest, AnExclusiveConsumerIsPushedToAndHeartbeats) {
+  EXPECT_EQ(ConsumerConfig(kExclusive, "billing", "inbox.1", {}),
+            ParseJson(R"({"durable_name":"billing","deliver_subject":"inbox.1","filter_subject":"orders",
+                "ack_policy":"explicit","ack_wait":30000000000,"max_ack_pending":64,"max_deliver":-1,
+                "idle_heartbeat":1000000000,"replay_policy":"instant","deliver_policy":"all"})"));
+  const Json later = ConsumerConfig(kExclusive, "billing", "inbox.1", {StartPoint::Kind::kSequence, 42});
+  EXPECT_EQ(later["deliver_policy"], "by_start_sequence");
+  EXPECT_EQ(later["opt_start_seq"], 42);
+}
+
+TEST(ApiJsonTest, SharedAndAtMostOnceConsumersArePulledFrom) {
+  FeedSpec spec = kExclusive;
+  spec.kind = FeedKind::kShared;
+  const Json shared = ConsumerConfig(spec, "billing", "", {});
+  EXPECT_FALSE(shared.contains("deliver_subject"));
+  EXPECT_EQ(shared["max_ack_pending"], -1);
+  spec.kind = FeedKind::kAtMostOnce;
+  spec.consumer.clear();
+  const Json lossy = ConsumerConfig(spec, "penstock1", "", {StartPoint::Kind::kNew, 0});
+  EXPECT_EQ(lossy["ack_policy"], "none");
+  EXPECT_EQ(lossy["name"], "penstock1");
+  EXPECT_EQ(lossy["deliver_policy"], "new");
+  EXPECT_FALSE(lossy.contains("durable_name"));
+  EXPECT_FALSE(lossy.contains("max_ack_pending"));
+}
+
+TEST(ApiJsonTest, OnlyWhatIsOursAndDiffersIsAdjusted) {
+  const Json wanted = ConsumerConfig(kExclusive, "billing", "inbox.2", {});
+  Json existing = wanted;
+  existing["ack_wait"] = 5;
+  existing["deliver_subject"] = "inbox.1";
+  existing["description"] = "made by hand";
+  existing["deliver_policy"] = "new";
+  Json expected = existing;
+  expected["ack_wait"] = wanted["ack_wait"];
+  expected["deliver_subject"] = "inbox.2";
+  EXPECT_EQ(Adjusted(existing, wanted), expected);
+  EXPECT_EQ(Adjusted(wanted, wanted), wanted);
+}
+
+TEST(ApiJsonTest, AMisfitIsNamedWithBothValues) {
+  const Json wanted = ConsumerConfig(kExclusive, "billing", "inbox.2", {});
+  EXPECT_TRUE(CheckFits("billing", wanted, wanted).ok());
+  Json existing = wanted;
+  existing["filter_subject"] = "bills";
+  absl::Status misfit = CheckFits("billing", existing, wanted);
+  EXPECT_EQ(misfit.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(misfit.message()), HasSubstr("filter_subject \"bills\" but needs \"orders\""));
+  existing = wanted;
+  existing.erase("ack_policy");
+  EXPECT_THAT(std::string(CheckFits("billing", existing, wanted).message()), HasSubstr("ack_policy \"none\""));
+  existing = wanted;
+  existing["deliver_group"] = "queue";
+  EXPECT_THAT(std::string(CheckFits("billing", existing, wanted).message()), HasSubstr("deliver_group \"queue\""));
+  existing = wanted;
+  existing.erase("deliver_subject");
+  EXPECT_THAT(std::string(CheckFits("billing", existing, wanted).message()), HasSubstr("\"pull\""));
+}
+
+TEST(ApiJsonTest, ReadsTheFactsOfAConsumer) {
+  const auto facts = ReadConsumerFacts(ParseJson(
+      R"({"created":"then","config":{"deliver_subject":"inbox"},"push_bound":true,"ack_floor":{"stream_seq":9}})"));
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->deliver_subject, "inbox");
+  EXPECT_TRUE(facts->bound);
+  EXPECT_EQ(facts->created, "then");
+  EXPECT_EQ(facts->acknowledged, 9U);
+  EXPECT_FALSE(ReadConsumerFacts(ParseJson(R"({"config":null})")).ok());
+}
+
+TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameConsumer) {
+  EXPECT_TRUE(SameConsumer("2026-11-21T04:36:27.044868851Z", "2026-11-21T04:36:27.04516767Z"));
+  EXPECT_TRUE(SameConsumer("2026-11-21T04:36:26.999Z", "2026-11-21T04:36:27.001Z"));
+  EXPECT_FALSE(SameConsumer("2026-11-21T04:36:27Z", "2026-11-21T04:36:30Z"));
+  EXPECT_TRUE(SameConsumer("sometime", "sometime"));
+  EXPECT_FALSE(SameConsumer("sometime", "2026-11-21T04:36:30Z"));
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream

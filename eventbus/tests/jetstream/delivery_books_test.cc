@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <random>
+
+#include "jetstream/pull_credit.h"
+#include "jetstream/sequence_track.h"
+#include "jetstream/settlement.h"
+#include "jetstream/unsettled.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using std::chrono::milliseconds;
+
+TEST(PullCreditTest, AsksForTheWindowInTwoHalves) {
+  PullCredit credit(100);
+  EXPECT_EQ(credit.Next()->batch, 50U);
+  EXPECT_EQ(credit.Next()->batch, 50U);
+  EXPECT_FALSE(credit.Next());
+  EXPECT_EQ(credit.asked(), 100U);
+}
+
+TEST(PullCreditTest, AWindowOfOneAsksForOneAtATime) {
+  PullCredit credit(1);
+  EXPECT_EQ(credit.Next()->batch, 1U);
+  EXPECT_FALSE(credit.Next());
+  credit.Arrived(1);
+  EXPECT_FALSE(credit.Next());
+  credit.Granted(1);
+  EXPECT_EQ(credit.Next()->batch, 1U);
+}
+
+TEST(PullCreditTest, AsksAgainWhenAQuarterIsFree) {
+  PullCredit credit(100);
+  while (credit.Next()) {
+  }
+  credit.Arrived(100);
+  credit.Granted(24);
+  EXPECT_FALSE(credit.Next());
+  credit.Granted(1);
+  EXPECT_EQ(credit.Next()->batch, 25U);
+}
+
+TEST(PullCreditTest, ARequestThatEndedGivesBackWhatDidNotCome) {
+  PullCredit credit(100);
+  const auto first = credit.Next(), second = credit.Next();
+  credit.Arrived(30);
+  credit.Ended(first->id, 35);
+  EXPECT_EQ(credit.asked(), 35U);
+  credit.Ended(first->id, 35);
+  credit.Ended(4711, 35);
+  EXPECT_EQ(credit.asked(), 35U);
+  credit.Ended(second->id, std::nullopt);
+  EXPECT_EQ(credit.asked(), 0U);
+  EXPECT_EQ(credit.held(), 30U);
+}
+
+TEST(PullCreditTest, ForgettingKeepsWhatTheOwnerHolds) {
+  PullCredit credit(100);
+  const auto request = credit.Next();
+  credit.Arrived(10);
+  credit.Forget();
+  credit.Ended(request->id, 40);
+  EXPECT_EQ(credit.asked(), 0U);
+  EXPECT_EQ(credit.held(), 10U);
+  EXPECT_EQ(credit.Next()->batch, 50U);
+  EXPECT_EQ(credit.Next()->batch, 40U);
+}
+
+TEST(PullCreditTest, NeverAsksForMoreThanItsWindowWhateverHappens) {
+  std::minstd_rand random(7);
+  for (const std::size_t window : {1U, 2U, 3U, 7U, 100U, 4096U}) {
+    PullCredit credit(window);
+    std::uint64_t last = 0;
+    for (int step = 0; step < 5000; ++step) {
+      switch (random() % 5) {
+        case 0:
+          credit.Arrived(std::min<std::size_t>(random() % (window + 1), credit.asked()));
+          break;
+        case 1:
+          credit.Granted(random() % (window + 1));
+          break;
+        case 2:
+          credit.Ended(last - std::min<std::uint64_t>(last, random() % 4), random() % (2 * window));
+          break;
+        case 3:
+          if (random() % 10 == 0) credit.Forget();
+          break;
+        default:
+          if (const auto request = credit.Next()) last = request->id;
+      }
+      ASSERT_LE(credit.asked() + credit.held(), window);
+    }
+  }
+}
+
+TEST(SequenceTrackTest, NoticesGapsRepetitionsAndMissingEnds) {
+  SequenceTrack track;
+  EXPECT_TRUE(track.UpToDate(99));
+  EXPECT_TRUE(track.Follows(7));
+  EXPECT_TRUE(track.Follows(8));
+  EXPECT_FALSE(track.Follows(10));
+  EXPECT_FALSE(track.Follows(8));
+  EXPECT_TRUE(track.Follows(9));
+  EXPECT_TRUE(track.UpToDate(9));
+  EXPECT_FALSE(track.UpToDate(10));
+  track.Restart();
+  EXPECT_TRUE(track.Follows(3));
+}
+
+TEST(UnsettledTest, KnowsWhereToBeginAgain) {
+  Unsettled unsettled;
+  EXPECT_EQ(unsettled.Lowest(), std::nullopt);
+  unsettled.SettledUpTo(4);
+  EXPECT_EQ(unsettled.Lowest(), 5U);
+  for (const std::uint64_t sequence : {5U, 6U, 7U, 9U}) unsettled.Arrived(sequence);
+  unsettled.Settled(5);
+  unsettled.Settled(7);
+  EXPECT_EQ(unsettled.Lowest(), 6U);
+  unsettled.Settled(6);
+  unsettled.Settled(9);
+  EXPECT_EQ(unsettled.Lowest(), 10U);
+  unsettled.Arrived(8);
+  EXPECT_EQ(unsettled.Lowest(), 8U);
+  unsettled.Clear();
+  EXPECT_EQ(unsettled.Lowest(), std::nullopt);
+}
+
+TEST(SettlementTest, WritesTheFourVerbs) {
+  EXPECT_EQ(SettlementBody(Verb::kAck, milliseconds(5)), "+ACK");
+  EXPECT_EQ(SettlementBody(Verb::kNak, milliseconds(0)), "-NAK");
+  EXPECT_EQ(SettlementBody(Verb::kNak, milliseconds(-5)), "-NAK");
+  EXPECT_EQ(SettlementBody(Verb::kNak, milliseconds(1500)), "-NAK {\"delay\":1500000000}");
+  EXPECT_EQ(SettlementBody(Verb::kTerm, milliseconds(5)), "+TERM");
+  EXPECT_EQ(SettlementBody(Verb::kInProgress, milliseconds(5)), "+WPI");
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream

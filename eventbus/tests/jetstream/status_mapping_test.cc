@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/status_mapping.h"
+
+#include <gmock/gmock.h>
+
+#include <map>
+#include <string>
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using Code = absl::StatusCode;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(StatusMappingTest, EveryStatusOfTheLibraryHasItsCode) {
+  const std::map<natsStatus, Code> expected = {
+      {NATS_OK, Code::kOk},
+      {NATS_ERR, Code::kUnavailable},
+      {NATS_PROTOCOL_ERROR, Code::kUnavailable},
+      {NATS_IO_ERROR, Code::kUnavailable},
+      {NATS_LINE_TOO_LONG, Code::kUnavailable},
+      {NATS_CONNECTION_CLOSED, Code::kUnavailable},
+      {NATS_NO_SERVER, Code::kUnavailable},
+      {NATS_STALE_CONNECTION, Code::kUnavailable},
+      {NATS_SECURE_CONNECTION_WANTED, Code::kFailedPrecondition},
+      {NATS_SECURE_CONNECTION_REQUIRED, Code::kFailedPrecondition},
+      {NATS_CONNECTION_DISCONNECTED, Code::kUnavailable},
+      {NATS_CONNECTION_AUTH_FAILED, Code::kUnauthenticated},
+      {NATS_NOT_PERMITTED, Code::kPermissionDenied},
+      {NATS_NOT_FOUND, Code::kNotFound},
+      {NATS_ADDRESS_MISSING, Code::kInvalidArgument},
+      {NATS_INVALID_SUBJECT, Code::kInvalidArgument},
+      {NATS_INVALID_ARG, Code::kInvalidArgument},
+      {NATS_INVALID_SUBSCRIPTION, Code::kUnavailable},
+      {NATS_INVALID_TIMEOUT, Code::kInvalidArgument},
+      {NATS_ILLEGAL_STATE, Code::kInternal},
+      {NATS_SLOW_CONSUMER, Code::kResourceExhausted},
+      {NATS_MAX_PAYLOAD, Code::kInvalidArgument},
+      {NATS_MAX_DELIVERED_MSGS, Code::kResourceExhausted},
+      {NATS_INSUFFICIENT_BUFFER, Code::kResourceExhausted},
+      {NATS_NO_MEMORY, Code::kResourceExhausted},
+      {NATS_SYS_ERROR, Code::kInternal},
+      {NATS_TIMEOUT, Code::kDeadlineExceeded},
+      {NATS_FAILED_TO_INITIALIZE, Code::kInternal},
+      {NATS_NOT_INITIALIZED, Code::kInternal},
+      {NATS_SSL_ERROR, Code::kFailedPrecondition},
+      {NATS_NO_SERVER_SUPPORT, Code::kUnimplemented},
+      {NATS_NOT_YET_CONNECTED, Code::kUnavailable},
+      {NATS_DRAINING, Code::kUnavailable},
+      {NATS_INVALID_QUEUE_NAME, Code::kInvalidArgument},
+      {NATS_NO_RESPONDERS, Code::kUnavailable},
+      {NATS_MISMATCH, Code::kAborted},
+      {NATS_MISSED_HEARTBEAT, Code::kUnavailable},
+  };
+  // The library numbers its statuses without gaps.
+  for (int status = NATS_OK; status <= NATS_MISSED_HEARTBEAT; ++status) {
+    const auto row = expected.find(static_cast<natsStatus>(status));
+    ASSERT_NE(row, expected.end()) << natsStatus_GetText(static_cast<natsStatus>(status));
+    EXPECT_EQ(CodeOf(row->first), row->second) << natsStatus_GetText(row->first);
+  }
+  EXPECT_EQ(CodeOf(static_cast<natsStatus>(9999)), Code::kUnknown);
+}
+
+TEST(StatusMappingTest, EveryJetStreamErrorOfOursHasItsCode) {
+  const std::map<int, Code> expected = {
+      {10003, Code::kInvalidArgument},    {10008, Code::kUnavailable},
+      {10009, Code::kUnavailable},        {10012, Code::kFailedPrecondition},
+      {10013, Code::kAlreadyExists},      {10014, Code::kNotFound},
+      {10023, Code::kResourceExhausted},  {10025, Code::kInvalidArgument},
+      {10026, Code::kResourceExhausted},  {10027, Code::kResourceExhausted},
+      {10028, Code::kResourceExhausted},  {10035, Code::kPermissionDenied},
+      {10037, Code::kNotFound},           {10039, Code::kFailedPrecondition},
+      {10047, Code::kResourceExhausted},  {10052, Code::kFailedPrecondition},
+      {10054, Code::kInvalidArgument},    {10058, Code::kAlreadyExists},
+      {10059, Code::kNotFound},           {10060, Code::kFailedPrecondition},
+      {10065, Code::kFailedPrecondition}, {10071, Code::kAborted},
+      {10074, Code::kFailedPrecondition}, {10076, Code::kFailedPrecondition},
+      {10077, Code::kResourceExhausted},  {10099, Code::kFailedPrecondition},
+      {10100, Code::kFailedPrecondition}, {10105, Code::kAlreadyExists},
+      {10109, Code::kFailedPrecondition}, {10121, Code::kFailedPrecondition},
+      {10148, Code::kAlreadyExists},      {10158, Code::kUnavailable},
+      {10167, Code::kUnavailable},
+  };
+  for (const auto& [err_code, code] : expected) {
+    EXPECT_EQ(CodeOf(ApiError{400, err_code, ""}), code) << err_code;
+  }
+}
+
+TEST(StatusMappingTest, AnUnknownJetStreamErrorGoesByItsClass) {
+  const std::map<int, Code> expected = {{400, Code::kFailedPrecondition},
+                                        {401, Code::kPermissionDenied},
+                                        {403, Code::kPermissionDenied},
+                                        {404, Code::kNotFound},
+                                        {408, Code::kUnavailable},
+                                        {429, Code::kUnavailable},
+                                        {503, Code::kUnavailable},
+                                        {500, Code::kInternal},
+                                        {0, Code::kInternal},
+                                        {-7, Code::kInternal}};
+  for (const auto& [status, code] : expected) EXPECT_EQ(CodeOf(ApiError{status, 99999, ""}), code) << status;
+}
+
+TEST(StatusMappingTest, OnlyWhatWaitingHealsIsTransient) {
+  for (const int err_code : {10008, 10009, 10158, 10167}) EXPECT_TRUE(IsTransient({503, err_code, ""})) << err_code;
+  for (const int err_code : {10013, 10059, 10065, 10077}) EXPECT_FALSE(IsTransient({503, err_code, ""})) << err_code;
+  EXPECT_TRUE(IsTransient({503, 0, ""}));
+  EXPECT_FALSE(IsTransient({500, 0, ""}));
+}
+
+TEST(StatusMappingTest, OnlyFaultsOfTheConnectionAskForANewOne) {
+  for (const natsStatus status : {NATS_CONNECTION_CLOSED, NATS_IO_ERROR, NATS_TIMEOUT, NATS_STALE_CONNECTION}) {
+    EXPECT_TRUE(IsConnectionFault(status)) << natsStatus_GetText(status);
+  }
+  for (const natsStatus status : {NATS_OK, NATS_MAX_PAYLOAD, NATS_INVALID_SUBJECT, NATS_NO_RESPONDERS}) {
+    EXPECT_FALSE(IsConnectionFault(status)) << natsStatus_GetText(status);
+  }
+}
+
+TEST(StatusMappingTest, TextsNameWhatFailedTheCauseAndTheRemedy) {
+  EXPECT_THAT(std::string(NatsError("publish to \"orders\"", NATS_MAX_PAYLOAD).message()),
+              AllOf(StartsWith("publish to \"orders\": maximum payload"),
+                    EndsWith("; send less, or raise max_payload on the server")));
+  EXPECT_EQ(ApiStatus("publish to \"orders\"", {503, 10077, "maximum bytes exceeded"}).message(),
+            "publish to \"orders\": maximum bytes exceeded (JetStream error 10077); check the stream's limits and the "
+            "server's disk");
+  EXPECT_THAT(std::string(ApiStatus("x", {404, 0, "gone"}).message()), HasSubstr("gone (JetStream error 404)"));
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/status_message.h"
+
+#include <gtest/gtest.h>
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+StatusMeaning Meaning(int code, const char* description = "") {
+  StatusMessage status;
+  status.code = code;
+  status.description = description;
+  return MeaningOf(status);
+}
+
+TEST(StatusMessageTest, TellsWhatEachStatusOfAPullMeans) {
+  EXPECT_EQ(Meaning(100, "Idle Heartbeat"), StatusMeaning::kHeartbeat);
+  EXPECT_EQ(Meaning(400, "Bad Request"), StatusMeaning::kUnfit);
+  EXPECT_EQ(Meaning(404, "No Messages"), StatusMeaning::kRequestEnded);
+  EXPECT_EQ(Meaning(408, "Request Timeout"), StatusMeaning::kRequestEnded);
+  EXPECT_EQ(Meaning(409, "Batch Completed"), StatusMeaning::kRequestEnded);
+  EXPECT_EQ(Meaning(409, "Consumer Deleted"), StatusMeaning::kConsumerGone);
+  EXPECT_EQ(Meaning(409, "Consumer is push based"), StatusMeaning::kUnfit);
+  EXPECT_EQ(Meaning(409, "Leadership Change"), StatusMeaning::kBackOff);
+  EXPECT_EQ(Meaning(409, "Server Shutdown"), StatusMeaning::kBackOff);
+  EXPECT_EQ(Meaning(409, "Exceeded MaxWaiting"), StatusMeaning::kBackOff);
+  EXPECT_EQ(Meaning(409, ""), StatusMeaning::kBackOff);
+  EXPECT_EQ(Meaning(423, "Nats-Wrong-Pin-Id"), StatusMeaning::kBackOff);
+  EXPECT_EQ(Meaning(503, ""), StatusMeaning::kConsumerGone);
+  EXPECT_EQ(Meaning(999, "of the future"), StatusMeaning::kBackOff);
+}
+
+TEST(StatusMessageTest, ANumberHasNothingAroundIt) {
+  EXPECT_EQ(ParseNumber("0"), 0U);
+  EXPECT_EQ(ParseNumber("18446744073709551615"), 18446744073709551615U);
+  for (const char* text : {"", " 1", "1 ", "-1", "+1", "0x1", "1.0", "18446744073709551616"}) {
+    EXPECT_FALSE(ParseNumber(text)) << text;
+  }
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream

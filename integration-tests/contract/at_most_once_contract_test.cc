@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <set>
+#include <vector>
+
+#include "contract/transport_contract.h"
+#include "support/eventually.h"
+
+// Feeds without acknowledgements: each subscriber on its own, or the members of a group together.
+namespace penstock::eventbus::contract {
+namespace {
+
+using penstock::testing::IsOk;
+using ::testing::ElementsAre;
+
+class AtMostOnceContractTest : public TransportContract {
+ protected:
+  static FeedSpec Subscriber(std::size_t max_in_flight = 100) {
+    return Feeding(FeedKind::kAtMostOnce, "", max_in_flight);
+  }
+  static FeedSpec Member(std::size_t max_in_flight = 100) {
+    return Feeding(FeedKind::kAtMostOnce, "group", max_in_flight);
+  }
+};
+
+PENSTOCK_TRANSPORT_CONTRACT(AtMostOnceContractTest);
+
+TEST_P(AtMostOnceContractTest, EverySubscriberReceivesEachMessageFromNowOn) {
+  PublishMany(3);
+  const auto elsewhere = Connect();
+  FeedRecorder one;
+  FeedRecorder two;
+  const auto first = Open(Subscriber(), one);
+  PublishMany(1);
+  const auto second = Open(*elsewhere, Subscriber(), two.Events());
+  PublishMany(2);
+  ASSERT_TRUE(one.Reach(3));
+  ASSERT_TRUE(two.Reach(2));
+  EXPECT_THAT(one.Sequences(), ElementsAre(4, 5, 6));
+  EXPECT_THAT(two.Sequences(), ElementsAre(5, 6));
+}
+
+TEST_P(AtMostOnceContractTest, NothingIsDeliveredTwice) {
+  FeedRecorder one;
+  FeedRecorder two;
+  auto feed = Open(Member(), one);
+  PublishMany(3);
+  ASSERT_TRUE(one.Reach(3));
+  feed->Stop();
+  feed = Open(Member(), two);
+  PublishMany(2);
+  ASSERT_TRUE(two.Reach(2));
+  EXPECT_THAT(two.Sequences(), ElementsAre(4, 5));
+  EXPECT_THAT(two.DeliveryCounts(), ::testing::Each(1U));
+}
+
+TEST_P(AtMostOnceContractTest, MembersOfAGroupShareWithoutOverlap) {
+  constexpr std::size_t kCount = 100;
+  const auto elsewhere = Connect();
+  FeedRecorder one;
+  FeedRecorder two;
+  const auto first = Open(Member(kCount), one);
+  const auto second = Open(*elsewhere, Member(kCount), two.Events());
+  PublishMany(kCount);
+  ASSERT_TRUE(penstock::testing::Eventually([&] { return one.arrivals().size() + two.arrivals().size() >= kCount; },
+                                            FeedRecorder::kPatience));
+  std::set<std::uint64_t> all;
+  for (const FeedRecorder* recorder : {&one, &two}) {
+    const auto sequences = recorder->Sequences();
+    all.insert(sequences.begin(), sequences.end());
+    EXPECT_GT(sequences.size(), kCount / 10) << "both take part";
+  }
+  EXPECT_EQ(all.size(), kCount);
+  EXPECT_EQ(one.arrivals().size() + two.arrivals().size(), kCount);
+}
+
+TEST_P(AtMostOnceContractTest, ReceivesNoMoreThanItsCreditUntilMoreIsGranted) {
+  FeedRecorder slow;
+  FeedRecorder fast;
+  const auto bounded = Open(Subscriber(4), slow);
+  const auto witness = Open(Subscriber(100), fast);
+  PublishMany(10);
+  ASSERT_TRUE(fast.Reach(10));
+  ASSERT_TRUE(slow.Reach(4));
+  EXPECT_EQ(slow.arrivals().size(), 4U);
+  bounded->Grant(4);
+  ASSERT_TRUE(slow.Reach(8));
+  bounded->Grant(4);
+  ASSERT_TRUE(slow.Reach(10));
+  EXPECT_THAT(slow.Sequences(), ::testing::ElementsAreArray(fast.Sequences()));
+}
+
+TEST_P(AtMostOnceContractTest, AStoppedSubscriberReceivesNothingMore) {
+  FeedRecorder one;
+  FeedRecorder two;
+  const auto first = Open(Subscriber(), one);
+  const auto second = Open(Subscriber(), two);
+  PublishMany(1);
+  ASSERT_TRUE(one.Reach(1));
+  first->Stop();
+  PublishMany(1);
+  ASSERT_TRUE(two.Reach(2));
+  EXPECT_THAT(one.Sequences(), ElementsAre(1));
+  EXPECT_FALSE(first->Stats().active);
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::contract

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <regex>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "contract/jetstream_fixture.h"
+
+namespace penstock::eventbus::contract {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+class JetStreamFeedTest : public JetStreamFixture {
+ protected:
+  std::unique_ptr<Feed> Open(Transport& transport, const FeedSpec& spec, FeedEvents events) {
+    auto feed = transport.OpenFeed(spec, std::move(events));
+    EXPECT_THAT(feed, IsOk());
+    return feed.ok() ? *std::move(feed) : nullptr;
+  }
+
+  std::string DeliverSubject(const std::string& consumer) {
+    const std::string info = Api("CONSUMER.INFO.ORDERS." + consumer);
+    std::smatch found;
+    return std::regex_search(info, found, std::regex(R"re("deliver_subject":"([^"]+)")re")) ? found[1].str() : "";
+  }
+
+  // Everything once, later deliveries of the same left out.
+  static std::vector<std::string> FirstTimes(const std::vector<std::string>& bodies) {
+    std::set<std::string> seen;
+    std::vector<std::string> first;
+    for (const std::string& body : bodies) {
+      if (seen.insert(body).second) first.push_back(body);
+    }
+    return first;
+  }
+
+  static bool ReachBody(FeedRecorder& recorder, const std::string& body, std::chrono::milliseconds deadline) {
+    return Eventually(
+        [&] {
+          const auto bodies = recorder.Bodies();
+          return std::find(bodies.begin(), bodies.end(), body) != bodies.end();
+        },
+        deadline);
+  }
+};
+
+TEST_F(JetStreamFeedTest, ExclusiveResumesInOrderAfterTheServerWasKilled) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  std::atomic<int> epochs = 0;
+  FeedEvents events = recorder.Events();
+  events.new_epoch = [&] { ++epochs; };
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
+  recorder.AckFor(*feed);
+  PublishMany(*transport, 500);
+  server().Kill();
+  auto results = Send(*transport, 500, 501);
+  EXPECT_TRUE(Eventually([&] { return !feed->Stats().active; }, seconds(10)));
+  ASSERT_THAT(server().Start(), IsOk());
+  EXPECT_TRUE(ReachBody(recorder, "1000", seconds(5)));
+  AwaitStored(results);
+  EXPECT_EQ(FirstTimes(recorder.Bodies()), Numbers(1000));
+  EXPECT_TRUE(feed->Stats().active);
+  EXPECT_GE(feed->Stats().resynchronised, 1U);
+  EXPECT_EQ(epochs, 0);
+}
+
+TEST_F(JetStreamFeedTest, ExclusiveIsTakenOverWithinASecondWithThePendingFirst) {
+  Launch();
+  auto owner = Connect();
+  const auto standby = Connect();
+  ASSERT_THAT(owner->EnsureStream(Stream()), IsOk());
+  FeedRecorder first, second;
+  auto owned = Open(*owner, Feeding(FeedKind::kExclusive, "billing", 10), first.Events());
+  const auto waiting = Open(*standby, Feeding(FeedKind::kExclusive, "billing", 10), second.Events());
+  EXPECT_TRUE(owned->Stats().active);
+  EXPECT_FALSE(waiting->Stats().active);
+  PublishMany(*standby, 20);
+  ASSERT_TRUE(first.Reach(10));
+  ASSERT_THAT(first.Settle(*owned, 1, Verb::kAck), IsOk());
+  ASSERT_TRUE(first.Reach(11));
+  ASSERT_THAT(owner->Flush(seconds(5)), IsOk());
+  EXPECT_TRUE(second.Sequences().empty());
+  second.AckFor(*waiting);
+  const auto begin = std::chrono::steady_clock::now();
+  owned->Stop();
+  owner->Close();
+  ASSERT_TRUE(second.Reach(19));
+  EXPECT_LT(second.At(0).at - begin, seconds(1));
+  std::vector<std::string> expected = Numbers(20);
+  expected.erase(expected.begin() + 1);
+  EXPECT_EQ(second.Bodies(), expected);
+  EXPECT_TRUE(waiting->Stats().active);
+}
+
+TEST_F(JetStreamFeedTest, ExclusiveSynchronisesOnAGapAndIgnoresStrangers) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), recorder.Events());
+  PublishMany(*transport, 3);
+  ASSERT_TRUE(recorder.Reach(3));
+  const std::string inbox = DeliverSubject("billing");
+  RawNats raw = Raw();
+  ASSERT_THAT(raw.Publish(inbox, "forged"), IsOk());
+  ASSERT_THAT(raw.Publish(inbox, "", "not.an.ack", "Status: 409\r\n"), IsOk());
+  ASSERT_THAT(raw.Publish(inbox, "", "", "NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 3\r\n"), IsOk());
+  PublishMany(*transport, 1, 4);
+  ASSERT_TRUE(recorder.Reach(4));
+  EXPECT_EQ(recorder.Bodies(), Numbers(4));
+  EXPECT_EQ(feed->Stats().resynchronised, 0U);
+  ASSERT_THAT(raw.Publish(inbox, "", "", "NATS/1.0 100 Idle Heartbeat\r\nNats-Last-Consumer: 9\r\n"), IsOk());
+  ASSERT_TRUE(recorder.Reach(8));
+  EXPECT_EQ(feed->Stats().resynchronised, 1U);
+  EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 1, 2, 3, 4}));
+}
+
+TEST_F(JetStreamFeedTest, ExclusiveSynchronisesWhenTheServerFellSilent) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), recorder.Events());
+  recorder.AckFor(*feed);
+  PublishMany(*transport, 5);
+  ASSERT_TRUE(recorder.Reach(5));
+  server().Pause();
+  EXPECT_TRUE(Eventually([&] { return !feed->Stats().active; }, seconds(5)));
+  server().Resume();
+  PublishMany(*transport, 5, 6);
+  EXPECT_TRUE(ReachBody(recorder, "10", seconds(5)));
+  EXPECT_EQ(FirstTimes(recorder.Bodies()), Numbers(10));
+  EXPECT_GE(feed->Stats().resynchronised, 1U);
+}
+
+TEST_F(JetStreamFeedTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMessage) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  std::atomic<std::size_t> arrived_before_epoch = 0;
+  FeedEvents events = recorder.Events();
+  events.new_epoch = [&] { arrived_before_epoch = recorder.Sequences().size(); };
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
+  PublishMany(*transport, 5);
+  ASSERT_TRUE(recorder.Reach(5));
+  for (const std::size_t index : {0, 1, 3}) ASSERT_THAT(recorder.Settle(*feed, index, Verb::kAck), IsOk());
+  ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
+  DeleteConsumer("billing");
+  ASSERT_TRUE(recorder.Reach(8));
+  EXPECT_EQ(arrived_before_epoch, 5U);
+  EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 3, 4, 5}));
+  EXPECT_THAT(recorder.Settle(*feed, 2, Verb::kAck), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(recorder.Settle(*feed, 5, Verb::kAck), IsOk());
+}
+
+TEST_F(JetStreamFeedTest, AStreamMadeAgainBeginsANewEpochFromItsFirstMessage) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  std::atomic<int> epochs = 0;
+  FeedEvents events = recorder.Events();
+  events.new_epoch = [&] { ++epochs; };
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
+  recorder.AckFor(*feed);
+  PublishMany(*transport, 5);
+  ASSERT_TRUE(recorder.Reach(5));
+  EXPECT_THAT(Api("STREAM.DELETE.ORDERS"), HasSubstr("\"success\":true"));
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  PublishMany(*transport, 2, 6);
+  ASSERT_TRUE(recorder.Reach(7));
+  EXPECT_EQ(epochs, 1);
+  EXPECT_EQ(recorder.Bodies(), Numbers(7));
+  EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 1, 2}));
+}
+
+TEST_F(JetStreamFeedTest, ADurableOfAnotherShapeIsRefusedByFieldAndValues) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream({.name = "ORDERS", .subjects = {"orders", "bills"}}), IsOk());
+  const auto make = [&](const std::string& name, const std::string& config) {
+    return Api("CONSUMER.DURABLE.CREATE.ORDERS." + name,
+               absl::StrCat(R"({"stream_name":"ORDERS","config":{"durable_name":")", name, R"(",)", config, "}}"));
+  };
+  const std::string orders = R"("filter_subject":"orders",)";
+  make("pull", orders + R"("ack_policy":"explicit")");
+  make("push", orders + R"("ack_policy":"explicit","deliver_subject":"somewhere")");
+  make("bills", R"("filter_subject":"bills","ack_policy":"explicit","deliver_subject":"somewhere")");
+  make("acknone", orders + R"("ack_policy":"none","deliver_subject":"somewhere")");
+  const auto refused = [&](FeedKind kind, const std::string& name, const std::vector<std::string>& words) {
+    const auto feed = transport->OpenFeed(Feeding(kind, name), {});
+    for (const std::string& word : words) {
+      EXPECT_THAT(feed, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(word)));
+    }
+  };
+  refused(FeedKind::kExclusive, "pull", {"\"pull\"", "push (exclusive)"});
+  refused(FeedKind::kShared, "push", {"\"push\"", "pull (shared)"});
+  refused(FeedKind::kExclusive, "bills", {"filter_subject", "\"bills\"", "\"orders\""});
+  refused(FeedKind::kExclusive, "acknone", {"ack_policy", "\"none\"", "\"explicit\""});
+  refused(FeedKind::kAtMostOnce, "pull", {"ack_policy", "\"none\"", "\"explicit\""});
+}
+
+TEST_F(JetStreamFeedTest, FieldsThatAreOursAreUpdatedOnAnExistingDurable) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  for (const FeedKind kind : {FeedKind::kExclusive, FeedKind::kShared}) {
+    FeedSpec spec = Feeding(kind, kind == FeedKind::kShared ? "shared" : "exclusive", 10);
+    Open(*transport, spec, {})->Stop();
+    spec.ack_wait = seconds(7);
+    spec.max_in_flight = 20;
+    Open(*transport, spec, {})->Stop();
+    const std::string info = Api("CONSUMER.INFO.ORDERS." + spec.consumer);
+    EXPECT_THAT(info, HasSubstr("\"ack_wait\":7000000000"));
+    EXPECT_EQ(absl::StrContains(info, "\"max_ack_pending\":20"), kind == FeedKind::kExclusive);
+  }
+}
+
+TEST_F(JetStreamFeedTest, AFeedWhoseDurableBecameUnfitIsLost) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  std::promise<absl::Status> lost;
+  FeedEvents events;
+  events.lost = [&](absl::Status why) { lost.set_value(std::move(why)); };
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
+  server().Pause();
+  // Both reach the server before the feed can make its consumer again.
+  RawNats raw = [&] {
+    server().Resume();
+    return Raw();
+  }();
+  ASSERT_THAT(raw.Publish("$JS.API.CONSUMER.DELETE.ORDERS.billing", "", "nobody"), IsOk());
+  ASSERT_THAT(raw.Publish("$JS.API.CONSUMER.DURABLE.CREATE.ORDERS.billing",
+                          R"({"stream_name":"ORDERS","config":{"durable_name":"billing","filter_subject":"orders",)"
+                          R"("ack_policy":"explicit"}})",
+                          "nobody"),
+              IsOk());
+  auto why = lost.get_future();
+  ASSERT_EQ(why.wait_for(seconds(10)), std::future_status::ready);
+  EXPECT_THAT(why.get(), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("pull")));
+  EXPECT_FALSE(feed->Stats().active);
+}
+
+TEST_F(JetStreamFeedTest, StopFromAnEventReturnsAndNothingFollows) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  PublishMany(*transport, 50);
+  for (const FeedKind kind : {FeedKind::kExclusive, FeedKind::kShared}) {
+    std::promise<Feed*> opened;
+    std::promise<void> stopped;
+    std::atomic<int> calls = 0;
+    FeedEvents events;
+    events.arrived = [&, feed = opened.get_future().share()](const auto&) {
+      feed.get()->Stop();
+      if (++calls == 1) stopped.set_value();
+    };
+    const auto feed = Open(*transport, Feeding(kind, kind == FeedKind::kShared ? "s" : "e", 1), std::move(events));
+    opened.set_value(feed.get());
+    ASSERT_EQ(stopped.get_future().wait_for(seconds(5)), std::future_status::ready);
+    feed->Stop();
+    EXPECT_EQ(calls, 1);
+  }
+}
+
+TEST_F(JetStreamFeedTest, SharedFeedsDivideTheMessagesAndSurviveAServerKill) {
+  Launch();
+  const auto transport = Connect();
+  const auto other = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder first, second;
+  const auto one = Open(*transport, Feeding(FeedKind::kShared, "billing", 20), first.Events());
+  const auto two = Open(*other, Feeding(FeedKind::kShared, "billing", 20), second.Events());
+  first.AckFor(*one);
+  second.AckFor(*two);
+  PublishMany(*transport, 500);
+  ASSERT_TRUE(Eventually([&] { return first.Bodies().size() + second.Bodies().size() >= 500; }, seconds(10)));
+  server().Kill();
+  auto results = Send(*transport, 500, 501);
+  ASSERT_THAT(server().Start(), IsOk());
+  AwaitStored(results);
+  std::set<std::string> all;
+  EXPECT_TRUE(Eventually(
+      [&] {
+        for (const auto& body : first.Bodies()) all.insert(body);
+        for (const auto& body : second.Bodies()) all.insert(body);
+        return all.size() == 1000;
+      },
+      seconds(10)));
+  EXPECT_FALSE(first.Bodies().empty());
+  EXPECT_FALSE(second.Bodies().empty());
+}
+
+TEST_F(JetStreamFeedTest, AtMostOnceStreamAndConsumerComeBackAfterARestart) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream(Storage::kMemory)), IsOk());
+  PublishMany(*transport, 3);
+  FeedRecorder alone, grouped;
+  std::atomic<int> epochs = 0;
+  FeedEvents events = alone.Events();
+  events.new_epoch = [&] { ++epochs; };
+  const auto ephemeral = Open(*transport, Feeding(FeedKind::kAtMostOnce, "", 10), std::move(events));
+  const auto group = Open(*transport, Feeding(FeedKind::kAtMostOnce, "group", 10), grouped.Events());
+  alone.AckFor(*ephemeral);
+  grouped.AckFor(*group);
+  PublishMany(*transport, 30, 4);
+  ASSERT_TRUE(alone.Reach(30));
+  ASSERT_TRUE(grouped.Reach(30));
+  server().Kill();
+  ASSERT_TRUE(Eventually([&] { return !ephemeral->Stats().active && !group->Stats().active; }, seconds(5)));
+  ASSERT_THAT(server().Start(), IsOk());
+  ASSERT_TRUE(Eventually([&] { return ephemeral->Stats().active && group->Stats().active; }, seconds(5)));
+  EXPECT_THAT(Api("STREAM.INFO.ORDERS"), HasSubstr("\"storage\":\"memory\""));
+  PublishMany(*transport, 30, 34);
+  ASSERT_TRUE(alone.Reach(60));
+  ASSERT_TRUE(grouped.Reach(60));
+  EXPECT_EQ(alone.Bodies(), Numbers(60, 4));
+  EXPECT_EQ(grouped.Bodies(), Numbers(60, 4));
+  EXPECT_EQ(epochs, 1);
+}
+
+TEST_F(JetStreamFeedTest, StopDeletesAnEphemeralConsumerAndLeavesDurables) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  const auto ephemeral = Open(*transport, Feeding(FeedKind::kAtMostOnce, ""), {});
+  const auto group = Open(*transport, Feeding(FeedKind::kAtMostOnce, "group"), {});
+  const auto shared = Open(*transport, Feeding(FeedKind::kShared, "shared"), {});
+  const auto exclusive = Open(*transport, Feeding(FeedKind::kExclusive, "exclusive"), {});
+  EXPECT_THAT(Api("STREAM.INFO.ORDERS"), HasSubstr("\"consumer_count\":4"));
+  for (Feed* feed : {ephemeral.get(), group.get(), shared.get(), exclusive.get()}) feed->Stop();
+  EXPECT_THAT(Api("CONSUMER.NAMES.ORDERS"), AllOf(HasSubstr("group"), HasSubstr("shared"), HasSubstr("exclusive")));
+  EXPECT_THAT(Api("STREAM.INFO.ORDERS"), HasSubstr("\"consumer_count\":3"));
+}
+
+TEST_F(JetStreamFeedTest, APullConsumerThatVanishedIsMadeAgain) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  const auto feed = Open(*transport, Feeding(FeedKind::kShared, "shared", 10), recorder.Events());
+  recorder.AckFor(*feed);
+  PublishMany(*transport, 5);
+  ASSERT_TRUE(recorder.Reach(5));
+  DeleteConsumer("shared");
+  PublishMany(*transport, 5, 6);
+  EXPECT_TRUE(ReachBody(recorder, "10", seconds(15)));
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::contract

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "contract/transport_contract.h"
+
+#include <future>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "transport/connect.h"
+
+namespace penstock::eventbus::contract {
+
+void TransportContract::SetUp() {
+  if (GetParam() == "memory") {
+    url_ = "memory://contract";
+  } else {
+    auto server = penstock::testing::NatsServer::Launch();
+    ASSERT_THAT(server, penstock::testing::IsOk());
+    server_ = *std::move(server);
+    url_ = server_->url();
+  }
+  transport_ = Connect();
+  ASSERT_NE(transport_, nullptr);
+  ASSERT_THAT(transport_->EnsureStream(Orders()), penstock::testing::IsOk());
+}
+
+void TransportContract::TearDown() {
+  if (transport_ != nullptr) transport_->Close();
+}
+
+std::unique_ptr<Transport> TransportContract::Connect(std::chrono::milliseconds publish_timeout) {
+  const BusOptions options{.url = url_, .client_id = "contract", .publish_timeout = publish_timeout};
+  auto transport = GetParam() == "memory" ? ConnectMemory(options) : ConnectJetStream(options);
+  EXPECT_THAT(transport, penstock::testing::IsOk());
+  return transport.ok() ? *std::move(transport) : nullptr;
+}
+
+StreamSpec TransportContract::Orders() { return {.name = "ORDERS", .subjects = {"orders"}, .storage = Storage::kFile}; }
+
+FeedSpec TransportContract::Feeding(FeedKind kind, std::string consumer, std::size_t max_in_flight) {
+  return {.stream = "ORDERS",
+          .consumer = std::move(consumer),
+          .filter_subject = "orders",
+          .kind = kind,
+          .ack_wait = std::chrono::seconds(60),
+          .max_in_flight = max_in_flight,
+          .stream_spec = Orders()};
+}
+
+absl::StatusOr<PubAck> TransportContract::Publish(Transport& transport, Outgoing message) {
+  auto told = std::make_shared<std::promise<absl::StatusOr<PubAck>>>();
+  std::future<absl::StatusOr<PubAck>> result = told->get_future();
+  absl::Status sent =
+      transport.Publish(std::move(message), [told](absl::StatusOr<PubAck> ack) { told->set_value(std::move(ack)); });
+  if (!sent.ok()) return sent;
+  if (result.wait_for(FeedRecorder::kPatience) != std::future_status::ready) {
+    return absl::InternalError("the result of a publish was never told");
+  }
+  return result.get();
+}
+
+absl::StatusOr<PubAck> TransportContract::Publish(std::string body, std::string subject) {
+  return Publish(*transport_,
+                 {.subject = std::move(subject), .body = std::move(body), .message_id = NewId(), .headers = {}});
+}
+
+void TransportContract::PublishMany(int count) {
+  for (int i = 0; i < count; ++i) ASSERT_THAT(Publish(absl::StrCat(++published_)), penstock::testing::IsOk());
+}
+
+std::string TransportContract::NewId() { return absl::StrCat("id-", ids_.fetch_add(1)); }
+
+std::unique_ptr<Feed> TransportContract::Open(Transport& transport, const FeedSpec& spec, FeedEvents events) {
+  auto feed = transport.OpenFeed(spec, std::move(events));
+  EXPECT_THAT(feed, penstock::testing::IsOk());
+  return feed.ok() ? *std::move(feed) : nullptr;
+}
+
+}  // namespace penstock::eventbus::contract

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <filesystem>
+#include <future>
+
+#include "scenarios/scenario.h"
+
+namespace penstock::testing {
+namespace {
+
+std::size_t Entries(const char* directory) {
+  return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(directory), {}));
+}
+std::size_t Threads() { return Entries("/proc/self/task"); }
+std::size_t Descriptors() { return Entries("/proc/self/fd"); }
+
+class CloseLeaksNothing : public EveryTransport {};
+PENSTOCK_ON_EVERY_TRANSPORT(CloseLeaksNothing);
+
+TEST_P(CloseLeaksNothing, ThreadsAndDescriptorsAreBackAfterEveryClose) {
+  std::atomic<int> handled{0};
+  auto once = [&] {
+    auto bus = Connect();
+    EXPECT_THAT(bus->Subscribe("notices", [](const Delivery&) { return absl::OkStatus(); }), IsOk());
+    EXPECT_THAT(bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
+      handled.fetch_add(1);
+      return Ack();
+    }), IsOk());
+    PublishNumbered(*bus, "orders", 5, 5);
+    bus->Close();
+  };
+  once();  // libraries keep threads of their own from the first use on
+  const std::size_t threads = Threads();
+  const std::size_t descriptors = Descriptors();
+  for (int i = 0; i < 5; ++i) once();
+  EXPECT_TRUE(Eventually([&] { return Threads() <= threads; }, kPatience)) << Threads() << " after " << threads;
+  EXPECT_TRUE(Eventually([&] { return Descriptors() <= descriptors; }, kPatience));
+}
+
+TEST_P(CloseLeaksNothing, ClosingTwiceAndUsingAClosedBusIsSafe) {
+  auto bus = Connect();
+  bus->Close();
+  bus->Close();
+  EXPECT_THAT(bus->Drain(std::chrono::seconds{1}), IsOk());
+  EXPECT_THAT(bus->Publish("notices", "n"), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(bus->Subscribe("notices", [](const Delivery&) { return absl::OkStatus(); }),
+              StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_FALSE(bus->connected());
+  EXPECT_EQ(bus->Stats().pool.actors.size(), 256u);
+}
+
+TEST_P(CloseLeaksNothing, WhatACloseInterruptsIsHandledByTheNextProcessInOrder) {
+  Log log;
+  auto publisher = Connect(Options("publisher"));
+  PublishNumbered(*publisher, "orders", 20, 50);
+  for (std::size_t target : {100, 300, 600}) {
+    auto bus = Connect();
+    ASSERT_THAT(bus->SubscribeEnvelope("orders", Logging(log)), IsOk());
+    ASSERT_TRUE(log.Reaches(target));
+    bus->Close();
+  }
+  auto bus = Connect();
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", Logging(log)), IsOk());
+  ASSERT_TRUE(log.Reaches(1000));
+  ASSERT_THAT(bus->Drain(kPatience), IsOk());
+  for (int k = 0; k < 20; ++k) EXPECT_EQ(log.Of("k" + std::to_string(k)), Numbers(50)) << k;
+}
+
+TEST_P(CloseLeaksNothing, DrainFinishesWhatWasReceived) {
+  Log log;
+  auto bus = Connect();
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", Logging(log)), IsOk());
+  PublishNumbered(*bus, "orders", 20, 50);
+  ASSERT_TRUE(log.Reaches(1));
+  ASSERT_THAT(bus->Drain(kPatience), IsOk());
+  const auto stats = OnlySubscription(*bus);
+  EXPECT_EQ(stats.in_flight, 0u);
+  EXPECT_EQ(stats.acked, log.count());
+}
+
+TEST_P(CloseLeaksNothing, DrainGivesUpAtItsDeadlineAndSaysSo) {
+  std::promise<void> release;
+  auto released = release.get_future().share();
+  std::atomic<bool> inside{false};
+  auto bus = Connect();
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
+    inside = true;
+    released.wait();
+    return Ack();
+  }), IsOk());
+  PublishNumbered(*bus, "orders", 1, 2);
+  ASSERT_TRUE(Eventually([&] { return inside.load(); }, kPatience));
+  auto drained = std::async(std::launch::async, [&] { return bus->Drain(std::chrono::milliseconds{50}); });
+  EXPECT_EQ(drained.wait_for(std::chrono::milliseconds{200}), std::future_status::timeout) << "it waits for what runs";
+  release.set_value();
+  EXPECT_THAT(drained.get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
+}
+
+TEST_P(CloseLeaksNothing, DrainAndCloseFromAHandlerAreRefused) {
+  std::promise<absl::Status> drained;
+  auto bus = Connect();
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
+    bus->Close();
+    drained.set_value(bus->Drain(std::chrono::seconds{1}));
+    return Ack();
+  }), IsOk());
+  PublishNumbered(*bus, "orders", 1, 1);
+  EXPECT_THAT(drained.get_future().get(), StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+}  // namespace
+}  // namespace penstock::testing

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/nats_server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "support/eventually.h"
+#include "support/raw_nats.h"
+
+namespace penstock::testing {
+namespace {
+
+constexpr std::chrono::seconds kStartTimeout(10);
+constexpr int kPortAttempts = 5;
+
+std::string FindProgram(const std::string& binary) {
+  if (binary.find('/') != std::string::npos) return access(binary.c_str(), X_OK) == 0 ? binary : "";
+  const char* path = std::getenv("PATH");
+  const std::vector<std::string> folders =
+      absl::StrSplit(absl::StrCat(path == nullptr ? "" : path, ":/usr/sbin:/usr/local/bin"), ':', absl::SkipEmpty());
+  for (const std::string& folder : folders) {
+    const std::string candidate = absl::StrCat(folder, "/", binary);
+    if (access(candidate.c_str(), X_OK) == 0) return candidate;
+  }
+  return "";
+}
+
+int FreePort() {
+  const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  int port = 0;
+  if (bind(socket_fd, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
+      getsockname(socket_fd, reinterpret_cast<sockaddr*>(&address), &length) == 0) {
+    port = ntohs(address.sin_port);
+  }
+  close(socket_fd);
+  return port;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<NatsServer>> NatsServer::Launch(NatsServerOptions options) {
+  std::string program = FindProgram(options.binary);
+  if (program.empty()) {
+    return absl::NotFoundError(
+        absl::StrCat("start nats-server: no program \"", options.binary, "\"; install the package nats-server"));
+  }
+  std::string directory = (std::filesystem::temp_directory_path() / "penstock-nats-XXXXXX").string();
+  if (mkdtemp(directory.data()) == nullptr) return absl::InternalError("start nats-server: no temporary directory");
+  std::unique_ptr<NatsServer> server(new NatsServer(std::move(options), std::move(program), directory));
+  absl::Status status;
+  // Another process may take the port between our look and the server's bind.
+  for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
+    server->port_ = FreePort();
+    status = server->Start();
+    if (status.ok()) return server;
+  }
+  return status;
+}
+
+NatsServer::NatsServer(NatsServerOptions options, std::string program, std::filesystem::path directory)
+    : options_(std::move(options)), program_(std::move(program)), directory_(std::move(directory)) {}
+
+NatsServer::~NatsServer() {
+  Kill();
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::string NatsServer::url() const { return absl::StrCat("nats://127.0.0.1:", port_); }
+
+std::string NatsServer::log() const {
+  std::ostringstream text;
+  text << std::ifstream(directory_ / "server.log").rdbuf();
+  return text.str();
+}
+
+void NatsServer::WriteConfig() const {
+  std::ofstream file(directory_ / "server.conf");
+  file << "host: 127.0.0.1\nport: " << port_ << "\nlog_file: \"" << (directory_ / "server.log").string() << "\"\n";
+  if (options_.jetstream) file << "jetstream: { store_dir: \"" << (directory_ / "store").string() << "\" }\n";
+  file << options_.config << "\n";
+}
+
+absl::Status NatsServer::Start() {
+  if (running()) return absl::FailedPreconditionError("start nats-server: it runs already");
+  WriteConfig();
+  if (absl::Status spawned = Spawn(); !spawned.ok()) return spawned;
+  absl::Status greeting = AwaitGreeting();
+  if (!greeting.ok()) Kill();
+  return greeting;
+}
+
+absl::Status NatsServer::Spawn() {
+  const std::string config = (directory_ / "server.conf").string();
+  const char* const arguments[] = {program_.c_str(), "-c", config.c_str(), nullptr};
+  const pid_t parent = getpid();
+  const pid_t child = fork();
+  if (child < 0) return absl::InternalError("start nats-server: fork failed");
+  if (child == 0) {
+    // Only what is safe between fork and exec in a process with threads.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(127);
+    const int nowhere = open("/dev/null", O_RDWR);
+    dup2(nowhere, 0);
+    dup2(nowhere, 1);
+    dup2(nowhere, 2);
+    execv(arguments[0], const_cast<char* const*>(arguments));
+    _exit(127);
+  }
+  pid_ = child;
+  return absl::OkStatus();
+}
+
+absl::Status NatsServer::AwaitGreeting() {
+  bool exited = false;
+  const bool greeted = Eventually(
+      [&] {
+        exited = waitpid(pid_, nullptr, WNOHANG) == pid_;
+        return exited || RawNats::Greets(port_);
+      },
+      kStartTimeout, std::chrono::milliseconds(10));
+  if (exited) pid_ = 0;
+  if (greeted && !exited) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat("start nats-server on port ", port_, ": ",
+                                             exited ? "it ended at once" : "no greeting within 10s",
+                                             "; its log says: ", log()));
+}
+
+void NatsServer::End(int signal) {
+  if (!running()) return;
+  kill(pid_, signal);
+  kill(pid_, SIGCONT);
+  waitpid(pid_, nullptr, 0);
+  pid_ = 0;
+}
+
+void NatsServer::Stop() { End(SIGTERM); }
+void NatsServer::Kill() { End(SIGKILL); }
+
+void NatsServer::Pause() {
+  if (running()) kill(pid_, SIGSTOP);
+}
+void NatsServer::Resume() {
+  if (running()) kill(pid_, SIGCONT);
+}
+
+}  // namespace penstock::testing

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace penstock::testing {
+
+struct NatsServerOptions {
+  bool jetstream = true;
+  /// More configuration in the server's own syntax, such as `max_payload: 4096` or `authorization: { token: "s3cret"
+  /// }`.
+  std::string config{};
+  /// Looked up in PATH, then in /usr/sbin and /usr/local/bin.
+  std::string binary = "nats-server";
+};
+
+/// A real nats-server on a loopback port of its own, with a store in a temporary directory.
+///
+/// **Thread safety:** thread-compatible. The server dies with the thread that started it (so that none is left behind
+/// when a test crashes): start it from the test's main thread.
+/// **Ownership:** owns the process and the directory; both are gone after the destructor.
+/// **Blocking:** `Start` until the server greets (10 s at most), `Stop` and `Kill` until the process has ended.
+class NatsServer {
+ public:
+  /// A running server. `kNotFound` when there is no such program, `kUnavailable` with the server's log when it does not
+  /// come up.
+  static absl::StatusOr<std::unique_ptr<NatsServer>> Launch(NatsServerOptions options = {});
+
+  ~NatsServer();
+  NatsServer(const NatsServer&) = delete;
+  NatsServer& operator=(const NatsServer&) = delete;
+
+  /// Starts again, with the same port and store. `kFailedPrecondition` when it runs.
+  absl::Status Start();
+  /// Ends it orderly (SIGTERM).
+  void Stop();
+  /// Ends it at once (SIGKILL).
+  void Kill();
+  /// Freezes it (SIGSTOP) and lets it go on (SIGCONT).
+  void Pause();
+  void Resume();
+
+  /// Replaces the additional configuration; read at the next `Start`.
+  void set_config(std::string config) { options_.config = std::move(config); }
+
+  bool running() const { return pid_ > 0; }
+  pid_t pid() const { return pid_; }
+  int port() const { return port_; }
+  std::string url() const;
+  /// What it wrote so far.
+  std::string log() const;
+
+ private:
+  NatsServer(NatsServerOptions options, std::string program, std::filesystem::path directory);
+  absl::Status Spawn();
+  absl::Status AwaitGreeting();
+  void End(int signal);
+  void WriteConfig() const;
+
+  NatsServerOptions options_;
+  const std::string program_;
+  const std::filesystem::path directory_;
+  int port_ = 0;
+  pid_t pid_ = 0;
+};
+
+}  // namespace penstock::testing

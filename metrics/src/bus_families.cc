@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <prometheus/text_serializer.h>
+
+#include "families.h"
+
+namespace penstock::metrics {
+namespace {
+
+void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
+  const ConnectionStats& connection = stats.connection;
+  out.Gauge("connected", "1 while the server can be reached, else 0.");
+  out.Sample(connection.connected ? 1 : 0);
+  out.Counter("reconnects_total", "Connections made after the first.");
+  out.Sample(static_cast<double>(connection.reconnects));
+  out.Counter("dropped_total", "Messages the client library dropped; above 0 is a fault.");
+  out.Sample(static_cast<double>(connection.dropped));
+  out.Gauge("publishes_pending", "Messages sent whose PubAck has not come.");
+  out.Sample(static_cast<double>(connection.publishes_pending));
+  out.Counter("publish_retries_total", "Messages sent again with the same message ID.");
+  out.Sample(static_cast<double>(connection.publish_retries));
+  out.Counter("storage_mismatch_total", "Streams found with another storage than their use asks for.");
+  out.Sample(static_cast<double>(stats.storage_mismatches));
+  out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency, 2);
+  out.Gauge("build_info", "Always 1; the labels tell the version and the transport.");
+  out.Sample(1, {{.name = "version", .value = PENSTOCK_VERSION}, {.name = "transport", .value = stats.transport}});
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> AllFamilies(const BusStats& stats, const CollectorOptions& options,
+                                                  TopicCaps& caps) {
+  FamilyWriter out(options.metric_namespace.empty() ? DefaultNamespace(stats.client_id) : options.metric_namespace);
+  WritePoolFamilies(stats, options, out);
+  WriteTopicFamilies(stats, caps, out);
+  WriteConnectionFamilies(stats, out);
+  return out.Take();
+}
+
+std::vector<prometheus::MetricFamily> BusFamilies(const BusStats& stats, const CollectorOptions& options) {
+  TopicCaps caps(options);
+  return AllFamilies(stats, options, caps);
+}
+
+std::string RenderText(const std::vector<prometheus::MetricFamily>& families) {
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace penstock::metrics

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "http_connection.h"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace penstock::metrics {
+namespace {
+
+bool MustWait() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR; }
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  return *this;
+}
+
+short HttpConnection::interest() const { return state_ == State::kWriting ? POLLOUT : POLLIN; }
+
+bool HttpConnection::Advance(const Responder& respond) {
+  switch (state_) {
+    case State::kReading:
+      return Read(respond);
+    case State::kWriting:
+      return Write();
+    case State::kClosing:
+      return Discard();
+  }
+  return false;
+}
+
+bool HttpConnection::Read(const Responder& respond) {
+  std::array<char, 2048> buffer;
+  const ssize_t count = recv(fd(), buffer.data(), buffer.size(), 0);
+  if (count < 0) return MustWait();
+  if (count == 0) return false;
+  input_.append(buffer.data(), static_cast<std::size_t>(count));
+  const HttpRequest request = ParseHttpRequest(input_);
+  if (request.status == 0) return true;
+  output_ =
+      SerializeHttpReply(request.status == 200 ? respond(request.path) : Refusal(request.status), request.head_only);
+  state_ = State::kWriting;
+  return Write();
+}
+
+bool HttpConnection::Write() {
+  const ssize_t count = send(fd(), output_.data() + written_, output_.size() - written_, MSG_NOSIGNAL);
+  if (count < 0) return MustWait();
+  written_ += static_cast<std::size_t>(count);
+  if (written_ < output_.size()) return true;
+  // Closing while the client still sends would reset the connection and could take the reply with it.
+  state_ = State::kClosing;
+  return shutdown(fd(), SHUT_WR) == 0;
+}
+
+bool HttpConnection::Discard() {
+  std::array<char, 2048> buffer;
+  const ssize_t count = recv(fd(), buffer.data(), buffer.size(), 0);
+  return count > 0 || (count < 0 && MustWait());
+}
+
+}  // namespace penstock::metrics

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "families.h"
+
+namespace penstock::metrics {
+namespace {
+
+template <typename Row>
+struct Column {
+  bool counter;
+  const char* name;
+  const char* help;
+  std::uint64_t Row::*value;
+};
+
+constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
+    {true, "published_total", "Messages published, with PubAck.", &TopicPublishStats::published},
+    {true, "publish_duplicates_total", "Of the published: the server knew the message ID already.",
+     &TopicPublishStats::duplicates},
+    {true, "publish_failed_total", "Messages reported to their publisher as failed.", &TopicPublishStats::failed},
+    {true, "published_bytes_total", "Bytes in the bodies of the published.", &TopicPublishStats::bytes},
+}};
+
+constexpr std::array<Column<SubscriptionStats>, 12> kSubscriptionColumns = {{
+    {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
+    {true, "redelivered_total", "Of the received: delivered before.", &SubscriptionStats::redelivered},
+    {true, "duplicates_total", "Of the received: in hand or finished already, not handled again.",
+     &SubscriptionStats::duplicates},
+    {true, "acked_total", "Messages acknowledged.", &SubscriptionStats::acked},
+    {true, "naked_total", "Messages handed back to come again.", &SubscriptionStats::naked},
+    {true, "terminated_total", "Messages ended for good, each after its dead letter was stored.",
+     &SubscriptionStats::terminated},
+    {true, "undecodable_total", "Bodies that were no envelope.", &SubscriptionStats::undecodable},
+    {true, "resynchronised_total", "New inboxes taken, after reconnects, gaps and missed heartbeats.",
+     &SubscriptionStats::resynchronised},
+    {false, "in_flight", "Messages received and not settled.", &SubscriptionStats::in_flight},
+    {false, "parked", "Of those in flight: waiting behind a message of their key.", &SubscriptionStats::parked},
+    {false, "held_keys", "Keys that wait for a redelivery.", &SubscriptionStats::held_keys},
+    {false, "lag", "Messages not delivered yet, as of the last delivery.", &SubscriptionStats::lag},
+}};
+
+template <typename Row, std::size_t kSize>
+void Add(const std::array<Column<Row>, kSize>& columns, const Row& from, Row& to) {
+  for (const Column<Row>& column : columns) to.*column.value += from.*column.value;
+}
+
+using PublishRows = std::map<std::string, TopicPublishStats>;
+using SubscriptionRows = std::map<std::pair<std::string, std::string>, SubscriptionStats>;
+
+// Rows that end up with the same labels are added: series must be unique.
+PublishRows FoldTopics(const BusStats& stats, LabelCap& cap) {
+  PublishRows rows;
+  for (const TopicPublishStats& topic : stats.topics) {
+    Add(kPublishColumns, topic, rows[cap.Admit(topic.topic) ? topic.topic : kOtherLabel]);
+  }
+  return rows;
+}
+
+SubscriptionRows FoldSubscriptions(const BusStats& stats, LabelCap& cap) {
+  SubscriptionRows rows;
+  for (const SubscriptionStats& subscription : stats.subscriptions) {
+    const bool named = cap.Admit(subscription.topic + '\0' + subscription.durable);
+    const auto labels = named ? std::pair(subscription.topic, subscription.durable)
+                              : std::pair<std::string, std::string>(kOtherLabel, kOtherLabel);
+    const auto [row, is_new] = rows.try_emplace(labels);
+    row->second.active = subscription.active && (is_new || row->second.active);
+    Add(kSubscriptionColumns, subscription, row->second);
+  }
+  return rows;
+}
+
+Labels LabelsOf(const std::string& topic) { return {{.name = "topic", .value = topic}}; }
+
+Labels LabelsOf(const std::pair<std::string, std::string>& names) {
+  return {{.name = "topic", .value = names.first}, {.name = "durable", .value = names.second}};
+}
+
+template <typename Row, std::size_t kSize, typename Rows>
+void Write(const std::array<Column<Row>, kSize>& columns, const Rows& rows, FamilyWriter& out) {
+  for (const Column<Row>& column : columns) {
+    column.counter ? out.Counter(column.name, column.help) : out.Gauge(column.name, column.help);
+    for (const auto& [names, row] : rows) out.Sample(static_cast<double>(row.*column.value), LabelsOf(names));
+  }
+}
+
+}  // namespace
+
+void WriteTopicFamilies(const BusStats& stats, TopicCaps& caps, FamilyWriter& out) {
+  Write(kPublishColumns, FoldTopics(stats, caps.topics), out);
+  const SubscriptionRows subscriptions = FoldSubscriptions(stats, caps.subscriptions);
+  Write(kSubscriptionColumns, subscriptions, out);
+  out.Gauge("subscription_active", "1 while it receives, 0 while it stands by or is disconnected.");
+  for (const auto& [names, row] : subscriptions) out.Sample(row.active ? 1 : 0, LabelsOf(names));
+}
+
+}  // namespace penstock::metrics

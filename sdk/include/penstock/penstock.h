@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything a microservice needs: the bus, its metrics, and `Service`, which runs both.
+#include "penstock/actorpool/actor_pool.h"
+#include "penstock/eventbus/event_bus.h"
+#include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/http_endpoint.h"
+#include "penstock/sdk/service.h"
+#include "penstock/sdk/stderr_log.h"

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "environment.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "escape_controls.h"
+
+namespace penstock {
+namespace {
+
+constexpr std::string_view kPrefix = "PENSTOCK_";
+
+template <typename Number>
+std::optional<Number> Parse(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+bool SetPort(ServiceOptions& options, std::string_view value) {
+  const std::optional<std::uint16_t> port = Parse<std::uint16_t>(value);
+  options.metrics_port = port;
+  return port.has_value() || value == "off";
+}
+
+bool SetLogLevel(ServiceOptions& options, std::string_view value) {
+  static const std::map<std::string_view, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
+                                                               {"info", LogLevel::kInfo},
+                                                               {"warning", LogLevel::kWarning},
+                                                               {"error", LogLevel::kError}};
+  const auto level = kLevels.find(value);
+  if (level == kLevels.end()) return false;
+  options.log_level = level->second;
+  return true;
+}
+
+bool SetDrainTimeout(ServiceOptions& options, std::string_view value) {
+  const std::optional<std::int64_t> timeout = Parse<std::int64_t>(value);
+  options.drain_timeout = std::chrono::milliseconds(timeout.value_or(-1));
+  return timeout.has_value() && options.Validate().ok();
+}
+
+struct Variable {
+  const char* expected;
+  bool (*set)(ServiceOptions& options, std::string_view value);
+};
+
+const std::map<std::string_view, Variable>& Variables() {
+  static const std::map<std::string_view, Variable> kVariables = {
+      {"URL", {"a URL", [](ServiceOptions& o, std::string_view v) { return !(o.bus.url = v).empty(); }}},
+      {"CLIENT_ID", {"a name", [](ServiceOptions& o, std::string_view v) { return !(o.bus.client_id = v).empty(); }}},
+      {"METRICS_HOST",
+       {"an address", [](ServiceOptions& o, std::string_view v) { return !(o.metrics_host = v).empty(); }}},
+      {"METRICS_PORT", {"0 to 65535, or off", &SetPort}},
+      {"LOG_LEVEL", {"debug, info, warning or error", &SetLogLevel}},
+      {"DRAIN_TIMEOUT_MS", {"0 to 3600000", &SetDrainTimeout}},
+  };
+  return kVariables;
+}
+
+absl::Status Apply(ServiceOptions& options, std::string_view name, std::string_view value) {
+  const std::string where = absl::StrCat("read environment: \"", EscapeControls(name), "\"");
+  const auto variable = Variables().find(name.substr(kPrefix.size()));
+  if (variable == Variables().end()) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": unknown variable; correct its name or unset it"));
+  }
+  if (!variable->second.set(options, value)) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": wrong value; expected ", variable->second.expected));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<ServiceOptions> ApplyEnvironment(ServiceOptions options, const char* const* environment) {
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    const std::string_view name = entry.substr(0, entry.find('='));
+    if (!name.starts_with(kPrefix)) continue;
+    const std::string_view value = entry.substr(std::min(entry.size(), name.size() + 1));
+    if (absl::Status status = Apply(options, name, value); !status.ok()) return status;
+  }
+  return options;
+}
+
+absl::StatusOr<ServiceOptions> ServiceOptions::FromEnvironment(ServiceOptions defaults) {
+  return ApplyEnvironment(std::move(defaults), environ);
+}
+
+}  // namespace penstock

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "penstock/sdk/service.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "health.h"
+#include "penstock/metrics/http_endpoint.h"
+#include "penstock/sdk/stderr_log.h"
+#include "stop_signals.h"
+
+namespace penstock {
+
+class Service::Core {
+ public:
+  explicit Core(ServiceOptions options) : options_(std::move(options)), stall_watch_(options_.stall_limit) {
+    if (!options_.bus.log) options_.bus.log = MakeStderrLog(options_.log_level);
+    if (!options_.bus.pool.log) options_.bus.pool.log = options_.bus.log;
+  }
+
+  absl::Status Start() {
+    auto signals = StopSignals::Watch(options_.bus.log);
+    if (!signals.ok()) return signals.status();
+    signals_ = *std::move(signals);
+    auto bus = EventBus::Connect(options_.bus);
+    if (!bus.ok()) return bus.status();
+    bus_ = *std::move(bus);
+    auto collector = metrics::BusCollector::Create([this] { return bus_->Stats(); }, options_.metrics);
+    if (!collector.ok()) return collector.status();
+    collector_ = *std::move(collector);
+    return options_.metrics_port ? Listen(*options_.metrics_port) : absl::OkStatus();
+  }
+
+  absl::Status Run() {
+    signals_->WaitForStop();
+    absl::Status drained = bus_->Drain(options_.drain_timeout);
+    if (drained.ok()) Log(LogLevel::kInfo, "drained, nothing is left");
+    return drained;
+  }
+
+  EventBus& bus() { return *bus_; }
+  StopSignals& signals() { return *signals_; }
+  std::uint16_t metrics_port() const { return endpoint_ ? endpoint_->port() : 0; }
+
+ private:
+  absl::Status Listen(std::uint16_t port) {
+    auto endpoint = metrics::HttpEndpoint::Listen({.host = options_.metrics_host,
+                                                   .port = port,
+                                                   .handlers = {{"/metrics", [this] { return Metrics(); }},
+                                                                {"/healthz", [this] { return Healthz(); }},
+                                                                {"/readyz", [this] { return Readyz(); }}}});
+    if (!endpoint.ok()) return endpoint.status();
+    endpoint_ = *std::move(endpoint);
+    Log(LogLevel::kInfo, absl::StrCat("serving http://", options_.metrics_host, ":", metrics_port(), "/metrics"));
+    return absl::OkStatus();
+  }
+
+  metrics::HttpReply Metrics() const {
+    return {.content_type = metrics::kTextFormatContentType, .body = metrics::RenderText(collector_->Collect())};
+  }
+
+  metrics::HttpReply Healthz() {
+    const bool stalled = stall_watch_.Stalled(bus_->Stats().pool, StallWatch::Clock::now());
+    return HealthReply(stalled ? std::optional<std::string>("messages wait and no handler ends") : std::nullopt,
+                       "alive");
+  }
+
+  metrics::HttpReply Readyz() const {
+    if (signals_->stop_token().stop_requested()) return HealthReply("stopping", "");
+    return HealthReply(WhyNotReady(bus_->Stats()), "ready");
+  }
+
+  void Log(LogLevel level, const std::string& line) const { options_.bus.log(level, line); }
+
+  ServiceOptions options_;
+  StallWatch stall_watch_;  // of the endpoint's thread
+  // Made in this order, and destroyed from the last to the first.
+  std::unique_ptr<StopSignals> signals_;
+  std::unique_ptr<EventBus> bus_;
+  std::unique_ptr<metrics::BusCollector> collector_;
+  std::unique_ptr<metrics::HttpEndpoint> endpoint_;
+};
+
+absl::StatusOr<std::unique_ptr<Service>> Service::Create(ServiceOptions options) {
+  if (absl::Status status = options.Validate(); !status.ok()) return status;
+  auto core = std::make_unique<Core>(std::move(options));
+  if (absl::Status status = core->Start(); !status.ok()) return status;
+  return std::unique_ptr<Service>(new Service(std::move(core)));
+}
+
+Service::Service(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Service::~Service() = default;
+
+EventBus& Service::bus() { return core_->bus(); }
+std::uint16_t Service::metrics_port() const { return core_->metrics_port(); }
+absl::Status Service::Run() { return core_->Run(); }
+void Service::RequestStop() { core_->signals().RequestStop(); }
+std::stop_token Service::stop_token() const { return core_->signals().stop_token(); }
+
+}  // namespace penstock

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "penstock/sdk/service.h"
+
+#include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <future>
+#include <string>
+#include <thread>
+
+namespace penstock {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+/// What the service answers to a GET of `path`; empty when nobody listens.
+std::string Get(std::uint16_t port, const std::string& path) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const timeval limit{.tv_sec = 10, .tv_usec = 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string reply;
+  const std::string request = "GET " + path + " HTTP/1.1\r\n\r\n";
+  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
+      send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    char buffer[4096];
+    for (ssize_t count = 0; (count = recv(fd, buffer, sizeof buffer, 0)) > 0;) {
+      reply.append(buffer, static_cast<std::size_t>(count));
+    }
+  }
+  close(fd);
+  return reply;
+}
+
+ServiceOptions Options() {
+  return {.bus = {.url = "memory://", .client_id = "billing", .log = [](LogLevel, std::string_view) {}},
+          .metrics_port = 0};
+}
+
+std::unique_ptr<Service> Start(ServiceOptions options = Options()) {
+  auto service = Service::Create(std::move(options));
+  EXPECT_TRUE(service.ok()) << service.status();
+  return std::move(service).value();
+}
+
+Envelope Event(std::string aggregate) { return {.aggregate_id = std::move(aggregate), .event_type = "OrderPlaced"}; }
+
+TEST(ServiceTest, DrainsWhatWasReceivedWhenItIsToldToStop) {
+  std::atomic<int> handled{0};
+  const auto service = Start();
+  ASSERT_TRUE(service->bus()
+                  .SubscribeEnvelope("orders",
+                                     [&handled, &service](const Envelope&, const Delivery&) {
+                                       if (++handled == 10) service->RequestStop();
+                                       return Ack();
+                                     })
+                  .ok());
+  for (int i = 0; i < 10; ++i)
+    ASSERT_TRUE(service->bus().PublishEnvelope("orders", Event("o-" + std::to_string(i))).ok());
+  EXPECT_TRUE(service->Run().ok());
+  EXPECT_EQ(handled, 10);
+  EXPECT_FALSE(service->bus().PublishEnvelope("orders", Event("late")).ok());
+}
+
+TEST(ServiceTest, RunsUntilASignalComes) {
+  const auto service = Start();
+  auto ended = std::async(std::launch::async, [&service] { return service->Run(); });
+  EXPECT_EQ(ended.wait_for(milliseconds(20)), std::future_status::timeout);
+  kill(getpid(), SIGTERM);
+  ASSERT_EQ(ended.wait_for(seconds(20)), std::future_status::ready);
+  EXPECT_TRUE(ended.get().ok());
+  EXPECT_TRUE(service->stop_token().stop_requested());
+}
+
+TEST(ServiceTest, SaysWhenTheDrainTookTooLong) {
+  std::promise<void> begun;
+  std::promise<void> release;
+  ServiceOptions options = Options();
+  options.drain_timeout = milliseconds(50);
+  const auto service = Start(std::move(options));
+  ASSERT_TRUE(service->bus()
+                  .SubscribeEnvelope("orders",
+                                     [&](const Envelope&, const Delivery&) {
+                                       begun.set_value();
+                                       release.get_future().wait();
+                                       return Ack();
+                                     })
+                  .ok());
+  ASSERT_TRUE(service->bus().PublishEnvelope("orders", Event("o-1")).ok());
+  ASSERT_EQ(begun.get_future().wait_for(seconds(20)), std::future_status::ready);
+  service->RequestStop();
+  auto ended = std::async(std::launch::async, [&service] { return service->Run(); });
+  ended.wait_for(milliseconds(300));  // six times the drain's patience; it ends only with the handler
+  release.set_value();
+  EXPECT_EQ(ended.get().code(), absl::StatusCode::kDeadlineExceeded);
+}
+
+TEST(ServiceTest, ServesMetricsHealthAndReadiness) {
+  const auto service = Start();
+  ASSERT_TRUE(service->bus().SubscribeEnvelope("orders", [](const Envelope&, const Delivery&) { return Ack(); }).ok());
+  ASSERT_TRUE(service->bus().PublishEnvelope("orders", Event("o-1")).ok());
+  const std::string metrics = Get(service->metrics_port(), "/metrics");
+  EXPECT_THAT(metrics, StartsWith("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"));
+  EXPECT_THAT(metrics, HasSubstr("\nnats_eventbus_billing_published_total{topic=\"orders\"} 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("\nnats_eventbus_billing_connected 1\n"));
+  EXPECT_THAT(Get(service->metrics_port(), "/healthz"), HasSubstr("200 OK"));
+  EXPECT_THAT(Get(service->metrics_port(), "/readyz"), HasSubstr("\r\n\r\nready\n"));
+  EXPECT_THAT(Get(service->metrics_port(), "/"), StartsWith("HTTP/1.1 404 "));
+}
+
+TEST(ServiceTest, IsAliveButNotReadyFromTheStopRequestOn) {
+  const auto service = Start();
+  service->RequestStop();
+  EXPECT_THAT(Get(service->metrics_port(), "/readyz"), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(Get(service->metrics_port(), "/healthz"), StartsWith("HTTP/1.1 200 "));
+  ASSERT_TRUE(service->Run().ok());
+  EXPECT_THAT(Get(service->metrics_port(), "/metrics"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST(ServiceTest, ServesNothingWhenThePortIsSwitchedOff) {
+  ServiceOptions options = Options();
+  options.metrics_port = std::nullopt;
+  EXPECT_EQ(Start(std::move(options))->metrics_port(), 0);
+}
+
+TEST(ServiceTest, SaysThatTheMetricsPortIsTaken) {
+  const auto first = Start();
+  ServiceOptions options = Options();
+  options.metrics_port = first->metrics_port();
+  EXPECT_EQ(Service::Create(std::move(options)).status().code(), absl::StatusCode::kAlreadyExists);
+}
+
+TEST(ServiceTest, HandsOnTheErrorsOfTheBus) {
+  ServiceOptions options = Options();
+  options.bus.client_id = "";
+  const auto service = Service::Create(std::move(options));
+  EXPECT_EQ(service.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(service.status().ToString(), HasSubstr("client_id"));
+}
+
+TEST(ServiceTest, EndsCleanlyWithoutEverRunning) {
+  const auto service = Start();
+  ASSERT_TRUE(service->bus().SubscribeEnvelope("orders", [](const Envelope&, const Delivery&) { return Ack(); }).ok());
+}
+
+}  // namespace
+}  // namespace penstock
