@@ -3,6 +3,7 @@
 #include <limits>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "penstock/actorpool/actor_pool.h"
@@ -62,7 +63,7 @@ TEST(ActorPoolOptionsTest, RefusesEveryFieldOutOfRangeByName) {
     refusal.spoil(options);
     const absl::Status status = options.Validate();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << refusal.field;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("\"" + std::string(refusal.field) + "\"")) << refusal.field;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(absl::StrCat("\"", refusal.field, "\""))) << refusal.field;
     EXPECT_EQ(ActorPool::Create(options).status(), status) << refusal.field;
   }
 }

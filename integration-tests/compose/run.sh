@@ -26,7 +26,7 @@ clean_up() {
 
 start_stack() {
   stack_is_up=yes
-  export PROMETHEUS_PORT=0 GRAFANA_PORT=0 PENSTOCK_EVENTS="$events" PENSTOCK_RATE=1000
+  export PROMETHEUS_PORT=0 GRAFANA_PORT=0 PENSTOCK_EVENTS="$events" PENSTOCK_RATE=500
   up nats prometheus consumer
   for service in nats prometheus consumer; do
     check "$service is healthy" healthy "$(eventually 60 healthy health "$(container_of "$service")")"
@@ -43,7 +43,7 @@ check_rules() {
   check "promtool test rules" 0 "$(quietly "${promtool[@]}" test rules /test/alerts_test.yml && echo 0)"
 }
 
-# Runs the publisher to its end: ten seconds, so that it is scraped too.
+# Runs the publisher to its end: twenty seconds, so that it is scraped too.
 publish() {
   local publisher
   up --no-deps publisher

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <regex>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -23,8 +22,9 @@ class JetStreamFeedTest : public JetStreamFixture {
 
   std::string DeliverSubject(const std::string& consumer) {
     const std::string info = Api("CONSUMER.INFO.ORDERS." + consumer);
-    std::smatch found;
-    return std::regex_search(info, found, std::regex(R"re("deliver_subject":"([^"]+)")re")) ? found[1].str() : "";
+    const std::string member = "\"deliver_subject\":\"";
+    const std::size_t begin = info.find(member) + member.size();
+    return info.substr(begin, info.find('"', begin) - begin);
   }
 
   // Everything once, later deliveries of the same left out.
@@ -144,9 +144,9 @@ TEST_F(JetStreamFeedTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMessage
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   FeedRecorder recorder;
-  std::atomic<std::size_t> arrived_before_epoch = 0;
+  std::atomic<int> epochs = 0;
   FeedEvents events = recorder.Events();
-  events.new_epoch = [&] { arrived_before_epoch = recorder.Sequences().size(); };
+  events.new_epoch = [&] { ++epochs; };
   const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
   PublishMany(*transport, 5);
   ASSERT_TRUE(recorder.Reach(5));
@@ -154,7 +154,7 @@ TEST_F(JetStreamFeedTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMessage
   ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
   DeleteConsumer("billing");
   ASSERT_TRUE(recorder.Reach(8));
-  EXPECT_EQ(arrived_before_epoch, 5U);
+  EXPECT_EQ(epochs, 0) << "sequences still mean what they meant";
   EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 3, 4, 5}));
   EXPECT_THAT(recorder.Settle(*feed, 2, Verb::kAck), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(recorder.Settle(*feed, 5, Verb::kAck), IsOk());

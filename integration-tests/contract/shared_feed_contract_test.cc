@@ -14,7 +14,6 @@ using penstock::testing::IsOk;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
-using ::testing::UnorderedElementsAre;
 
 class SharedFeedContractTest : public TransportContract {
  protected:
@@ -114,18 +113,24 @@ TEST_P(SharedFeedContractTest, InProgressKeepsAMessageFromComingAgain) {
   EXPECT_GE(recorder.At(5).at - extended, milliseconds(900));
 }
 
+// Not always at once: a 2.9 server that takes a Nak'ed message for a request whose owner has just gone forgets the Nak,
+// and may send its newest message twice. Then the deadline brings the message.
 TEST_P(SharedFeedContractTest, AnotherFeedReceivesWhatWasHandedBack) {
+  FeedSpec spec = Workers();
+  spec.ack_wait = seconds(2);
   FeedRecorder one;
   FeedRecorder two;
-  const auto first = Open(Workers(), one);
+  const auto first = Open(spec, one);
   PublishMany(3);
   ASSERT_TRUE(one.Reach(3));
   first->Stop();
   for (std::size_t i = 0; i < 3; ++i) ASSERT_THAT(one.Answer(*first, i, Verb::kNak), IsOk());
-  const auto second = Open(Workers(), two);
-  ASSERT_TRUE(two.Reach(3));
-  EXPECT_THAT(two.Sequences(), UnorderedElementsAre(1, 2, 3));
-  EXPECT_THAT(two.DeliveryCounts(), ::testing::Each(2U));
+  const auto second = Open(spec, two);
+  const auto all_came = [&two] {
+    const auto sequences = two.Sequences();
+    return std::set<std::uint64_t>(sequences.begin(), sequences.end()).size() == 3;
+  };
+  EXPECT_TRUE(penstock::testing::Eventually(all_came, FeedRecorder::kPatience));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -21,35 +22,39 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Counts results of publishes, and lets a test wait for them.
+// Keeps results of publishes, and lets a test wait for them. A publish may be told its result after a test that failed
+// has ended.
 class Results {
  public:
   PublishDone Done() {
-    return [this](absl::StatusOr<PubAck> ack) {
-      MutexLock lock(mutex_);
-      acks_.push_back(std::move(ack));
-      changed_.NotifyAll();
+    return [told = told_](absl::StatusOr<PubAck> ack) {
+      MutexLock lock(told->mutex);
+      told->acks.push_back(std::move(ack));
+      told->changed.NotifyAll();
     };
   }
 
   bool Reach(std::size_t count) {
     const auto deadline = std::chrono::steady_clock::now() + FeedRecorder::kPatience;
-    MutexLock lock(mutex_);
-    while (acks_.size() < count) {
-      if (!changed_.WaitUntil(lock, deadline)) return acks_.size() >= count;
+    MutexLock lock(told_->mutex);
+    while (told_->acks.size() < count) {
+      if (!told_->changed.WaitUntil(lock, deadline)) return told_->acks.size() >= count;
     }
     return true;
   }
 
   std::vector<absl::StatusOr<PubAck>> acks() const {
-    MutexLock lock(mutex_);
-    return acks_;
+    MutexLock lock(told_->mutex);
+    return told_->acks;
   }
 
  private:
-  mutable Mutex mutex_;
-  CondVar changed_;
-  std::vector<absl::StatusOr<PubAck>> acks_ ABSL_GUARDED_BY(mutex_);
+  struct Told {
+    Mutex mutex;
+    CondVar changed;
+    std::vector<absl::StatusOr<PubAck>> acks ABSL_GUARDED_BY(mutex);
+  };
+  const std::shared_ptr<Told> told_ = std::make_shared<Told>();
 };
 
 class TransportContractTest : public TransportContract {

@@ -11,10 +11,29 @@ using ::testing::Not;
 constexpr auto kInvalid = absl::StatusCode::kInvalidArgument;
 
 const std::vector<std::string>& HostileTopics() {
-  static const std::vector<std::string> topics = {
-      "", " ", "a b", "a\tb", "a.", ".a", "a..b", "*", ">", "orders.*", "orders.>", "$JS.API.STREAM.DELETE.EVENTS_orders",
-      "$SYS.x", "a\r\nPUB evil 4\r\npwnd\r\n", "a 0\r\n\r\nPUB evil 0\r\n", std::string("a\0b", 3), "orders\x7f", "b\xc3\xbc" "cher",
-      std::string(256, 'a'), std::string(5000, 'a'), "dead.letters", "EVENTS_dead_letters.orders"};
+  static const std::vector<std::string> topics = {"",
+                                                  " ",
+                                                  "a b",
+                                                  "a\tb",
+                                                  "a.",
+                                                  ".a",
+                                                  "a..b",
+                                                  "*",
+                                                  ">",
+                                                  "orders.*",
+                                                  "orders.>",
+                                                  "$JS.API.STREAM.DELETE.EVENTS_orders",
+                                                  "$SYS.x",
+                                                  "a\r\nPUB evil 4\r\npwnd\r\n",
+                                                  "a 0\r\n\r\nPUB evil 0\r\n",
+                                                  std::string("a\0b", 3),
+                                                  "orders\x7f",
+                                                  "b\xc3\xbc"
+                                                  "cher",
+                                                  std::string(256, 'a'),
+                                                  std::string(5000, 'a'),
+                                                  "dead.letters",
+                                                  "EVENTS_dead_letters.orders"};
   return topics;
 }
 

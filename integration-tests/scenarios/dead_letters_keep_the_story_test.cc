@@ -33,9 +33,10 @@ TEST_F(DeadLettersKeepTheStory, ARejectedEventIsKeptWithReasonAttemptsAndOrigin)
   EXPECT_EQ(answer["message"]["subject"], "EVENTS_dead_letters.orders");
   std::string headers;
   ASSERT_TRUE(absl::Base64Unescape(answer["message"]["hdrs"].get<std::string>(), &headers));
-  for (const char* line : {"Penstock-Error-Class: rejected", "Penstock-Error: unknown currency  XYZ", "Penstock-Attempts: 1",
-                           "Penstock-Stream: EVENTS_orders", "Penstock-Stream-Sequence: 1", "Penstock-Consumer: billing",
-                           "Penstock-Topic: orders", "Penstock-Aggregate-Id: o-42", "Penstock-Original-Message-Id: "}) {
+  for (const char* line :
+       {"Penstock-Error-Class: rejected", "Penstock-Error: unknown currency  XYZ", "Penstock-Attempts: 1",
+        "Penstock-Stream: EVENTS_orders", "Penstock-Stream-Sequence: 1", "Penstock-Consumer: billing",
+        "Penstock-Topic: orders", "Penstock-Aggregate-Id: o-42", "Penstock-Original-Message-Id: "}) {
     EXPECT_THAT(headers, ::testing::HasSubstr(line));
   }
   std::string body;

@@ -61,8 +61,8 @@ class EveryTransport : public Scenario, public ::testing::WithParamInterface<std
   void SetUp() override { GetParam() == "jetstream" ? UseServer() : UseMemory(); }
 };
 
-#define PENSTOCK_ON_EVERY_TRANSPORT(suite)                                                   \
-  INSTANTIATE_TEST_SUITE_P(On, suite, ::testing::Values("jetstream", "memory"),              \
+#define PENSTOCK_ON_EVERY_TRANSPORT(suite)                                      \
+  INSTANTIATE_TEST_SUITE_P(On, suite, ::testing::Values("jetstream", "memory"), \
                            [](const auto& transport) { return std::string(transport.param); })
 
 /// What handlers saw, by key, in the order in which they saw it. Thread-safe.
@@ -103,8 +103,8 @@ inline std::vector<std::string> Numbers(std::size_t count) {
   return numbers;
 }
 
-/// Publishes `per_key` envelopes for each of `keys` aggregates ("k0", "k1", ...), round about, numbered per aggregate from 0, and
-/// waits for every PubAck.
+/// Publishes `per_key` envelopes for each of `keys` aggregates ("k0", "k1", ...), round about, numbered per aggregate
+/// from 0, and waits for every PubAck.
 inline void PublishNumbered(EventBus& bus, std::string_view topic, std::size_t keys, std::size_t per_key) {
   auto acked = std::make_shared<std::atomic<std::size_t>>(0);
   for (std::size_t n = 0; n < per_key; ++n) {

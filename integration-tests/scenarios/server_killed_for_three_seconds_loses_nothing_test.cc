@@ -22,9 +22,7 @@ TEST_F(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
   auto now = [] { return Clock::now().time_since_epoch().count(); };
 
   Log log;
-  auto options = Options("consumer");
-  options.log = [](LogLevel, std::string_view line) { std::cerr << line << std::endl; };
-  auto consumer = Connect(options);
+  auto consumer = Connect(Options("consumer"));
   auto handler = [&](const Envelope& envelope, const Delivery&) {
     log.Add(envelope.aggregate_id, envelope.payload);
     last_handled = now();
@@ -63,9 +61,7 @@ TEST_F(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
   EXPECT_EQ(failed, 0u);
   EXPECT_TRUE(log.Reaches(sent)) << log.count() << " of " << sent;
   ASSERT_THAT(consumer->Drain(kPatience), IsOk());
-  const auto stats = OnlySubscription(*consumer);
-  EXPECT_EQ(log.count(), sent) << "handled twice; received " << stats.received << ", redelivered " << stats.redelivered << ", duplicates " << stats.duplicates << " published dup " << publisher->Stats().topics[0].duplicates << " retries " << publisher->Stats().connection.publish_retries;
-  {auto raw = RawNats::Connect(server_->port()); std::cerr << raw->Request("$JS.API.STREAM.INFO.EVENTS_orders", "")->body << std::endl;}
+  EXPECT_EQ(log.count(), sent) << "something was handled twice";
   for (std::size_t k = 0; k < kKeys; ++k) {
     EXPECT_EQ(log.Of("k" + std::to_string(k)), Numbers(sent / kKeys + (k < sent % kKeys))) << k;
   }

@@ -21,10 +21,12 @@ TEST_P(CloseLeaksNothing, ThreadsAndDescriptorsAreBackAfterEveryClose) {
   auto once = [&] {
     auto bus = Connect();
     EXPECT_THAT(bus->Subscribe("notices", [](const Delivery&) { return absl::OkStatus(); }), IsOk());
-    EXPECT_THAT(bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
-      handled.fetch_add(1);
-      return Ack();
-    }), IsOk());
+    EXPECT_THAT(bus->SubscribeEnvelope("orders",
+                                       [&](const Envelope&, const Delivery&) {
+                                         handled.fetch_add(1);
+                                         return Ack();
+                                       }),
+                IsOk());
     PublishNumbered(*bus, "orders", 5, 5);
     bus->Close();
   };
@@ -82,11 +84,13 @@ TEST_P(CloseLeaksNothing, DrainGivesUpAtItsDeadlineAndSaysSo) {
   auto released = release.get_future().share();
   std::atomic<bool> inside{false};
   auto bus = Connect();
-  ASSERT_THAT(bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
-    inside = true;
-    released.wait();
-    return Ack();
-  }), IsOk());
+  ASSERT_THAT(bus->SubscribeEnvelope("orders",
+                                     [&](const Envelope&, const Delivery&) {
+                                       inside = true;
+                                       released.wait();
+                                       return Ack();
+                                     }),
+              IsOk());
   PublishNumbered(*bus, "orders", 1, 2);
   ASSERT_TRUE(Eventually([&] { return inside.load(); }, kPatience));
   auto drained = std::async(std::launch::async, [&] { return bus->Drain(std::chrono::milliseconds{50}); });
@@ -98,11 +102,13 @@ TEST_P(CloseLeaksNothing, DrainGivesUpAtItsDeadlineAndSaysSo) {
 TEST_P(CloseLeaksNothing, DrainAndCloseFromAHandlerAreRefused) {
   std::promise<absl::Status> drained;
   auto bus = Connect();
-  ASSERT_THAT(bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
-    bus->Close();
-    drained.set_value(bus->Drain(std::chrono::seconds{1}));
-    return Ack();
-  }), IsOk());
+  ASSERT_THAT(bus->SubscribeEnvelope("orders",
+                                     [&](const Envelope&, const Delivery&) {
+                                       bus->Close();
+                                       drained.set_value(bus->Drain(std::chrono::seconds{1}));
+                                       return Ack();
+                                     }),
+              IsOk());
   PublishNumbered(*bus, "orders", 1, 1);
   EXPECT_THAT(drained.get_future().get(), StatusIs(absl::StatusCode::kFailedPrecondition));
 }

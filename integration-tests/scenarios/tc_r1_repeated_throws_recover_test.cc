@@ -15,7 +15,8 @@ TEST_P(RepeatedThrowsRecover, AnActorThatUsedUpItsRestartsRestsAndComesBack) {
   options.pool.restart = {.max_restarts = 2, .rest = std::chrono::milliseconds{50}};
   auto bus = Connect(options);
   EnvelopeSubscribeOptions subscribe{.durable = "billing"};
-  subscribe.retry = {.max_attempts = 20, .min_backoff = std::chrono::milliseconds{1}, .max_backoff = std::chrono::milliseconds{1}};
+  subscribe.retry = {
+      .max_attempts = 20, .min_backoff = std::chrono::milliseconds{1}, .max_backoff = std::chrono::milliseconds{1}};
   auto handler = [&](const Envelope& envelope, const Delivery& delivery) -> Outcome {
     if (envelope.payload == "0" && delivery.attempt() <= 8) throw std::runtime_error("boom");
     log.Add(envelope.aggregate_id, envelope.payload);

@@ -34,7 +34,8 @@ TEST_P(OneFailingAggregateLeavesTheOthersAlone, AlsoWhenItKeepsThrowing) {
   Log log;
   auto bus = Connect();
   EnvelopeSubscribeOptions subscribe{.durable = "billing"};
-  subscribe.retry = {.max_attempts = 0, .min_backoff = std::chrono::milliseconds{5}, .max_backoff = std::chrono::milliseconds{5}};
+  subscribe.retry = {
+      .max_attempts = 0, .min_backoff = std::chrono::milliseconds{5}, .max_backoff = std::chrono::milliseconds{5}};
   auto handler = [&](const Envelope& envelope, const Delivery&) -> Outcome {
     if (envelope.aggregate_id == "k0") throw std::runtime_error("boom");
     log.Add(envelope.aggregate_id, envelope.payload);

@@ -25,7 +25,8 @@ std::int64_t Nanoseconds(std::chrono::system_clock::time_point time) {
 
 std::string OneLine(std::string_view text) {
   std::string line(text.substr(0, kLongestReason));
-  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
   return line;
 }
 

@@ -25,8 +25,8 @@ class DeadLetters {
     std::string_view consumer{};
   };
 
-  /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the call
-  /// only. Storing the same delivery twice keeps it once (within the duplicate window).
+  /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the
+  /// call only. Storing the same delivery twice keeps it once (within the duplicate window).
   void Store(const Item& item, const Origin& origin, std::function<void(bool stored)> done);
 
  private:

@@ -87,7 +87,8 @@ class EventBus::Core {
 
   absl::StatusOr<SubscriptionId> Subscribe(eventbus::SubscriptionSpec spec, Storage storage) {
     if (auto status = CheckOpen("subscribe"); !status.ok()) return status;
-    if (shutting_.load(std::memory_order_acquire)) return absl::FailedPreconditionError("subscribe: the bus is draining");
+    if (shutting_.load(std::memory_order_acquire))
+      return absl::FailedPreconditionError("subscribe: the bus is draining");
     if (auto status = streams_.Ensure(spec.topic, storage); !status.ok()) return status;
     if (spec.flow.acknowledges) {
       if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
@@ -117,14 +118,17 @@ class EventBus::Core {
     subscriptions_.Abandon();
     pool_->Stop();
     subscriptions_.HandBack();
-    const auto left = drain_deadline ? std::chrono::ceil<std::chrono::milliseconds>(*drain_deadline -
-                                                                                  std::chrono::steady_clock::now())
-                                     : kLastFlush;
+    const auto left =
+        drain_deadline
+            ? std::chrono::ceil<std::chrono::milliseconds>(*drain_deadline - std::chrono::steady_clock::now())
+            : kLastFlush;
     const absl::Status flushed = transport_->Flush(std::max(left, kLastFlush));
     closed_.store(true, std::memory_order_release);
     transport_->Close();
     if (!drain_deadline) return absl::OkStatus();
-    if (!finished) return absl::DeadlineExceededError("drain: handlers were still at work when the time was up; the rest was handed back");
+    if (!finished)
+      return absl::DeadlineExceededError(
+          "drain: handlers were still at work when the time was up; the rest was handed back");
     return flushed;
   }
 
@@ -188,8 +192,8 @@ absl::StatusOr<PubAck> AwaitAck(Send send) {
 absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) {
   if (auto status = options.Validate(); !status.ok()) return status;
   if (!options.pool.log) options.pool.log = options.log;
-  auto transport = options.url.starts_with("memory://") ? eventbus::ConnectMemory(options)
-                                                       : eventbus::ConnectJetStream(options);
+  auto transport =
+      options.url.starts_with("memory://") ? eventbus::ConnectMemory(options) : eventbus::ConnectJetStream(options);
   if (!transport.ok()) return transport.status();
   auto pool = actorpool::ActorPool::Create(options.pool);
   if (!pool.ok()) return pool.status();
@@ -268,7 +272,8 @@ absl::Status EventBus::Unsubscribe(SubscriptionId id) {
 
 absl::Status EventBus::Drain(std::chrono::milliseconds timeout) {
   if (handlers_on_this_thread > 0) {
-    return absl::FailedPreconditionError("drain: called from a handler, which it would have to wait for; call it elsewhere");
+    return absl::FailedPreconditionError(
+        "drain: called from a handler, which it would have to wait for; call it elsewhere");
   }
   if (timeout.count() < 0) return absl::InvalidArgumentError("drain: the timeout is negative; give 0 or more");
   return core_->Shut(std::chrono::steady_clock::now() + timeout);

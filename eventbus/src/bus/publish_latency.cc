@@ -8,7 +8,8 @@ namespace penstock::eventbus {
 void PublishLatency::Observe(std::chrono::nanoseconds latency) {
   const auto& bounds = actorpool::LatencySnapshot::kUpperBoundsSeconds;
   const double seconds = std::chrono::duration<double>(latency).count();
-  const auto bucket = static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin());
+  const auto bucket =
+      static_cast<std::size_t>(std::lower_bound(bounds.begin(), bounds.end(), seconds) - bounds.begin());
   counts_[bucket].fetch_add(1, std::memory_order_relaxed);
   sum_ns_.fetch_add(static_cast<std::uint64_t>(std::max<std::int64_t>(latency.count(), 0)), std::memory_order_relaxed);
 }

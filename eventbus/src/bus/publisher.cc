@@ -10,7 +10,7 @@
 namespace penstock::eventbus {
 namespace {
 
-constexpr std::size_t kHeaderLineOverhead = 4;  // ": " and CR LF
+constexpr std::size_t kHeaderLineOverhead = 4;    // ": " and CR LF
 constexpr std::size_t kHeaderBlockOverhead = 12;  // "NATS/1.0" CR LF and the empty line
 
 absl::Status CheckPublish(std::string_view topic, const BusOptions& bus, const PublishOptions& options) {
@@ -39,12 +39,14 @@ absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelop
                                         PublishCallback done) {
   if (auto status = CheckPublish(topic, options_, options); !status.ok()) return status;
   if (!options.key.empty() || !options.message_id.empty()) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's aggregate_id and event_id",
-        Quoted(topic)));
+    return absl::InvalidArgumentError(
+        absl::StrFormat("publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's "
+                        "aggregate_id and event_id",
+                        Quoted(topic)));
   }
   if (envelope.event_id.empty()) envelope.event_id = NewEventId();
-  if (envelope.timestamp == std::chrono::system_clock::time_point{}) envelope.timestamp = std::chrono::system_clock::now();
+  if (envelope.timestamp == std::chrono::system_clock::time_point{})
+    envelope.timestamp = std::chrono::system_clock::now();
   auto body = EncodeEnvelope(envelope, options.format);
   if (!body.ok()) return body.status();
   Outgoing message{.subject = std::string(topic),
@@ -54,7 +56,8 @@ absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelop
   message.headers.emplace_back(header::kAggregateId, PercentEncode(envelope.aggregate_id));
   message.headers.emplace_back(header::kEventType, std::move(envelope.event_type));
   message.headers.emplace_back(header::kContentType, ContentType(options.format));
-  if (!envelope.traceparent.empty()) message.headers.emplace_back(header::kTraceparent, std::move(envelope.traceparent));
+  if (!envelope.traceparent.empty())
+    message.headers.emplace_back(header::kTraceparent, std::move(envelope.traceparent));
   return Send(topic, Storage::kFile, std::move(message), std::move(done));
 }
 
@@ -79,14 +82,14 @@ absl::Status Publisher::Send(std::string_view topic, Storage storage, Outgoing m
 }
 
 absl::Status Publisher::CheckSize(std::string_view topic, const Outgoing& message) const {
-  std::size_t size = message.body.size() + kHeaderBlockOverhead + header::kMessageId.size() + message.message_id.size() +
-                     kHeaderLineOverhead;
+  std::size_t size = message.body.size() + kHeaderBlockOverhead + header::kMessageId.size() +
+                     message.message_id.size() + kHeaderLineOverhead;
   for (const auto& [name, value] : message.headers) size += name.size() + value.size() + kHeaderLineOverhead;
   const std::size_t limit = transport_.max_payload_bytes();
   if (size <= limit) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("publish to %s: body and headers take %d bytes, the server's limit is %d; send less or raise max_payload",
-                      Quoted(topic), size, limit));
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "publish to %s: body and headers take %d bytes, the server's limit is %d; send less or raise max_payload",
+      Quoted(topic), size, limit));
 }
 
 std::shared_ptr<Publisher::Counts> Publisher::CountsOf(std::string_view topic) {

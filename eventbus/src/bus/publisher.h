@@ -22,13 +22,14 @@ namespace penstock::eventbus {
 
 /// Checks, encodes, counts and sends what the bus publishes.
 ///
-/// **Thread safety:** thread-safe. **Blocking:** while the transport's window is full, and for a topic's first publish, which
-/// makes its stream. Callbacks given to it may outlive its methods, not its transport.
+/// **Thread safety:** thread-safe. **Blocking:** while the transport's window is full, and for a topic's first publish,
+/// which makes its stream. Callbacks given to it may outlive its methods, not its transport.
 class Publisher {
  public:
   Publisher(const BusOptions& options, Transport& transport, TopicStreams& streams);
 
-  absl::Status PublishBytes(std::string_view topic, std::string_view body, PublishOptions options, PublishCallback done);
+  absl::Status PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
+                            PublishCallback done);
   absl::Status PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options, PublishCallback done);
 
   std::vector<TopicPublishStats> TopicStats() const;

@@ -257,7 +257,8 @@ void Subscription::HandBack() {
     MutexLock lock(mutex_);
     items = flow_.HandBack();
   }
-  // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the way.
+  // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
+  // way.
   if (spec_.feed.kind != FeedKind::kShared) return;
   for (const auto& item : items) Settle(*item->message, Verb::kNak);
 }

@@ -43,8 +43,8 @@ struct SubscriptionContext {
 /// Carries messages from a feed through its delivery flow to the pool, and their outcomes back.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its feed and what is in hand. **Ordering:** see `DeliveryFlow`.
-/// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then `HandBack`.
-/// May be destroyed when `idle()`.
+/// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then
+/// `HandBack`. May be destroyed when `idle()`.
 class Subscription {
  public:
   Subscription(SubscriptionSpec spec, SubscriptionContext context);
@@ -93,7 +93,8 @@ class Subscription {
   // Only says "skip what has not begun"; a worker that reads it late merely runs one message more.
   std::atomic<bool> abandoning_{false};
   std::atomic<bool> lost_{false};  // a gauge
-  // Calls from pool and transport under way. Its decrement is the last touch of this object, hence release; `idle` acquires.
+  // Calls from pool and transport under way. Its decrement is the last touch of this object, hence release; `idle`
+  // acquires.
   std::atomic<int> calls_{0};
   mutable Mutex mutex_;
   CondVar quiescent_;

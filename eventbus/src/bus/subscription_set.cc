@@ -34,9 +34,9 @@ absl::Status SubscriptionSet::Reserve(const SubscriptionSpec& spec) {
   if (spec.feed.consumer.empty() || spec.feed.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
   auto [known, added] = durables_.try_emplace({spec.feed.stream, spec.feed.consumer}, spec.id);
   if (added) return absl::OkStatus();
-  return absl::AlreadyExistsError(
-      absl::StrFormat("subscribe to %s: this bus has durable %s on it already, as subscription %d; choose another durable",
-                      Quoted(spec.topic), Quoted(spec.feed.consumer), known->second));
+  return absl::AlreadyExistsError(absl::StrFormat(
+      "subscribe to %s: this bus has durable %s on it already, as subscription %d; choose another durable",
+      Quoted(spec.topic), Quoted(spec.feed.consumer), known->second));
 }
 
 absl::StatusOr<SubscriptionId> SubscriptionSet::Add(SubscriptionSpec spec, SubscriptionContext context,
@@ -65,7 +65,8 @@ absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
     MutexLock lock(mutex_);
     auto found = open_.find(id);
     if (found == open_.end()) {
-      return absl::NotFoundError(absl::StrFormat("unsubscribe: no subscription has the ID %d; it may have ended already", id));
+      return absl::NotFoundError(
+          absl::StrFormat("unsubscribe: no subscription has the ID %d; it may have ended already", id));
     }
     subscription = std::move(found->second);
     open_.erase(found);

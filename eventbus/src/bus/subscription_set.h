@@ -19,7 +19,8 @@ namespace penstock::eventbus {
 
 /// The subscriptions of one bus, and the thread that tells them the time.
 ///
-/// **Thread safety:** thread-safe. **Ownership:** owns subscriptions, also removed ones until nothing touches them any more.
+/// **Thread safety:** thread-safe. **Ownership:** owns subscriptions, also removed ones until nothing touches them any
+/// more.
 /// **Shutdown:** `Finish` after the pool was stopped and before the transport is closed; then the destructor.
 class SubscriptionSet {
  public:
@@ -57,7 +58,8 @@ class SubscriptionSet {
   CondVar wake_;
   std::map<SubscriptionId, Shared> open_ ABSL_GUARDED_BY(mutex_);
   std::vector<Shared> retired_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::pair<std::string, std::string>, SubscriptionId> durables_ ABSL_GUARDED_BY(mutex_);  // by stream and name
+  std::map<std::pair<std::string, std::string>, SubscriptionId> durables_
+      ABSL_GUARDED_BY(mutex_);  // by stream and name
   SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -48,9 +48,9 @@ absl::Status TopicStreams::Check(const StreamSpec& wanted, const StreamFacts& fo
         Quoted(wanted.name), Quoted(subject)));
   }
   if (found.storage == wanted.storage) return absl::OkStatus();
-  const std::string text = absl::StrFormat("stream %s keeps its messages in %s storage, though this use of %s asks for %s",
-                                           Quoted(wanted.name), StorageName(found.storage), Quoted(subject),
-                                           StorageName(wanted.storage));
+  const std::string text =
+      absl::StrFormat("stream %s keeps its messages in %s storage, though this use of %s asks for %s",
+                      Quoted(wanted.name), StorageName(found.storage), Quoted(subject), StorageName(wanted.storage));
   mismatches_.fetch_add(1, std::memory_order_relaxed);
   if (options_.storage_mismatch == StorageMismatch::kRefuse) {
     return absl::FailedPreconditionError(text + "; delete the stream or use another topic");

@@ -21,8 +21,8 @@ class TopicStreams {
  public:
   TopicStreams(const BusOptions& options, Transport& transport) : options_(options), transport_(transport) {}
 
-  /// Makes the topic's stream when it is missing. One that exists with the other storage is warned of, counted and used, or
-  /// refused with `kFailedPrecondition` (`BusOptions::storage_mismatch`).
+  /// Makes the topic's stream when it is missing. One that exists with the other storage is warned of, counted and
+  /// used, or refused with `kFailedPrecondition` (`BusOptions::storage_mismatch`).
   absl::Status Ensure(std::string_view topic, Storage storage);
 
   /// Makes the stream of dead letters when it is missing.
@@ -40,8 +40,8 @@ class TopicStreams {
   Transport& transport_;
   std::atomic<std::uint64_t> mismatches_{0};  // a statistic: no order needed
   Mutex mutex_;
-  // By topic: the connection on which the stream was last seen. A memory stream dies with its server, so a new connection
-  // means looking again; a file stream was seen once and for all.
+  // By topic: the connection on which the stream was last seen. A memory stream dies with its server, so a new
+  // connection means looking again; a file stream was seen once and for all.
   using Seen = std::map<std::string, std::uint64_t, std::less<>>;
   Seen memory_seen_ ABSL_GUARDED_BY(mutex_);
   Seen file_seen_ ABSL_GUARDED_BY(mutex_);

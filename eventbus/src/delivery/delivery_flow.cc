@@ -8,7 +8,8 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::seconds kDeadLetterPause{1};
-// How much longer than its delay and two lapsed leases a redelivery may take before it is believed gone from the stream.
+// How much longer than its delay and two lapsed leases a redelivery may take before it is believed gone from the
+// stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 
 bool Active(Stage stage) {
@@ -140,8 +141,8 @@ void DeliveryFlow::Finished(Item& item, TimePoint now, Actions& out) {
 }
 
 void DeliveryFlow::Retry(Item& item, TimePoint now, Actions& out) {
-  const auto delay = item.verdict.delay.count() >= 0 ? item.verdict.delay
-                                                     : retry_.DelayAfter(item.message->delivery_count());
+  const auto delay =
+      item.verdict.delay.count() >= 0 ? item.verdict.delay : retry_.DelayAfter(item.message->delivery_count());
   ++counters_.naked;
   ++out.grant;
   item.due = now + delay + 2 * options_.ack_wait + kRedeliveryPatience;
@@ -251,8 +252,8 @@ void DeliveryFlow::NewEpoch() {
   refused_count_ = 0;
   for (auto& [sequence, item] : items_) {
     item->next_of_key = nullptr;
-    const bool running = item->stage == Stage::kDispatched ||
-                         (item->stage == Stage::kDeadLettering && item->due == TimePoint::max());
+    const bool running =
+        item->stage == Stage::kDispatched || (item->stage == Stage::kDeadLettering && item->due == TimePoint::max());
     if (running) {
       item->stale = true;
       stale_.push_back(std::move(item));

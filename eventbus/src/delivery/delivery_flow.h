@@ -24,12 +24,12 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 /// Where a message in hand stands.
 enum class Stage {
-  kNew,             ///< not yet admitted
-  kParked,          ///< waits behind an earlier message of its key
-  kRefused,         ///< its actor's inbox was full; offered again when there may be room
-  kDispatched,      ///< in an inbox or in its handler
-  kHeld,            ///< answered with a Nak; its key waits for the redelivery
-  kDeadLettering,   ///< on its way to the dead letters; its key waits
+  kNew,            ///< not yet admitted
+  kParked,         ///< waits behind an earlier message of its key
+  kRefused,        ///< its actor's inbox was full; offered again when there may be room
+  kDispatched,     ///< in an inbox or in its handler
+  kHeld,           ///< answered with a Nak; its key waits for the redelivery
+  kDeadLettering,  ///< on its way to the dead letters; its key waits
 };
 
 /// What became of a message in its handler.
@@ -47,15 +47,15 @@ struct Item {
   std::unique_ptr<StoredMessage> message{};  ///< gone while held: its Nak carried it away
   std::unique_ptr<StoredMessage> latest{};   ///< the latest copy, when it came again meanwhile: the one to answer
   std::uint64_t sequence = 0;                ///< of the message, in its stream
-  std::string key_storage{};  ///< holds the key when the message has it nowhere as it stands
-  std::string_view key{};     ///< empty: no order asked for; lives in the message or in `key_storage`
+  std::string key_storage{};                 ///< holds the key when the message has it nowhere as it stands
+  std::string_view key{};                    ///< empty: no order asked for; lives in the message or in `key_storage`
   std::uint64_t key_hash = 0;
   std::size_t lane = kAnyLane;  ///< the actor of its key; `kAnyLane` without one
   Stage stage = Stage::kNew;
   bool stale = false;  ///< of an epoch that is over: its end is not reported to the server
   TimePoint lease_from{};
-  TimePoint due{};     ///< held: when to stop waiting; dead-lettering: when to try again, the maximum while it is tried
-  Verdict verdict{};   ///< written by the worker that runs it
+  TimePoint due{};    ///< held: when to stop waiting; dead-lettering: when to try again, the maximum while it is tried
+  Verdict verdict{};  ///< written by the worker that runs it
   Item* next_of_key = nullptr;
 
   bool keyed() const { return lane != kAnyLane; }
@@ -95,13 +95,13 @@ struct FlowCounters {
   std::uint64_t last_pending = 0;
 };
 
-/// The delivery logic of one subscription: events in, actions out. It keeps the order of each key, holds a key whose message
-/// failed until the redelivery is settled, recognises what it has in hand or has finished, and keeps leases.
+/// The delivery logic of one subscription: events in, actions out. It keeps the order of each key, holds a key whose
+/// message failed until the redelivery is settled, recognises what it has in hand or has finished, and keeps leases.
 ///
 /// No threads, no clock, no I/O: the caller passes the time, serialises the calls and carries out the actions in order.
 /// **Thread safety:** thread-compatible. **Ownership:** owns every item in hand.
-/// **Ordering:** of one key, at most one item is dispatched, held or dead-lettering at a time; the next, by stream sequence,
-/// follows when it is settled.
+/// **Ordering:** of one key, at most one item is dispatched, held or dead-lettering at a time; the next, by stream
+/// sequence, follows when it is settled.
 class DeliveryFlow {
  public:
   explicit DeliveryFlow(const FlowOptions& options);
@@ -116,12 +116,13 @@ class DeliveryFlow {
   void DeadLettered(Item& item, bool stored, TimePoint now, Actions& out);
   /// Time passed. Call at least every `TickInterval`, and every few milliseconds while `has_refused()`.
   void Tick(TimePoint now, Actions& out);
-  /// The stream was made anew and its sequences begin again: what is not running is forgotten, what is running will not be
-  /// settled. (A consumer made anew on the same stream is no new epoch: copies of what is in hand are recognised.)
+  /// The stream was made anew and its sequences begin again: what is not running is forgotten, what is running will not
+  /// be settled. (A consumer made anew on the same stream is no new epoch: copies of what is in hand are recognised.)
   void NewEpoch();
   /// From now on nothing is dispatched any more; what runs may finish.
   void Close();
-  /// Takes away everything that has not begun, ascending by sequence. Only after `Close`, when nothing arrives any more.
+  /// Takes away everything that has not begun, ascending by sequence. Only after `Close`, when nothing arrives any
+  /// more.
   std::vector<std::unique_ptr<Item>> HandBack();
 
   /// Nothing is running, queued or on its way to the dead letters; what is left can only be handed back.

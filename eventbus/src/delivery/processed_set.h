@@ -10,8 +10,8 @@ namespace penstock::eventbus {
 /// The stream sequences whose messages this process has finished, kept as intervals: a stream without gaps needs one.
 /// A killed server forgets its last acks and sends such messages again; they are then acked, not run.
 ///
-/// Thread-confined to its flow. Memory is bounded: beyond `kMaxIntervals` the two lowest are joined, which claims the gap
-/// between them as finished; by then everything in hand is long past it.
+/// Thread-confined to its flow. Memory is bounded: beyond `kMaxIntervals` the two lowest are joined, which claims the
+/// gap between them as finished; by then everything in hand is long past it.
 class ProcessedSet {
  public:
   static constexpr std::size_t kMaxIntervals = 65'536;

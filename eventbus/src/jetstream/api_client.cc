@@ -8,7 +8,7 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::milliseconds kLongestAttempt(1500);
+constexpr std::chrono::milliseconds kLongestAttempt(1000);
 constexpr std::chrono::milliseconds kPause(100);
 
 bool WorthAnotherTry(const absl::StatusOr<ApiReply>& reply) {
@@ -39,11 +39,12 @@ absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json&
   const auto deadline = Connection::Clock::now() + budget;
   while (true) {
     absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline);
-    if (!WorthAnotherTry(reply) || Connection::Clock::now() + 2 * kPause >= deadline) return reply;
+    if (!WorthAnotherTry(reply)) return reply;
     if (connection_.Denied(full_subject)) {
       return absl::PermissionDeniedError(
           absl::StrCat("JetStream API ", subject, ": refused; check the permissions of this user"));
     }
+    if (Connection::Clock::now() + 2 * kPause >= deadline) return reply;
     if ((cancelled && cancelled()) || !connection_.Pause(kPause)) {
       return absl::CancelledError(absl::StrCat("JetStream API ", subject, ": the connection is being closed"));
     }

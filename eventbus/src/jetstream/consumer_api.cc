@@ -121,7 +121,7 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   return facts;
 }
 
-bool SameConsumer(const std::string& created, const std::string& other) {
+bool SameTime(const std::string& created, const std::string& other) {
   const auto first = ParseTimestamp(created), second = ParseTimestamp(other);
   if (!first || !second) return created == other;
   return std::chrono::abs(*first - *second) <= kCreationSlack;

@@ -22,7 +22,7 @@ struct ConsumerFacts {
   Json config{};
   std::string deliver_subject{};   ///< empty for a pull consumer
   bool bound = false;              ///< somebody listens on the deliver subject
-  std::string created{};           ///< when, in the server's words; compare with `SameConsumer`
+  std::string created{};           ///< when, in the server's words; compare with `SameTime`
   std::uint64_t acknowledged = 0;  ///< every sequence of the stream up to this one is settled
 };
 
@@ -50,7 +50,7 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply);
 
 /// Whether two creation times name the same consumer. Up to 2.9 a restarted server tells a time that differs by less
 /// than a millisecond or so from what it told before; the reply to an update may even tell the time of the update.
-bool SameConsumer(const std::string& created, const std::string& other);
+bool SameTime(const std::string& created, const std::string& other);
 
 /// The consumer, or nothing when the server does not have it (or its stream).
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,

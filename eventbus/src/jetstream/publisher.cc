@@ -16,6 +16,7 @@ namespace {
 constexpr std::chrono::milliseconds kFirstBackoff(100);
 constexpr std::chrono::milliseconds kLongestBackoff(1000);
 constexpr int kNoResponders = 503;
+constexpr std::size_t kMostAnswers = 64;
 constexpr const char* kNoStream = "no stream takes this subject";
 constexpr const char* kNoAnswer = "no acknowledgement came";
 
@@ -40,11 +41,12 @@ Publisher::~Publisher() { Close(); }
 
 absl::Status Publisher::Publish(Outgoing message, PublishDone done) {
   const Clock::time_point deadline = Clock::now() + limits_.timeout;
-  MutexLock lock(mutex_);
-  if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
-  const std::uint64_t index = ++last_index_;
+  // Ascends in each thread, which is all the order that resending has to keep; so composing needs no lock.
+  const std::uint64_t index = last_index_.fetch_add(1, std::memory_order_relaxed) + 1;
   absl::StatusOr<MessageHandle> composed = Compose(message, index);
   if (!composed.ok()) return composed.status();
+  MutexLock lock(mutex_);
+  if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
   entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline});
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
   if (deadline < next_deadline_) {
@@ -112,38 +114,43 @@ void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
   ended.push_back(End(found, NatsError(About(entry.message.get()), status)));
 }
 
-void Publisher::OnReply(MessageHandle reply) {
+void Publisher::OnReply(MessageHandle reply, bool more) {
   const std::string_view subject = natsMsg_GetSubject(reply.get());
-  if (subject.size() <= inbox_prefix_.size()) return;
-  const std::optional<std::uint64_t> index = ParseNumber(subject.substr(inbox_prefix_.size()));
-  if (!index) return;
-  const std::optional<StatusMessage> status = ReadStatus(*reply);
-  const bool no_responders = status && status->code == kNoResponders;
-  PublishReply parsed;
-  if (!status) parsed = ReadPublishReply(BodyOf(*reply));
-  Settle(*index, std::move(parsed), no_responders);
-}
-
-void Publisher::Settle(std::uint64_t index, PublishReply reply, bool no_responders) {
+  const std::optional<std::uint64_t> index =
+      ParseNumber(subject.substr(std::min(subject.size(), inbox_prefix_.size())));
+  if (index) answers_.push_back(ReadAnswer(*reply, *index));
+  if (more && answers_.size() < kMostAnswers) return;
   std::vector<Ended> ended;
   {
     MutexLock lock(mutex_);
-    const auto found = entries_.find(index);
-    if (found == entries_.end()) return;  // answered before, or given up
-    Entry& entry = found->second;
-    if (no_responders) return BackOff(entry, kNoStream);
-    if (reply.kind == PublishReply::Kind::kUnclear) return BackOff(entry, "the acknowledgement named no sequence");
-    if (reply.kind == PublishReply::Kind::kRefused) {
-      if (IsTransient(reply.error)) return BackOff(entry, "the server could not store it yet");
-      ended.push_back(End(found, ApiStatus(About(entry.message.get()), reply.error)));
-    } else {
-      // What an earlier attempt of ours has stored is no duplicate to the caller.
-      reply.ack.duplicate = reply.ack.duplicate && entry.attempts <= 1;
-      if (!lanes_.empty()) Recovered(natsMsg_GetSubject(entry.message.get()));
-      ended.push_back(End(found, std::move(reply.ack)));
-    }
+    for (Answer& answer : answers_) Settle(answer, ended);
   }
+  answers_.clear();
   Tell(std::move(ended));
+}
+
+Publisher::Answer Publisher::ReadAnswer(const natsMsg& reply, std::uint64_t index) {
+  const std::optional<StatusMessage> status = ReadStatus(reply);
+  if (status) return {index, status->code == kNoResponders, {}};
+  return {index, false, ReadPublishReply(BodyOf(reply))};
+}
+
+void Publisher::Settle(Answer& answer, std::vector<Ended>& ended) {
+  const auto found = entries_.find(answer.index);
+  if (found == entries_.end()) return;  // answered before, or given up
+  Entry& entry = found->second;
+  PublishReply& reply = answer.reply;
+  if (answer.no_responders) return BackOff(entry, kNoStream);
+  if (reply.kind == PublishReply::Kind::kUnclear) return BackOff(entry, "the acknowledgement named no sequence");
+  if (reply.kind == PublishReply::Kind::kRefused) {
+    if (IsTransient(reply.error)) return BackOff(entry, "the server could not store it yet");
+    ended.push_back(End(found, ApiStatus(About(entry.message.get()), reply.error)));
+    return;
+  }
+  // What an earlier attempt of ours has stored is no duplicate to the caller.
+  reply.ack.duplicate = reply.ack.duplicate && entry.attempts <= 1;
+  if (!lanes_.empty()) Recovered(natsMsg_GetSubject(entry.message.get()));
+  ended.push_back(End(found, std::move(reply.ack)));
 }
 
 void Publisher::BackOff(Entry& entry, const char* cause) {
@@ -231,10 +238,11 @@ void Publisher::Attach() {
     link_ = nullptr;
   }
   if (inbox_ != nullptr) inbox_->Close();
+  answers_.clear();  // their messages go out again
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return;  // told again when there is one
-  absl::StatusOr<std::shared_ptr<Inbox>> inbox =
-      Inbox::Open(link, inbox_prefix_ + "*", [this](MessageHandle reply, bool /*more*/) { OnReply(std::move(reply)); });
+  absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
+      link, inbox_prefix_ + "*", [this](MessageHandle reply, bool more) { OnReply(std::move(reply), more); });
   if (!inbox.ok()) return link->Report(NATS_CONNECTION_CLOSED);
   inbox_ = *std::move(inbox);
   std::vector<Ended> ended;

@@ -73,6 +73,11 @@ class Publisher : private ConnectionObserver {
     bool waiting = false;
   };
   using Entries = absl::flat_hash_map<std::uint64_t, Entry>;
+  struct Answer {
+    std::uint64_t index = 0;
+    bool no_responders = false;
+    PublishReply reply{};
+  };
   // What has ended under the lock and is told after it.
   struct Ended {
     PublishDone done{};
@@ -90,8 +95,9 @@ class Publisher : private ConnectionObserver {
   void SendAgain(std::uint64_t index, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  void OnReply(MessageHandle reply);
-  void Settle(std::uint64_t index, PublishReply reply, bool no_responders);
+  void OnReply(MessageHandle reply, bool more);
+  static Answer ReadAnswer(const natsMsg& reply, std::uint64_t index);
+  void Settle(Answer& answer, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BackOff(Entry& entry, const char* cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Recovered(const char* subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ended End(Entries::iterator entry, absl::StatusOr<PubAck> result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -109,13 +115,13 @@ class Publisher : private ConnectionObserver {
 
   Connection& connection_;
   const Limits limits_;
-  const std::string inbox_prefix_;  // replies come to `<prefix><index>`, on every connection alike
+  const std::string inbox_prefix_;            // replies come to `<prefix><index>`, on every connection alike
+  std::atomic<std::uint64_t> last_index_{0};  // relaxed: a number by itself
   std::atomic<std::uint64_t> pending_count_{0}, retries_{0};  // relaxed: gauges of what `mutex_` guards
 
   Mutex mutex_;
   CondVar work_;     // for the thread
   CondVar settled_;  // for those who wait for room or for the end
-  std::uint64_t last_index_ ABSL_GUARDED_BY(mutex_) = 0;
   Entries entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Lane> lanes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
@@ -125,8 +131,9 @@ class Publisher : private ConnectionObserver {
   bool connection_changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::shared_ptr<Inbox> inbox_;  // of the thread, once it runs
-  std::thread thread_;            // joined by `Close`
+  std::vector<Answer> answers_{};  // of the inbox's thread: not settled yet, since more are coming
+  std::shared_ptr<Inbox> inbox_;   // of the thread, once it runs
+  std::thread thread_;             // joined by `Close`
 };
 
 }  // namespace penstock::eventbus::jetstream

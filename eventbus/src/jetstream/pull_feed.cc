@@ -45,7 +45,7 @@ absl::StatusOr<PullFeed::Outcome> PullFeed::Synchronise(const std::shared_ptr<Li
   if (!consumer.ok()) return consumer.status();
   const std::string prefix = absl::StrCat(inbox_prefix_, ++inboxes_, ".");
   if (absl::Status opened = OpenInbox(link, prefix + "*"); !opened.ok()) return opened;
-  NoteConsumer(consumer->created, made);
+  if (absl::Status noted = NoteConsumer(consumer->created, made); !noted.ok()) return noted;
   MutexLock lock(mutex_);
   link_ = link;
   reply_prefix_ = prefix;

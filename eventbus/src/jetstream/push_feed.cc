@@ -54,25 +54,14 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& li
       LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
   if (!bound.ok()) return bound.status();
   if (!*bound || (*bound)->deliver_subject != subject) return Outcome::kStandingBy;
-  if (absl::Status known = KnowStream(); !known.ok()) return known;
   unsettled_.SettledUpTo((*bound)->acknowledged);
-  NoteConsumer((*bound)->created, made);
+  if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
   return Outcome::kFlowing;
 }
 
-absl::Status PushFeed::KnowStream() {
-  if (!stream_created_.empty()) return absl::OkStatus();
-  absl::StatusOr<std::string> created = StreamCreationTime(api_, spec_.stream, cancelled());
-  if (created.ok()) stream_created_ = *std::move(created);
-  return created.status();
-}
-
 absl::StatusOr<StartPoint> PushFeed::WhereToBegin() {
-  const absl::StatusOr<std::string> created = StreamCreationTime(api_, spec_.stream, cancelled());
-  if (!created.ok()) return created.status();
-  const bool another_stream = !stream_created_.empty() && *created != stream_created_;
-  stream_created_ = *created;
-  if (another_stream) unsettled_.Clear();
+  if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  if (stream_made_again()) unsettled_.Clear();
   const std::optional<std::uint64_t> lowest = unsettled_.Lowest();
   if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
   return StartPoint{StartPoint::Kind::kSequence, *lowest};

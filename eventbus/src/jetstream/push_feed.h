@@ -36,7 +36,6 @@ class PushFeed final : public SynchronisedFeed {
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
   absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const Json& config, const std::string& subject,
                                bool made);
-  absl::Status KnowStream();
   absl::StatusOr<StartPoint> WhereToBegin();
   void OnStatus(MessageHandle message);
   void LoseTrack(const char* why);
@@ -46,7 +45,6 @@ class PushFeed final : public SynchronisedFeed {
   Unsettled unsettled_;
   // Of the feed's thread.
   std::uint64_t inboxes_ = 0;
-  std::string stream_created_{};
   // Of the inbox's thread; set anew while no inbox is open.
   SequenceTrack track_{};
   bool lost_track_ = false;

@@ -63,12 +63,13 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
   return facts;
 }
 
-absl::StatusOr<std::string> StreamCreationTime(ApiClient& api, const std::string& stream,
-                                               const ApiClient::Cancelled& cancelled) {
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream,
+                                              const ApiClient::Cancelled& cancelled) {
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kApiBudget, cancelled);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
-  return StringMember(reply->body, "created");
+  return StreamIdentity{StringMember(reply->body, "created"),
+                        UintMember(Member(reply->body, "state"), "last_seq").value_or(0)};
 }
 
 }  // namespace penstock::eventbus::jetstream

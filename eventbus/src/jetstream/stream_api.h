@@ -26,8 +26,15 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply);
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
                                          const ApiClient::Cancelled& cancelled = nullptr);
 
-/// When the stream was made, in the server's words: differs when it was made again. `kNotFound`.
-absl::StatusOr<std::string> StreamCreationTime(ApiClient& api, const std::string& stream,
-                                               const ApiClient::Cancelled& cancelled);
+/// What tells a stream from another of its name. A server that restarted reports a creation time some milliseconds off,
+/// so a stream made again at once is known by its sequences only.
+struct StreamIdentity {
+  std::string created{};  ///< in the server's words; compare with `SameTime`
+  std::uint64_t last_sequence = 0;
+};
+
+/// `kNotFound` when there is no such stream.
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream,
+                                              const ApiClient::Cancelled& cancelled);
 
 }  // namespace penstock::eventbus::jetstream

@@ -168,16 +168,38 @@ void SynchronisedFeed::Withdraw() {
   resynchronise_ = nullptr;
 }
 
-void SynchronisedFeed::NoteConsumer(const std::string& created, bool made) {
-  const bool made_again = synchronised_ > 0 && (made || !SameConsumer(created, consumer_created_));
+absl::Status SynchronisedFeed::LookAtStream() {
+  absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, cancelled());
+  if (!stream.ok()) return stream.status();
+  const bool known = !stream_created_.empty();
+  const bool same = SameTime(stream->created, stream_created_) &&
+                    stream->last_sequence >= highest_sequence_.load(std::memory_order_relaxed);
+  stream_created_ = std::move(stream->created);
+  if (!known || same) return absl::OkStatus();
+  stream_made_again_ = true;
+  highest_sequence_.store(0, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status SynchronisedFeed::NoteConsumer(const std::string& created, bool made) {
+  const bool first = synchronised_ == 0;
+  const bool made_again = !first && (made || !SameTime(created, consumer_created_));
+  if (first || made_again) {
+    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  }
   consumer_created_ = created;
-  if (!made_again || stopping_.load(std::memory_order_relaxed)) return;
+  const bool stream_too = std::exchange(stream_made_again_, false);
+  if (!made_again || stopping_.load(std::memory_order_relaxed)) return absl::OkStatus();
   epoch_.fetch_add(1, std::memory_order_acq_rel);
   LogLine(log_, LogLevel::kWarning, Describe("it was gone and has been made again"));
-  if (events_.new_epoch) events_.new_epoch();
+  if (stream_too && events_.new_epoch) events_.new_epoch();
+  return absl::OkStatus();
 }
 
 void SynchronisedFeed::Deliver(MessageHandle message, const AckSubject& ack) {
+  if (ack.stream_sequence > highest_sequence_.load(std::memory_order_relaxed)) {
+    highest_sequence_.store(ack.stream_sequence, std::memory_order_relaxed);
+  }
   arrivals_.push_back(std::make_unique<NatsMessage>(std::move(message), ack, epoch_.load(std::memory_order_relaxed)));
 }
 

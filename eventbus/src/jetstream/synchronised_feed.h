@@ -71,10 +71,13 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   /// Opens an inbox whose messages go to `OnMessage`, in place of the one before; nothing comes until synchronising has
   /// succeeded.
   absl::Status OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject);
+  /// Looks whether the stream is another than when this was last called; remembered until `NoteConsumer`.
+  absl::Status LookAtStream();
+  bool stream_made_again() const { return stream_made_again_; }
   /// Notes which consumer the feed is at, `made` by this synchronisation or found. When it is another than before,
-  /// sequences and acknowledgements of before mean nothing any more, and the owner is told so. Before the inbox is
-  /// released.
-  void NoteConsumer(const std::string& created, bool made);
+  /// acknowledgements of before mean nothing any more; when its stream is too, sequences neither, and the owner is
+  /// told. Before the inbox is released.
+  absl::Status NoteConsumer(const std::string& created, bool made);
   /// Asks the feed's thread to synchronise again.
   void RequestSynchronisation(const char* why);
   /// The server spoke.
@@ -112,6 +115,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
 
   std::atomic<std::int64_t> last_heard_{0};         // relaxed: a time, compared with seconds of slack
   std::atomic<std::uint64_t> epoch_{1};             // acquire/release: orders `new_epoch` before what settles in it
+  std::atomic<std::uint64_t> highest_sequence_{0};  // relaxed: written by the inbox's thread, read when it is closed
   std::atomic<std::uint64_t> resynchronised_{0};    // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
   std::atomic<bool> active_{false};                 // relaxed: a gauge
@@ -131,6 +135,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   std::chrono::milliseconds backoff_{0};
   std::string last_trouble_{};      // logged once
   std::string consumer_created_{};  // in the server's words
+  std::string stream_created_{};    // likewise
+  bool stream_made_again_ = false;
   std::minstd_rand random_;
 
   std::vector<std::unique_ptr<StoredMessage>> arrivals_{};  // of the inbox's thread

@@ -70,8 +70,8 @@ struct FeedEvents {
   /// Messages in the order the server sent them. For `kExclusive`: within one synchronisation everything pending comes
   /// again in stream order before anything new.
   std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> arrived{};
-  /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer was made
-  /// again: what was not settled then comes once more, and is recognised by its sequence.)
+  /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
+  /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
   std::function<void()> new_epoch{};
   /// The feed cannot go on (for instance its consumer's configuration was changed by another); it has stopped itself.
   std::function<void(absl::Status why)> lost{};

@@ -155,12 +155,12 @@ TEST(ApiJsonTest, ReadsTheFactsOfAConsumer) {
   EXPECT_FALSE(ReadConsumerFacts(ParseJson(R"({"config":null})")).ok());
 }
 
-TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameConsumer) {
-  EXPECT_TRUE(SameConsumer("2026-11-21T04:36:27.044868851Z", "2026-11-21T04:36:27.04516767Z"));
-  EXPECT_TRUE(SameConsumer("2026-11-21T04:36:26.999Z", "2026-11-21T04:36:27.001Z"));
-  EXPECT_FALSE(SameConsumer("2026-11-21T04:36:27Z", "2026-11-21T04:36:30Z"));
-  EXPECT_TRUE(SameConsumer("sometime", "sometime"));
-  EXPECT_FALSE(SameConsumer("sometime", "2026-11-21T04:36:30Z"));
+TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameTime) {
+  EXPECT_TRUE(SameTime("2026-11-21T04:36:27.044868851Z", "2026-11-21T04:36:27.04516767Z"));
+  EXPECT_TRUE(SameTime("2026-11-21T04:36:26.999Z", "2026-11-21T04:36:27.001Z"));
+  EXPECT_FALSE(SameTime("2026-11-21T04:36:27Z", "2026-11-21T04:36:30Z"));
+  EXPECT_TRUE(SameTime("sometime", "sometime"));
+  EXPECT_FALSE(SameTime("sometime", "2026-11-21T04:36:30Z"));
 }
 
 }  // namespace

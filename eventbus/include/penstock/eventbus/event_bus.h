@@ -25,8 +25,8 @@ namespace penstock {
 /// Handles plain messages. Runs on pool workers, for different actors at the same time. May block, may throw.
 using MessageHandler = std::function<absl::Status(const Delivery& delivery)>;
 
-/// Handles envelopes. Runs on pool workers: one call at a time per aggregate, several at a time otherwise. May block; a throw counts
-/// as `Retry` and restarts its actor.
+/// Handles envelopes. Runs on pool workers: one call at a time per aggregate, several at a time otherwise. May block; a
+/// throw counts as `Retry` and restarts its actor.
 using EnvelopeHandler = std::function<Outcome(const Envelope& envelope, const Delivery& delivery)>;
 
 /// Told the end of an asynchronous publish, once, on a thread of the transport: must not block and must not throw.
@@ -37,21 +37,24 @@ using SubscriptionId = std::uint64_t;
 
 /// The event bus.
 ///
-/// Publishes and consumes over NATS JetStream, or over an embedded transport with the same semantics. Each topic has a stream of
-/// its own, `{base_stream_name}_{topic_suffix}`, made on first use with the storage its use needs.
+/// Publishes and consumes over NATS JetStream, or over an embedded transport with the same semantics. Each topic has a
+/// stream of its own, `{base_stream_name}_{topic_suffix}`, made on first use with the storage its use needs.
 ///
 /// Topics are 1 to 255 bytes: tokens of `[A-Za-z0-9_-]` joined by dots.
 ///
 /// **Thread safety:** thread-safe; every method may be called from any thread, handlers included, except as noted.
-/// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has ended.
+/// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has
+/// ended.
 /// **Blocking:** as stated per method. Receiving never waits for a handler.
-/// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, also when one has to be tried
-/// again. Others in no order. Publishes of one thread to one topic are stored in the order of the calls.
+/// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, also when one
+/// has to be tried again. Others in no order. Publishes of one thread to one topic are stored in the order of the
+/// calls.
 /// **Shutdown:** `Drain` finishes what was received; `Close` and the destructor hand it back.
 class EventBus {
  public:
-  /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for options, `kUnavailable` when no server answers,
-  /// `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no JetStream.
+  /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for options, `kUnavailable` when no server
+  /// answers, `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no
+  /// JetStream.
   static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options);
 
   ~EventBus();
@@ -59,46 +62,50 @@ class EventBus {
   EventBus& operator=(const EventBus&) = delete;
 
   /// Stores plain bytes in the topic's memory stream and waits for the PubAck, for at most `publish_timeout`.
-  /// `kInvalidArgument` for topic, options or a body over the server's limit; `kResourceExhausted` when the stream is full;
-  /// `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and publishing it again with the same
-  /// message ID is safe; `kFailedPrecondition` when the bus is closed. Not from a `PublishCallback`.
+  /// `kInvalidArgument` for topic, options or a body over the server's limit; `kResourceExhausted` when the stream is
+  /// full; `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and publishing it again with
+  /// the same message ID is safe; `kFailedPrecondition` when the bus is closed. Not from a `PublishCallback`.
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
-  /// The same without waiting for the PubAck: `done` is told, exactly once, unless an error is returned here. Blocks while
-  /// `publish_window` publishes are in flight.
-  absl::Status PublishAsync(std::string_view topic, std::string_view body, PublishCallback done, PublishOptions options = {});
+  /// The same without waiting for the PubAck: `done` is told, exactly once, unless an error is returned here. Blocks
+  /// while `publish_window` publishes are in flight.
+  absl::Status PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
+                            PublishOptions options = {});
 
-  /// Stores an envelope in the topic's file stream and waits for the PubAck. Errors as `Publish`, and `kInvalidArgument` for the
-  /// envelope's fields. The event ID is the message ID.
+  /// Stores an envelope in the topic's file stream and waits for the PubAck. Errors as `Publish`, and
+  /// `kInvalidArgument` for the envelope's fields. The event ID is the message ID.
   absl::StatusOr<PubAck> PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options = {});
 
   absl::Status PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                     PublishOptions options = {});
 
-  /// At-most-once. Every subscription receives each message stored from now on (those of one group share them). The stream is made
-  /// with memory storage. A failed message is not acknowledged, never redelivered.
-  /// `kInvalidArgument` for topic, handler or options; else as the server answers.
-  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler, SubscribeOptions options = {});
+  /// At-most-once. Every subscription receives each message stored from now on (those of one group share them). The
+  /// stream is made with memory storage. A failed message is not acknowledged, never redelivered. `kInvalidArgument`
+  /// for topic, handler or options; else as the server answers.
+  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler,
+                                           SubscribeOptions options = {});
 
-  /// At-least-once, in order per aggregate. The stream is made with file storage; the durable begins with the stream's first
-  /// message. A message that fails is answered with a Nak and comes again by `retry`; its aggregate's later messages wait for
-  /// it, others do not. Used-up attempts, `Reject` and undecodable bodies go to the stream `{base}_dead_letters`, then Term.
-  /// `kInvalidArgument` for topic, handler or options; `kAlreadyExists` when this bus already has the durable on this topic.
+  /// At-least-once, in order per aggregate. The stream is made with file storage; the durable begins with the stream's
+  /// first message. A message that fails is answered with a Nak and comes again by `retry`; its aggregate's later
+  /// messages wait for it, others do not. Used-up attempts, `Reject` and undecodable bodies go to the stream
+  /// `{base}_dead_letters`, then Term. `kInvalidArgument` for topic, handler or options; `kAlreadyExists` when this bus
+  /// already has the durable on this topic.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeHandler handler) {
     return SubscribeEnvelope(topic, EnvelopeSubscribeOptions{}, std::move(handler));
   }
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                    EnvelopeHandler handler);
 
-  /// Stops receiving, hands back what was not begun, and waits for the handlers that run (not when called from one of them).
-  /// `kNotFound` for an ID that this bus does not have.
+  /// Stops receiving, hands back what was not begun, and waits for the handlers that run (not when called from one of
+  /// them). `kNotFound` for an ID that this bus does not have.
   absl::Status Unsubscribe(SubscriptionId id);
 
-  /// Stops receiving, finishes what was received, settles it, waits for outstanding PubAcks. `kDeadlineExceeded` when `timeout`
-  /// passed first: what was not begun is then handed back. The bus is closed afterwards. Not from a handler.
+  /// Stops receiving, finishes what was received, settles it, waits for outstanding PubAcks. `kDeadlineExceeded` when
+  /// `timeout` passed first: what was not begun is then handed back. The bus is closed afterwards. Not from a handler.
   absl::Status Drain(std::chrono::milliseconds timeout);
 
-  /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent. Not from a handler.
+  /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent. Not
+  /// from a handler.
   void Close();
 
   /// Counters and gauges of this moment. Cheap; takes no lock for longer than a copy.
@@ -115,8 +122,8 @@ class EventBus {
   std::unique_ptr<Core> core_;
 };
 
-/// The stream a topic lives in: `{base}_{suffix}`, where the suffix writes `.` as `_`, `_` as `-_` and `-` as `--`, so that no two
-/// topics share a name. `topic` must be valid.
+/// The stream a topic lives in: `{base}_{suffix}`, where the suffix writes `.` as `_`, `_` as `-_` and `-` as `--`, so
+/// that no two topics share a name. `topic` must be valid.
 std::string StreamName(std::string_view base, std::string_view topic);
 
 /// The stream that keeps dead letters: `{base}_dead_letters`, with the subjects `{base}_dead_letters.{topic}`.

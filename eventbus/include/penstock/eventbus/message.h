@@ -11,12 +11,14 @@
 
 namespace penstock {
 
-/// Header fields in the order they were set. Names are compared without regard to case; a name may occur more than once.
+/// Header fields in the order they were set. Names are compared without regard to case; a name may occur more than
+/// once.
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 /// Names of the headers that Penstock writes and reads.
 namespace header {
-inline constexpr std::string_view kAggregateId = "Penstock-Aggregate-Id";  ///< percent-encoded where it is not visible ASCII
+inline constexpr std::string_view kAggregateId =
+    "Penstock-Aggregate-Id";  ///< percent-encoded where it is not visible ASCII
 inline constexpr std::string_view kEventType = "Penstock-Event-Type";
 inline constexpr std::string_view kContentType = "Content-Type";
 inline constexpr std::string_view kMessageId = "Nats-Msg-Id";

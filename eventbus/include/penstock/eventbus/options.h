@@ -26,10 +26,10 @@ struct Credentials {
 struct TlsOptions {
   enum class Mode { kOff, kRequired };
   Mode mode = Mode::kOff;
-  std::string ca_file{};             ///< PEM; empty: the system's roots
-  std::string certificate_file{};    ///< PEM, for mutual TLS; with `private_key_file` or not at all
-  std::string private_key_file{};    ///< PEM
-  std::string expected_hostname{};   ///< empty: the host of the URL
+  std::string ca_file{};            ///< PEM; empty: the system's roots
+  std::string certificate_file{};   ///< PEM, for mutual TLS; with `private_key_file` or not at all
+  std::string private_key_file{};   ///< PEM
+  std::string expected_hostname{};  ///< empty: the host of the URL
 };
 
 /// What to do when a topic's stream already exists with the other storage.
@@ -40,25 +40,30 @@ enum class StorageMismatch {
 
 /// Limits of the streams that the bus creates. Existing streams are used as they are.
 struct StreamLimits {
-  /// Memory streams (`Publish`): the oldest message goes when either bound is reached. Age 1 s to 1 year, size 1 MiB to 1 TiB.
+  /// Memory streams (`Publish`): the oldest message goes when either bound is reached. Age 1 s to 1 year, size 1 MiB to
+  /// 1 TiB.
   std::chrono::seconds memory_max_age{3600};
   std::int64_t memory_max_bytes = 256LL << 20;
-  /// File streams (`PublishEnvelope`): 0 is no bound. With a size bound a full stream refuses new events, `kResourceExhausted` at
-  /// the publisher; nothing that was stored is discarded for it. An age discards also what was not consumed: choose it
-  /// well above the longest outage of a consumer. Age 0 or 1 min to 10 years, size 0 or 1 MiB to 1 PiB.
+  /// File streams (`PublishEnvelope`): 0 is no bound. With a size bound a full stream refuses new events,
+  /// `kResourceExhausted` at the publisher; nothing that was stored is discarded for it. An age discards also what was
+  /// not consumed: choose it well above the longest outage of a consumer. Age 0 or 1 min to 10 years, size 0 or 1 MiB
+  /// to 1 PiB.
   std::chrono::seconds file_max_age{0};
   std::int64_t file_max_bytes = 0;
-  /// Time within which a message ID is stored once. Costs the server memory. Range 1 s to 1 day; at least twice `publish_timeout`.
+  /// Time within which a message ID is stored once. Costs the server memory. Range 1 s to 1 day; at least twice
+  /// `publish_timeout`.
   std::chrono::seconds duplicate_window{120};
   /// Copies in a cluster: 1, 3 or 5.
   int replicas = 1;
 };
 
 struct BusOptions {
-  /// `nats://host:port` or `tls://host:port`, several separated by commas; `memory://` for an embedded bus of its own, or
-  /// `memory://name` for one shared by every bus of the process that names it. A user, password or token may stand in the URL.
+  /// `nats://host:port` or `tls://host:port`, several separated by commas; `memory://` for an embedded bus of its own,
+  /// or `memory://name` for one shared by every bus of the process that names it. A user, password or token may stand
+  /// in the URL.
   std::string url = "nats://127.0.0.1:4222";
-  /// Names this service: default durable, connection name, default metrics namespace. Required. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  /// Names this service: default durable, connection name, default metrics namespace. Required. 1 to 64 bytes of
+  /// `[A-Za-z0-9_-]`.
   std::string client_id{};
   /// Prefix of the stream names, `{base_stream_name}_{topic_suffix}`. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string base_stream_name = "EVENTS";
@@ -81,11 +86,14 @@ struct BusOptions {
 };
 
 struct PublishOptions {
-  /// Messages of equal ID within the duplicate window are stored once. Empty: an ID of our own. 1 to 128 bytes of visible ASCII.
+  /// Messages of equal ID within the duplicate window are stored once. Empty: an ID of our own. 1 to 128 bytes of
+  /// visible ASCII.
   std::string message_id{};
-  /// Routes a plain message to the actor of this key, in order. Empty: round-robin. The rules of `Envelope::aggregate_id`.
+  /// Routes a plain message to the actor of this key, in order. Empty: round-robin. The rules of
+  /// `Envelope::aggregate_id`.
   std::string key{};
-  /// Additional headers. Names of NATS' header grammar, values without CR, LF and NUL. `Nats-*` and `Penstock-*` are refused.
+  /// Additional headers. Names of NATS' header grammar, values without CR, LF and NUL. `Nats-*` and `Penstock-*` are
+  /// refused.
   Headers headers{};
   /// How an envelope is written. Ignored by `Publish`.
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
@@ -109,9 +117,11 @@ struct SubscribeOptions {
 
 /// When a message that was not handled comes again.
 struct RetryPolicy {
-  /// Attempts in all, the first included; then the message goes to the dead letters. 0: never give up. Range 0 to 1,000,000.
+  /// Attempts in all, the first included; then the message goes to the dead letters. 0: never give up. Range 0 to
+  /// 1,000,000.
   std::uint64_t max_attempts = 10;
-  /// The first retry is immediate. The second waits this long, each further one twice as long. Range 0 to `max_backoff`.
+  /// The first retry is immediate. The second waits this long, each further one twice as long. Range 0 to
+  /// `max_backoff`.
   std::chrono::milliseconds min_backoff{100};
   /// Longest wait. Range up to 1 day.
   std::chrono::milliseconds max_backoff{30'000};
@@ -121,7 +131,8 @@ struct RetryPolicy {
 
 /// Who may consume a durable.
 enum class Sharing {
-  /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is kept.
+  /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is
+  /// kept.
   kExclusive,
   /// Processes with the same durable compete for messages. No order across processes.
   kShared,
@@ -134,11 +145,12 @@ struct EnvelopeSubscribeOptions {
   std::string durable{};
   Sharing sharing = Sharing::kExclusive;
   RetryPolicy retry{};
-  /// Messages received and not yet settled, at most: MaxAckPending, our credit. Larger than 4,096 gains nothing. Range 1 to 65,536.
+  /// Messages received and not yet settled, at most: MaxAckPending, our credit. Larger than 4,096 gains nothing. Range
+  /// 1 to 65,536.
   std::size_t max_in_flight = 4096;
-  /// The server redelivers what was not settled for this long; it is extended for whatever is queued or running here, so it only
-  /// matters when a process dies: exclusive recovers by take-over and may be long, shared waits for it. 0: 5 min when
-  /// exclusive, 30 s when shared. Range 0 or 1 s to 1 day.
+  /// The server redelivers what was not settled for this long; it is extended for whatever is queued or running here,
+  /// so it only matters when a process dies: exclusive recovers by take-over and may be long, shared waits for it. 0: 5
+  /// min when exclusive, 30 s when shared. Range 0 or 1 s to 1 day.
   std::chrono::milliseconds ack_wait{0};
 };
 

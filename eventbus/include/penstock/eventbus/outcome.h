@@ -10,8 +10,8 @@
 
 namespace penstock {
 
-/// What a handler says became of its message. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`, or from an `absl::Status`:
-/// ok is `Ack`, anything else `Retry` with the status' text.
+/// What a handler says became of its message. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`, or from an
+/// `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
 class Outcome {
  public:
   enum class Kind { kAck, kRetry, kReject };

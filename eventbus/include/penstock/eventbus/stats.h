@@ -13,24 +13,24 @@ namespace penstock {
 struct SubscriptionStats {
   std::uint64_t id = 0;
   std::string topic{};
-  std::string durable{};  ///< empty: at-most-once without a group
-  std::uint64_t received = 0;         ///< deliveries that arrived, redeliveries included
-  std::uint64_t redelivered = 0;      ///< of these: delivered before
-  std::uint64_t duplicates = 0;       ///< of these: in hand or finished already, not run again
-  std::uint64_t handled = 0;          ///< handler said Ack
-  std::uint64_t failed = 0;           ///< handler said otherwise, or threw
+  std::string durable{};          ///< empty: at-most-once without a group
+  std::uint64_t received = 0;     ///< deliveries that arrived, redeliveries included
+  std::uint64_t redelivered = 0;  ///< of these: delivered before
+  std::uint64_t duplicates = 0;   ///< of these: in hand or finished already, not run again
+  std::uint64_t handled = 0;      ///< handler said Ack
+  std::uint64_t failed = 0;       ///< handler said otherwise, or threw
   std::uint64_t acked = 0;
   std::uint64_t naked = 0;
-  std::uint64_t terminated = 0;       ///< Term, each after its dead letter was stored
+  std::uint64_t terminated = 0;  ///< Term, each after its dead letter was stored
   std::uint64_t dead_lettered = 0;
-  std::uint64_t undecodable = 0;      ///< bodies that were no envelope
-  std::uint64_t inbox_full = 0;       ///< dispatches put off because an inbox was full
-  std::uint64_t resynchronised = 0;   ///< new inboxes taken: reconnects, gaps, missed heartbeats
-  std::uint64_t in_flight = 0;        ///< gauge: received, not settled
-  std::uint64_t parked = 0;           ///< gauge: of these, waiting behind a message of their key
-  std::uint64_t held_keys = 0;        ///< gauge: keys that wait for a redelivery
-  std::uint64_t lag = 0;              ///< gauge: messages the server has not delivered yet, as of the last delivery
-  bool active = false;                ///< gauge: receives; false while it stands by or is disconnected
+  std::uint64_t undecodable = 0;     ///< bodies that were no envelope
+  std::uint64_t inbox_full = 0;      ///< dispatches put off because an inbox was full
+  std::uint64_t resynchronised = 0;  ///< new inboxes taken: reconnects, gaps, missed heartbeats
+  std::uint64_t in_flight = 0;       ///< gauge: received, not settled
+  std::uint64_t parked = 0;          ///< gauge: of these, waiting behind a message of their key
+  std::uint64_t held_keys = 0;       ///< gauge: keys that wait for a redelivery
+  std::uint64_t lag = 0;             ///< gauge: messages the server has not delivered yet, as of the last delivery
+  bool active = false;               ///< gauge: receives; false while it stands by or is disconnected
 };
 
 struct TopicPublishStats {
@@ -43,10 +43,10 @@ struct TopicPublishStats {
 
 struct ConnectionStats {
   bool connected = false;
-  std::uint64_t reconnects = 0;          ///< connections made after the first
-  std::uint64_t dropped = 0;             ///< messages the client library dropped; anything above 0 is a fault
-  std::uint64_t publishes_pending = 0;   ///< gauge: sent, PubAck outstanding
-  std::uint64_t publish_retries = 0;     ///< sent again with the same message ID
+  std::uint64_t reconnects = 0;         ///< connections made after the first
+  std::uint64_t dropped = 0;            ///< messages the client library dropped; anything above 0 is a fault
+  std::uint64_t publishes_pending = 0;  ///< gauge: sent, PubAck outstanding
+  std::uint64_t publish_retries = 0;    ///< sent again with the same message ID
 };
 
 struct BusStats {
