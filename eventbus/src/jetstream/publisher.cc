@@ -171,26 +171,31 @@ void Publisher::Recovered(const char* subject) {
 Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> result) {
   Ended ended{std::move(entry->second.done), std::move(result)};
   entries_.erase(entry);
+  ++untold_;
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
-  if (waiters_ > 0) settled_.NotifyAll();
   return ended;
 }
 
 void Publisher::Tell(std::vector<Ended> ended) {
+  if (ended.empty()) return;
   for (Ended& one : ended) {
     if (one.done) one.done(std::move(one.result));
   }
+  MutexLock lock(mutex_);
+  untold_ -= ended.size();
+  if (waiters_ > 0) settled_.NotifyAll();
 }
 
 absl::Status Publisher::AwaitIdle(Clock::time_point deadline) {
   MutexLock lock(mutex_);
   ++waiters_;
   bool in_time = true;
-  while (!entries_.empty() && in_time) in_time = settled_.WaitUntil(lock, deadline);
+  while (entries_.size() + untold_ > 0 && in_time) in_time = settled_.WaitUntil(lock, deadline);
   --waiters_;
-  if (entries_.empty()) return absl::OkStatus();
+  const std::size_t outstanding = entries_.size() + untold_;
+  if (outstanding == 0) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      absl::StrCat("flush: ", entries_.size(), " publishes are not acknowledged; check that the server runs"));
+      absl::StrCat("flush: ", outstanding, " publishes are not acknowledged; check that the server runs"));
 }
 
 void Publisher::OnConnectionChanged() {

@@ -48,7 +48,7 @@ class Publisher : private ConnectionObserver {
   /// As `Transport::Publish`.
   absl::Status Publish(Outgoing message, PublishDone done);
 
-  /// Waits until nothing is outstanding. `kDeadlineExceeded`.
+  /// Waits until nothing is outstanding and every callback has returned. `kDeadlineExceeded`. Not from a callback.
   absl::Status AwaitIdle(Connection::Clock::time_point deadline);
 
   void Close();
@@ -111,7 +111,7 @@ class Publisher : private ConnectionObserver {
   absl::Status Expired(const Entry& entry) const;
   std::vector<std::uint64_t> Indexes(const std::function<bool(const Entry&)>& wanted) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static void Tell(std::vector<Ended> ended);
+  void Tell(std::vector<Ended> ended);
 
   Connection& connection_;
   const Limits limits_;
@@ -127,6 +127,7 @@ class Publisher : private ConnectionObserver {
   std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until its inbox is subscribed
   Clock::time_point next_deadline_ ABSL_GUARDED_BY(mutex_) = Clock::time_point::max();  // none is earlier
+  std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;  // ended, and their callbacks not back yet
   std::size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   bool connection_changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

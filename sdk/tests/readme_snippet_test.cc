@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The example of the front page, compiled and run. A test compares the two texts, so that neither changes alone.
+#include <fstream>
+#include <future>
+#include <iterator>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+// [readme]
+#include <penstock/penstock.h>
+// [readme]
+
+namespace {
+
+std::promise<std::string> charged;
+
+bool Charge(const std::string& aggregate_id, std::uint64_t attempt) {
+  if (attempt == 1) return false;
+  charged.set_value(aggregate_id);
+  return true;
+}
+
+absl::Status Fail(const absl::Status& status) { return status; }
+
+// Compiled only: a test does not speak to whatever listens there.
+[[maybe_unused]] absl::Status ConnectToTheUsualServer() {
+  // [readme]
+  auto bus = penstock::EventBus::Connect({.url = "nats://127.0.0.1:4222", .client_id = "billing"});  // or "memory://"
+  // [readme]
+  return bus.status();
+}
+
+absl::Status Main() {
+  auto bus = penstock::EventBus::Connect({.url = "memory://", .client_id = "billing"});
+  // [readme]
+  if (!bus.ok()) return Fail(bus.status());
+
+  auto subscription = (*bus)->SubscribeEnvelope(
+      "orders", {.durable = "billing"}, [](const penstock::Envelope& event, const penstock::Delivery& delivery) {
+        if (event.event_type != "OrderPlaced") return penstock::Reject("unknown event type");
+        return Charge(event.aggregate_id, delivery.attempt()) ? penstock::Ack()
+                                                              : penstock::Retry("card terminal is down");
+      });
+  if (!subscription.ok()) return Fail(subscription.status());
+
+  auto ack = (*bus)->PublishEnvelope(
+      "orders", {.aggregate_id = "o-42", .event_type = "OrderPlaced", .payload = R"({"total":"12.50"})"});
+  if (!ack.ok()) return Fail(ack.status());
+  // [readme]
+  EXPECT_EQ(charged.get_future().get(), "o-42");
+  return (*bus)->Drain(std::chrono::seconds(30));
+}
+
+std::string TextOf(const std::string& path) {
+  std::ifstream file(path);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What stands between pairs of marks, without the indentation of a function.
+std::string Snippet(const std::string& source) {
+  const std::string mark = "// [readme]\n";
+  std::string text;
+  for (std::size_t begin = source.find(mark); begin != std::string::npos; begin = source.find(mark, begin)) {
+    begin += mark.size();
+    const std::size_t end = source.find(mark, begin);
+    text.append(source, begin, source.rfind('\n', end) + 1 - begin);
+    if (text.find('{') == std::string::npos) text += '\n';
+    begin = end + mark.size();
+  }
+  for (std::size_t at = 0; (at = text.find("\n  ", at)) != std::string::npos; ++at) text.erase(at + 1, 2);
+  return text;
+}
+
+TEST(ReadmeTest, ItsExampleHandlesTheEventThatItPublishes) { EXPECT_EQ(Main(), absl::OkStatus()); }
+
+TEST(ReadmeTest, ItsExampleIsTheOneTested) {
+  const std::string snippet = Snippet(TextOf(PENSTOCK_README_SNIPPET));
+  EXPECT_GT(snippet.size(), 500U);
+  EXPECT_THAT(TextOf(PENSTOCK_README), ::testing::HasSubstr(snippet));
+}
+
+}  // namespace
