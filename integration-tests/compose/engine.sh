@@ -8,32 +8,6 @@ engine_dir=
 sudo=()
 if [ "$(id -u)" != 0 ]; then sudo=(sudo -E); fi
 
-as_root() { "${sudo[@]}" "$@"; }
-
-# quietly <command>...: shows what the command printed only when it fails.
-quietly() {
-  local log
-  log="$(mktemp)"
-  if "$@" > "$log" 2>&1; then rm -f "$log"; return 0; fi
-  cat "$log" >&2
-  rm -f "$log"
-  return 1
-}
-
-# apt_install <package>...: without letting the packages start services; a policy that is there already stays as it is.
-apt_install() (
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    trap 'as_root rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" > /dev/null
-    as_root chmod 755 "$policy"
-  fi
-  echo "installing $*"
-  local apt=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy -o DPkg::Lock::Timeout=300)
-  quietly "${apt[@]}" update
-  quietly "${apt[@]}" install --no-install-recommends "$@"
-)
-
 has_compose() { docker compose version > /dev/null 2>&1 || command -v docker-compose > /dev/null; }
 
 # What is missing, as Debian packages. An engine that answers is taken as it is, wherever it came from.
@@ -50,7 +24,7 @@ missing_packages() {
 install_what_is_missing() {
   local packages
   mapfile -t packages < <(missing_packages | tr ' ' '\n')
-  if [ "${#packages[@]}" -gt 0 ]; then apt_install "${packages[@]}"; fi
+  if [ "${#packages[@]}" -gt 0 ]; then need "${packages[@]}"; fi
 }
 
 # Our own dockerd lives in a mount namespace of its own, does not route, and dies with this script. Images stay in $1

@@ -7,6 +7,8 @@ set -euo pipefail
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(cd "$here/../.." && pwd)"
 # shellcheck source=/dev/null
+source "$root/.ci/packages.sh"
+# shellcheck source=/dev/null
 for part in engine images stack; do source "$here/$part.sh"; done
 
 events=10000

@@ -67,6 +67,21 @@ TEST_P(CloseLeaksNothing, WhatACloseInterruptsIsHandledByTheNextProcessInOrder) 
   for (int k = 0; k < 20; ++k) EXPECT_EQ(log.Of("k" + std::to_string(k)), Numbers(50)) << k;
 }
 
+TEST_P(CloseLeaksNothing, SubscribingWhileTheBusClosesEitherSucceedsOrIsRefused) {
+  for (int round = 0; round < 10; ++round) {
+    auto bus = Connect();
+    auto closer = std::async(std::launch::async, [&] { bus->Close(); });
+    absl::Status last;
+    for (int i = 0; last.ok(); ++i) {
+      const std::string topic = "orders" + std::to_string(i);
+      last = bus->SubscribeEnvelope(topic, [](const Envelope&, const Delivery&) { return Ack(); }).status();
+    }
+    closer.get();
+    EXPECT_THAT(bus->Subscribe("late", [](const Delivery&) { return absl::OkStatus(); }),
+                StatusIs(absl::StatusCode::kFailedPrecondition));
+  }
+}
+
 TEST_P(CloseLeaksNothing, DrainFinishesWhatWasReceived) {
   Log log;
   auto bus = Connect();

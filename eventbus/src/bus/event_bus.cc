@@ -87,8 +87,6 @@ class EventBus::Core {
 
   absl::StatusOr<SubscriptionId> Subscribe(eventbus::SubscriptionSpec spec, Storage storage) {
     if (auto status = CheckOpen("subscribe"); !status.ok()) return status;
-    if (shutting_.load(std::memory_order_acquire))
-      return absl::FailedPreconditionError("subscribe: the bus is draining");
     if (auto status = streams_.Ensure(spec.topic, storage); !status.ok()) return status;
     if (spec.flow.acknowledges) {
       if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
@@ -112,7 +110,6 @@ class EventBus::Core {
   absl::Status Shut(std::optional<eventbus::TimePoint> drain_deadline) {
     MutexLock lock(shut_mutex_);
     if (closed_.load(std::memory_order_acquire)) return absl::OkStatus();
-    shutting_.store(true, std::memory_order_release);
     subscriptions_.StopReceiving();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
@@ -150,8 +147,7 @@ class EventBus::Core {
   eventbus::DeadLetters dead_letters_;
   eventbus::Publisher publisher_;
   eventbus::SubscriptionSet subscriptions_;
-  std::atomic<bool> shutting_{false};  // read without the mutex to refuse new work early
-  std::atomic<bool> closed_{false};    // set once the last outcome was told
+  std::atomic<bool> closed_{false};  // set once the last outcome was told
   Mutex shut_mutex_;
 };
 

@@ -48,15 +48,29 @@ absl::StatusOr<SubscriptionId> SubscriptionSet::Add(SubscriptionSpec spec, Subsc
   }
   const SubscriptionId id = spec.id;
   auto subscription = std::make_shared<Subscription>(std::move(spec), std::move(context));
-  const absl::Status opened = subscription->Open(transport);
+  absl::Status status = subscription->Open(transport);
+  if (status.ok()) status = Admit(subscription);
+  if (status.ok()) return id;
   MutexLock lock(mutex_);
-  if (!opened.ok()) {
-    std::erase_if(durables_, [id](const auto& entry) { return entry.second == id; });
-    return opened;
+  std::erase_if(durables_, [id](const auto& entry) { return entry.second == id; });
+  return status;
+}
+
+// The set may have been closed while the subscription was being opened.
+absl::Status SubscriptionSet::Admit(const Shared& subscription) {
+  {
+    MutexLock lock(mutex_);
+    if (!closed_) {
+      open_.emplace(subscription->spec().id, subscription);
+      wake_.NotifyAll();
+      return absl::OkStatus();
+    }
+    retired_.push_back(subscription);
   }
-  open_.emplace(id, std::move(subscription));
-  wake_.NotifyAll();
-  return id;
+  subscription->StopReceiving();
+  subscription->Abandon();
+  return absl::FailedPreconditionError(
+      absl::StrFormat("subscribe to %s: the bus is draining or closed", Quoted(subscription->spec().topic)));
 }
 
 absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
@@ -80,6 +94,10 @@ absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
 }
 
 void SubscriptionSet::StopReceiving() {
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+  }
   for (const Shared& subscription : All()) subscription->StopReceiving();
 }
 

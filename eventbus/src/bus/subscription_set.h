@@ -36,6 +36,7 @@ class SubscriptionSet {
   /// `kNotFound` for an unknown ID. `wait`: until its running handlers have ended.
   absl::Status Remove(SubscriptionId id, bool wait);
 
+  /// Also refuses subscriptions from now on.
   void StopReceiving();
   bool WaitQuiescent(TimePoint deadline);
   void Abandon();
@@ -49,6 +50,7 @@ class SubscriptionSet {
  private:
   using Shared = std::shared_ptr<Subscription>;
 
+  absl::Status Admit(const Shared& subscription);
   absl::Status Reserve(const SubscriptionSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Shared> All() const;
   void Run();
@@ -62,6 +64,7 @@ class SubscriptionSet {
       ABSL_GUARDED_BY(mutex_);  // by stream and name
   SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread ticker_;
 };

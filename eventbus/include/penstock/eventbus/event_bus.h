@@ -64,7 +64,8 @@ class EventBus {
   /// Stores plain bytes in the topic's memory stream and waits for the PubAck, for at most `publish_timeout`.
   /// `kInvalidArgument` for topic, options or a body over the server's limit; `kResourceExhausted` when the stream is
   /// full; `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and publishing it again with
-  /// the same message ID is safe; `kFailedPrecondition` when the bus is closed. Not from a `PublishCallback`.
+  /// the same message ID is safe; `kNotFound` when the stream was deleted meanwhile; `kFailedPrecondition` when the bus
+  /// is closed. Not from a `PublishCallback`.
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
   /// The same without waiting for the PubAck: `done` is told, exactly once, unless an error is returned here. Blocks
