@@ -62,8 +62,7 @@ absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const st
                                                connection_.redacted_url(), "; it is being tried"));
   }
   natsMsg* raw = nullptr;
-  const natsStatus status = natsConnection_Request(&raw, link->get(), subject.c_str(), request.data(),
-                                                   static_cast<int>(request.size()), patience.count());
+  const natsStatus status = link->Request(&raw, subject, request, patience.count());
   const MessageHandle reply(raw);
   if (status != NATS_OK) return NatsError(absl::StrCat("JetStream API ", subject), status);
   return ParseApiReply({natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))});

@@ -120,7 +120,7 @@ bool Connection::AwaitLoss() {
     link_ = nullptr;
   }
   // Others may hold it for a while; it must be dead for them too.
-  natsConnection_Close(lost->get());
+  lost->Close();
   return true;
 }
 
@@ -246,7 +246,7 @@ void Connection::Close(std::chrono::milliseconds flush) {
     changed_.NotifyAll();
   }
   if (supervisor_.joinable()) supervisor_.join();
-  if (last != nullptr) natsConnection_Close(last->get());
+  if (last != nullptr) last->Close();
 }
 
 }  // namespace penstock::eventbus::jetstream

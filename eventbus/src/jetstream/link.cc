@@ -32,6 +32,29 @@ natsStatus Link::Publish(natsMsg* message) {
   return status;
 }
 
+natsStatus Link::Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms) {
+  {
+    MutexLock lock(mutex_);
+    if (closing_) return NATS_CONNECTION_CLOSED;
+    ++requests_;
+  }
+  const natsStatus status = natsConnection_Request(reply, connection_.get(), subject.c_str(), body.data(),
+                                                   static_cast<int>(body.size()), timeout_ms);
+  MutexLock lock(mutex_);
+  if (--requests_ == 0) no_requests_.NotifyAll();
+  return status;
+}
+
+void Link::Close() {
+  failed_.store(true, std::memory_order_relaxed);
+  {
+    MutexLock lock(mutex_);
+    closing_ = true;
+    while (requests_ > 0) no_requests_.Wait(lock);
+  }
+  natsConnection_Close(connection_.get());
+}
+
 void Link::Report(natsStatus status) {
   if (!IsConnectionFault(status)) return;
   failed_.store(true, std::memory_order_relaxed);
