@@ -23,10 +23,11 @@ void HistoryBuilder::AddEvent(const LogEvent& event, std::string_view line) {
   const auto [entry, is_new] = by_name_.try_emplace(event.package, history_.packages.size());
   const std::size_t position = history_.events.size();
   if (is_new) {
-    history_.packages.push_back({.package = event.package,
-                                 .first = position,
-                                 .whole = BeginsAHistory(event),
-                                 .begins_moved = event.action == Action::kStatus});
+    PackageHistory& first_seen = history_.packages.emplace_back();
+    first_seen.package = event.package;
+    first_seen.first = position;
+    first_seen.whole = BeginsAHistory(event);
+    first_seen.begins_moved = event.action == Action::kStatus;
   }
   PackageHistory& package = history_.packages[entry->second];
   package.expected.Apply(event, line);
