@@ -9,6 +9,7 @@ namespace {
 constexpr auto kUpperBoundsNs = [] {
   std::array<std::int64_t, LatencySnapshot::kUpperBoundsSeconds.size()> bounds{};
   for (std::size_t i = 0; i < bounds.size(); ++i) {
+    // NOLINTNEXTLINE(bugprone-incorrect-roundings): what rounds better is not constexpr, and bounds are positive
     bounds[i] = static_cast<std::int64_t>(LatencySnapshot::kUpperBoundsSeconds[i] * 1e9 + 0.5);
   }
   return bounds;

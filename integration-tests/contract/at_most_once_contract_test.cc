@@ -9,7 +9,6 @@
 namespace penstock::eventbus::contract {
 namespace {
 
-using penstock::testing::IsOk;
 using ::testing::ElementsAre;
 
 class AtMostOnceContractTest : public TransportContract {

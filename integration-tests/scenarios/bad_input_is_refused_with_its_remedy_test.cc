@@ -63,10 +63,12 @@ TEST_P(BadInputIsRefusedWithItsRemedy, TopicsInEveryVerb) {
     SCOPED_TRACE(::testing::PrintToString(topic.substr(0, 40)));
     const auto printable = AllOf(Not(HasSubstr("\r")), Not(HasSubstr("\n")));
     EXPECT_THAT(bus_->Publish(topic, "x"), StatusIs(kInvalid, printable));
-    EXPECT_THAT(bus_->PublishAsync(topic, "x", [](auto) { ADD_FAILURE() << "told the end of what was refused"; }),
-                StatusIs(kInvalid));
+    EXPECT_THAT(
+        bus_->PublishAsync(topic, "x", [](const auto&) { ADD_FAILURE() << "told the end of what was refused"; }),
+        StatusIs(kInvalid));
     EXPECT_THAT(bus_->PublishEnvelope(topic, Event("k", "p")), StatusIs(kInvalid));
-    EXPECT_THAT(bus_->PublishEnvelopeAsync(topic, Event("k", "p"), [](auto) { ADD_FAILURE(); }), StatusIs(kInvalid));
+    EXPECT_THAT(bus_->PublishEnvelopeAsync(topic, Event("k", "p"), [](const auto&) { ADD_FAILURE(); }),
+                StatusIs(kInvalid));
     EXPECT_THAT(bus_->Subscribe(topic, Sink), StatusIs(kInvalid));
     EXPECT_THAT(bus_->SubscribeEnvelope(topic, EnvelopeSink), StatusIs(kInvalid));
   }

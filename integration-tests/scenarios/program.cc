@@ -12,12 +12,14 @@
 #include <array>
 #include <cstdint>
 
+#include "absl/strings/str_cat.h"
+
 namespace penstock::testing {
 namespace {
 
 std::vector<std::string> Environment(const std::map<std::string, std::string>& added) {
   std::vector<std::string> entries;
-  for (const auto& [name, value] : added) entries.push_back(name + "=" + value);
+  for (const auto& [name, value] : added) entries.push_back(absl::StrCat(name, "=", value));
   for (char** entry = environ; *entry != nullptr; ++entry) entries.emplace_back(*entry);
   return entries;
 }

@@ -110,7 +110,7 @@ inline void PublishNumbered(EventBus& bus, std::string_view topic, std::size_t k
   for (std::size_t n = 0; n < per_key; ++n) {
     for (std::size_t k = 0; k < keys; ++k) {
       auto status = bus.PublishEnvelopeAsync(topic, Event("k" + std::to_string(k), std::to_string(n)),
-                                             [acked](absl::StatusOr<PubAck> ack) {
+                                             [acked](const absl::StatusOr<PubAck>& ack) {
                                                if (ack.ok()) acked->fetch_add(1);
                                              });
       ASSERT_THAT(status, IsOk());

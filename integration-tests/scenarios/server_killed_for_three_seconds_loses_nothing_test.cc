@@ -36,10 +36,11 @@ TEST_F(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
   std::thread load([&] {
     for (; !stop; ++sent) {
       auto event = Event("k" + std::to_string(sent % kKeys), std::to_string(sent / kKeys));
-      const auto status = publisher->PublishEnvelopeAsync("orders", std::move(event), [&](absl::StatusOr<PubAck> ack) {
-        (ack.ok() ? acked : failed).fetch_add(1);
-        last_ack = now();
-      });
+      const auto status =
+          publisher->PublishEnvelopeAsync("orders", std::move(event), [&](const absl::StatusOr<PubAck>& ack) {
+            (ack.ok() ? acked : failed).fetch_add(1);
+            last_ack = now();
+          });
       ASSERT_THAT(status, IsOk());
     }
   });

@@ -19,7 +19,7 @@ TEST_P(RoundRobinReachesEveryActorEvenly, MostLoadedActorIsWithinFivePercentOfTh
   const std::size_t actors = bus->Stats().pool.actors.size();
   ASSERT_EQ(actors, 256u);
   for (std::size_t i = 0; i < actors * kPerActor; ++i) {
-    ASSERT_THAT(bus->PublishAsync("notices", "n", [](absl::StatusOr<PubAck> ack) { EXPECT_THAT(ack, IsOk()); }),
+    ASSERT_THAT(bus->PublishAsync("notices", "n", [](const absl::StatusOr<PubAck>& ack) { EXPECT_THAT(ack, IsOk()); }),
                 IsOk());
   }
   ASSERT_TRUE(Eventually([&] { return handled.load() == actors * kPerActor; }, kPatience)) << handled.load();

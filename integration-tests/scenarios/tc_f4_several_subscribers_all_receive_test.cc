@@ -66,6 +66,10 @@ TEST_P(SeveralSubscribersAllReceive, UnsubscribingEndsOneAndLeavesTheOthers) {
   ASSERT_THAT(bus->Publish("notices", "n"), IsOk());
   ASSERT_TRUE(Eventually([&] { return second == 2; }, kPatience));
   EXPECT_EQ(first, 1);
+  const auto ended = bus->Stats().ended_subscriptions;
+  ASSERT_EQ(ended.size(), 1u) << "what was counted stays counted";
+  EXPECT_EQ(ended[0].topic, "notices");
+  EXPECT_EQ(ended[0].handled, 1u);
   EXPECT_THAT(bus->Unsubscribe(*leaving), StatusIs(absl::StatusCode::kNotFound));
   EXPECT_THAT(bus->Unsubscribe(4711), StatusIs(absl::StatusCode::kNotFound));
 }

@@ -63,7 +63,7 @@ TEST_P(FullInboxesLoseNothing, PlainMessagesWaitForRoomToo) {
   };
   ASSERT_THAT(bus->Subscribe("notices", handler), IsOk());
   for (int i = 0; i < 2000; ++i) {
-    ASSERT_THAT(bus->PublishAsync("notices", "n", [](absl::StatusOr<PubAck> ack) { EXPECT_THAT(ack, IsOk()); }),
+    ASSERT_THAT(bus->PublishAsync("notices", "n", [](const absl::StatusOr<PubAck>& ack) { EXPECT_THAT(ack, IsOk()); }),
                 IsOk());
   }
   EXPECT_TRUE(Eventually([&] { return handled == 2000; }, kPatience)) << handled;

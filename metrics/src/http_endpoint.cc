@@ -83,7 +83,7 @@ std::uint16_t PortOf(const Descriptor& listener) {
 }  // namespace
 
 absl::Status HttpOptions::Validate() const {
-  const auto invalid = [](std::string text) { return absl::InvalidArgumentError("http options: " + text); };
+  const auto invalid = [](const std::string& text) { return absl::InvalidArgumentError("http options: " + text); };
   if (host.empty() || host.find('\0') != std::string::npos)
     return invalid("host is empty or has a zero byte; name an address");
   for (const auto& [path, handler] : handlers) {

@@ -77,6 +77,7 @@ void WritePoolFamilies(const BusStats& stats, const CollectorOptions& options, F
                 stats.pool.latency, 1);
   std::uint64_t dead_letters = 0;
   for (const SubscriptionStats& subscription : stats.subscriptions) dead_letters += subscription.dead_lettered;
+  for (const SubscriptionStats& ended : stats.ended_subscriptions) dead_letters += ended.dead_lettered;
   out.Counter("actor_pool_dead_letters_total", "Messages stored as dead letters.");
   out.Sample(static_cast<double>(dead_letters));
 }

@@ -61,15 +61,20 @@ PublishRows FoldTopics(const BusStats& stats, LabelCap& cap) {
   return rows;
 }
 
+std::pair<std::string, std::string> NamesOf(const SubscriptionStats& subscription, LabelCap& cap) {
+  if (cap.Admit(subscription.topic + '\0' + subscription.durable)) return {subscription.topic, subscription.durable};
+  return {kOtherLabel, kOtherLabel};
+}
+
 SubscriptionRows FoldSubscriptions(const BusStats& stats, LabelCap& cap) {
   SubscriptionRows rows;
   for (const SubscriptionStats& subscription : stats.subscriptions) {
-    const bool named = cap.Admit(subscription.topic + '\0' + subscription.durable);
-    const auto labels = named ? std::pair(subscription.topic, subscription.durable)
-                              : std::pair<std::string, std::string>(kOtherLabel, kOtherLabel);
-    const auto [row, is_new] = rows.try_emplace(labels);
+    const auto [row, is_new] = rows.try_emplace(NamesOf(subscription, cap));
     row->second.active = subscription.active && (is_new || row->second.active);
     Add(kSubscriptionColumns, subscription, row->second);
+  }
+  for (const SubscriptionStats& ended : stats.ended_subscriptions) {
+    Add(kSubscriptionColumns, ended, rows[NamesOf(ended, cap)]);
   }
   return rows;
 }

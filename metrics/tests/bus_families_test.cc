@@ -49,6 +49,19 @@ TEST(BusFamiliesTest, WritesTheActorPoolUnderTheDefaultNamespace) {
   EXPECT_THAT(text, HasSubstr(pool + "dead_letters_total 47\n"));
 }
 
+TEST(BusFamiliesTest, GoesOnCountingWhatEndedSubscriptionsCounted) {
+  BusStats stats;
+  stats.subscriptions = {{.topic = "t", .durable = "d", .received = 3, .dead_lettered = 1, .active = true}};
+  stats.ended_subscriptions = {{.topic = "t", .durable = "d", .received = 4, .dead_lettered = 2},
+                               {.topic = "gone", .durable = "d", .received = 5}};
+  const std::string text = Render(stats, {.metric_namespace = "n"});
+  EXPECT_THAT(text, HasSubstr("n_received_total{topic=\"t\",durable=\"d\"} 7\n"));
+  EXPECT_THAT(text, HasSubstr("n_received_total{topic=\"gone\",durable=\"d\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("n_subscription_active{topic=\"t\",durable=\"d\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("n_subscription_active{topic=\"gone\",durable=\"d\"} 0\n"));
+  EXPECT_THAT(text, HasSubstr("n_actor_pool_dead_letters_total 3\n"));
+}
+
 TEST(BusFamiliesTest, WritesTheLatencyAsACumulativeHistogram) {
   const std::string text = Render(SmallBus(), {.metric_namespace = "n"});
   EXPECT_THAT(text, HasSubstr("n_actor_pool_message_latency_seconds_count 12\n"));

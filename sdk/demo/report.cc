@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -124,8 +125,8 @@ std::string Grouped(std::uint64_t number) {
 
 std::string Milliseconds(std::chrono::nanoseconds duration) {
   const double value = InMilliseconds(duration);
-  if (value >= 100) return Grouped(static_cast<std::uint64_t>(value + 0.5));
-  return absl::StrFormat(value >= 10 ? "%.1f" : "%.2f", value);
+  if (value >= 100) return Grouped(static_cast<std::uint64_t>(std::llround(value)));
+  return value >= 10 ? absl::StrFormat("%.1f", value) : absl::StrFormat("%.2f", value);
 }
 
 double Report::throughput() const {
@@ -138,9 +139,7 @@ bool Report::good() const {
 }
 
 std::string RenderJson(const Report& report) {
-  const auto rounded = [](double value) {
-    return static_cast<double>(static_cast<std::int64_t>(value * 1000 + 0.5)) / 1000;
-  };
+  const auto rounded = [](double value) { return static_cast<double>(std::llround(value * 1000)) / 1000; };
   return nlohmann::ordered_json{{"events", report.events},
                                 {"aggregates", report.aggregates},
                                 {"handled", report.tally.handled},

@@ -130,14 +130,15 @@ class EventBus::Core {
   }
 
   BusStats Stats() const {
-    return {.client_id = options_.client_id,
-            .transport = std::string(transport_->name()),
-            .storage_mismatches = streams_.mismatches(),
-            .connection = transport_->Stats(),
-            .pool = pool_->Stats(),
-            .publish_latency = publisher_.Latency(),
-            .topics = publisher_.TopicStats(),
-            .subscriptions = subscriptions_.Stats()};
+    BusStats stats{.client_id = options_.client_id,
+                   .transport = std::string(transport_->name()),
+                   .storage_mismatches = streams_.mismatches(),
+                   .connection = transport_->Stats(),
+                   .pool = pool_->Stats(),
+                   .publish_latency = publisher_.Latency(),
+                   .topics = publisher_.TopicStats()};
+    subscriptions_.AddStats(stats);
+    return stats;
   }
 
   const BusOptions options_;

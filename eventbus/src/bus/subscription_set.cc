@@ -15,6 +15,19 @@ namespace {
 constexpr std::chrono::milliseconds kIdleTick{100};
 constexpr std::size_t kLongestThreadName = 15;
 
+using Counter = std::uint64_t SubscriptionStats::*;
+constexpr Counter kCounters[] = {
+    &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
+    &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
+    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
+
+void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
+  to.topic = from.topic;
+  to.durable = from.durable;
+  for (const Counter counter : kCounters) to.*counter += from.*counter;
+}
+
 }  // namespace
 
 SubscriptionSet::SubscriptionSet(const std::string& thread_name) : ticker_([this] { Run(); }) {
@@ -121,10 +134,21 @@ void SubscriptionSet::Hurry() {
   wake_.NotifyAll();
 }
 
-std::vector<SubscriptionStats> SubscriptionSet::Stats() const {
-  std::vector<SubscriptionStats> all;
-  for (const Shared& subscription : All()) all.push_back(subscription->Stats());
-  return all;
+void SubscriptionSet::AddStats(BusStats& stats) const {
+  std::vector<Shared> open, retired;
+  Ended ended;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, subscription] : open_) open.push_back(subscription);
+    retired = retired_;
+    ended = ended_;
+  }
+  for (const Shared& subscription : open) stats.subscriptions.push_back(subscription->Stats());
+  for (const Shared& subscription : retired) {
+    const SubscriptionStats last = subscription->Stats();
+    AddCounters(last, ended[{last.topic, last.durable}]);
+  }
+  for (auto& [names, counters] : ended) stats.ended_subscriptions.push_back(std::move(counters));
 }
 
 std::vector<SubscriptionSet::Shared> SubscriptionSet::All() const {
@@ -163,6 +187,10 @@ void SubscriptionSet::Reap() {
     auto first_idle = std::partition(retired_.begin(), retired_.end(), [](const Shared& s) { return !s->idle(); });
     std::move(first_idle, retired_.end(), std::back_inserter(idle));
     retired_.erase(first_idle, retired_.end());
+    for (const Shared& subscription : idle) {
+      const SubscriptionStats stats = subscription->Stats();
+      AddCounters(stats, ended_[{stats.topic, stats.durable}]);
+    }
   }
   for (const Shared& subscription : idle) {
     subscription->HandBack();

@@ -45,10 +45,12 @@ class SubscriptionSet {
   /// Asks for a tick soon.
   void Hurry();
 
-  std::vector<SubscriptionStats> Stats() const;
+  /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
+  void AddStats(BusStats& stats) const;
 
  private:
   using Shared = std::shared_ptr<Subscription>;
+  using Ended = std::map<std::pair<std::string, std::string>, SubscriptionStats>;  // by topic and durable
 
   absl::Status Admit(const Shared& subscription);
   absl::Status Reserve(const SubscriptionSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -61,7 +63,8 @@ class SubscriptionSet {
   std::map<SubscriptionId, Shared> open_ ABSL_GUARDED_BY(mutex_);
   std::vector<Shared> retired_ ABSL_GUARDED_BY(mutex_);
   std::map<std::pair<std::string, std::string>, SubscriptionId> durables_
-      ABSL_GUARDED_BY(mutex_);  // by stream and name
+      ABSL_GUARDED_BY(mutex_);           // by stream and name
+  Ended ended_ ABSL_GUARDED_BY(mutex_);  // what was in `retired_` before
   SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -49,8 +49,8 @@ class Closures {
 
   // Never destroyed: library threads may still look things up while the process ends.
   static Table& TheTable() {
-    static Table* const table = new Table;
-    return *table;
+    static Table* const kTable = new Table;
+    return *kTable;
   }
 };
 

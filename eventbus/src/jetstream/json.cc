@@ -10,10 +10,10 @@ Json ParseJson(std::string_view text) { return Json::parse(text.begin(), text.en
 std::string WriteJson(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 const Json& Member(const Json& value, const char* name) {
-  static const Json* const missing = new Json;
-  if (!value.is_object()) return *missing;
+  static const Json* const kMissing = new Json;
+  if (!value.is_object()) return *kMissing;
   const auto found = value.find(name);
-  return found == value.end() ? *missing : *found;
+  return found == value.end() ? *kMissing : *found;
 }
 
 std::string StringMember(const Json& value, const char* name) {

@@ -23,7 +23,7 @@ std::optional<PubAck> ReadPlain(std::string_view body) {
   const std::string_view name = body.substr(0, name_end);
   body.remove_prefix(name_end + 1);
   if (body.empty() || body.front() != ',') return std::nullopt;
-  body.remove_prefix(std::min(body.find_first_not_of(" ", 1), body.size()));
+  body.remove_prefix(std::min(body.find_first_not_of(' ', 1), body.size()));
   if (body.substr(0, kPlainSequence.size()) != kPlainSequence) return std::nullopt;
   body.remove_prefix(kPlainSequence.size());
   PubAck ack;

@@ -46,7 +46,7 @@ class Publisher : private ConnectionObserver {
   ~Publisher() override;
 
   /// As `Transport::Publish`.
-  absl::Status Publish(Outgoing message, PublishDone done);
+  absl::Status Publish(const Outgoing& message, PublishDone done);
 
   /// Waits until nothing is outstanding and every callback has returned. `kDeadlineExceeded`. Not from a callback.
   absl::Status AwaitIdle(Connection::Clock::time_point deadline);
@@ -90,7 +90,7 @@ class Publisher : private ConnectionObserver {
   void OnPublishDenied(const std::string& subject) override;
 
   absl::StatusOr<MessageHandle> Compose(const Outgoing& message, std::uint64_t index) const;
-  absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline);
+  absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendNew(std::uint64_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAgain(std::uint64_t index, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

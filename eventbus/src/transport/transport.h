@@ -57,8 +57,8 @@ struct FeedSpec {
   std::string filter_subject{};
   FeedKind kind = FeedKind::kExclusive;
   std::chrono::milliseconds ack_wait{30'000};
-  /// The credit a feed begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending: what a
-  /// dead member held would otherwise block the others until AckWait.)
+  /// The credit a feed begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
+  /// what a dead member held would otherwise block the others until AckWait.)
   std::size_t max_in_flight = 4096;
   /// How to make the stream again when it vanished; used for `kAtMostOnce` only (a memory stream does not survive its
   /// server).

@@ -60,10 +60,10 @@ TEST_F(HostileBodiesTest, WithEveryBitFlipped) {
     std::string body = EncodeEnvelope(FullEnvelope(), format).value();
     for (std::size_t bit = 0; bit < body.size() * 8; ++bit) {
       const auto mask = static_cast<char>(1 << bit % 8);
-      body[bit / 8] ^= mask;
+      body[bit / 8] = static_cast<char>(body[bit / 8] ^ mask);
       Feed(body, ContentType(format));
       Feed(body, "");
-      body[bit / 8] ^= mask;
+      body[bit / 8] = static_cast<char>(body[bit / 8] ^ mask);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../refusal.h"
+#include "absl/strings/str_cat.h"
 #include "sample_envelopes.h"
 
 namespace penstock::eventbus {
@@ -123,7 +124,7 @@ TEST(JsonWalkTest, CutsRandomDocumentsOutByteForByte) {
   for (int i = 0; i < 5'000; ++i) {
     const std::string a = source.JsonDocument();
     const std::string b = source.JsonDocument();
-    ASSERT_EQ(MembersOf("{\"a\" : " + a + " ,\"b\":" + b + "}"), (Members{{"a", a}, {"b", b}}));
+    ASSERT_EQ(MembersOf(absl::StrCat("{\"a\" : ", a, " ,\"b\":", b, "}")), (Members{{"a", a}, {"b", b}}));
   }
 }
 

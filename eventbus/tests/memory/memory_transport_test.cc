@@ -137,7 +137,7 @@ TEST_F(MemoryTransportTest, SpreadsWhatIsThereEvenlyOverTheFeedsThatHaveCredit) 
   std::promise<void> entered;
   std::promise<void> opened;
   const FeedEvents gate{.arrived =
-                            [&](Messages) {
+                            [&](const Messages&) {
                               entered.set_value();
                               opened.get_future().wait();
                             },
@@ -259,9 +259,9 @@ TEST_F(MemoryTransportTest, MayBeClosedByACallback) {
 TEST_F(MemoryTransportTest, WhatTheCallbacksCapturedIsGoneWhenStopReturns) {
   auto captured = std::make_shared<int>(1);
   const std::weak_ptr<int> watch = captured;
-  const auto feed =
-      transport_->OpenFeed(Feeding(FeedKind::kAtMostOnce, ""),
-                           {.arrived = [captured = std::move(captured)](Messages) {}, .new_epoch = {}, .lost = {}});
+  const auto feed = transport_->OpenFeed(
+      Feeding(FeedKind::kAtMostOnce, ""),
+      {.arrived = [captured = std::move(captured)](const Messages&) {}, .new_epoch = {}, .lost = {}});
   ASSERT_TRUE(feed.ok());
   ASSERT_TRUE(Publish(*transport_, "body").ok());
   (*feed)->Stop();

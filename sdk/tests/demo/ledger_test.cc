@@ -12,7 +12,7 @@ namespace {
 constexpr FaultOptions kNoFaults{.seed = 1, .fail_percent = 0, .throw_percent = 0};
 
 const History& TwoPackages() {
-  static const History history = [] {
+  static const History kHistory = [] {
     HistoryBuilder builder;
     for (const char* line :
          {"2025-06-24 14:36:25 install a:all <none> 1", "2025-06-24 14:36:25 install b:all <none> 1",
@@ -21,7 +21,7 @@ const History& TwoPackages() {
     }
     return builder.Take();
   }();
-  return history;
+  return kHistory;
 }
 
 // Handles the events of these numbers in this order, each as a first attempt.

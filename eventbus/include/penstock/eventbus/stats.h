@@ -58,6 +58,9 @@ struct BusStats {
   actorpool::LatencySnapshot publish_latency{};  ///< from the call to the PubAck
   std::vector<TopicPublishStats> topics{};
   std::vector<SubscriptionStats> subscriptions{};
+  /// Counters of subscriptions that have ended, added up by topic and durable, so that sums never go down. No gauges,
+  /// no ID.
+  std::vector<SubscriptionStats> ended_subscriptions{};
 };
 
 }  // namespace penstock
