@@ -81,7 +81,7 @@ absl::StatusOr<std::unique_ptr<Feed>> JetStreamTransport::OpenFeed(const FeedSpe
 }
 
 absl::Status JetStreamTransport::Publish(Outgoing message, PublishDone done) {
-  return publisher_->Publish(std::move(message), std::move(done));
+  return publisher_->Publish(message, std::move(done));
 }
 
 ConnectionStats JetStreamTransport::Stats() const {
