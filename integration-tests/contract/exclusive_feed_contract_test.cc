@@ -6,11 +6,13 @@
 #include <vector>
 
 #include "contract/transport_contract.h"
+#include "support/eventually.h"
 
 // Exclusive feeds: one owner at a time, everything pending again at a take-over; and what all acknowledged feeds share.
 namespace penstock::eventbus::contract {
 namespace {
 
+using penstock::testing::Eventually;
 using penstock::testing::IsOk;
 using penstock::testing::StatusIs;
 using std::chrono::milliseconds;
@@ -210,6 +212,61 @@ TEST_P(ExclusiveFeedContractTest, HasNeverMoreInFlightThanAllowed) {
     ASSERT_THAT(recorder.Answer(*feed, i, Verb::kAck), IsOk());
   }
   EXPECT_EQ(most.load(), static_cast<int>(kMost));
+}
+
+TEST_P(ExclusiveFeedContractTest, AWiderWindowLetsMoreComeAtOnceAndANarrowerOneOnlyWhatFits) {
+  PublishMany(40);
+  FeedRecorder recorder;
+  const auto feed = Open(Billing(5), recorder);
+  ASSERT_TRUE(recorder.Reach(5));
+  feed->SetWindow(7);
+  feed->SetWindow(20);
+  ASSERT_TRUE(recorder.Reach(20));
+  feed->SetWindow(10);
+  const auto beyond = [&](std::size_t count) {
+    return Eventually([&] { return recorder.arrivals().size() > count; }, milliseconds(300));
+  };
+  EXPECT_FALSE(beyond(20)) << "20 are in flight";
+  std::size_t answered = 0;
+  for (; answered < 15; ++answered) ASSERT_THAT(recorder.Answer(*feed, answered, Verb::kAck), IsOk());
+  ASSERT_TRUE(recorder.Reach(20 + 5)) << "15 of 20 are settled, so 5 of the next fit";
+  EXPECT_FALSE(beyond(25)) << "10 are in flight";
+  for (; answered < 25; ++answered) ASSERT_THAT(recorder.Answer(*feed, answered, Verb::kAck), IsOk());
+  EXPECT_TRUE(recorder.Reach(35));
+  EXPECT_THAT(recorder.DeliveryCounts(), ::testing::Each(1U));
+}
+
+TEST_P(ExclusiveFeedContractTest, OnlyTheOwnerMayHandle) {
+  const auto elsewhere = Connect();
+  FeedRecorder owner;
+  FeedRecorder standby;
+  const auto may = [](const Feed& feed) { return feed.MayHandle(std::chrono::steady_clock::now()); };
+  const auto owning = Open(Billing(), owner);
+  const auto waiting = Open(*elsewhere, Billing(), standby.Events());
+  EXPECT_TRUE(may(*owning));
+  EXPECT_FALSE(may(*waiting));
+  HandOver(*owning);
+  EXPECT_FALSE(may(*owning));
+  EXPECT_TRUE(Eventually([&] { return may(*waiting); }, FeedRecorder::kPatience));
+}
+
+TEST_P(ExclusiveFeedContractTest, AfterStopArrivalsNothingArrivesAndNobodyElseTakesOver) {
+  const auto elsewhere = Connect();
+  FeedRecorder owner;
+  FeedRecorder standby;
+  const auto owning = Open(Billing(), owner);
+  const auto waiting = Open(*elsewhere, Billing(), standby.Events());
+  PublishMany(2);
+  ASSERT_TRUE(owner.Reach(2));
+  owning->StopArrivals();
+  PublishMany(1);
+  EXPECT_FALSE(Eventually([&] { return waiting->Stats().active; }, milliseconds(1000)));
+  EXPECT_TRUE(owning->MayHandle(std::chrono::steady_clock::now()));
+  ASSERT_THAT(owner.Answer(*owning, 0, Verb::kAck), IsOk());
+  HandOver(*owning);
+  ASSERT_TRUE(standby.Reach(2));
+  EXPECT_THAT(standby.Sequences(), ElementsAre(2, 3));
+  EXPECT_EQ(owner.arrivals().size(), 2U);
 }
 
 TEST_P(ExclusiveFeedContractTest, MayBeStoppedByItsOwnCallback) {

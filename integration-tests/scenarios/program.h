@@ -21,6 +21,8 @@ class Program {
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
 
+  /// 0 or less when it does not run.
+  pid_t pid() const { return pid_; }
   void Signal(int signal) const;
   /// Waits for its end; the exit code, 128 + signal when a signal ended it, or -1 when `timeout` passed first.
   int Wait(std::chrono::milliseconds timeout = std::chrono::seconds(60));

@@ -57,11 +57,11 @@ TEST_F(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
   stop = true;
   load.join();
 
-  ASSERT_THAT(publisher->Drain(kPatience), IsOk());
+  ASSERT_THAT(publisher->Drain(kPatience).status, IsOk());
   EXPECT_EQ(acked, sent);
   EXPECT_EQ(failed, 0u);
   EXPECT_TRUE(log.Reaches(sent)) << log.count() << " of " << sent;
-  ASSERT_THAT(consumer->Drain(kPatience), IsOk());
+  ASSERT_THAT(consumer->Drain(kPatience).status, IsOk());
   EXPECT_EQ(log.count(), sent) << "something was handled twice";
   for (std::size_t k = 0; k < kKeys; ++k) {
     EXPECT_EQ(log.Of("k" + std::to_string(k)), Numbers(sent / kKeys + (k < sent % kKeys))) << k;

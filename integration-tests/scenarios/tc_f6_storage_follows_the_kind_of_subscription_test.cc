@@ -81,7 +81,7 @@ TEST_F(StorageFollowsTheKindOfSubscription, ClosingKeepsTheDurableAndWhatItConsu
     ASSERT_THAT(bus->SubscribeEnvelope("orders", {.durable = "billing"}, Logging(log)), IsOk());
     PublishNumbered(*bus, "orders", 1, 1);
     ASSERT_TRUE(log.Reaches(static_cast<std::size_t>(round) + 1));
-    ASSERT_THAT(bus->Drain(kPatience), IsOk());
+    ASSERT_THAT(bus->Drain(kPatience).status, IsOk());
   }
   EXPECT_EQ(log.count(), 2u) << "the second round does not see the first event again";
   auto raw = RawNats::Connect(server_->port());

@@ -27,6 +27,12 @@ namespace {
 constexpr std::chrono::seconds kStartTimeout(10);
 constexpr int kPortAttempts = 5;
 
+std::string Chosen(const std::string& binary) {
+  if (!binary.empty()) return binary;
+  const char* const named = std::getenv("NATS_SERVER_PROGRAM");
+  return named == nullptr || *named == '\0' ? "nats-server" : named;
+}
+
 std::string FindProgram(const std::string& binary) {
   if (binary.find('/') != std::string::npos) return access(binary.c_str(), X_OK) == 0 ? binary : "";
   const char* path = std::getenv("PATH");
@@ -57,6 +63,7 @@ int FreePort() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NatsServer>> NatsServer::Launch(NatsServerOptions options) {
+  options.binary = Chosen(options.binary);
   std::string program = FindProgram(options.binary);
   if (program.empty()) {
     return absl::NotFoundError(

@@ -18,8 +18,9 @@ struct NatsServerOptions {
   /// More configuration in the server's own syntax, such as `max_payload: 4096` or `authorization: { token: "s3cret"
   /// }`.
   std::string config{};
-  /// Looked up in PATH, then in /usr/sbin and /usr/local/bin.
-  std::string binary = "nats-server";
+  /// A path, or a name that is looked up in PATH, then in /usr/sbin and /usr/local/bin. Empty: what the environment's
+  /// `NATS_SERVER_PROGRAM` says, `nats-server` when it says nothing.
+  std::string binary{};
 };
 
 /// A real nats-server on a loopback port of its own, with a store in a temporary directory.

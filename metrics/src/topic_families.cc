@@ -26,7 +26,7 @@ constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
     {true, "published_bytes_total", "Bytes in the bodies of the published.", &TopicPublishStats::bytes},
 }};
 
-constexpr std::array<Column<SubscriptionStats>, 12> kSubscriptionColumns = {{
+constexpr std::array<Column<SubscriptionStats>, 19> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Of the received: delivered before.", &SubscriptionStats::redelivered},
     {true, "duplicates_total", "Of the received: in hand or finished already, not handled again.",
@@ -38,9 +38,20 @@ constexpr std::array<Column<SubscriptionStats>, 12> kSubscriptionColumns = {{
     {true, "undecodable_total", "Bodies that were no envelope.", &SubscriptionStats::undecodable},
     {true, "resynchronised_total", "New inboxes taken, after reconnects, gaps and missed heartbeats.",
      &SubscriptionStats::resynchronised},
+    {true, "skipped_total", "Redriven for another durable of the topic; acknowledged unseen.",
+     &SubscriptionStats::skipped},
+    {true, "put_down_total", "Messages put down for lack of room in bytes, and asked for again.",
+     &SubscriptionStats::put_down},
+    {true, "outages_total", "Times that message after message failed.", &SubscriptionStats::outages},
     {false, "in_flight", "Messages received and not settled.", &SubscriptionStats::in_flight},
+    {false, "in_flight_bytes", "Bytes of those in flight that are held here.", &SubscriptionStats::in_flight_bytes},
+    {false, "window", "Messages that may be in flight now.", &SubscriptionStats::window},
     {false, "parked", "Of those in flight: waiting behind a message of their key.", &SubscriptionStats::parked},
-    {false, "held_keys", "Keys that wait for a redelivery.", &SubscriptionStats::held_keys},
+    {false, "held_keys", "Keys that wait for a retry.", &SubscriptionStats::held_keys},
+    {false, "quarantined_keys", "Keys whose messages go to the dead letters until these are redriven.",
+     &SubscriptionStats::quarantined_keys},
+    {false, "stuck_handlers", "Handlers that run for longer than the subscription's limit.",
+     &SubscriptionStats::stuck_handlers},
     {false, "lag", "Messages not delivered yet, as of the last delivery.", &SubscriptionStats::lag},
 }};
 
@@ -71,6 +82,7 @@ SubscriptionRows FoldSubscriptions(const BusStats& stats, LabelCap& cap) {
   for (const SubscriptionStats& subscription : stats.subscriptions) {
     const auto [row, is_new] = rows.try_emplace(NamesOf(subscription, cap));
     row->second.active = subscription.active && (is_new || row->second.active);
+    row->second.degraded |= subscription.degraded;
     Add(kSubscriptionColumns, subscription, row->second);
   }
   for (const SubscriptionStats& ended : stats.ended_subscriptions) {
@@ -101,6 +113,8 @@ void WriteTopicFamilies(const BusStats& stats, TopicCaps& caps, FamilyWriter& ou
   Write(kSubscriptionColumns, subscriptions, out);
   out.Gauge("subscription_active", "1 while it receives, 0 while it stands by or is disconnected.");
   for (const auto& [names, row] : subscriptions) out.Sample(row.active ? 1 : 0, LabelsOf(names));
+  out.Gauge("subscription_degraded", "1 during an outage: one message at a time is tried until one succeeds.");
+  for (const auto& [names, row] : subscriptions) out.Sample(row.degraded ? 1 : 0, LabelsOf(names));
 }
 
 }  // namespace penstock::metrics

@@ -205,7 +205,8 @@ absl::Status Replay::Finish(Report& report) {
   report.elapsed = finish_ - first_send;
   report.p50 = ledger_.latency().Quantile(0.5);
   report.p99 = ledger_.latency().Quantile(0.99);
-  const absl::Status drained = bus_->Drain(std::chrono::duration_cast<std::chrono::milliseconds>(kPublishTimeout));
+  const absl::Status drained =
+      bus_->Drain(std::chrono::duration_cast<std::chrono::milliseconds>(kPublishTimeout)).status;
   const MutexLock lock(mutex_);
   return result_.ok() ? drained : result_;
 }

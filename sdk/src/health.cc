@@ -13,6 +13,15 @@ std::optional<std::string> WhyNotReady(const BusStats& stats) {
   return std::nullopt;
 }
 
+std::string ReadyText(const BusStats& stats) {
+  for (const SubscriptionStats& subscription : stats.subscriptions) {
+    if (subscription.degraded) {
+      return absl::StrCat("ready, degraded: message after message of \"", subscription.topic, "\" fails");
+    }
+  }
+  return "ready";
+}
+
 bool StallWatch::Stalled(const actorpool::PoolStats& pool, Clock::time_point now) {
   const actorpool::ActorStats total = pool.Total();
   const std::uint64_t finished = total.succeeded + total.failed;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "health.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "penstock/sdk/stderr_log.h"
@@ -33,9 +34,11 @@ class Service::Core {
 
   absl::Status Run() {
     signals_->WaitForStop();
-    absl::Status drained = bus_->Drain(options_.drain_timeout);
-    if (drained.ok()) Log(LogLevel::kInfo, "drained, nothing is left");
-    return drained;
+    const DrainReport report = bus_->Drain(options_.drain_timeout);
+    Log(report.status.ok() ? LogLevel::kInfo : LogLevel::kWarning,
+        absl::StrFormat("drained: finished %d messages, handed back %d, left %d to handlers that still run",
+                        report.finished, report.handed_back, report.abandoned));
+    return report.status;
   }
 
   EventBus& bus() { return *bus_; }
@@ -67,7 +70,8 @@ class Service::Core {
 
   metrics::HttpReply Readyz() const {
     if (signals_->stop_token().stop_requested()) return HealthReply("stopping", "");
-    return HealthReply(WhyNotReady(bus_->Stats()), "ready");
+    const BusStats stats = bus_->Stats();
+    return HealthReply(WhyNotReady(stats), ReadyText(stats));
   }
 
   void Log(LogLevel level, const std::string& line) const { options_.bus.log(level, line); }

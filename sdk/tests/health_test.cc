@@ -25,6 +25,13 @@ TEST(HealthTest, SaysWhatIsMissing) {
   EXPECT_EQ(WhyNotReady(stats), "the subscription to \"b\" does not receive");
 }
 
+TEST(HealthTest, TellsOfAnOutageWithoutCallingItselfNotReady) {
+  BusStats stats;
+  EXPECT_EQ(ReadyText(stats), "ready");
+  stats.subscriptions = {{.topic = "a", .active = true}, {.topic = "b", .degraded = true, .active = true}};
+  EXPECT_EQ(ReadyText(stats), "ready, degraded: message after message of \"b\" fails");
+}
+
 TEST(HealthTest, AnswersWithAStatusThatProbesUnderstand) {
   EXPECT_EQ(HealthReply(std::nullopt, "ready").status, 200);
   EXPECT_EQ(HealthReply(std::nullopt, "ready").body, "ready\n");

@@ -50,7 +50,7 @@ absl::Status Main() {
   if (!ack.ok()) return Fail(ack.status());
   // [readme]
   EXPECT_EQ(charged.get_future().get(), "o-42");
-  return (*bus)->Drain(std::chrono::seconds(30));
+  return (*bus)->Drain(std::chrono::seconds(30)).status;
 }
 
 std::string TextOf(const std::string& path) {

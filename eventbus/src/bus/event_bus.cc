@@ -7,7 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/dead_letters.h"
+#include "bus/dead_letter_writer.h"
+#include "bus/deferral.h"
 #include "bus/publisher.h"
 #include "bus/subscription_set.h"
 #include "bus/topic_streams.h"
@@ -24,6 +25,8 @@ using eventbus::Storage;
 using eventbus::Verdict;
 
 constexpr std::chrono::milliseconds kLastFlush{2000};
+// After a drain's deadline, for what was queued to be given up by the workers.
+constexpr std::chrono::milliseconds kLastWait{250};
 
 // Whether this thread is in a handler, of whichever bus: it then must not wait for handlers.
 thread_local int handlers_on_this_thread = 0;
@@ -40,19 +43,8 @@ Verdict HandleMessage(const MessageHandler& handler, const std::string& topic, c
   return {.kind = Verdict::Kind::kRetry, .reason = status.ToString()};
 }
 
-Verdict ToVerdict(const Outcome& outcome) {
-  switch (outcome.kind()) {
-    case Outcome::Kind::kAck:
-      return {.kind = Verdict::Kind::kHandled};
-    case Outcome::Kind::kRetry:
-      return {.kind = Verdict::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
-    case Outcome::Kind::kReject:
-      break;
-  }
-  return {.kind = Verdict::Kind::kReject, .reason = outcome.reason()};
-}
-
-Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message) {
+Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
+                       std::uint64_t attempt, eventbus::DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
   auto envelope = DecodeEnvelope(message.payload(), content_type);
   if (!envelope.ok()) return {.kind = Verdict::Kind::kUndecodable, .reason = envelope.status().ToString()};
@@ -61,7 +53,7 @@ Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic,
     return {.kind = Verdict::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
   }
   const InHandler here;
-  return ToVerdict(handler(*envelope, Delivery(message, topic)));
+  return eventbus::ToVerdict(handler(*envelope, Delivery(message, topic, attempt, &deferrals)));
 }
 
 }  // namespace
@@ -74,11 +66,16 @@ class EventBus::Core {
         transport_(std::move(transport)),
         pool_(std::move(pool)),
         streams_(options_, *transport_),
-        dead_letters_(options_, *transport_),
+        letter_writer_(options_, *transport_),
+        dead_letters_(options_, *transport_, streams_),
         publisher_(options_, *transport_, streams_),
         subscriptions_(options_.client_id + "-tick") {}
 
-  ~Core() { Shut(std::nullopt).IgnoreError(); }  // nobody is left to tell
+  ~Core() {
+    Shut(std::nullopt);
+    pool_->Stop();  // for handlers that a drain did not wait for
+    letter_writer_.Stop();
+  }
 
   absl::Status CheckOpen(std::string_view what) const {
     if (!closed_.load(std::memory_order_acquire)) return absl::OkStatus();
@@ -96,7 +93,7 @@ class EventBus::Core {
     spec.feed.stream_spec = streams_.SpecFor(spec.topic, storage);
     return subscriptions_.Add(std::move(spec),
                               {.pool = *pool_,
-                               .dead_letters = dead_letters_,
+                               .dead_letters = letter_writer_,
                                .log = options_.log,
                                .hurry = [this] { subscriptions_.Hurry(); }},
                               *transport_);
@@ -106,27 +103,43 @@ class EventBus::Core {
     return eventbus::CheckTopic(what, topic, options_.base_stream_name);
   }
 
-  // With a deadline what was received is finished first. Pool before transport, so that outcomes can still be told.
-  absl::Status Shut(std::optional<eventbus::TimePoint> drain_deadline) {
+  // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
+  // transport, so that outcomes can still be told.
+  DrainReport Shut(std::optional<eventbus::TimePoint> drain_deadline) {
     MutexLock lock(shut_mutex_);
-    if (closed_.load(std::memory_order_acquire)) return absl::OkStatus();
+    if (closed_.load(std::memory_order_acquire)) return {};
     subscriptions_.StopReceiving();
+    const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
-    pool_->Stop();
-    subscriptions_.HandBack();
+    if (!drain_deadline || subscriptions_.WaitQuiescent(std::chrono::steady_clock::now() + kLastWait)) pool_->Stop();
+    const eventbus::Remainder rest = subscriptions_.HandBack();
     const auto left =
         drain_deadline
             ? std::chrono::ceil<std::chrono::milliseconds>(*drain_deadline - std::chrono::steady_clock::now())
             : kLastFlush;
     const absl::Status flushed = transport_->Flush(std::max(left, kLastFlush));
+    DrainReport report{flushed, Settled() - before, rest.handed_back, rest.abandoned};
     closed_.store(true, std::memory_order_release);
     transport_->Close();
-    if (!drain_deadline) return absl::OkStatus();
-    if (!finished)
-      return absl::DeadlineExceededError(
-          "drain: handlers were still at work when the time was up; the rest was handed back");
-    return flushed;
+    if (drain_deadline && !finished) report.status = Unfinished(report);
+    return report;
+  }
+
+  std::uint64_t Settled() const {
+    BusStats stats;
+    subscriptions_.AddStats(stats);
+    std::uint64_t settled = 0;
+    for (const auto* part : {&stats.subscriptions, &stats.ended_subscriptions}) {
+      for (const auto& one : *part) settled += one.durable.empty() ? one.handled : one.acked + one.terminated;
+    }
+    return settled;
+  }
+
+  static absl::Status Unfinished(const DrainReport& report) {
+    return absl::DeadlineExceededError(
+        absl::StrFormat("drain: the time was up; finished %d messages, handed back %d, left %d to handlers that still run",
+                        report.finished, report.handed_back, report.abandoned));
   }
 
   BusStats Stats() const {
@@ -145,7 +158,8 @@ class EventBus::Core {
   const std::unique_ptr<eventbus::Transport> transport_;
   const std::unique_ptr<actorpool::ActorPool> pool_;
   eventbus::TopicStreams streams_;
-  eventbus::DeadLetters dead_letters_;
+  eventbus::DeadLetterWriter letter_writer_;
+  DeadLetters dead_letters_;
   eventbus::Publisher publisher_;
   eventbus::SubscriptionSet subscriptions_;
   std::atomic<bool> closed_{false};  // set once the last outcome was told
@@ -233,7 +247,9 @@ absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, Messa
   spec.feed.kind = FeedKind::kAtMostOnce;
   spec.feed.max_in_flight = options.max_in_flight;
   spec.flow.acknowledges = false;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message) {
+  spec.flow.max_in_flight = options.max_in_flight;
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t,
+                                                                  eventbus::DeferralSource&) {
     return HandleMessage(handler, name, message);
   };
   return core_->Subscribe(std::move(spec), Storage::kMemory);
@@ -252,13 +268,21 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
   spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
   spec.feed.ack_wait = options.ack_wait.count() > 0 ? options.ack_wait : default_ack_wait;
   spec.feed.max_in_flight = options.max_in_flight;
+  spec.handler_name = options.handler_name.empty() ? spec.feed.consumer : std::move(options.handler_name);
   spec.flow = {.acknowledges = true,
+               .retries_in_place = !exclusive,
                .retry = options.retry,
+               .after_dead_letter = options.after_dead_letter,
+               .outage_after = options.outage_after,
                .ack_wait = spec.feed.ack_wait,
+               .stuck_after = options.stuck_after,
+               .max_in_flight = options.max_in_flight,
+               .max_bytes = options.max_in_flight_bytes,
                .seed = std::hash<std::string>{}(spec.feed.consumer)};
   spec.body_has_key = true;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message) {
-    return HandleEnvelope(handler, name, message);
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t attempt,
+                                                                  eventbus::DeferralSource& deferrals) {
+    return HandleEnvelope(handler, name, message, attempt, deferrals);
   };
   return core_->Subscribe(std::move(spec), Storage::kFile);
 }
@@ -267,12 +291,12 @@ absl::Status EventBus::Unsubscribe(SubscriptionId id) {
   return core_->subscriptions_.Remove(id, handlers_on_this_thread == 0);
 }
 
-absl::Status EventBus::Drain(std::chrono::milliseconds timeout) {
+DrainReport EventBus::Drain(std::chrono::milliseconds timeout) {
   if (handlers_on_this_thread > 0) {
-    return absl::FailedPreconditionError(
-        "drain: called from a handler, which it would have to wait for; call it elsewhere");
+    return {absl::FailedPreconditionError(
+        "drain: called from a handler, which it would have to wait for; call it elsewhere")};
   }
-  if (timeout.count() < 0) return absl::InvalidArgumentError("drain: the timeout is negative; give 0 or more");
+  if (timeout.count() < 0) return {absl::InvalidArgumentError("drain: the timeout is negative; give 0 or more")};
   return core_->Shut(std::chrono::steady_clock::now() + timeout);
 }
 
@@ -281,9 +305,10 @@ void EventBus::Close() {
     if (core_->options_.log) core_->options_.log(LogLevel::kError, "close: ignored, since a handler called it");
     return;
   }
-  core_->Shut(std::nullopt).IgnoreError();  // ok without a drain deadline
+  core_->Shut(std::nullopt);
 }
 
+DeadLetters& EventBus::dead_letters() const { return core_->dead_letters_; }
 BusStats EventBus::Stats() const { return core_->Stats(); }
 bool EventBus::connected() const { return core_->transport_->connected(); }
 const BusOptions& EventBus::options() const { return core_->options_; }

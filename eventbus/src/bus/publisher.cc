@@ -10,9 +10,6 @@
 namespace penstock::eventbus {
 namespace {
 
-constexpr std::size_t kHeaderLineOverhead = 4;    // ": " and CR LF
-constexpr std::size_t kHeaderBlockOverhead = 12;  // "NATS/1.0" CR LF and the empty line
-
 absl::Status CheckPublish(std::string_view topic, const BusOptions& bus, const PublishOptions& options) {
   if (auto status = CheckTopic("publish to", topic, bus.base_stream_name); !status.ok()) return status;
   return CheckOptions(options);
@@ -82,9 +79,7 @@ absl::Status Publisher::Send(std::string_view topic, Storage storage, Outgoing m
 }
 
 absl::Status Publisher::CheckSize(std::string_view topic, const Outgoing& message) const {
-  std::size_t size = message.body.size() + kHeaderBlockOverhead + header::kMessageId.size() +
-                     message.message_id.size() + kHeaderLineOverhead;
-  for (const auto& [name, value] : message.headers) size += name.size() + value.size() + kHeaderLineOverhead;
+  const std::size_t size = SizeBytes(message);
   const std::size_t limit = transport_.max_payload_bytes();
   if (size <= limit) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrFormat(

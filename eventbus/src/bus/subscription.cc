@@ -4,11 +4,24 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "penstock/eventbus/envelope.h"
 #include "transport/names.h"
 
 namespace penstock::eventbus {
+namespace {
+
+constexpr std::chrono::seconds kLookUpPause{1};
+
+std::uint64_t NumberIn(const StoredMessage& message, std::string_view name) {
+  std::uint64_t number = 0;
+  const auto text = message.Header(name);
+  const bool is_number = text && absl::SimpleAtoi(std::string(*text), &number);
+  return is_number ? number : 0;
+}
+
+}  // namespace
 
 /// Marks a call from outside as under way.
 class Subscription::Call {
@@ -24,27 +37,56 @@ class Subscription::Call {
   std::atomic<int>& calls_;
 };
 
+/// One call of the handler, which may ask for a deferral, once.
+class Subscription::HandlerCall final : public DeferralSource {
+ public:
+  HandlerCall(Subscription& subscription, Item& item) : subscription_(subscription), item_(item) {}
+
+  std::shared_ptr<Deferral> Defer() override {
+    return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
+  }
+  bool deferred() const { return deferred_; }
+
+ private:
+  Subscription& subscription_;
+  Item& item_;
+  bool deferred_ = false;
+};
+
 Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
     : spec_(std::move(spec)), context_(std::move(context)), flow_(spec_.flow) {}
 
 Subscription::~Subscription() = default;
 
 absl::Status Subscription::Open(Transport& transport) {
+  if (quarantines()) {
+    if (auto status = LookUpQuarantine(); !status.ok()) return status;
+  }
   auto feed = transport.OpenFeed(spec_.feed, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
                                               .new_epoch = [this] { OnNewEpoch(); },
-                                              .lost = [this](const absl::Status& why) { OnLost(why); }});
+                                              .lost = [this](const absl::Status& why) { OnLost(why); },
+                                              .taken_away = [this] { OnTakenAway(); }});
   if (!feed.ok()) return feed.status();
   Call call(*this);
-  Actions actions;
-  {
-    MutexLock lock(mutex_);
+  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     feed_ = *std::move(feed);
     open_ = true;
-    const TimePoint now = std::chrono::steady_clock::now();
     for (auto& item : early_) flow_.Arrived(std::move(item), now, actions);
     early_.clear();
+  });
+  return absl::OkStatus();
+}
+
+absl::Status Subscription::LookUpQuarantine() {
+  auto letters = context_.dead_letters.Outstanding(spec_.topic, spec_.feed.consumer);
+  if (!letters.ok()) return letters.status();
+  Quarantine quarantine;
+  for (const auto& letter : *letters) {
+    if (!letter.key.empty()) quarantine.Add(std::hash<std::string_view>{}(letter.key), letter.origin);
   }
-  Execute(actions);
+  MutexLock lock(mutex_);
+  flow_.Quarantined(std::move(quarantine));
+  quarantine_known_.store(true, std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -53,24 +95,23 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   std::vector<std::unique_ptr<Item>> items;
   items.reserve(messages.size());
   for (auto& message : messages) items.push_back(MakeItem(std::move(message)));
-  Actions actions;
-  {
-    MutexLock lock(mutex_);
-    if (!open_) {
-      for (auto& item : items) early_.push_back(std::move(item));
-      return;
+  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto& item : items) {
+      if (open_) {
+        flow_.Arrived(std::move(item), now, actions);
+      } else {
+        early_.push_back(std::move(item));
+      }
     }
-    const TimePoint now = std::chrono::steady_clock::now();
-    for (auto& item : items) flow_.Arrived(std::move(item), now, actions);
-  }
-  Execute(actions);
+  });
 }
 
 std::unique_ptr<Item> Subscription::MakeItem(std::unique_ptr<StoredMessage> message) const {
   auto item = std::make_unique<Item>();
-  item->sequence = message->stream_sequence();
+  item->sequence = item->origin = message->stream_sequence();
   item->message = std::move(message);
   AssignKey(*item);
+  if (spec_.flow.acknowledges) AssignRedrive(*item);
   return item;
 }
 
@@ -91,6 +132,14 @@ void Subscription::AssignKey(Item& item) const {
   item.lane = context_.pool.ActorFor(item.key);
 }
 
+void Subscription::AssignRedrive(Item& item) const {
+  const auto whose = item.message->Header(header::kRedriveFor);
+  if (!whose) return;
+  item.foreign = *whose != spec_.feed.consumer;
+  item.letter = NumberIn(*item.message, header::kDeadLetter);
+  if (const auto origin = NumberIn(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
+}
+
 void Subscription::OnNewEpoch() {
   Call call(*this);
   MutexLock lock(mutex_);
@@ -98,12 +147,43 @@ void Subscription::OnNewEpoch() {
   flow_.NewEpoch();
 }
 
+// The other owner may have sent messages to the dead letters, or handled some that were redriven from there.
+void Subscription::OnTakenAway() {
+  Call call(*this);
+  MutexLock lock(mutex_);
+  early_.clear();
+  flow_.TakenAway();
+  quarantine_known_.store(!quarantines(), std::memory_order_release);
+}
+
 void Subscription::OnLost(const absl::Status& why) {
   Call call(*this);
   lost_.store(true, std::memory_order_relaxed);
-  if (!context_.log) return;
-  context_.log(LogLevel::kError, absl::StrFormat("subscription %d to %s has ended: %s", spec_.id, Quoted(spec_.topic),
-                                                 std::string(why.message())));
+  Log(LogLevel::kError, "has ended: " + std::string(why.message()));
+}
+
+template <typename Event>
+void Subscription::Do(Event event) {
+  Actions actions;
+  bool sooner = false;
+  bool outage = false;
+  bool turned = false;
+  {
+    MutexLock lock(mutex_);
+    event(std::chrono::steady_clock::now(), actions);
+    SettleInHand(actions);
+    if (flow_.quiescent()) quiescent_.NotifyAll();
+    outage = flow_.outage();
+    turned = outage != outage_.load(std::memory_order_relaxed);
+    if (turned) outage_.store(outage, std::memory_order_relaxed);
+    const TimePoint next = flow_.next_tick();
+    sooner = next < next_tick_;
+    next_tick_ = next;
+  }
+  if (turned && outage) Log(LogLevel::kError, "degraded: message after message fails; trying one at a time");
+  if (turned && !outage) Log(LogLevel::kInfo, "recovered: a message has succeeded");
+  if (sooner) context_.hurry();
+  Execute(actions);
 }
 
 void Subscription::Execute(Actions& actions) {
@@ -117,7 +197,7 @@ void Subscription::Execute(Actions& actions) {
         Settle(*action.message, Verb::kAck);
         break;
       case Action::Kind::kNak:
-        Settle(*action.message, Verb::kNak, action.delay);
+        Settle(*action.message, Verb::kNak);
         break;
       case Action::Kind::kTerm:
         Settle(*action.message, Verb::kTerm);
@@ -125,17 +205,34 @@ void Subscription::Execute(Actions& actions) {
       case Action::Kind::kDeadLetter:
         StoreDeadLetter(*action.item);
         break;
+      case Action::Kind::kRemoveLetter:
+        RemoveLetter(*action.item);
+        break;
       case Action::Kind::kExtend:
-        break;  // done by Tick, under the lock
+      case Action::Kind::kStuck:
+        break;  // done under the lock
     }
   }
   if (actions.grant > 0) feed_->Grant(actions.grant);
+  if (actions.window > 0) feed_->SetWindow(actions.window);
   if (refused.empty()) return;
-  {
-    MutexLock lock(mutex_);
-    for (Item* item : refused) flow_.Refused(*item);
+  Do([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (Item* item : refused) flow_.Refused(*item, now, more);
+  });
+}
+
+// Under the lock, since any other event may end the item; leases are extended seldom.
+void Subscription::SettleInHand(const Actions& actions) {
+  for (const Action& action : actions.list) {
+    if (action.kind == Action::Kind::kExtend) {
+      const Item& item = *action.item;
+      Settle(item.latest ? *item.latest : *item.message, Verb::kInProgress);
+    } else if (action.kind == Action::Kind::kStuck) {
+      Log(LogLevel::kError,
+          absl::StrFormat("handler %s has been at message %d for more than %d ms and counts as stuck",
+                          Quoted(spec_.handler_name), action.item->sequence, spec_.flow.stuck_after.count()));
+    }
   }
-  context_.hurry();
 }
 
 // False when the actor's inbox is full.
@@ -155,81 +252,137 @@ bool Subscription::Offer(Item& item) {
   return true;
 }
 
+bool Subscription::MayBegin(const Item& item) const {
+  if (outage_.load(std::memory_order_relaxed) && !item.probe) return false;
+  if (!quarantine_known_.load(std::memory_order_acquire)) return false;
+  return feed_->MayHandle(std::chrono::steady_clock::now());
+}
+
 absl::Status Subscription::Work(Item& item) {
-  if (abandoning_.load(std::memory_order_relaxed)) {
-    item.verdict = {.kind = Verdict::Kind::kAbandoned};
+  const bool abandoned = abandoning_.load(std::memory_order_relaxed);
+  if (abandoned || !MayBegin(item)) {
+    item.verdict = {.kind = abandoned ? Verdict::Kind::kAbandoned : Verdict::Kind::kPostponed};
     return absl::CancelledError();
   }
-  item.verdict = spec_.handle(*item.message);
+  item.begun.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  HandlerCall call(*this, item);
+  Verdict verdict = spec_.handle(*item.message, item.attempts() + 1, call);
+  if (call.deferred()) return absl::OkStatus();
+  item.verdict = std::move(verdict);
   return item.verdict.kind == Verdict::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.verdict.reason);
+}
+
+std::shared_ptr<Deferral> Subscription::Defer(Item& item) {
+  auto deferral = std::make_shared<Deferral>([this, &item](Verdict verdict) {
+    Call call(*this);
+    item.deferred = false;
+    item.verdict = std::move(verdict);
+    Finish(item);
+  });
+  item.deferred = true;
+  bool late = false;
+  {
+    MutexLock lock(mutex_);
+    deferred_.emplace(&item, deferral);
+    late = abandoned_;
+  }
+  if (late) deferral->TakeBack();
+  return deferral;
 }
 
 void Subscription::OnSettled(Item& item, const actorpool::Settlement& settlement) {
   Call call(*this);
+  if (item.deferred) {
+    std::shared_ptr<Deferral> deferral;
+    {
+      MutexLock lock(mutex_);
+      deferral = deferred_.at(&item);
+    }
+    return deferral->Returned();
+  }
   if (settlement.ending == actorpool::Ending::kAbandoned) item.verdict = {.kind = Verdict::Kind::kAbandoned};
   if (settlement.ending == actorpool::Ending::kThrew) {
-    item.verdict = {.kind = Verdict::Kind::kRetry, .reason = std::string(settlement.status.message())};
+    item.verdict = {.kind = Verdict::Kind::kThrew, .reason = std::string(settlement.status.message())};
   }
-  Actions actions;
-  {
-    MutexLock lock(mutex_);
-    flow_.Finished(item, std::chrono::steady_clock::now(), actions);
-    if (flow_.quiescent()) quiescent_.NotifyAll();
+  Finish(item);
+}
+
+void Subscription::Finish(Item& item) {
+  if (item.verdict.kind != Verdict::Kind::kHandled) {
+    item.last_failed_at = std::chrono::system_clock::now();
+    if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }
-  Execute(actions);
+  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (!deferred_.empty()) deferred_.erase(&item);
+    flow_.Finished(item, now, actions);
+  });
 }
 
 void Subscription::StoreDeadLetter(Item& item) {
-  auto stored = [this, &item](bool ok) {
+  auto done = [this, &item](bool stored) {
     Call call(*this);
-    Actions actions;
-    {
-      MutexLock lock(mutex_);
-      flow_.DeadLettered(item, ok, std::chrono::steady_clock::now(), actions);
-      if (flow_.quiescent()) quiescent_.NotifyAll();
-    }
-    Execute(actions);
+    Do([&](TimePoint now, Actions& actions)
+           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
   };
-  context_.dead_letters.Store(
-      item, {.topic = spec_.topic, .stream = spec_.feed.stream, .consumer = spec_.feed.consumer}, std::move(stored));
+  context_.dead_letters.Store(item,
+                              {.topic = spec_.topic,
+                               .stream = spec_.feed.stream,
+                               .consumer = spec_.feed.consumer,
+                               .handler = spec_.handler_name},
+                              std::move(done));
+}
+
+void Subscription::RemoveLetter(Item& item) {
+  context_.dead_letters.Remove(item.letter, [this, &item](bool removed) {
+    Call call(*this);
+    Do([&](TimePoint now, Actions& actions)
+           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
+  });
 }
 
 // An answer that is lost comes back as a redelivery, which the flow recognises.
-void Subscription::Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) {
-  feed_->Settle(message, verb, delay).IgnoreError();
+void Subscription::Settle(const StoredMessage& message, Verb verb) {
+  feed_->Settle(message, verb, std::chrono::milliseconds{0}).IgnoreError();
+}
+
+void Subscription::Log(LogLevel level, const std::string& what) const {
+  if (context_.log)
+    context_.log(level, absl::StrFormat("subscription %d to %s: %s", spec_.id, Quoted(spec_.topic), what));
 }
 
 void Subscription::Tick(TimePoint now) {
   Call call(*this);
-  Actions actions;
-  {
-    MutexLock lock(mutex_);
-    if (!open_) return;
-    flow_.Tick(now, actions);
-    // Under the lock, since any other event may end the item; leases are extended seldom.
-    for (const Action& action : actions.list) {
-      if (action.kind != Action::Kind::kExtend) continue;
-      const Item& item = *action.item;
-      Settle(item.latest ? *item.latest : *item.message, Verb::kInProgress);
+  if (!quarantine_known_.load(std::memory_order_acquire) && now >= next_look_up_) {
+    next_look_up_ = now + kLookUpPause;
+    if (auto status = LookUpQuarantine(); !status.ok()) {
+      Log(LogLevel::kWarning, "cannot read its dead letters yet: " + std::string(status.message()));
     }
   }
-  Execute(actions);
+  Do([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (open_) flow_.Tick(now, actions);
+  });
 }
 
-std::chrono::milliseconds Subscription::TickInterval() const {
+TimePoint Subscription::NextTick() const {
   MutexLock lock(mutex_);
-  return flow_.has_refused() ? std::chrono::milliseconds{2} : flow_.TickInterval();
+  return open_ ? next_tick_ : TimePoint::max();
 }
 
 void Subscription::StopReceiving() {
-  if (feed_) feed_->Stop();
+  if (feed_) feed_->StopArrivals();
 }
 
 void Subscription::Abandon() {
   abandoning_.store(true, std::memory_order_relaxed);
-  MutexLock lock(mutex_);
-  flow_.Close();
-  if (flow_.quiescent()) quiescent_.NotifyAll();
+  std::vector<std::shared_ptr<Deferral>> deferred;
+  {
+    MutexLock lock(mutex_);
+    abandoned_ = true;
+    flow_.Close();
+    for (const auto& [item, deferral] : deferred_) deferred.push_back(deferral);
+    if (flow_.quiescent()) quiescent_.NotifyAll();
+  }
+  for (const auto& deferral : deferred) deferral->TakeBack();
 }
 
 bool Subscription::WaitQuiescent(TimePoint deadline) {
@@ -251,27 +404,34 @@ bool Subscription::idle() const {
   return calls_.load(std::memory_order_acquire) == 0;
 }
 
-void Subscription::HandBack() {
+Remainder Subscription::HandBack() {
   std::vector<std::unique_ptr<Item>> items;
+  Remainder remainder;
   {
     MutexLock lock(mutex_);
+    remainder.abandoned = flow_.active();
+    remainder.handed_back = flow_.held();
     items = flow_.HandBack();
   }
+  remainder.handed_back += items.size();
   // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
   // way.
-  if (spec_.feed.kind != FeedKind::kShared) return;
-  for (const auto& item : items) Settle(*item->message, Verb::kNak);
+  if (spec_.feed.kind == FeedKind::kShared) {
+    for (const auto& item : items) Settle(*item->message, Verb::kNak);
+  }
+  if (feed_) feed_->Stop();
+  return remainder;
 }
 
 SubscriptionStats Subscription::Stats() const {
   SubscriptionStats stats{.id = spec_.id, .topic = spec_.topic, .durable = spec_.feed.consumer};
-  FeedStats feed;
   {
     MutexLock lock(mutex_);
     const FlowCounters& counters = flow_.counters();
     stats.received = counters.received;
     stats.redelivered = counters.redelivered;
     stats.duplicates = counters.duplicates;
+    stats.skipped = counters.skipped;
     stats.handled = counters.handled;
     stats.failed = counters.failed;
     stats.acked = counters.acked;
@@ -280,13 +440,20 @@ SubscriptionStats Subscription::Stats() const {
     stats.dead_lettered = counters.dead_lettered;
     stats.undecodable = counters.undecodable;
     stats.inbox_full = counters.refused;
+    stats.put_down = counters.put_down;
+    stats.outages = counters.outages;
     stats.in_flight = flow_.in_hand();
+    stats.in_flight_bytes = flow_.bytes();
+    stats.window = flow_.window();
     stats.parked = flow_.parked();
-    stats.held_keys = flow_.held();
+    stats.held_keys = flow_.held() + flow_.waiting();
+    stats.quarantined_keys = flow_.quarantined_keys();
+    stats.stuck_handlers = flow_.stuck();
+    stats.degraded = flow_.outage();
     stats.lag = counters.last_pending;
     if (!open_) return stats;
   }
-  feed = feed_->Stats();
+  const FeedStats feed = feed_->Stats();
   stats.resynchronised = feed.resynchronised;
   stats.active = feed.active && !lost_.load(std::memory_order_relaxed);
   return stats;

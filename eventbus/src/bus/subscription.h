@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "bus/dead_letters.h"
+#include "bus/dead_letter_writer.h"
+#include "bus/deferral.h"
 #include "delivery/delivery_flow.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/mutex.h"
@@ -28,16 +30,23 @@ struct SubscriptionSpec {
   FlowOptions flow{};
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
+  std::string handler_name{};
   /// Decodes and handles one message, on a worker. May throw.
-  std::function<Verdict(const StoredMessage& message)> handle{};
+  std::function<Verdict(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
 };
 
 /// What a subscription works with. All of it outlives the subscription.
 struct SubscriptionContext {
   actorpool::ActorPool& pool;
-  DeadLetters& dead_letters;
+  DeadLetterWriter& dead_letters;
   const LogSink& log;
-  std::function<void()> hurry;  ///< asks for `Tick` within milliseconds
+  std::function<void()> hurry;  ///< `NextTick` is sooner now
+};
+
+/// How a subscription ended, in messages.
+struct Remainder {
+  std::uint64_t handed_back = 0;
+  std::uint64_t abandoned = 0;
 };
 
 /// Carries messages from a feed through its delivery flow to the pool, and their outcomes back.
@@ -60,38 +69,56 @@ class Subscription {
   void Abandon();
   /// Waits until nothing runs, is queued or is on its way to the dead letters. False when `deadline` passed first.
   bool WaitQuiescent(TimePoint deadline);
-  /// Gives back what has not begun. Only after `StopReceiving` and `Abandon`.
-  void HandBack();
+  /// Gives back what has not begun, and counts what still runs. Only after `StopReceiving` and `Abandon`.
+  Remainder HandBack();
   /// Nothing will touch this object any more but its owner. Only after `StopReceiving`.
   bool idle() const;
 
   void Tick(TimePoint now);
-  /// When `Tick` wants to be called again.
-  std::chrono::milliseconds TickInterval() const;
+  /// When `Tick` wants to be called.
+  TimePoint NextTick() const;
 
   SubscriptionStats Stats() const;
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:
   class Call;
+  class HandlerCall;
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
   void OnNewEpoch();
+  void OnTakenAway();
   void OnLost(const absl::Status& why);
   void OnSettled(Item& item, const actorpool::Settlement& settlement);
   std::unique_ptr<Item> MakeItem(std::unique_ptr<StoredMessage> message) const;
   void AssignKey(Item& item) const;
+  void AssignRedrive(Item& item) const;
+  bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
+  absl::Status LookUpQuarantine();
 
+  /// Has the flow do something and carries out what that leads to.
+  template <typename Event>
+  void Do(Event event);
   void Execute(Actions& actions);
   bool Offer(Item& item);
   absl::Status Work(Item& item);
+  bool MayBegin(const Item& item) const;
+  std::shared_ptr<Deferral> Defer(Item& item);
+  void Finish(Item& item);
   void StoreDeadLetter(Item& item);
-  void Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay = {});
+  void RemoveLetter(Item& item);
+  void SettleInHand(const Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Settle(const StoredMessage& message, Verb verb);
+  void Log(LogLevel level, const std::string& what) const;
 
   const SubscriptionSpec spec_;
   const SubscriptionContext context_;
   // Only says "skip what has not begun"; a worker that reads it late merely runs one message more.
   std::atomic<bool> abandoning_{false};
+  // Likewise: only the probe is to begin.
+  std::atomic<bool> outage_{false};
+  // Nothing begins before. Acquire/release: with it goes what was looked up.
+  std::atomic<bool> quarantine_known_{true};
   std::atomic<bool> lost_{false};  // a gauge
   // Calls from pool and transport under way. Its decrement is the last touch of this object, hence release; `idle`
   // acquires.
@@ -100,7 +127,12 @@ class Subscription {
   CondVar quiescent_;
   DeliveryFlow flow_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Item>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
+  // Handlers that will tell later what became of their message.
+  absl::flat_hash_map<const Item*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
+  TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint next_look_up_{};  // of the ticking thread
   std::unique_ptr<Feed> feed_;  // set once, before `open_`; thread-safe itself
 };
 

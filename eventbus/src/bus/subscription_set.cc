@@ -19,7 +19,8 @@ using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
     &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
     &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered, &SubscriptionStats::skipped,
+    &SubscriptionStats::put_down,    &SubscriptionStats::outages,
     &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
 
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
@@ -124,8 +125,14 @@ void SubscriptionSet::Abandon() {
   for (const Shared& subscription : All()) subscription->Abandon();
 }
 
-void SubscriptionSet::HandBack() {
-  for (const Shared& subscription : All()) subscription->HandBack();
+Remainder SubscriptionSet::HandBack() {
+  Remainder sum;
+  for (const Shared& subscription : All()) {
+    const Remainder one = subscription->HandBack();
+    sum.handed_back += one.handed_back;
+    sum.abandoned += one.abandoned;
+  }
+  return sum;
 }
 
 void SubscriptionSet::Hurry() {
@@ -172,8 +179,8 @@ void SubscriptionSet::Run() {
     const auto now = std::chrono::steady_clock::now();
     next = now + kIdleTick;
     for (const Shared& subscription : All()) {
-      subscription->Tick(now);
-      next = std::min(next, now + subscription->TickInterval());
+      if (subscription->NextTick() <= now) subscription->Tick(now);
+      next = std::min(next, subscription->NextTick());
     }
     Reap();
   }

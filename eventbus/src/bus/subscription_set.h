@@ -40,7 +40,7 @@ class SubscriptionSet {
   void StopReceiving();
   bool WaitQuiescent(TimePoint deadline);
   void Abandon();
-  void HandBack();
+  Remainder HandBack();
 
   /// Asks for a tick soon.
   void Hurry();

@@ -7,98 +7,144 @@
 namespace penstock::eventbus {
 namespace {
 
-constexpr std::chrono::seconds kDeadLetterPause{1};
-// How much longer than its delay and two lapsed leases a redelivery may take before it is believed gone from the
-// stream.
+constexpr std::chrono::seconds kLetterPause{1};
+// How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 
-bool Active(Stage stage) {
-  return stage == Stage::kDispatched || stage == Stage::kRefused || stage == Stage::kDeadLettering;
+bool CountsAsAttempt(Verdict::Kind kind) { return kind == Verdict::Kind::kRetry || kind == Verdict::Kind::kThrew; }
+
+// The key goes where its text is: into the message, which stays where it was, or into `key_storage`, which does not.
+void MoveKey(Item& from, Item& to) {
+  const bool stored = from.key.data() == from.key_storage.data();
+  to.key = from.key;
+  to.key_storage = std::move(from.key_storage);
+  if (stored) to.key = to.key_storage;
+}
+
+std::unique_ptr<StoredMessage> TakeAnswerable(Item& item) {
+  return item.latest ? std::move(item.latest) : std::move(item.message);
 }
 
 }  // namespace
 
-DeliveryFlow::DeliveryFlow(const FlowOptions& options) : options_(options), retry_(options.retry, options.seed) {}
+DeliveryFlow::DeliveryFlow(const FlowOptions& options)
+    : options_(options),
+      retry_(options.retry, options.seed),
+      outage_(options.outage_after, options.retry),
+      window_(options.max_in_flight, options.max_bytes) {}
 
-std::chrono::milliseconds DeliveryFlow::TickInterval() const {
-  return std::clamp(options_.ack_wait / 6, std::chrono::milliseconds{10}, std::chrono::milliseconds{250});
-}
+// Arrivals.
 
 void DeliveryFlow::Arrived(std::unique_ptr<Item> item, TimePoint now, Actions& out) {
+  now_ = now;
   ++counters_.received;
   if (item->message->delivery_count() > 1) ++counters_.redelivered;
   counters_.last_pending = item->message->pending();
   item->lease_from = now;
   if (Recognise(item, out)) return;
+  item->deliveries_before = item->message->delivery_count() - 1;
   Item& admitted = *item;
   items_.emplace(admitted.sequence, std::move(item));
-  closed_ ? SetStage(admitted, Stage::kParked) : Admit(admitted, out);
+  Weigh(admitted);
+  if (closed_ || (admitted.keyed() && !lines_.Join(admitted))) {
+    SetStage(admitted, Stage::kParked);
+  } else {
+    Turn(&admitted, out);
+  }
 }
 
+// Whether it was in hand or over already.
 bool DeliveryFlow::Recognise(std::unique_ptr<Item>& item, Actions& out) {
   if (auto known = items_.find(item->sequence); known != items_.end()) {
-    if (known->second->stage == Stage::kHeld) {
-      TakeOver(known->second, std::move(item), out);
-    } else {
-      ++counters_.duplicates;
-      ++out.grant;
-      known->second->latest = std::move(item->message);
-    }
+    Again(*known->second, std::move(item), out);
     return true;
   }
-  if (!options_.acknowledges || !processed_.Contains(item->sequence)) return false;
-  ++counters_.duplicates;
-  ++out.grant;
+  if (!options_.acknowledges || !IsOver(*item)) return false;
+  ++(item->foreign ? counters_.skipped : counters_.duplicates);
+  Grant(out);
   out.list.push_back({.kind = Action::Kind::kAck, .message = std::move(item->message)});
   return true;
 }
 
-void DeliveryFlow::TakeOver(std::unique_ptr<Item>& held, std::unique_ptr<Item> redelivered, Actions& out) {
-  SetStage(*held, Stage::kNew);
-  if (held->keyed() && !closed_) keys_[held->key_hash].head = redelivered.get();
-  held = std::move(redelivered);
-  closed_ ? SetStage(*held, Stage::kParked) : Dispatch(*held, out);
+bool DeliveryFlow::IsOver(const Item& item) const {
+  return item.foreign || processed_.Contains(item.sequence);
 }
 
-void DeliveryFlow::Admit(Item& item, Actions& out) {
-  if (!item.keyed()) {
+// Redriven twice, and over by now. Told only when its turn has come: before, its letter may still be under way.
+bool DeliveryFlow::IsOverTwice(const Item& item) const {
+  if (item.letter == 0 || !options_.acknowledges) return false;
+  // Who shares the consumer does not know of the letters that others stored.
+  const bool knows_all = options_.after_dead_letter == AfterDeadLetter::kQuarantine && !options_.retries_in_place;
+  const bool gone = knows_all && item.keyed() && !quarantine_.Has(item);
+  return gone || removed_letters_.Contains(item.letter);
+}
+
+void DeliveryFlow::Again(Item& known, std::unique_ptr<Item> copy, Actions& out) {
+  known.taken = false;
+  if (known.stage == Stage::kHeld) return TakeOver(known, std::move(copy), out);
+  ++counters_.duplicates;
+  Grant(out);
+  known.lease_from = now_;
+  known.latest = copy->message->Stub();
+}
+
+void DeliveryFlow::TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actions& out) {
+  held.message = std::move(redelivered->message);
+  MoveKey(*redelivered, held);
+  held.latest.reset();
+  held.put_down = false;
+  held.lease_from = now_;
+  Charge(held, held.message->size_bytes());
+  closed_ ? SetStage(held, Stage::kParked) : Turn(&held, out);
+}
+
+// Turns.
+
+// Null: nobody's.
+void DeliveryFlow::Turn(Item* item, Actions& out) {
+  while (item != nullptr && letters_known_ && IsOverTwice(*item)) {
+    Item& over = *item;
+    item = over.keyed() ? lines_.Leave(over) : nullptr;
+    ++counters_.acked;
+    processed_.Add(over.sequence);
+    Grant(out);
+    out.list.push_back({.kind = Action::Kind::kAck, .message = TakeAnswerable(*Remove(over))});
+  }
+  if (item != nullptr) letters_known_ ? Start(*item, out) : SetStage(*item, Stage::kPaused);
+}
+
+void DeliveryFlow::Start(Item& item, Actions& out) {
+  if (item.put_down) {
+    SetStage(item, Stage::kPutDown);
+    AskForPutDown(out);
+  } else if (Follows(item, out)) {
+    return;
+  } else if (outage_.on()) {
+    SetStage(item, Stage::kPaused);
+  } else {
     Dispatch(item, out);
-    return;
   }
-  KeyLine& line = keys_[item.key_hash];
-  if (line.head != nullptr) {
-    Park(line, item);
-    return;
-  }
-  line.head = &item;
-  Dispatch(item, out);
 }
 
-// Almost always at the end: only a redelivery comes out of order.
-void DeliveryFlow::Park(KeyLine& line, Item& item) {
-  SetStage(item, Stage::kParked);
-  if (line.parked_last == nullptr || line.parked_last->sequence < item.sequence) {
-    (line.parked_last == nullptr ? line.parked_first : line.parked_last->next_of_key) = &item;
-    line.parked_last = &item;
-    return;
-  }
-  Item** link = &line.parked_first;
-  while ((*link)->sequence < item.sequence) link = &(*link)->next_of_key;
-  item.next_of_key = *link;
-  *link = &item;
+// Whether it has to follow others of its key to the dead letters; then it does.
+bool DeliveryFlow::Follows(Item& item, Actions& out) {
+  if (options_.after_dead_letter != AfterDeadLetter::kQuarantine || !quarantine_.Follows(item)) return false;
+  item.verdict = {.kind = Verdict::Kind::kQuarantined, .reason = "messages of its key before it are dead letters"};
+  BeginLetter(item, Stage::kDeadLettering, out);
+  return true;
 }
 
 void DeliveryFlow::Dispatch(Item& item, Actions& out) {
+  item.begun.store(0, std::memory_order_relaxed);
   SetStage(item, Stage::kDispatched);
   out.list.push_back({.kind = Action::Kind::kDispatch, .item = &item});
 }
 
-void DeliveryFlow::Refused(Item& item) {
+void DeliveryFlow::Refused(Item& item, TimePoint now, Actions& out) {
+  now_ = now;
   ++counters_.refused;
-  if (closed_) {
-    SetStage(item, Stage::kParked);
-    return;
-  }
+  if (item.stale) return Forget(item, out);
+  if (closed_) return SetStage(item, Stage::kParked);
   SetStage(item, Stage::kRefused);
   refused_[item.lane].push_back(&item);
   ++refused_count_;
@@ -114,90 +160,151 @@ void DeliveryFlow::OfferRefused(std::size_t lane, Actions& out) {
   Dispatch(item, out);
 }
 
+// Ends.
+
 void DeliveryFlow::Finished(Item& item, TimePoint now, Actions& out) {
+  now_ = now;
+  if (std::exchange(item.stuck, false)) --stuck_;
   const Verdict::Kind kind = item.verdict.kind;
-  if (kind == Verdict::Kind::kAbandoned) {
-    SetStage(item, Stage::kParked);
-    return;
+  if (kind == Verdict::Kind::kAbandoned || kind == Verdict::Kind::kPostponed) {
+    if (std::exchange(item.probe, false) && outage_.on()) outage_.ProbeAgain(now);
+    const bool over = closed_ || kind == Verdict::Kind::kAbandoned;
+    if (item.stale || item.taken) return Forget(item, out);
+    return SetStage(item, over ? Stage::kParked : Stage::kPaused);
   }
   if (refused_count_ > 0) {
     OfferRefused(item.lane, out);
     if (item.keyed()) OfferRefused(Item::kAnyLane, out);
   }
-  ++(kind == Verdict::Kind::kHandled ? counters_.handled : counters_.failed);
-  if (kind == Verdict::Kind::kUndecodable) ++counters_.undecodable;
-  if (item.stale || !options_.acknowledges) {
-    ++out.grant;
-    ReleaseKey(item, out);
-    Remove(item);
-  } else if (kind == Verdict::Kind::kHandled) {
-    ++counters_.acked;
-    Conclude(item, Action::Kind::kAck, out);
-  } else if (kind == Verdict::Kind::kRetry && !retry_.Exhausted(item.message->delivery_count())) {
-    Retry(item, now, out);
+  if (kind == Verdict::Kind::kHandled) {
+    Succeeded(item, out);
   } else {
-    BeginDeadLetter(item, out);
+    Failed(item, out);
   }
+  if (!put_down_.empty()) AskForPutDown(out);
 }
 
-void DeliveryFlow::Retry(Item& item, TimePoint now, Actions& out) {
-  const auto delay =
-      item.verdict.delay.count() >= 0 ? item.verdict.delay : retry_.DelayAfter(item.message->delivery_count());
+void DeliveryFlow::Succeeded(Item& item, Actions& out) {
+  ++counters_.handled;
+  item.probe = false;
+  if (outage_.Succeeded()) ResumePaused(out);
+  if (item.stale || !options_.acknowledges) return Forget(item, out);
+  if (item.letter != 0) return BeginLetter(item, Stage::kRemovingLetter, out);
+  Conclude(item, out);
+}
+
+void DeliveryFlow::Failed(Item& item, Actions& out) {
+  const Verdict::Kind kind = item.verdict.kind;
+  ++counters_.failed;
+  ++item.failures;
+  if (kind == Verdict::Kind::kUndecodable) ++counters_.undecodable;
+  if (item.stale || item.taken || !options_.acknowledges) return Forget(item, out);
+  const bool probe = std::exchange(item.probe, false);
+  if (CountsAsAttempt(kind)) {
+    const bool before = outage_.on();
+    outage_.Failed(item.sequence, probe, now_);
+    if (outage_.on() && !before) ++counters_.outages;
+    const auto asked = item.verdict.delay;
+    if (outage_.on() && asked.count() <= 0) return SetStage(item, closed_ ? Stage::kParked : Stage::kPaused);
+    if (outage_.on() || !GivesUp(item)) {
+      return Wait(item, asked.count() >= 0 ? asked : retry_.DelayAfter(item.attempts()), out);
+    }
+  } else if (probe) {
+    outage_.ProbeAgain(now_);
+  }
+  if (options_.after_dead_letter == AfterDeadLetter::kBlock) return Wait(item, options_.retry.max_backoff, out);
+  BeginLetter(item, Stage::kDeadLettering, out);
+}
+
+// What other processes saw of the message is known by the server's count only, which also counts what was never begun:
+// it may shorten the attempts here, to two at the least.
+bool DeliveryFlow::GivesUp(const Item& item) const {
+  return retry_.Exhausted(item.attempts()) && item.failures >= std::min<std::uint64_t>(options_.retry.max_attempts, 2);
+}
+
+void DeliveryFlow::Wait(Item& item, std::chrono::milliseconds delay, Actions& out) {
+  if (closed_) return SetStage(item, Stage::kParked);
+  if (delay.count() == 0) return RetryNow(item, out);
+  item.due = now_ + delay;
+  SetStage(item, Stage::kWaiting);
+}
+
+void DeliveryFlow::RetryNow(Item& item, Actions& out) {
+  options_.retries_in_place ? Start(item, out) : SendNak(item, out);
+}
+
+// The bytes stay charged, so that there is room for the redelivery.
+void DeliveryFlow::SendNak(Item& item, Actions& out) {
   ++counters_.naked;
-  ++out.grant;
-  item.due = now + delay + 2 * options_.ack_wait + kRedeliveryPatience;
+  Grant(out);
+  item.key = {};
   SetStage(item, Stage::kHeld);
-  out.list.push_back({.kind = Action::Kind::kNak, .message = TakeAnswerable(item), .delay = delay});
+  item.due = now_ + 2 * options_.ack_wait + kRedeliveryPatience;
+  out.list.push_back({.kind = Action::Kind::kNak, .message = TakeAnswerable(item)});
+  item.message.reset();
 }
 
-void DeliveryFlow::BeginDeadLetter(Item& item, Actions& out) {
-  SetStage(item, Stage::kDeadLettering);
+void DeliveryFlow::BeginLetter(Item& item, Stage stage, Actions& out) {
+  SetStage(item, stage);
   item.due = TimePoint::max();
-  out.list.push_back({.kind = Action::Kind::kDeadLetter, .item = &item});
+  const bool storing = stage == Stage::kDeadLettering;
+  out.list.push_back({.kind = storing ? Action::Kind::kDeadLetter : Action::Kind::kRemoveLetter, .item = &item});
 }
 
 void DeliveryFlow::DeadLettered(Item& item, bool stored, TimePoint now, Actions& out) {
-  if (item.stale) {
-    ReleaseKey(item, out);
-    Remove(item);
-  } else if (stored) {
-    ++counters_.dead_lettered;
-    ++counters_.terminated;
-    Conclude(item, Action::Kind::kTerm, out);
-  } else {
-    item.due = now + kDeadLetterPause;
+  now_ = now;
+  if (item.stale) return Forget(item, out);
+  if (!stored) {
+    item.due = now + kLetterPause;
     if (closed_) SetStage(item, Stage::kParked);
+    return;
   }
+  ++counters_.dead_lettered;
+  if (options_.after_dead_letter == AfterDeadLetter::kQuarantine && item.keyed()) {
+    quarantine_.Add(item.key_hash, item.origin);
+  }
+  if (item.letter != 0) return BeginLetter(item, Stage::kRemovingLetter, out);
+  Conclude(item, out);
 }
 
-void DeliveryFlow::Conclude(Item& item, Action::Kind kind, Actions& out) {
+void DeliveryFlow::LetterRemoved(Item& item, bool removed, TimePoint now, Actions& out) {
+  now_ = now;
+  if (item.stale) return Forget(item, out);
+  if (!removed) {
+    item.due = now + kLetterPause;
+    if (closed_) SetStage(item, Stage::kParked);
+    return;
+  }
+  removed_letters_.Add(item.letter);
+  if (item.verdict.kind == Verdict::Kind::kHandled) quarantine_.Release(item.key_hash, item.origin);
+  Conclude(item, out);
+}
+
+void DeliveryFlow::Conclude(Item& item, Actions& out) {
+  const bool handled = item.verdict.kind == Verdict::Kind::kHandled;
+  ++(handled ? counters_.acked : counters_.terminated);
   processed_.Add(item.sequence);
-  ++out.grant;
+  Grant(out);
   ReleaseKey(item, out);
-  out.list.push_back({.kind = kind, .message = TakeAnswerable(*Remove(item))});
+  out.list.push_back(
+      {.kind = handled ? Action::Kind::kAck : Action::Kind::kTerm, .message = TakeAnswerable(*Remove(item))});
 }
 
-std::unique_ptr<StoredMessage> DeliveryFlow::TakeAnswerable(Item& item) {
-  return item.latest ? std::move(item.latest) : std::move(item.message);
+void DeliveryFlow::Forget(Item& item, Actions& out) {
+  Grant(out);
+  ReleaseKey(item, out);
+  Remove(item);
 }
 
 void DeliveryFlow::ReleaseKey(Item& item, Actions& out) {
   if (!item.keyed() || closed_) return;
-  auto line = keys_.find(item.key_hash);
-  Item* next = line->second.parked_first;
-  if (next == nullptr) {
-    keys_.erase(line);
-    return;
-  }
-  line->second.head = next;
-  line->second.parked_first = next->next_of_key;
-  if (line->second.parked_first == nullptr) line->second.parked_last = nullptr;
-  next->next_of_key = nullptr;
-  Dispatch(*next, out);
+  Turn(lines_.Leave(item), out);
 }
 
 std::unique_ptr<Item> DeliveryFlow::Remove(Item& item) {
   SetStage(item, Stage::kNew);
+  Charge(item, 0);
+  if (item.probe && outage_.on()) outage_.ProbeAgain(now_);
   if (item.stale) {
     auto found = std::find_if(stale_.begin(), stale_.end(), [&](const auto& other) { return other.get() == &item; });
     std::unique_ptr<Item> owned = std::move(*found);
@@ -210,86 +317,47 @@ std::unique_ptr<Item> DeliveryFlow::Remove(Item& item) {
   return owned;
 }
 
+void DeliveryFlow::Grant(Actions& out) {
+  if (owed_ > 0) {
+    --owed_;
+  } else {
+    ++out.grant;
+  }
+}
+
 void DeliveryFlow::SetStage(Item& item, Stage stage) {
-  active_ += static_cast<std::size_t>(Active(stage)) - static_cast<std::size_t>(Active(item.stage));
-  parked_ += static_cast<std::size_t>(stage == Stage::kParked) - static_cast<std::size_t>(item.stage == Stage::kParked);
-  held_ += static_cast<std::size_t>(stage == Stage::kHeld) - static_cast<std::size_t>(item.stage == Stage::kHeld);
+  if (item.stage == stage) return;
+  Index(item, false);
   item.stage = stage;
+  Index(item, true);
 }
 
-void DeliveryFlow::Tick(TimePoint now, Actions& out) {
-  if (closed_) return;
-  if (refused_count_ > 0) {
-    std::vector<std::size_t> lanes;
-    for (const auto& [lane, waiting] : refused_) lanes.push_back(lane);
-    for (const std::size_t lane : lanes) OfferRefused(lane, out);
+// Keeps counts and queues in step with the stages.
+void DeliveryFlow::Index(Item& item, bool present) {
+  const auto count = [present](std::size_t& counter) { present ? ++counter : --counter; };
+  const auto list = [&](BySequence& queue) {
+    present ? static_cast<void>(queue.emplace(item.sequence, &item)) : static_cast<void>(queue.erase(item.sequence));
+  };
+  switch (item.stage) {
+    case Stage::kNew:
+      return;
+    case Stage::kParked:
+      return count(parked_);
+    case Stage::kHeld:
+      return count(held_);
+    case Stage::kRefused:
+    case Stage::kDispatched:
+    case Stage::kDeadLettering:
+    case Stage::kRemovingLetter:
+      return count(active_);
+    case Stage::kPaused:
+      return list(paused_);
+    case Stage::kPutDown:
+      return list(put_down_);
+    case Stage::kWaiting:
+      present ? static_cast<void>(waiting_.emplace(item.due, item.sequence))
+              : static_cast<void>(waiting_.erase({item.due, item.sequence}));
   }
-  if (!options_.acknowledges || now < next_look_) return;
-  next_look_ = now + TickInterval();
-  std::vector<Item*> all;
-  all.reserve(items_.size());
-  for (const auto& [sequence, item] : items_) all.push_back(item.get());
-  for (Item* item : all) LookAt(*item, now, out);
-}
-
-void DeliveryFlow::LookAt(Item& item, TimePoint now, Actions& out) {
-  if (item.stage == Stage::kHeld) {
-    if (now < item.due) return;
-    ++counters_.vanished;
-    ReleaseKey(item, out);
-    Remove(item);
-    return;
-  }
-  if (item.stage == Stage::kDeadLettering && item.due <= now) BeginDeadLetter(item, out);
-  if (now - item.lease_from < options_.ack_wait / 3) return;
-  item.lease_from = now;
-  out.list.push_back({.kind = Action::Kind::kExtend, .item = &item});
-}
-
-void DeliveryFlow::NewEpoch() {
-  processed_.Clear();
-  refused_.clear();
-  refused_count_ = 0;
-  for (auto& [sequence, item] : items_) {
-    item->next_of_key = nullptr;
-    const bool running =
-        item->stage == Stage::kDispatched || (item->stage == Stage::kDeadLettering && item->due == TimePoint::max());
-    if (running) {
-      item->stale = true;
-      stale_.push_back(std::move(item));
-    } else {
-      SetStage(*item, Stage::kNew);
-    }
-  }
-  items_.clear();
-  keys_.clear();
-  // What runs still shuts its key, so that the new epoch's copy of the message waits for it.
-  for (const auto& item : stale_) {
-    if (item->keyed()) keys_[item->key_hash].head = item.get();
-  }
-}
-
-void DeliveryFlow::Close() {
-  closed_ = true;
-  keys_.clear();
-  refused_.clear();
-  refused_count_ = 0;
-  for (const auto& [sequence, item] : items_) {
-    const bool failed_letter = item->stage == Stage::kDeadLettering && item->due != TimePoint::max();
-    if (item->stage == Stage::kRefused || failed_letter) SetStage(*item, Stage::kParked);
-  }
-}
-
-std::vector<std::unique_ptr<Item>> DeliveryFlow::HandBack() {
-  std::vector<Item*> parked;
-  for (const auto& [sequence, item] : items_) {
-    if (item->stage == Stage::kParked) parked.push_back(item.get());
-  }
-  std::sort(parked.begin(), parked.end(), [](Item* a, Item* b) { return a->sequence < b->sequence; });
-  std::vector<std::unique_ptr<Item>> handed_back;
-  handed_back.reserve(parked.size());
-  for (Item* item : parked) handed_back.push_back(Remove(*item));
-  return handed_back;
 }
 
 }  // namespace penstock::eventbus

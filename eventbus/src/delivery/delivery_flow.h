@@ -5,169 +5,183 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <functional>
+#include <map>
 #include <memory>
-#include <string>
-#include <string_view>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
+#include "delivery/actions.h"
+#include "delivery/credit_window.h"
+#include "delivery/item.h"
+#include "delivery/key_lines.h"
+#include "delivery/outage_watch.h"
 #include "delivery/processed_set.h"
+#include "delivery/quarantine.h"
 #include "delivery/retry_schedule.h"
-#include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus {
 
-using TimePoint = std::chrono::steady_clock::time_point;
-
-/// Where a message in hand stands.
-enum class Stage {
-  kNew,            ///< not yet admitted
-  kParked,         ///< waits behind an earlier message of its key
-  kRefused,        ///< its actor's inbox was full; offered again when there may be room
-  kDispatched,     ///< in an inbox or in its handler
-  kHeld,           ///< answered with a Nak; its key waits for the redelivery
-  kDeadLettering,  ///< on its way to the dead letters; its key waits
-};
-
-/// What became of a message in its handler.
-struct Verdict {
-  enum class Kind { kHandled, kRetry, kReject, kUndecodable, kAbandoned };
-  Kind kind = Kind::kHandled;
-  std::string reason{};
-  std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
-};
-
-/// One message in hand. Owned by its flow until an action carries it away.
-struct Item {
-  static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
-
-  std::unique_ptr<StoredMessage> message{};  ///< gone while held: its Nak carried it away
-  std::unique_ptr<StoredMessage> latest{};   ///< the latest copy, when it came again meanwhile: the one to answer
-  std::uint64_t sequence = 0;                ///< of the message, in its stream
-  std::string key_storage{};                 ///< holds the key when the message has it nowhere as it stands
-  std::string_view key{};                    ///< empty: no order asked for; lives in the message or in `key_storage`
-  std::uint64_t key_hash = 0;
-  std::size_t lane = kAnyLane;  ///< the actor of its key; `kAnyLane` without one
-  Stage stage = Stage::kNew;
-  bool stale = false;  ///< of an epoch that is over: its end is not reported to the server
-  TimePoint lease_from{};
-  TimePoint due{};    ///< held: when to stop waiting; dead-lettering: when to try again, the maximum while it is tried
-  Verdict verdict{};  ///< written by the worker that runs it
-  Item* next_of_key = nullptr;
-
-  bool keyed() const { return lane != kAnyLane; }
-};
-
-struct Action {
-  enum class Kind {
-    kDispatch,    ///< hand `item` to its actor; `Refused` when the inbox is full
-    kAck,         ///< `message` is over
-    kNak,         ///< ask for `message` again after `delay`
-    kTerm,        ///< `message` is over, its dead letter stored
-    kExtend,      ///< `item`'s lease; before any other event, since that may end the item
-    kDeadLetter,  ///< store `item`, then `DeadLettered`
-  };
-  Kind kind = Kind::kDispatch;
-  Item* item = nullptr;
-  std::unique_ptr<StoredMessage> message{};
-  std::chrono::milliseconds delay{0};
-};
-
-/// What an event leads to, in order.
-struct Actions {
-  absl::InlinedVector<Action, 4> list{};
-  std::size_t grant = 0;  ///< messages the server may send in addition
-};
-
 struct FlowOptions {
   bool acknowledges = true;  ///< false: at-most-once; nothing is settled, a failed message is gone
+  /// False: a retry is asked for by a Nak. True: it happens here, and the server hears of it only when we die. For
+  /// consumers with several owners, where a Nak would give the message to another.
+  bool retries_in_place = false;
   RetryPolicy retry{};
+  AfterDeadLetter after_dead_letter = AfterDeadLetter::kContinue;
+  std::size_t outage_after = 0;
   std::chrono::milliseconds ack_wait{30'000};
+  std::chrono::milliseconds stuck_after{0};
+  std::size_t max_in_flight = 4096;
+  std::size_t max_bytes = static_cast<std::size_t>(-1);
   std::uint64_t seed = 1;
 };
 
 struct FlowCounters {
   std::uint64_t received = 0, redelivered = 0, duplicates = 0, handled = 0, failed = 0, acked = 0, naked = 0,
-                terminated = 0, dead_lettered = 0, undecodable = 0, refused = 0, vanished = 0;
+                terminated = 0, dead_lettered = 0, undecodable = 0, refused = 0, vanished = 0, skipped = 0,
+                put_down = 0, outages = 0, stuck = 0;
   std::uint64_t last_pending = 0;
 };
 
 /// The delivery logic of one subscription: events in, actions out. It keeps the order of each key, holds a key whose
-/// message failed until the redelivery is settled, recognises what it has in hand or has finished, and keeps leases.
+/// message failed until that is settled, recognises what it has in hand or has finished, keeps leases, and keeps what
+/// is in hand within its credit.
 ///
 /// No threads, no clock, no I/O: the caller passes the time, serialises the calls and carries out the actions in order.
 /// **Thread safety:** thread-compatible. **Ownership:** owns every item in hand.
-/// **Ordering:** of one key, at most one item is dispatched, held or dead-lettering at a time; the next, by stream
-/// sequence, follows when it is settled.
+/// **Ordering:** of one key, at most one item is past `kParked` at a time; the next, by stream sequence, follows when
+/// it is settled.
 class DeliveryFlow {
  public:
   explicit DeliveryFlow(const FlowOptions& options);
 
-  /// A message came. `item` has its message, sequence, key, hash and lane set.
+  /// A message came. `item` has its message, sequence, origin, letter, key, hash and lane set.
   void Arrived(std::unique_ptr<Item> item, TimePoint now, Actions& out);
   /// A dispatch found the inbox full.
-  void Refused(Item& item);
-  /// A dispatched item left its handler (or was abandoned); `item.verdict` says how.
+  void Refused(Item& item, TimePoint now, Actions& out);
+  /// A dispatched item left its handler, or will not enter it; `item.verdict` says how.
   void Finished(Item& item, TimePoint now, Actions& out);
   /// A dead letter was stored, or not.
   void DeadLettered(Item& item, bool stored, TimePoint now, Actions& out);
-  /// Time passed. Call at least every `TickInterval`, and every few milliseconds while `has_refused()`.
+  /// The letter of a redriven message was removed, or not.
+  void LetterRemoved(Item& item, bool removed, TimePoint now, Actions& out);
+  /// Time passed. Call at `next_tick()`.
   void Tick(TimePoint now, Actions& out);
+  /// Which messages are in the dead letters already. Before anything arrives, and after `TakenAway`; only with
+  /// `kQuarantine`.
+  void Quarantined(Quarantine letters) {
+    quarantine_ = std::move(letters);
+    letters_known_ = true;
+  }
   /// The stream was made anew and its sequences begin again: what is not running is forgotten, what is running will not
   /// be settled. (A consumer made anew on the same stream is no new epoch: copies of what is in hand are recognised.)
   void NewEpoch();
+  /// Another process has, or had, the consumer: what is not running is forgotten, since that process may have settled
+  /// it; what is not settled comes again. What runs may finish.
+  void TakenAway();
   /// From now on nothing is dispatched any more; what runs may finish.
   void Close();
   /// Takes away everything that has not begun, ascending by sequence. Only after `Close`, when nothing arrives any
   /// more.
   std::vector<std::unique_ptr<Item>> HandBack();
 
-  /// Nothing is running, queued or on its way to the dead letters; what is left can only be handed back.
+  /// Nothing is running, queued or on its way to or from the dead letters; what is left can only be handed back.
   bool quiescent() const { return active_ == 0; }
-  bool has_refused() const { return refused_count_ > 0; }
+  /// Nothing but the probe is to begin.
+  bool outage() const { return outage_.on(); }
+  TimePoint next_tick() const;
+
   std::size_t in_hand() const { return items_.size(); }
+  std::size_t active() const { return active_; }
   std::size_t parked() const { return parked_; }
   std::size_t held() const { return held_; }
+  std::size_t waiting() const { return waiting_.size(); }
+  std::size_t stuck() const { return stuck_; }
+  std::size_t bytes() const { return bytes_; }
+  std::size_t window() const { return window_.size(); }
+  std::size_t quarantined_keys() const { return quarantine_.keys(); }
   const FlowCounters& counters() const { return counters_; }
-  std::chrono::milliseconds TickInterval() const;
 
  private:
-  struct KeyLine {
-    Item* head = nullptr;  // the one that may be dispatched, held or dead-lettering
-    Item* parked_first = nullptr;
-    Item* parked_last = nullptr;
-  };
+  using BySequence = std::map<std::uint64_t, Item*>;
 
+  // Arrivals.
   bool Recognise(std::unique_ptr<Item>& item, Actions& out);
-  void Admit(Item& item, Actions& out);
-  void TakeOver(std::unique_ptr<Item>& held, std::unique_ptr<Item> redelivered, Actions& out);
-  void Park(KeyLine& line, Item& item);
+  bool IsOver(const Item& item) const;
+  bool IsOverTwice(const Item& item) const;
+  void Again(Item& known, std::unique_ptr<Item> copy, Actions& out);
+  void TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actions& out);
+  void Weigh(Item& item);
+
+  // Turns.
+  void Turn(Item* item, Actions& out);
+  void Start(Item& item, Actions& out);
+  bool Follows(Item& item, Actions& out);
   void Dispatch(Item& item, Actions& out);
-  void Retry(Item& item, TimePoint now, Actions& out);
-  void BeginDeadLetter(Item& item, Actions& out);
-  void Conclude(Item& item, Action::Kind kind, Actions& out);
-  void ReleaseKey(Item& item, Actions& out);
+  void ResumePaused(Actions& out);
   void OfferRefused(std::size_t lane, Actions& out);
-  void LookAt(Item& item, TimePoint now, Actions& out);
+
+  // Ends.
+  void Succeeded(Item& item, Actions& out);
+  void Failed(Item& item, Actions& out);
+  bool GivesUp(const Item& item) const;
+  void Wait(Item& item, std::chrono::milliseconds delay, Actions& out);
+  void RetryNow(Item& item, Actions& out);
+  void SendNak(Item& item, Actions& out);
+  void BeginLetter(Item& item, Stage stage, Actions& out);
+  void Conclude(Item& item, Actions& out);
+  void Forget(Item& item, Actions& out);
+  void ReleaseKey(Item& item, Actions& out);
   std::unique_ptr<Item> Remove(Item& item);
-  static std::unique_ptr<StoredMessage> TakeAnswerable(Item& item);
+
+  // Bytes.
+  void PutDown(Item& item);
+  void PutDownParked(std::size_t until);
+  void AskForPutDown(Actions& out);
+  void Charge(Item& item, std::size_t bytes);
+
+  // Upkeep.
+  void KeepRunningOnly(bool stale);
+  void WakeWaiting(Actions& out);
+  void Probe(Actions& out);
+  void LookAtAll(Actions& out);
+  void LookAt(Item& item, Actions& out);
+  void LookAtRunning(Item& item, Actions& out);
+  void Resize(Actions& out);
+  void Grant(Actions& out);
   void SetStage(Item& item, Stage stage);
+  void Index(Item& item, bool present);
+  std::chrono::milliseconds LookInterval() const;
 
   const FlowOptions options_;
   RetrySchedule retry_;
   ProcessedSet processed_;
+  ProcessedSet removed_letters_;
+  Quarantine quarantine_;
+  OutageWatch outage_;
+  CreditWindow window_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<Item>> items_;  // by stream sequence
   std::vector<std::unique_ptr<Item>> stale_;                         // running, of epochs that are over
-  absl::flat_hash_map<std::uint64_t, KeyLine> keys_;                 // by key hash: equal hashes merely share a line
-  absl::flat_hash_map<std::size_t, std::deque<Item*>> refused_;      // by lane
+  KeyLines lines_;
+  absl::flat_hash_map<std::size_t, std::deque<Item*>> refused_;  // by lane
   std::size_t refused_count_ = 0;
+  BySequence paused_;
+  BySequence put_down_;
+  std::set<std::pair<TimePoint, std::uint64_t>> waiting_;  // by due time
+  std::uint64_t last_probed_ = 0;
+  bool letters_known_ = true;  // false: after `TakenAway`, while others may have stored or removed some
   bool closed_ = false;
-  std::size_t active_ = 0;  // dispatched, refused or dead-lettering
+  std::size_t forgotten_ = 0;  // since the last tick: to be granted again
+  std::size_t owed_ = 0;    // grants to keep back, since the window was narrowed
+  std::size_t active_ = 0;  // dispatched, refused, or busy with a letter
   std::size_t parked_ = 0;
   std::size_t held_ = 0;
+  std::size_t stuck_ = 0;
+  std::size_t bytes_ = 0;
+  TimePoint now_{};
   TimePoint next_look_{};
   FlowCounters counters_;
 };

@@ -13,7 +13,8 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr int kPingMilliseconds = 5000;
+// A dead connection is given up after 3 to 4.5 s.
+constexpr int kPingMilliseconds = 1500;
 constexpr int kPingsOut = 2;
 constexpr int kWriteDeadlineMilliseconds = 3000;
 constexpr std::int64_t kLongestAttemptMilliseconds = 3000;

@@ -16,6 +16,9 @@ constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
 
 constexpr std::chrono::seconds kCreationSlack(1);
 
+// A consumer has no field of its own for this before 2.10.
+constexpr char kReleased[] = "released by its owner";
+
 // The server leaves out what is at its default, so a missing member equals the default.
 struct Field {
   const char* name;
@@ -92,7 +95,13 @@ Json Adjusted(const Json& existing, const Json& wanted) {
     const bool unlimited = value.is_number_integer() && value.get<std::int64_t>() == -1;
     if (!value.is_null() && !(unlimited && Member(existing, name).is_null())) adjusted[name] = value;
   }
+  if (StringMember(existing, "description") == kReleased) adjusted.erase("description");
   return adjusted;
+}
+
+Json Released(Json config) {
+  config["description"] = kReleased;
+  return config;
 }
 
 absl::Status CheckFits(const std::string& name, const Json& existing, const Json& wanted) {
@@ -116,8 +125,12 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   }
   facts.deliver_subject = StringMember(facts.config, "deliver_subject");
   facts.bound = BoolMember(reply, "push_bound");
+  facts.released = StringMember(facts.config, "description") == kReleased;
   facts.created = StringMember(reply, "created");
   facts.acknowledged = UintMember(Member(reply, "ack_floor"), "stream_seq").value_or(0);
+  facts.delivered = UintMember(Member(reply, "delivered"), "stream_seq").value_or(0);
+  facts.deliveries = UintMember(Member(reply, "delivered"), "consumer_seq").value_or(0);
+  facts.pending = UintMember(reply, "num_ack_pending").value_or(0);
   return facts;
 }
 
@@ -139,16 +152,25 @@ absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, cons
 }
 
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
-                                          const ApiClient::Cancelled& cancelled) {
+                                          const ApiClient::Cancelled& cancelled, std::chrono::milliseconds budget) {
   const std::string durable = StringMember(config, "durable_name");
   const std::string name = durable.empty() ? StringMember(config, "name") : durable;
   const std::string subject = durable.empty() ? absl::StrCat("CONSUMER.CREATE.", stream, ".", name)
                                               : absl::StrCat("CONSUMER.DURABLE.CREATE.", stream, ".", name);
   const Json request = {{"stream_name", stream}, {"config", config}};
-  const absl::StatusOr<ApiReply> reply = api.Call(subject, request, kApiBudget, cancelled);
+  const absl::StatusOr<ApiReply> reply = api.Call(subject, request, budget, cancelled);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("make consumer \"", name, "\""), *reply->error);
   return ReadConsumerFacts(reply->body);
+}
+
+absl::Status DeleteConsumer(ApiClient& api, const std::string& stream, const std::string& name,
+                            const ApiClient::Cancelled& cancelled) {
+  const absl::StatusOr<ApiReply> reply =
+      api.Call(absl::StrCat("CONSUMER.DELETE.", stream, ".", name), Json(), kApiBudget, cancelled);
+  if (!reply.ok()) return reply.status();
+  if (!reply->error || reply->Refused(api_code::kConsumerNotFound)) return absl::OkStatus();
+  return ApiStatus(absl::StrCat("delete consumer \"", name, "\""), *reply->error);
 }
 
 }  // namespace penstock::eventbus::jetstream

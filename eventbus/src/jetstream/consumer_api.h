@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/api_client.h"
 #include "jetstream/json.h"
+#include "jetstream/stream_api.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {
@@ -22,8 +23,12 @@ struct ConsumerFacts {
   Json config{};
   std::string deliver_subject{};   ///< empty for a pull consumer
   bool bound = false;              ///< somebody listens on the deliver subject
+  bool released = false;           ///< its last owner has given it up in order
   std::string created{};           ///< when, in the server's words; compare with `SameTime`
   std::uint64_t acknowledged = 0;  ///< every sequence of the stream up to this one is settled
+  std::uint64_t delivered = 0;     ///< the last sequence of the stream that was sent
+  std::uint64_t deliveries = 0;    ///< how often anything was sent
+  std::uint64_t pending = 0;       ///< sent and not settled
 };
 
 /// Where a new consumer begins.
@@ -37,6 +42,9 @@ struct StartPoint {
 /// pulled from.
 Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::string& deliver_subject,
                     const StartPoint& start);
+
+/// `config` with the mark of an owner that gives the consumer up; `Adjusted` takes it off again.
+Json Released(Json config);
 
 /// `existing` with those members of `wanted` that may change during a consumer's life; equal to `existing` when none
 /// differs.
@@ -57,8 +65,13 @@ absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, cons
                                                             const std::string& name,
                                                             const ApiClient::Cancelled& cancelled);
 
-/// Makes or changes a consumer. `kAlreadyExists` when another process listens on it.
+/// Makes or changes a consumer. `kAlreadyExists` when somebody listens on it elsewhere.
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
-                                          const ApiClient::Cancelled& cancelled);
+                                          const ApiClient::Cancelled& cancelled,
+                                          std::chrono::milliseconds budget = kApiBudget);
+
+/// OK also when there is none.
+absl::Status DeleteConsumer(ApiClient& api, const std::string& stream, const std::string& name,
+                            const ApiClient::Cancelled& cancelled);
 
 }  // namespace penstock::eventbus::jetstream

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/strings/match.h"
+
 namespace penstock::eventbus::jetstream {
 namespace {
 
@@ -35,6 +37,20 @@ HeaderBlock ParseHeaderBlock(std::string_view block) {
     if (colon == std::string_view::npos || colon == 0) continue;
     headers.fields.emplace_back(line.substr(0, colon), Trimmed(line.substr(colon + 1)));
   }
+  return headers;
+}
+
+std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name) {
+  for (const auto& [field, value] : fields) {
+    if (absl::EqualsIgnoreCase({field.data(), field.size()}, {name.data(), name.size()})) return value;
+  }
+  return std::nullopt;
+}
+
+Headers CopyHeaders(const std::vector<HeaderField>& fields) {
+  Headers headers;
+  headers.reserve(fields.size());
+  for (const auto& [field, value] : fields) headers.emplace_back(field, value);
   return headers;
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "penstock/eventbus/message.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -18,5 +21,11 @@ struct HeaderBlock {
 /// Reads `NATS/1.0[ status]\r\n(name:value\r\n)*\r\n`. Spaces around values are left out; lines that are no field are
 /// skipped; what is no header block at all gives an empty result.
 HeaderBlock ParseHeaderBlock(std::string_view block);
+
+/// The first value of a header, whatever the case of its name.
+std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name);
+
+/// All fields, copied.
+Headers CopyHeaders(const std::vector<HeaderField>& fields);
 
 }  // namespace penstock::eventbus::jetstream

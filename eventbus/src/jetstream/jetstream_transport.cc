@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jetstream/message_api.h"
 #include "jetstream/pull_feed.h"
 #include "jetstream/push_feed.h"
 #include "jetstream/stream_api.h"
@@ -82,6 +83,18 @@ absl::StatusOr<std::unique_ptr<Feed>> JetStreamTransport::OpenFeed(const FeedSpe
 
 absl::Status JetStreamTransport::Publish(Outgoing message, PublishDone done) {
   return publisher_->Publish(message, std::move(done));
+}
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> JetStreamTransport::ReadMessage(const std::string& stream,
+                                                                               const std::string& filter,
+                                                                               std::uint64_t from_sequence) {
+  if (connection_->closed()) return Closed("read from stream", stream);
+  return jetstream::ReadMessage(api_, stream, filter, from_sequence);
+}
+
+absl::Status JetStreamTransport::DeleteMessage(const std::string& stream, std::uint64_t sequence) {
+  if (connection_->closed()) return Closed("delete from stream", stream);
+  return jetstream::DeleteMessage(api_, stream, sequence);
 }
 
 ConnectionStats JetStreamTransport::Stats() const {

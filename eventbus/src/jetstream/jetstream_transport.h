@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -27,6 +28,9 @@ class JetStreamTransport final : public Transport {
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
   absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
   absl::Status Publish(Outgoing message, PublishDone done) override;
+  absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
+                                                             std::uint64_t from_sequence) override;
+  absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
   std::size_t max_payload_bytes() const override { return connection_->max_payload_bytes(); }
   bool connected() const override { return connection_->connected(); }
   std::uint64_t generation() const override { return connection_->reconnects() + 1; }

@@ -33,16 +33,30 @@ natsStatus Link::Publish(natsMsg* message) {
 }
 
 natsStatus Link::Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms) {
-  {
-    MutexLock lock(mutex_);
-    if (closing_) return NATS_CONNECTION_CLOSED;
-    ++requests_;
-  }
+  if (!BeginRequest()) return NATS_CONNECTION_CLOSED;
   const natsStatus status = natsConnection_Request(reply, connection_.get(), subject.c_str(), body.data(),
                                                    static_cast<int>(body.size()), timeout_ms);
+  EndRequest();
+  return status;
+}
+
+bool Link::Ping(std::int64_t timeout_ms) {
+  if (!BeginRequest()) return false;
+  const natsStatus status = natsConnection_FlushTimeout(connection_.get(), timeout_ms);
+  EndRequest();
+  return status == NATS_OK;
+}
+
+bool Link::BeginRequest() {
+  MutexLock lock(mutex_);
+  if (closing_) return false;
+  ++requests_;
+  return true;
+}
+
+void Link::EndRequest() {
   MutexLock lock(mutex_);
   if (--requests_ == 0) no_requests_.NotifyAll();
-  return status;
 }
 
 void Link::Close() {

@@ -38,6 +38,9 @@ class Link {
   /// Asks and waits for the first answer, which is then `*reply`.
   natsStatus Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms);
 
+  /// Whether the server answered a ping within the time: then the connection was alive when this was called.
+  bool Ping(std::int64_t timeout_ms);
+
   /// Ends the connection, once no request is under way: nats.c frees what an answer that comes just then still uses
   /// (3.4.1, seen by ThreadSanitizer). Waits as long as a request may.
   void Close();
@@ -48,6 +51,9 @@ class Link {
   void CountDropped(std::int64_t count);
 
  private:
+  bool BeginRequest();
+  void EndRequest();
+
   const ConnectionHandle connection_;
   const std::uint64_t generation_;
   const std::size_t max_payload_bytes_;

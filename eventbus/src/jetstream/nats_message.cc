@@ -5,16 +5,10 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/match.h"
-
 namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::size_t kStatusCodeDigits = 3;
-
-bool SameName(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
-}
 
 // The library's own reading of headers loses a field with an empty value together with the next one (before 3.11),
 // changes the message while it reads, and forgets the order. A received message is one piece of memory in every
@@ -29,10 +23,8 @@ std::string_view RawHeaders(const natsMsg& message) {
 }
 
 std::optional<std::uint64_t> NumberField(const HeaderBlock& headers, std::string_view name) {
-  for (const auto& [field, value] : headers.fields) {
-    if (SameName(field, name)) return ParseNumber(value);
-  }
-  return std::nullopt;
+  const auto value = FindHeader(headers.fields, name);
+  return value ? ParseNumber(*value) : std::nullopt;
 }
 
 }  // namespace
@@ -46,24 +38,24 @@ NatsMessage::NatsMessage(MessageHandle message, const AckSubject& ack, std::uint
   delivery_count_ = ack.delivery_count;
   pending_ = ack.pending;
   stored_at_ = ack.stored_at;
+  size_bytes_ = payload_.size() + RawHeaders(*message_).size();
 }
 
 const std::vector<HeaderField>& NatsMessage::Fields() const {
+  if (message_ == nullptr) return fields_;
   std::call_once(read_, [this] { fields_ = ParseHeaderBlock(RawHeaders(*message_)).fields; });
   return fields_;
 }
 
-std::optional<std::string_view> NatsMessage::Header(std::string_view name) const {
-  for (const auto& [field, value] : Fields()) {
-    if (SameName(field, name)) return value;
-  }
-  return std::nullopt;
-}
+std::optional<std::string_view> NatsMessage::Header(std::string_view name) const { return FindHeader(Fields(), name); }
 
-Headers NatsMessage::AllHeaders() const {
-  Headers headers;
-  for (const auto& [field, value] : Fields()) headers.emplace_back(field, value);
-  return headers;
+Headers NatsMessage::AllHeaders() const { return CopyHeaders(Fields()); }
+
+std::unique_ptr<StoredMessage> NatsMessage::Stub() const {
+  std::unique_ptr<NatsMessage> stub(new NatsMessage(ack_token_, epoch_));
+  stub->CopyNumbers(*this);
+  stub->ack_token_ = stub->reply_;
+  return stub;
 }
 
 std::string_view ReplyOf(const natsMsg& message) {

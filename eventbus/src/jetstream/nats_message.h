@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -26,14 +27,17 @@ class NatsMessage final : public StoredMessage {
 
   std::optional<std::string_view> Header(std::string_view name) const override;
   Headers AllHeaders() const override;
+  std::unique_ptr<StoredMessage> Stub() const override;
 
   /// Which incarnation of its consumer delivered it.
   std::uint64_t epoch() const { return epoch_; }
 
  private:
+  NatsMessage(std::string_view ack_token, std::uint64_t epoch) : reply_(ack_token), epoch_(epoch) {}  // a stub
   const std::vector<HeaderField>& Fields() const;
 
-  const MessageHandle message_;
+  const MessageHandle message_{};  // null in a stub
+  const std::string reply_{};      // of a stub; ended by a NUL, as nats.c wants it
   const std::uint64_t epoch_;
   mutable std::once_flag read_{};
   mutable std::vector<HeaderField> fields_{};  // written once, under `read_`

@@ -13,7 +13,7 @@ constexpr std::size_t kMostRecent = 16;
 std::optional<PullCredit::Request> PullCredit::Next() {
   const std::size_t used = held_ + asked_;
   const std::size_t free = used < window_ ? window_ - used : 0;
-  if (free == 0 || free < window_ / 4) return std::nullopt;
+  if (free == 0 || (asked_ > 0 && free < window_ / 4)) return std::nullopt;
   const Request request{++last_id_, std::min(free, std::max<std::size_t>(1, window_ / 2))};
   asked_ += request.batch;
   recent_.push_back(request);
@@ -26,7 +26,10 @@ void PullCredit::Arrived(std::size_t count) {
   asked_ -= std::min(asked_, count);
 }
 
-void PullCredit::Granted(std::size_t count) { held_ -= std::min(held_, count); }
+void PullCredit::Granted(std::size_t count) {
+  window_ += count - std::min(held_, count);
+  held_ -= std::min(held_, count);
+}
 
 void PullCredit::Ended(std::uint64_t id, std::optional<std::uint64_t> pending) {
   const auto ended = std::find_if(recent_.begin(), recent_.end(), [&](const Request& r) { return r.id == id; });

@@ -10,7 +10,7 @@ namespace penstock::eventbus::jetstream {
 
 /// Counts what a feed that pulls may still ask for: never more than its window is asked for or in the owner's hands.
 /// Asks for half a window at a time, so that one request is being served while the next one waits, and not before a
-/// quarter is free.
+/// quarter is free or nothing is outstanding: an owner whose window has shrunk never has a quarter free.
 ///
 /// **Thread safety:** thread-compatible.
 class PullCredit {
@@ -27,7 +27,7 @@ class PullCredit {
   std::optional<Request> Next();
   /// `count` messages came.
   void Arrived(std::size_t count);
-  /// The owner is done with `count` messages.
+  /// The owner is done with `count` messages. More than it holds widen the window.
   void Granted(std::size_t count);
   /// The server ended request `id` with `pending` messages not delivered, where it said so. Ids that are not
   /// outstanding are ignored.
@@ -40,7 +40,7 @@ class PullCredit {
   std::size_t asked() const { return asked_; }
 
  private:
-  const std::size_t window_;
+  std::size_t window_;
   std::size_t held_ = 0;
   std::size_t asked_ = 0;
   std::uint64_t last_id_ = 0;

@@ -123,7 +123,7 @@ void PullFeed::OnStatus(const std::string& subject, const StatusMessage& status)
   Ask(now);
 }
 
-void PullFeed::OnTick(Clock::time_point now) {
+void PullFeed::OnTick(const std::shared_ptr<Link>& /*link*/, Clock::time_point now) {
   MutexLock lock(mutex_);
   Ask(now);
 }

@@ -21,11 +21,14 @@ class PullFeed final : public SynchronisedFeed {
   ~PullFeed() override { Stop(); }
 
   void Grant(std::size_t count) override;
+  void SetWindow(std::size_t /*max_in_flight*/) override {}
+  bool MayHandle(Clock::time_point /*now*/) const override { return true; }
+  void StopArrivals() override { Stop(); }
 
  private:
   absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) override;
   void OnMessage(MessageHandle message, bool more) override;
-  void OnTick(Clock::time_point now) override;
+  void OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) override;
   Clock::duration LongestSilence() const override;
   void OnStopped() override;
 

@@ -1,21 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/push_feed.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "jetstream/log_line.h"
+#include "jetstream/settlement.h"
+#include "jetstream/status_mapping.h"
 #include "jetstream/stream_api.h"
 
 namespace penstock::eventbus::jetstream {
 
+namespace {
+
+// The times of ownership, from the loss of an owner to its successor: an owner proves itself every `kProof`; stops
+// `kLease` after its last proof; who stands by looks every `kLeastPause` to `kMostPause` and waits `kVacancy` from the
+// first look that found nobody. Together under 0.8 s. `kVacancy` has to exceed `kLease`; the difference is for clocks
+// that run at different speeds.
+constexpr std::chrono::milliseconds kProof(100);
+constexpr std::chrono::milliseconds kLease(500);
+constexpr std::chrono::milliseconds kVacancy(550);
+constexpr std::chrono::milliseconds kLeastPause(100);
+constexpr std::chrono::milliseconds kMostPause(200);
+
+// How long the server may go on believing that we listen on an inbox of a connection that is gone; its own pings tell
+// it only after minutes.
+constexpr std::chrono::milliseconds kHalfOpenPatience(1000);
+
+constexpr std::chrono::milliseconds kQuickBudget(250);
+
+constexpr std::chrono::milliseconds kSettleBudget(1000);
+constexpr std::uint64_t kMostAskedFor = 1 << 20;
+
+}  // namespace
+
 PushFeed::PushFeed(Connection& connection, FeedSpec spec, FeedEvents events, LogSink log, std::string inbox_prefix)
     : SynchronisedFeed(connection, std::move(spec), std::move(events), std::move(log)),
-      inbox_prefix_(std::move(inbox_prefix)) {}
+      inbox_prefix_(std::move(inbox_prefix)),
+      window_(spec_.max_in_flight) {}
 
 PushFeed::Clock::duration PushFeed::LongestSilence() const { return kPushHeartbeat * 5 / 2; }
 
+PushFeed::Clock::duration PushFeed::Tick() const { return kProof; }
+
+PushFeed::Clock::duration PushFeed::StandByPause() {
+  const Clock::duration pause = Jittered(kLeastPause, kMostPause);
+  if (!vacant_since_) return pause;
+  return std::clamp<Clock::duration>(*vacant_since_ + kVacancy - Clock::now(), std::chrono::milliseconds(1), pause);
+}
+
+bool PushFeed::MayHandle(Clock::time_point now) const {
+  const Clock::time_point until{Clock::duration(lease_until_.load(std::memory_order_relaxed))};
+  // The server that we are connected to may have lost the one that leads the consumer.
+  return now < until && now - last_heard() <= LongestSilence();
+}
+
+void PushFeed::Renew(Clock::time_point proven) {
+  lease_until_.store((proven + kLease).time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+void PushFeed::OnWithdraw() { lease_until_.store(0, std::memory_order_relaxed); }
+
+void PushFeed::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
+  if (link->Ping(std::chrono::milliseconds(kLease).count())) Renew(now);
+  if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
+}
+
+void PushFeed::SetWindow(std::size_t max_in_flight) {
+  if (window_.exchange(max_in_flight, std::memory_order_relaxed) != max_in_flight) Nudge();
+}
+
+// Tried again at the next tick when it fails.
+void PushFeed::ApplyWindow() {
+  const std::size_t window = window_.load(std::memory_order_relaxed);
+  Json config = bound_config_;
+  config["max_ack_pending"] = window;
+  if (!PutConsumer(api_, spec_.stream, config, cancelled(), kQuickBudget).ok()) return;
+  bound_config_ = std::move(config);
+  applied_window_ = window;
+}
+
+// While we still listen, so that the server lets nobody else in before it has noted this.
+void PushFeed::OnRelease() {
+  if (!connection_.connected()) return;
+  PutConsumer(api_, spec_.stream, Released(bound_config_), nullptr, kQuickBudget).status().IgnoreError();
+}
+
 std::string PushFeed::NextSubject() { return absl::StrCat(inbox_prefix_, ++inboxes_); }
+
+Json PushFeed::Wanted(const std::string& subject, const StartPoint& start) const {
+  FeedSpec spec = spec_;
+  spec.max_in_flight = window_.load(std::memory_order_relaxed);
+  return ConsumerConfig(spec, spec.consumer, subject, start);
+}
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Synchronise(const std::shared_ptr<Link>& link) {
   track_.Restart();
@@ -23,24 +102,83 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Synchronise(const std::shared_ptr<Li
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
   if (!facts.ok()) return facts.status();
-  return *facts ? TakeOver(link, **facts) : Make(link);
+  if (!*facts) return Make(link);
+  if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
+  return absl::StartsWith((*facts)->deliver_subject, inbox_prefix_) ? TakeBack(link, **facts) : TakeOver(link, **facts);
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::TakeOver(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
-  const std::string subject = NextSubject();
-  const Json wanted = ConsumerConfig(spec_, spec_.consumer, subject, {});
-  if (absl::Status fits = CheckFits(spec_.consumer, facts.config, wanted); !fits.ok()) return fits;
-  // The server notes a little later that we have left our own last inbox.
-  const bool ours = absl::StartsWith(facts.deliver_subject, inbox_prefix_);
-  if (facts.bound && !ours) return Outcome::kStandingBy;
-  return Bind(link, Adjusted(facts.config, wanted), subject, false);
+  const bool news = !std::exchange(taken_away_, true) && synchronised_before() && !stopping();
+  if (news && events_.taken_away) events_.taken_away();
+  refused_our_own_since_.reset();
+  if (!MayTakeFromAnother(facts)) return Outcome::kStandingBy;
+  return Rebind(link, facts);
+}
+
+bool PushFeed::MayTakeFromAnother(const ConsumerFacts& facts) {
+  if (facts.bound) {
+    vacant_since_.reset();
+    return false;
+  }
+  if (facts.released) return true;
+  const Clock::time_point now = Clock::now();
+  if (!vacant_since_ || vacant_subject_ != facts.deliver_subject) vacant_since_ = now;
+  vacant_subject_ = facts.deliver_subject;
+  return now - *vacant_since_ >= kVacancy;
+}
+
+absl::StatusOr<PushFeed::Outcome> PushFeed::TakeBack(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+  const absl::StatusOr<Outcome> bound = Rebind(link, facts);
+  if (!bound.ok() || *bound == Outcome::kFlowing) return bound;
+  const Clock::time_point now = Clock::now();
+  if (!refused_our_own_since_) refused_our_own_since_ = now;
+  if (now - *refused_our_own_since_ < kHalfOpenPatience) return Outcome::kStandingBy;
+  return MakeAgain(link, facts);
+}
+
+// Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us.
+absl::StatusOr<PushFeed::Outcome> PushFeed::MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+  LogLine(log_, LogLevel::kWarning,
+          Describe("the server holds it for a connection of ours that is gone; making it again"));
+  unsettled_.SettledUpTo(facts.acknowledged);
+  if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, cancelled()); !gone.ok()) return gone;
+  return Make(link);
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Make(const std::shared_ptr<Link>& link) {
   const absl::StatusOr<StartPoint> start = WhereToBegin();
   if (!start.ok()) return start.status();
   const std::string subject = NextSubject();
-  return Bind(link, ConsumerConfig(spec_, spec_.consumer, subject, *start), subject, true);
+  return Bind(link, Wanted(subject, *start), subject, true);
+}
+
+absl::StatusOr<PushFeed::Outcome> PushFeed::Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+  if (absl::Status asked = AskForPending(link, facts); !asked.ok()) return asked;
+  const std::string subject = NextSubject();
+  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, false);
+}
+
+// A new inbox brings everything pending, in every version but 2.10.27 (seen) and its neighbours: what those sent while
+// nobody listened any more, they take for delivered too often, and forget. A Nak of all that may be pending puts it in
+// the queue for redelivery, in stream order, past that check; what is not pending is not touched by it. The answer to
+// the last one tells that all have been seen.
+absl::Status PushFeed::AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+  if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
+  const std::string body = SettlementBody(Verb::kNak, std::chrono::milliseconds(0));
+  const std::uint64_t first = facts.delivered - std::min(facts.delivered - facts.acknowledged, kMostAskedFor) + 1;
+  for (std::uint64_t sequence = first; sequence <= facts.delivered; ++sequence) {
+    const std::string subject =
+        absl::StrCat("$JS.ACK.", spec_.stream, ".", spec_.consumer, ".1.", sequence, ".", facts.deliveries, ".1.0");
+    if (sequence < facts.delivered) {
+      if (absl::Status sent = link->Publish(subject.c_str(), body); !sent.ok()) return sent;
+      continue;
+    }
+    natsMsg* raw = nullptr;
+    const natsStatus status = link->Request(&raw, subject, body, std::chrono::milliseconds(kSettleBudget).count());
+    const MessageHandle answer(raw);
+    if (status != NATS_OK) return NatsError("ask for what is pending", status);
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& link, const Json& config,
@@ -50,12 +188,22 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& li
   if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
   if (!put.ok()) return put.status();
   // Another process may have done the same at the same time: whose inbox it is now is whose consumer it is.
+  const Clock::time_point asked = Clock::now();
   const absl::StatusOr<std::optional<ConsumerFacts>> bound =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
   if (!bound.ok()) return bound.status();
-  if (!*bound || (*bound)->deliver_subject != subject) return Outcome::kStandingBy;
+  if (!*bound || (*bound)->deliver_subject != subject) {
+    refused_our_own_since_.reset();
+    return Outcome::kStandingBy;
+  }
   unsettled_.SettledUpTo((*bound)->acknowledged);
   if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
+  bound_config_ = (*bound)->config;
+  applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
+  taken_away_ = false;
+  vacant_since_.reset();
+  refused_our_own_since_.reset();
+  Renew(asked);
   return Outcome::kFlowing;
 }
 

@@ -25,6 +25,7 @@ inline constexpr int kConsumerNotFound = 10014;
 inline constexpr int kConsumerActive = 10105;
 inline constexpr int kStreamNameInUse = 10058;
 inline constexpr int kStreamNotFound = 10059;
+inline constexpr int kNoMessageFound = 10037;
 }  // namespace api_code
 
 absl::StatusCode CodeOf(natsStatus status);

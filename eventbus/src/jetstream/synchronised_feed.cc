@@ -17,8 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds kTick(250);
 constexpr std::chrono::milliseconds kIdle(60'000);
 constexpr std::chrono::milliseconds kFirstBackoff(100);
-constexpr std::chrono::milliseconds kLongestBackoff(2000);
-constexpr int kStandByMilliseconds = 250;  // to twice that
+// A server that is reachable again is found within this; handling has to go on within a second.
+constexpr std::chrono::milliseconds kLongestBackoff(500);
 
 }  // namespace
 
@@ -56,7 +56,7 @@ void SynchronisedFeed::Resume(const std::shared_ptr<Link>& link, Outcome outcome
   Heard();
   active_.store(true, std::memory_order_relaxed);
   inbox_->Release();
-  OnTick(Clock::now());
+  OnTick(link, Clock::now());
 }
 
 void SynchronisedFeed::Run() {
@@ -64,7 +64,18 @@ void SynchronisedFeed::Run() {
   feed_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   while (AwaitWork(Round())) {
   }
+  if (generation_ != 0) OnRelease();
   Withdraw();
+}
+
+SynchronisedFeed::Clock::duration SynchronisedFeed::Tick() const { return kTick; }
+
+SynchronisedFeed::Clock::duration SynchronisedFeed::StandByPause() { return kTick; }
+
+SynchronisedFeed::Clock::duration SynchronisedFeed::Jittered(std::chrono::milliseconds least,
+                                                             std::chrono::milliseconds most) {
+  std::uniform_int_distribution<std::int64_t> jitter(least.count(), most.count());
+  return std::chrono::milliseconds(jitter(random_));
 }
 
 // Does what is to be done now; returns how long nothing has to be done.
@@ -80,16 +91,15 @@ SynchronisedFeed::Clock::duration SynchronisedFeed::Round() {
 
 SynchronisedFeed::Clock::duration SynchronisedFeed::Watch(const std::shared_ptr<Link>& link) {
   const Clock::time_point now = Clock::now();
-  const Clock::time_point heard{Clock::duration(last_heard_.load(std::memory_order_relaxed))};
   const char* why = nullptr;
   {
     MutexLock lock(mutex_);
     why = std::exchange(resynchronise_, nullptr);
   }
-  if (why == nullptr && now - heard > LongestSilence()) why = "the server fell silent";
+  if (why == nullptr && now - last_heard() > LongestSilence()) why = "the server fell silent";
   if (why == nullptr) {
-    OnTick(now);
-    return kTick;
+    OnTick(link, now);
+    return Tick();
   }
   LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
   Withdraw();
@@ -101,9 +111,7 @@ SynchronisedFeed::Clock::duration SynchronisedFeed::TrySynchronise(const std::sh
   const absl::StatusOr<Outcome> outcome = Synchronise(link);
   if (!outcome.ok()) return GoOnAfter(outcome.status());
   Resume(link, *outcome);
-  if (*outcome == Outcome::kFlowing) return kTick;
-  std::uniform_int_distribution<int> jitter(kStandByMilliseconds, 2 * kStandByMilliseconds);
-  return std::chrono::milliseconds(jitter(random_));
+  return *outcome == Outcome::kFlowing ? Tick() : StandByPause();
 }
 
 SynchronisedFeed::Clock::duration SynchronisedFeed::GoOnAfter(const absl::Status& status) {
@@ -118,7 +126,7 @@ SynchronisedFeed::Clock::duration SynchronisedFeed::GoOnAfter(const absl::Status
     last_trouble_ = text;
   }
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLongestBackoff);
-  return backoff_;
+  return Jittered(backoff_ / 2, backoff_);
 }
 
 void SynchronisedFeed::GiveUp(absl::Status why) {
@@ -136,17 +144,19 @@ bool SynchronisedFeed::AwaitWork(Clock::duration longest) {
   return !stopping_.load(std::memory_order_relaxed);
 }
 
-void SynchronisedFeed::OnConnectionChanged() {
+void SynchronisedFeed::OnConnectionChanged() { Nudge(); }
+
+void SynchronisedFeed::Nudge() {
   MutexLock lock(mutex_);
   nudged_ = true;
-  work_.NotifyOne();
+  work_.NotifyAll();
 }
 
 void SynchronisedFeed::RequestSynchronisation(const char* why) {
   MutexLock lock(mutex_);
   resynchronise_ = why;
   nudged_ = true;
-  work_.NotifyOne();
+  work_.NotifyAll();
 }
 
 absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject) {
@@ -158,6 +168,7 @@ absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, cons
 }
 
 void SynchronisedFeed::Withdraw() {
+  OnWithdraw();
   active_.store(false, std::memory_order_relaxed);
   generation_ = 0;
   if (inbox_ == nullptr) return;
@@ -204,10 +215,19 @@ void SynchronisedFeed::Deliver(MessageHandle message, const AckSubject& ack) {
 }
 
 void SynchronisedFeed::FlushArrivals() {
-  if (arrivals_.empty() || stopping_.load(std::memory_order_relaxed)) return;
+  std::vector<std::unique_ptr<StoredMessage>> arrivals = std::exchange(arrivals_, {});
+  if (arrivals.empty() || stopping_.load(std::memory_order_relaxed)) return;
+  {
+    MutexLock lock(mutex_);
+    if (quiet_) return;
+    calling_ = true;
+  }
   callback_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
-  if (events_.arrived) events_.arrived(std::exchange(arrivals_, {}));
+  if (events_.arrived) events_.arrived(std::move(arrivals));
   callback_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  MutexLock lock(mutex_);
+  calling_ = false;
+  if (quiet_) work_.NotifyAll();
 }
 
 void SynchronisedFeed::WarnOfStranger() {
@@ -229,6 +249,14 @@ absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb, s
   absl::Status sent = link->Publish(message.ack_token().data(), SettlementBody(verb, delay));
   if (sent.ok() && (verb == Verb::kAck || verb == Verb::kTerm)) OnSettled(*ours);
   return sent;
+}
+
+void SynchronisedFeed::StopArrivals() {
+  const std::thread::id caller = std::this_thread::get_id();
+  MutexLock lock(mutex_);
+  quiet_ = true;
+  if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
+  while (calling_ && caller != callback_thread_.load(std::memory_order_relaxed)) work_.Wait(lock);
 }
 
 void SynchronisedFeed::Stop() {

@@ -46,6 +46,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   absl::Status Start();
 
   absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) override;
+  void StopArrivals() override;
   void Stop() override;
   FeedStats Stats() const override;
 
@@ -59,8 +60,15 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) = 0;
   /// Called for each message, on the thread of the inbox.
   virtual void OnMessage(MessageHandle message, bool more) = 0;
-  /// After the inbox was opened, and some times a second while messages flow.
-  virtual void OnTick(Clock::time_point /*now*/) {}
+  /// After the inbox was opened, and every `Tick` while messages flow.
+  virtual void OnTick(const std::shared_ptr<Link>& /*link*/, Clock::time_point /*now*/) {}
+  virtual Clock::duration Tick() const;
+  /// Called before the inbox is closed, also when there is none.
+  virtual void OnWithdraw() {}
+  /// Called before the last inbox is closed.
+  virtual void OnRelease() {}
+  /// When to look again while another process owns the consumer.
+  virtual Clock::duration StandByPause();
   /// How long the server may be silent now.
   virtual Clock::duration LongestSilence() const = 0;
   /// Called when the feed has stopped.
@@ -80,6 +88,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   absl::Status NoteConsumer(const std::string& created, bool made);
   /// Asks the feed's thread to synchronise again.
   void RequestSynchronisation(const char* why);
+  /// Wakes the feed's thread.
+  void Nudge();
   /// The server spoke.
   void Heard() { last_heard_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed); }
 
@@ -90,9 +100,14 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   std::size_t undelivered() const { return arrivals_.size(); }
   void WarnOfStranger();
 
+  Clock::time_point last_heard() const {
+    return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
+  }
+  Clock::duration Jittered(std::chrono::milliseconds least, std::chrono::milliseconds most);
   std::string Describe(const char* what) const;
   ApiClient::Cancelled cancelled() const;
   bool synchronised_before() const { return synchronised_ > 0; }
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   Connection& connection_;
   ApiClient api_;
@@ -126,6 +141,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   Mutex mutex_;
   CondVar work_;
   bool nudged_ ABSL_GUARDED_BY(mutex_) = false;
+  bool quiet_ ABSL_GUARDED_BY(mutex_) = false;                   // nothing arrives any more
+  bool calling_ ABSL_GUARDED_BY(mutex_) = false;                 // `arrived` runs
   const char* resynchronise_ ABSL_GUARDED_BY(mutex_) = nullptr;  // why, when it has to be done
 
   // Of the thread (before it runs: the opener's).

@@ -11,4 +11,7 @@ namespace penstock::eventbus::jetstream {
 /// text.
 std::optional<std::chrono::sys_seconds> ParseTimestamp(std::string_view text);
 
+/// The same with its fraction, of up to nine digits.
+std::optional<std::chrono::system_clock::time_point> ParseInstant(std::string_view text);
+
 }  // namespace penstock::eventbus::jetstream

@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -62,8 +63,10 @@ struct BrokerFeed {
   Broker::Consumer* consumer = nullptr;  ///< null when an ephemeral consumer ended with its feed
   std::size_t credit = 0;                ///< not used by exclusive feeds: `max_in_flight` is their credit
   bool stopped = false;
+  bool quiet = false;              ///< takes nothing more, and may still own its consumer
+  std::atomic<bool> owns = false;  // relaxed: written under the broker's lock, read as a hint that may be old
 
-  bool ready() const { return spec.kind == FeedKind::kExclusive || credit > 0; }
+  bool ready() const { return !quiet && (spec.kind == FeedKind::kExclusive || credit > 0); }
 };
 
 struct Broker::Stream {
@@ -90,7 +93,7 @@ struct Broker::Consumer {
       std::rotate(feeds.begin(), feeds.begin() + 1, feeds.end());
       if (feeds.back()->ready()) return feeds.back();
     }
-    return kind == FeedKind::kExclusive && !feeds.empty() ? feeds.front() : nullptr;
+    return kind == FeedKind::kExclusive && !feeds.empty() && feeds.front()->ready() ? feeds.front() : nullptr;
   }
 
   // How much `feed` may have now: in each round over the feeds that can take something, all get the same.
@@ -200,12 +203,12 @@ absl::StatusOr<std::shared_ptr<BrokerFeed>> Broker::OpenFeed(const void* user, c
   }
   absl::StatusOr<Consumer*> consumer = ConsumerFor(*stream->second, spec);
   if (!consumer.ok()) return consumer.status();
-  auto feed = std::make_shared<BrokerFeed>(BrokerFeed{.user = user,
-                                                      .spec = spec,
-                                                      .events = std::move(events),
-                                                      .consumer = *consumer,
-                                                      .credit = spec.max_in_flight,
-                                                      .stopped = false});
+  auto feed = std::make_shared<BrokerFeed>();
+  feed->user = user;
+  feed->spec = spec;
+  feed->events = std::move(events);
+  feed->consumer = *consumer;
+  feed->credit = spec.max_in_flight;
   Attach(feed);
   return feed;
 }
@@ -228,13 +231,15 @@ void Broker::Attach(const std::shared_ptr<BrokerFeed>& feed) {
   consumer.feeds.push_back(feed);
   if (consumer.kind != FeedKind::kExclusive) {
     consumer.position.Adjust(feed->spec.ack_wait, feed->spec.max_in_flight);
+    feed->owns.store(true, std::memory_order_relaxed);
     MarkReady(consumer);
   } else if (consumer.feeds.size() == 1) {
     GiveTo(consumer, *feed);
   }
 }
 
-void Broker::GiveTo(Consumer& consumer, const BrokerFeed& owner) {
+void Broker::GiveTo(Consumer& consumer, BrokerFeed& owner) {
+  owner.owns.store(true, std::memory_order_relaxed);
   consumer.position.Adjust(owner.spec.ack_wait, owner.spec.max_in_flight);
   consumer.position.RequeueAll();
   MarkReady(consumer);
@@ -242,6 +247,7 @@ void Broker::GiveTo(Consumer& consumer, const BrokerFeed& owner) {
 
 void Broker::Detach(BrokerFeed& feed) {
   if (std::exchange(feed.stopped, true)) return;
+  feed.owns.store(false, std::memory_order_relaxed);
   Consumer& consumer = *feed.consumer;
   const bool owned = consumer.feeds.front().get() == &feed;
   std::erase_if(consumer.feeds, [&feed](const auto& each) { return each.get() == &feed; });
@@ -279,6 +285,21 @@ Broker::Stream* Broker::StreamOf(const std::string& subject) {
   return nullptr;
 }
 
+std::shared_ptr<const Record> Broker::Read(std::string_view stream, std::string_view filter,
+                                           std::uint64_t from_sequence) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return nullptr;
+  found->second->log.Expire(std::chrono::steady_clock::now());
+  return found->second->log.NextAfter(filter, from_sequence == 0 ? 0 : from_sequence - 1);
+}
+
+bool Broker::Delete(std::string_view stream, std::uint64_t sequence) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  return found != streams_.end() && found->second->log.Delete(sequence);
+}
+
 void Broker::Grant(BrokerFeed& feed, std::size_t count) {
   MutexLock lock(mutex_);
   feed.credit += count;
@@ -293,6 +314,23 @@ void Broker::Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb, std::ch
   WakeAt(position.NextDue());
   if (verb != Verb::kInProgress) MarkReady(*feed.consumer);
 }
+
+void Broker::SetWindow(BrokerFeed& feed, std::size_t max_in_flight) {
+  MutexLock lock(mutex_);
+  feed.spec.max_in_flight = max_in_flight;
+  if (feed.spec.kind != FeedKind::kExclusive || !feed.owns.load(std::memory_order_relaxed)) return;
+  feed.consumer->position.Adjust(feed.spec.ack_wait, max_in_flight);
+  MarkReady(*feed.consumer);
+}
+
+void Broker::QuietFeed(BrokerFeed& feed) {
+  MutexLock lock(mutex_);
+  feed.quiet = true;
+  if (std::this_thread::get_id() == thread_id_) return;
+  while (running_ == &feed) delivered_.Wait(lock);
+}
+
+bool Broker::Owns(const BrokerFeed& feed) { return feed.owns.load(std::memory_order_relaxed); }
 
 void Broker::StopFeed(BrokerFeed& feed) {
   FeedEvents gone{};  // what the callbacks captured may do anything when destroyed: not under the lock

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -58,8 +59,17 @@ class Broker {
   /// Stores and answers: `kNotFound` when no stream has the subject, else as `MemoryStream::Append`.
   absl::StatusOr<PubAck> Publish(Outgoing message);
 
+  /// The first message at or after `from_sequence` whose subject `filter` takes; null when there is none.
+  std::shared_ptr<const Record> Read(std::string_view stream, std::string_view filter, std::uint64_t from_sequence);
+  /// False when there is no such message.
+  bool Delete(std::string_view stream, std::uint64_t sequence);
+
   void Grant(BrokerFeed& feed, std::size_t count);
   void Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb, std::chrono::milliseconds delay);
+  /// See `Feed`.
+  void SetWindow(BrokerFeed& feed, std::size_t max_in_flight);
+  void QuietFeed(BrokerFeed& feed);
+  static bool Owns(const BrokerFeed& feed);
   void StopFeed(BrokerFeed& feed);
   bool IsActive(const BrokerFeed& feed) const;
 
@@ -88,7 +98,7 @@ class Broker {
   absl::StatusOr<Consumer*> ConsumerFor(Stream& stream, const FeedSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Attach(const std::shared_ptr<BrokerFeed>& feed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Detach(BrokerFeed& feed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void GiveTo(Consumer& consumer, const BrokerFeed& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveTo(Consumer& consumer, BrokerFeed& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   CondVar work_;       ///< the thread has something to do

@@ -37,9 +37,17 @@ MemoryMessage::MemoryMessage(Taken taken) : record_(std::move(taken.record)) {
   delivery_count_ = taken.delivery_count;
   pending_ = taken.pending;
   stored_at_ = record_->stored_at;
+  size_bytes_ = record_->body.size() + HeaderBytes(record_->headers);
+}
+
+std::unique_ptr<StoredMessage> MemoryMessage::Stub() const {
+  std::unique_ptr<MemoryMessage> stub(new MemoryMessage());
+  stub->CopyNumbers(*this);
+  return stub;
 }
 
 std::optional<std::string_view> MemoryMessage::Header(std::string_view name) const {
+  if (record_ == nullptr) return std::nullopt;
   for (const auto& [key, value] : record_->headers) {
     if (EqualsIgnoreCase(key, name)) return value;
   }

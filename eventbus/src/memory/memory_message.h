@@ -38,10 +38,13 @@ class MemoryMessage final : public StoredMessage {
   explicit MemoryMessage(Taken taken);
 
   std::optional<std::string_view> Header(std::string_view name) const override;
-  Headers AllHeaders() const override { return record_->headers; }
+  Headers AllHeaders() const override { return record_ == nullptr ? Headers() : record_->headers; }
+  std::unique_ptr<StoredMessage> Stub() const override;
 
  private:
-  const std::shared_ptr<const Record> record_;
+  MemoryMessage() = default;
+
+  const std::shared_ptr<const Record> record_{};  ///< null in a stub
 };
 
 }  // namespace penstock::eventbus::memory

@@ -71,6 +71,27 @@ void MemoryStream::DiscardFirst() {
   bytes_ -= first.bytes;
   entries_.pop_front();
   ++first_sequence_;
+  DropDeletedFront();
+}
+
+void MemoryStream::DropDeletedFront() {
+  while (!entries_.empty() && entries_.front().record == nullptr) {
+    entries_.pop_front();
+    ++first_sequence_;
+  }
+}
+
+bool MemoryStream::Delete(std::uint64_t sequence) {
+  const std::shared_ptr<const Record> record = Find(sequence);
+  if (record == nullptr) return false;
+  const auto sequences = by_subject_.find(record->subject);
+  sequences->second.erase(std::lower_bound(sequences->second.begin(), sequences->second.end(), sequence));
+  if (sequences->second.empty()) by_subject_.erase(sequences);
+  Entry& entry = entries_[sequence - first_sequence_];
+  bytes_ -= entry.bytes;
+  entry = Entry{};
+  DropDeletedFront();
+  return true;
 }
 
 void MemoryStream::RememberId(std::string id, std::uint64_t sequence, TimePoint now) {
@@ -106,7 +127,7 @@ std::shared_ptr<const Record> MemoryStream::Find(std::uint64_t sequence) const {
 std::shared_ptr<const Record> MemoryStream::NextAfter(std::string_view filter, std::uint64_t sequence) const {
   for (std::uint64_t next = std::max(sequence + 1, first_sequence_); next <= last_sequence(); ++next) {
     const auto& record = entries_[next - first_sequence_].record;
-    if (SubjectMatches(filter, record->subject)) return record;
+    if (record != nullptr && SubjectMatches(filter, record->subject)) return record;
   }
   return nullptr;
 }

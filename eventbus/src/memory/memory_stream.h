@@ -23,7 +23,8 @@ using TimePoint = std::chrono::steady_clock::time_point;
 /// remembers which was asked for. Pure: no thread, no clock of its own.
 ///
 /// **Thread safety:** thread-confined (to the broker's lock).
-/// **Ordering:** sequences ascend from 1 without gaps; messages leave from the front only.
+/// **Ordering:** sequences ascend from 1; what expires or is discarded leaves from the front, what is deleted leaves a
+/// gap.
 class MemoryStream {
  public:
   explicit MemoryStream(StreamSpec spec);
@@ -39,6 +40,9 @@ class MemoryStream {
   /// Stores the message, or finds that its ID was stored within the duplicate window. Discards old messages to make
   /// room when the spec says so; else, and for a message larger than the whole bound, `kResourceExhausted`.
   absl::StatusOr<PubAck> Append(Outgoing message, TimePoint now, std::chrono::system_clock::time_point stored_at);
+
+  /// Removes one message; its ID stays known. False when the stream does not have it.
+  bool Delete(std::uint64_t sequence);
 
   /// Forgets what has become too old: messages and message IDs.
   void Expire(TimePoint now);
@@ -57,7 +61,7 @@ class MemoryStream {
 
  private:
   struct Entry {
-    std::shared_ptr<const Record> record{};
+    std::shared_ptr<const Record> record{};  ///< null: deleted; never of the first entry
     std::int64_t bytes = 0;
     TimePoint stored{};
   };
@@ -67,6 +71,7 @@ class MemoryStream {
   };
 
   void DiscardFirst();
+  void DropDeletedFront();
   void RememberId(std::string id, std::uint64_t sequence, TimePoint now);
   void ForgetIds(TimePoint now);
   absl::Status MakeRoom(std::int64_t bytes);

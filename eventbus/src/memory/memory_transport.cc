@@ -30,6 +30,14 @@ class MemoryFeed final : public Feed {
     return absl::OkStatus();
   }
 
+  void SetWindow(std::size_t max_in_flight) override { broker_.SetWindow(*feed_, max_in_flight); }
+
+  bool MayHandle(std::chrono::steady_clock::time_point) const override {
+    return kind_ != FeedKind::kExclusive || Broker::Owns(*feed_);
+  }
+
+  void StopArrivals() override { broker_.QuietFeed(*feed_); }
+
   void Stop() override { broker_.StopFeed(*feed_); }
 
   FeedStats Stats() const override { return {.active = broker_.IsActive(*feed_), .resynchronised = 0}; }
@@ -103,6 +111,25 @@ absl::Status MemoryTransport::Publish(Outgoing message, PublishDone done) {
   }
   done(broker_->Publish(std::move(message)));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> MemoryTransport::ReadMessage(const std::string& stream,
+                                                                            const std::string& filter,
+                                                                            std::uint64_t from_sequence) {
+  if (!connected()) return Closed(absl::StrCat("read from stream \"", stream, "\""));
+  std::shared_ptr<const Record> record = broker_->Read(stream, filter, from_sequence);
+  if (record != nullptr) {
+    return std::make_unique<MemoryMessage>(Taken{.record = std::move(record), .delivery_count = 1, .pending = 0});
+  }
+  return absl::NotFoundError(absl::StrCat("read from message ", from_sequence, " of stream \"", stream,
+                                          "\": no message of that subject from there on"));
+}
+
+absl::Status MemoryTransport::DeleteMessage(const std::string& stream, std::uint64_t sequence) {
+  if (!connected()) return Closed(absl::StrCat("delete from stream \"", stream, "\""));
+  if (broker_->Delete(stream, sequence)) return absl::OkStatus();
+  return absl::NotFoundError(
+      absl::StrCat("delete message ", sequence, " of stream \"", stream, "\": the stream does not have it"));
 }
 
 ConnectionStats MemoryTransport::Stats() const {

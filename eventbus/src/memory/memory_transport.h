@@ -32,6 +32,9 @@ class MemoryTransport final : public Transport {
   std::string_view name() const override { return "memory"; }
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
   absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
+  absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
+                                                             std::uint64_t from_sequence) override;
+  absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
   absl::Status Publish(Outgoing message, PublishDone done) override;
   std::size_t max_payload_bytes() const override { return 1 << 20; }
   bool connected() const override { return !closed_.load(std::memory_order_relaxed); }

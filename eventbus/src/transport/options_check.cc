@@ -184,6 +184,19 @@ absl::Status CheckSharing(Sharing sharing) {
   return BadField("sharing", "is no choice; use kExclusive or kShared");
 }
 
+absl::Status CheckAfterDeadLetter(AfterDeadLetter choice) {
+  using enum AfterDeadLetter;
+  if (choice == kContinue || choice == kQuarantine || choice == kBlock) return absl::OkStatus();
+  return BadField("after_dead_letter", "is no choice; use kContinue, kQuarantine or kBlock");
+}
+
+absl::Status CheckHandlerName(std::string_view name) {
+  constexpr std::size_t kLongest = 128;
+  const bool visible = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
+  if (name.size() <= kLongest && visible) return absl::OkStatus();
+  return BadField("handler_name", absl::StrCat("is no name; use up to ", kLongest, " bytes of visible ASCII"));
+}
+
 absl::Status CheckFormat(EnvelopeFormat format) {
   if (format == EnvelopeFormat::kProtobuf || format == EnvelopeFormat::kJson) return absl::OkStatus();
   return BadField("format", "is no format; use kProtobuf or kJson");
@@ -213,10 +226,16 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
   return Prefixed(
       "envelope subscribe options",
       FirstError([&] { return CheckOptionalName("durable", options.durable); },
-                 [&] { return CheckSharing(options.sharing); }, [&] { return CheckRetry(options.retry); },
+                 [&] { return CheckSharing(options.sharing); }, [&] { return CheckHandlerName(options.handler_name); },
+                 [&] { return CheckRetry(options.retry); },
+                 [&] { return CheckAfterDeadLetter(options.after_dead_letter); },
                  [&] { return CheckInFlight(options.max_in_flight); },
                  [&] {
-                   return CheckRanges({{"ack_wait", options.ack_wait.count(), kSecondMs, kDayMs, " ms", true}});
+                   return CheckRanges(
+                       {{"outage_after", Count(options.outage_after), 0, 1'000'000},
+                        {"stuck_after", options.stuck_after.count(), 100, kDayMs, " ms", true},
+                        {"max_in_flight_bytes", Count(options.max_in_flight_bytes), 64LL << 10, 64LL << 30, " bytes"},
+                        {"ack_wait", options.ack_wait.count(), kSecondMs, kDayMs, " ms", true}});
                  }));
 }
 

@@ -5,6 +5,7 @@
 
 #include "transport/characters.h"
 #include "transport/names.h"
+#include "transport/transport.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -42,6 +43,15 @@ std::size_t AppendEscaped(std::string_view text, std::string& out) {
 }
 
 }  // namespace
+
+std::size_t SizeBytes(const Outgoing& message) {
+  constexpr std::size_t kLineOverhead = 4;    // ": " and CR LF
+  constexpr std::size_t kBlockOverhead = 12;  // "NATS/1.0" CR LF and the empty line
+  std::size_t size =
+      message.body.size() + kBlockOverhead + header::kMessageId.size() + message.message_id.size() + kLineOverhead;
+  for (const auto& [name, value] : message.headers) size += name.size() + value.size() + kLineOverhead;
+  return size;
+}
 
 std::string PercentEncode(std::string_view text) {
   std::string out;

@@ -76,6 +76,10 @@ struct FeedEvents {
   std::function<void()> new_epoch{};
   /// The feed cannot go on (for instance its consumer's configuration was changed by another); it has stopped itself.
   std::function<void(absl::Status why)> lost{};
+  /// Another process owns, or has owned, the exclusive consumer: it may have settled what is in hand here, so what has
+  /// not begun must not begin any more. What is still unsettled comes again once the consumer is ours. Told before the
+  /// first message of that ownership, and perhaps more than once.
+  std::function<void()> taken_away{};
 };
 
 /// How a delivery is answered.
@@ -100,7 +104,24 @@ class Feed {
   /// closed.
   virtual absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) = 0;
 
-  /// Ends the flow and waits for a callback that runs (unless called from it). Never deletes a durable. Idempotent.
+  /// Changes how many messages may be in flight: the bound of an exclusive consumer, at any transport within a moment
+  /// of the call and again after each synchronisation. Does not wait for the server; only the latest call matters.
+  /// Lowering takes nothing back. Does nothing to other feeds, which `Grant` bounds.
+  virtual void SetWindow(std::size_t max_in_flight) = 0;
+
+  /// Whether a handler may begin at `now`: false while an exclusive consumer may belong to another process. It does so
+  /// some time after the server's last proof of our ownership, also when nothing told us (this process was stopped, its
+  /// connection is dead), and before another can have taken over. Ask right before each handler begins; a handler that
+  /// has begun may still be running when another process begins, which only a fencing token in what it writes to can
+  /// make harmless. True for other feeds. Costs nanoseconds, from any thread.
+  virtual bool MayHandle(std::chrono::steady_clock::time_point now) const = 0;
+
+  /// Ends the arrivals and waits for a callback that runs (unless called from it), but does not give the consumer up:
+  /// what is in hand can be finished while nobody else begins it. A feed without an owner simply stops. Idempotent.
+  virtual void StopArrivals() = 0;
+
+  /// Ends the flow, gives the consumer up to who stands by, and waits for a callback that runs (unless called from
+  /// it). Never deletes a durable. Idempotent.
   virtual void Stop() = 0;
 
   virtual FeedStats Stats() const = 0;
@@ -112,6 +133,9 @@ struct Outgoing {
   std::string message_id{};  ///< never empty
   Headers headers{};         ///< without the message ID
 };
+
+/// Bytes of body and headers, the message ID among them, as they go over the wire.
+std::size_t SizeBytes(const Outgoing& message);
 
 using PublishDone = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
@@ -137,6 +161,16 @@ class Transport {
   /// publish window is full. Publishes of one thread are stored in the order of the calls. On an error returned here
   /// `done` is not told.
   virtual absl::Status Publish(Outgoing message, PublishDone done) = 0;
+
+  /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
+  /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream.
+  virtual absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream,
+                                                                     const std::string& filter,
+                                                                     std::uint64_t from_sequence) = 0;
+
+  /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`
+  /// when the stream does not have it (any more).
+  virtual absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) = 0;
 
   /// Largest body plus headers that the server takes, in bytes.
   virtual std::size_t max_payload_bytes() const = 0;

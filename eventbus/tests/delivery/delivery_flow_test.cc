@@ -1,119 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "delivery/delivery_flow.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <map>
-#include <string>
-#include <utility>
+#include <cstdint>
 #include <vector>
+
+#include "flow_fixture.h"
 
 namespace penstock::eventbus {
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-class TestMessage final : public StoredMessage {
- public:
-  TestMessage(std::uint64_t sequence, std::uint64_t delivery_count) {
-    stream_sequence_ = sequence;
-    delivery_count_ = delivery_count;
-  }
-  std::optional<std::string_view> Header(std::string_view) const override { return std::nullopt; }
-  Headers AllHeaders() const override { return {}; }
-};
-
-// Drives a flow by hand and keeps what it asked for, as short words: "run 1", "ack 1", "nak 1", "nak 1 +100", "term 1".
-class DeliveryFlowTest : public testing::Test {
- protected:
-  void Arrive(std::uint64_t sequence, std::string key, std::uint64_t delivery_count = 1) {
-    auto item = std::make_unique<Item>();
-    item->sequence = sequence;
-    item->message = std::make_unique<TestMessage>(sequence, delivery_count);
-    item->key_storage = std::move(key);
-    item->key = item->key_storage;
-    item->key_hash = std::hash<std::string_view>{}(item->key);
-    if (!item->key.empty()) item->lane = item->key_hash % 4;
-    Actions actions;
-    flow_->Arrived(std::move(item), now_, actions);
-    Note(actions);
-  }
-  void Finish(std::uint64_t sequence, Verdict verdict = {}) {
-    Item* item = std::exchange(running_.at(sequence), nullptr);
-    running_.erase(sequence);
-    item->verdict = std::move(verdict);
-    Actions actions;
-    flow_->Finished(*item, now_, actions);
-    Note(actions);
-  }
-  void Fail(std::uint64_t sequence, milliseconds delay = milliseconds{-1}) {
-    Finish(sequence, {.kind = Verdict::Kind::kRetry, .reason = "no", .delay = delay});
-  }
-  void Refuse(std::uint64_t sequence) {
-    flow_->Refused(*running_.at(sequence));
-    running_.erase(sequence);
-  }
-  void StoreLetter(std::uint64_t sequence, bool stored) {
-    Item* item = letters_.at(sequence);
-    letters_.erase(sequence);
-    Actions actions;
-    flow_->DeadLettered(*item, stored, now_, actions);
-    Note(actions);
-  }
-  void Tick() {
-    Actions actions;
-    flow_->Tick(now_, actions);
-    Note(actions);
-  }
-  void Pass(milliseconds time) {
-    now_ += time;
-    Tick();
-  }
-  std::vector<std::string> Said() { return std::exchange(said_, {}); }
-
-  void Note(Actions& actions) {
-    granted_ += actions.grant;
-    for (Action& action : actions.list) {
-      const std::string sequence =
-          std::to_string(action.message ? action.message->stream_sequence() : action.item->sequence);
-      switch (action.kind) {
-        case Action::Kind::kDispatch:
-          running_[action.item->sequence] = action.item;
-          said_.push_back("run " + sequence);
-          break;
-        case Action::Kind::kAck:
-          said_.push_back("ack " + sequence);
-          break;
-        case Action::Kind::kNak:
-          said_.push_back("nak " + sequence +
-                          (action.delay.count() > 0 ? " +" + std::to_string(action.delay.count()) : ""));
-          break;
-        case Action::Kind::kTerm:
-          said_.push_back("term " + sequence);
-          break;
-        case Action::Kind::kExtend:
-          said_.push_back("extend " + sequence);
-          break;
-        case Action::Kind::kDeadLetter:
-          letters_[action.item->sequence] = action.item;
-          said_.push_back("letter " + sequence);
-          break;
-      }
-    }
-  }
-
-  FlowOptions options_{.retry = {.max_attempts = 3, .min_backoff = milliseconds{100}, .jitter = 0}};
-  std::unique_ptr<DeliveryFlow> flow_ = std::make_unique<DeliveryFlow>(options_);
-  TimePoint now_{seconds{1000}};
-  std::map<std::uint64_t, Item*> running_;
-  std::map<std::uint64_t, Item*> letters_;
-  std::vector<std::string> said_;
-  std::size_t granted_ = 0;
-};
 
 TEST_F(DeliveryFlowTest, RunsOneMessageOfAKeyAtATimeInStreamOrder) {
   Arrive(1, "a");
@@ -157,22 +54,58 @@ TEST_F(DeliveryFlowTest, HoldsLaterMessagesOfAKeyUntilItsRetryIsSettled) {
   EXPECT_THAT(Said(), ElementsAre("run 2", "ack 1", "run 3", "ack 2", "ack 3"));
 }
 
-TEST_F(DeliveryFlowTest, DelaysLaterRetriesAndTakesTheHandlersDelayOverItsOwn) {
+TEST_F(DeliveryFlowTest, WaitsHereBeforeALaterRetryAndTakesTheHandlersDelayOverItsOwn) {
   Arrive(1, "a");
   Fail(1);
   Arrive(1, "a", 2);
   Fail(1);
-  EXPECT_THAT(Said(), ElementsAre("run 1", "nak 1", "run 1", "nak 1 +100"));
-  Arrive(5, "b", 2);
+  EXPECT_THAT(Said(), ElementsAre("run 1", "nak 1", "run 1"));
+  Tick();
+  EXPECT_EQ(flow_->next_tick(), now_ + milliseconds{100});
+  Pass(milliseconds{99});
+  EXPECT_THAT(Said(), IsEmpty());
+  Pass(milliseconds{1});
+  EXPECT_THAT(Said(), ElementsAre("nak 1"));
+  Arrive(5, "b", 1);
   Fail(5, milliseconds{7});
-  EXPECT_THAT(Said(), ElementsAre("run 5", "nak 5 +7"));
+  EXPECT_THAT(Said(), ElementsAre("run 5"));
+  Pass(milliseconds{7});
+  EXPECT_THAT(Said(), ElementsAre("nak 5"));
+}
+
+TEST_F(DeliveryFlowTest, ARedeliveryThatComesTooEarlyDoesNotShortenTheWait) {
+  Arrive(1, "a");
+  Fail(1, milliseconds{100});
+  Said();
+  Arrive(1, "a", 2);
+  EXPECT_THAT(Said(), IsEmpty()) << "a new inbox makes the server send everything pending";
+  Pass(milliseconds{100});
+  EXPECT_THAT(Said(), ElementsAre("nak 1"));
+}
+
+TEST_F(DeliveryFlowTest, CountsWhatItSawFailAndNotWhatWasDeliveredAgainMeanwhile) {
+  Arrive(1, "a");
+  for (std::uint64_t copy = 2; copy < 10; ++copy) Arrive(1, "a", copy);
+  Fail(1);
+  EXPECT_THAT(Said(), ElementsAre("run 1", "nak 1")) << "the second attempt of three is still to come";
+}
+
+TEST_F(DeliveryFlowTest, DeliveriesToEarlierProcessesShortenTheAttemptsToTwoAtTheLeast) {
+  Arrive(1, "a", 50);
+  Fail(1, milliseconds{0});
+  EXPECT_THAT(Said(), ElementsAre("run 1", "nak 1"));
+  Arrive(1, "a", 51);
+  Fail(1);
+  EXPECT_THAT(Said(), ElementsAre("run 1", "letter 1"));
 }
 
 TEST_F(DeliveryFlowTest, StoresADeadLetterBeforeItTerminatesAndOnlyThenReleasesTheKey) {
-  Arrive(1, "a", 3);
+  Arrive(1, "a", 2);
   Arrive(2, "a");
+  Fail(1, milliseconds{0});
+  Arrive(1, "a", 3);
   Fail(1);
-  EXPECT_THAT(Said(), ElementsAre("run 1", "letter 1"));
+  EXPECT_THAT(Said(), ElementsAre("run 1", "nak 1", "run 1", "letter 1"));
   EXPECT_FALSE(flow_->quiescent());
   StoreLetter(1, true);
   EXPECT_THAT(Said(), ElementsAre("run 2", "term 1"));
@@ -244,12 +177,10 @@ TEST_F(DeliveryFlowTest, OffersARefusedMessageAgainWhenItsActorHasRoom) {
   Arrive(2, "a");
   Arrive(3, "");
   Refuse(3);
-  EXPECT_TRUE(flow_->has_refused());
   EXPECT_FALSE(flow_->quiescent());
   Said();
   Finish(1);
   EXPECT_THAT(Said(), ElementsAre("run 3", "run 2", "ack 1"));
-  EXPECT_FALSE(flow_->has_refused());
   Refuse(2);
   Tick();
   EXPECT_THAT(Said(), ElementsAre("run 2"));
@@ -340,7 +271,7 @@ TEST_F(DeliveryFlowTest, ClosingDoesNotWaitForADeadLetterStreamThatIsDown) {
 
 TEST_F(DeliveryFlowTest, AtMostOnceSettlesNothingAndForgetsWhatFailed) {
   options_.acknowledges = false;
-  flow_ = std::make_unique<DeliveryFlow>(options_);
+  Begin();
   Arrive(1, "");
   Arrive(2, "");
   Fail(1);
@@ -362,9 +293,11 @@ TEST_F(DeliveryFlowTest, GrantsExactlyOneCreditForEveryArrival) {
   arrive(1, 2);  // a copy of what runs
   Fail(1);
   arrive(1, 3);
+  Fail(1, milliseconds{0});
+  arrive(1, 4);
   Fail(1);  // the last attempt
   StoreLetter(1, true);
-  arrive(1, 4);  // Term was lost
+  arrive(1, 5);  // Term was lost
   EXPECT_EQ(granted_, arrivals);
 }
 

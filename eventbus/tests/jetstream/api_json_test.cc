@@ -5,6 +5,7 @@
 
 #include "jetstream/api_client.h"
 #include "jetstream/consumer_api.h"
+#include "jetstream/message_api.h"
 #include "jetstream/stream_api.h"
 
 namespace penstock::eventbus::jetstream {
@@ -153,6 +154,24 @@ TEST(ApiJsonTest, ReadsTheFactsOfAConsumer) {
   EXPECT_EQ(facts->created, "then");
   EXPECT_EQ(facts->acknowledged, 9U);
   EXPECT_FALSE(ReadConsumerFacts(ParseJson(R"({"config":null})")).ok());
+}
+
+TEST(ApiJsonTest, ReadsAStoredMessage) {
+  const auto message = ReadStoredMessage(ParseJson(
+      R"({"message":{"subject":"orders","seq":7,"hdrs":"TkFUUy8xLjANCkE6IGINCg0K","data":"/wA=","time":"2023-11-14T22:13:20.5Z"}})"));
+  ASSERT_TRUE(message.ok());
+  EXPECT_EQ((*message)->stream_sequence(), 7U);
+  EXPECT_EQ((*message)->payload(), std::string_view("\xff\0", 2));
+  EXPECT_EQ((*message)->Header("a"), "b");
+}
+
+TEST(ApiJsonTest, WhatDescribesNoMessageIsNone) {
+  for (const char* text : {"null", "{}", R"({"message":[]})", R"({"message":{"seq":0,"time":"2023-11-14T22:13:20Z"}})",
+                           R"({"message":{"seq":1,"time":"now"}})", R"({"message":{"seq":-1}})",
+                           R"({"message":{"seq":1,"time":"2023-11-14T22:13:20Z","data":"%%"}})",
+                           R"({"message":{"seq":1,"time":"2023-11-14T22:13:20Z","hdrs":"a"}})"}) {
+    EXPECT_EQ(ReadStoredMessage(ParseJson(text)).status().code(), absl::StatusCode::kInternal) << text;
+  }
 }
 
 TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameTime) {

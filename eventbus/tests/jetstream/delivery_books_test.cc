@@ -36,11 +36,31 @@ TEST(PullCreditTest, AsksAgainWhenAQuarterIsFree) {
   PullCredit credit(100);
   while (credit.Next()) {
   }
-  credit.Arrived(100);
+  credit.Arrived(50);
   credit.Granted(24);
   EXPECT_FALSE(credit.Next());
   credit.Granted(1);
   EXPECT_EQ(credit.Next()->batch, 25U);
+}
+
+TEST(PullCreditTest, AsksForTheLittleThatIsFreeWhenNothingIsOutstanding) {
+  PullCredit credit(100);
+  while (credit.Next()) {
+  }
+  credit.Arrived(100);
+  EXPECT_FALSE(credit.Next());
+  credit.Granted(1);
+  EXPECT_EQ(credit.Next()->batch, 1U);
+  credit.Granted(1);
+  EXPECT_FALSE(credit.Next());
+}
+
+TEST(PullCreditTest, GrantsBeyondWhatIsHeldWidenTheWindow) {
+  PullCredit credit(4);
+  credit.Granted(6);
+  EXPECT_EQ(credit.Next()->batch, 5U);
+  EXPECT_EQ(credit.Next()->batch, 5U);
+  EXPECT_FALSE(credit.Next());
 }
 
 TEST(PullCreditTest, ARequestThatEndedGivesBackWhatDidNotCome) {
@@ -80,7 +100,7 @@ TEST(PullCreditTest, NeverAsksForMoreThanItsWindowWhateverHappens) {
           credit.Arrived(std::min<std::size_t>(random() % (window + 1), credit.asked()));
           break;
         case 1:
-          credit.Granted(random() % (window + 1));
+          credit.Granted(random() % (credit.held() + 1));
           break;
         case 2:
           credit.Ended(last - std::min<std::uint64_t>(last, random() % 4), random() % (2 * window));

@@ -12,6 +12,17 @@ TEST(TimestampTest, ReadsWholeSeconds) {
   EXPECT_EQ(ParseTimestamp("2023-11-14T22:13:20.999999999Z"), expected);
 }
 
+TEST(TimestampTest, ReadsFractions) {
+  const auto second = std::chrono::sys_seconds(std::chrono::seconds(1700000000));
+  EXPECT_EQ(ParseInstant("2023-11-14T22:13:20Z"), second);
+  EXPECT_EQ(ParseInstant("2023-11-14T22:13:20.5Z"), second + std::chrono::milliseconds(500));
+  EXPECT_EQ(ParseInstant("2023-11-14T22:13:20.000000001Z"), second + std::chrono::nanoseconds(1));
+  for (const char* text : {"", "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20.1234567890Z", "2023-11-14T22:13:20,5Z",
+                           "2023-11-14T22:13:20.5x5Z", "2023-11-14T22:13:20+01:00"}) {
+    EXPECT_FALSE(ParseInstant(text)) << text;
+  }
+}
+
 TEST(TimestampTest, RefusesOtherTexts) {
   for (const char* text : {"", "Z", "2023-11-14T22:13:20", "2023-11-14 22:13:20Z", "2023-13-14T22:13:20Z",
                            "2023-02-30T22:13:20Z", "2023-11-14T22:13:20+01:00", "x023-11-14T22:13:20Z"}) {

@@ -145,6 +145,60 @@ TEST(MemoryStreamTest, FindsTheNextMessageOfAFilter) {
   EXPECT_EQ(stream.Find(4), nullptr);
 }
 
+TEST(MemoryStreamTest, ADeletedMessageLeavesAGapThatIsNotCounted) {
+  MemoryStream stream(Orders());
+  for (const char* id : {"a", "b", "c", "d"}) ASSERT_TRUE(Append(stream, Message(id)).ok());
+  const std::int64_t each = stream.bytes() / 4;
+  EXPECT_TRUE(stream.Delete(2));
+  EXPECT_FALSE(stream.Delete(2));
+  EXPECT_FALSE(stream.Delete(0));
+  EXPECT_FALSE(stream.Delete(5));
+  EXPECT_EQ(stream.bytes(), 3 * each);
+  EXPECT_EQ(stream.Find(2), nullptr);
+  EXPECT_EQ(stream.NextAfter("", 1)->sequence, 3U);
+  EXPECT_EQ(stream.CountAfter("orders.new", 0), 3U);
+  EXPECT_EQ(stream.CountAfter("orders.new", 2), 2U);
+  EXPECT_EQ(stream.CountAfter("", 1), 2U);
+  EXPECT_EQ(stream.first_sequence(), 1U);
+  EXPECT_TRUE(Append(stream, Message("b"))->duplicate) << "its ID stays known";
+}
+
+TEST(MemoryStreamTest, TheFirstMessageIsNeverAGap) {
+  MemoryStream stream(Orders());
+  for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(Append(stream, Message(id)).ok());
+  EXPECT_TRUE(stream.Delete(2));
+  EXPECT_TRUE(stream.Delete(1));
+  EXPECT_EQ(stream.first_sequence(), 3U);
+  EXPECT_TRUE(stream.Delete(3));
+  EXPECT_EQ(stream.first_sequence(), 4U);
+  EXPECT_EQ(stream.last_sequence(), 3U);
+  EXPECT_EQ(stream.bytes(), 0);
+  EXPECT_EQ(Append(stream, Message("d"))->sequence, 4U);
+}
+
+TEST(MemoryStreamTest, ADeletedLastMessageKeepsItsSequence) {
+  MemoryStream stream(Orders());
+  for (const char* id : {"a", "b"}) ASSERT_TRUE(Append(stream, Message(id)).ok());
+  EXPECT_TRUE(stream.Delete(2));
+  EXPECT_EQ(stream.last_sequence(), 2U);
+  EXPECT_EQ(stream.NextAfter("", 1), nullptr);
+  EXPECT_EQ(Append(stream, Message("c"))->sequence, 3U);
+}
+
+TEST(MemoryStreamTest, DiscardingAndExpiryPassOverGaps) {
+  StreamSpec spec = Orders();
+  spec.max_bytes = 300;
+  spec.max_age = seconds(10);
+  MemoryStream stream(spec);
+  for (const char* id : {"a", "b", "c"}) ASSERT_TRUE(Append(stream, Message(id, std::string(40, 'x'))).ok());
+  EXPECT_TRUE(stream.Delete(2));
+  ASSERT_TRUE(Append(stream, Message("d", std::string(150, 'x'))).ok());
+  EXPECT_EQ(stream.first_sequence(), 3U);
+  stream.Expire(kStart + seconds(10));
+  EXPECT_EQ(stream.first_sequence(), 5U);
+  EXPECT_EQ(stream.bytes(), 0);
+}
+
 TEST(MemoryStreamTest, NothingExpiresInAnEmptyStream) {
   MemoryStream stream(Orders());
   stream.Expire(kStart);

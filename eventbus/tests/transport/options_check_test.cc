@@ -213,7 +213,15 @@ TEST(EnvelopeSubscribeOptionsTest, AreCheckedFieldByField) {
   EXPECT_THAT(CheckOptions(Options{.durable = "d", .ack_wait = seconds{1}}), IsAccepted());
   EXPECT_THAT(CheckOptions(Options{.durable = "a b"}), IsRefusedFor("envelope subscribe options: field \"durable\""));
   EXPECT_THAT(CheckOptions(Options{.sharing = static_cast<Sharing>(5)}), IsRefusedFor("\"sharing\""));
+  EXPECT_THAT(CheckOptions(Options{.handler_name = "a\nb"}), IsRefusedFor("\"handler_name\""));
+  EXPECT_THAT(CheckOptions(Options{.handler_name = std::string(129, 'h')}), IsRefusedFor("\"handler_name\""));
+  EXPECT_THAT(CheckOptions(Options{.after_dead_letter = static_cast<AfterDeadLetter>(9)}),
+              IsRefusedFor("\"after_dead_letter\""));
+  EXPECT_THAT(CheckOptions(Options{.outage_after = SIZE_MAX}), IsRefusedFor("\"outage_after\""));
+  EXPECT_THAT(CheckOptions(Options{.stuck_after = milliseconds{99}}), IsRefusedFor("\"stuck_after\""));
   EXPECT_THAT(CheckOptions(Options{.max_in_flight = 65'537}), IsRefusedFor("\"max_in_flight\""));
+  EXPECT_THAT(CheckOptions(Options{.max_in_flight_bytes = 1024}), IsRefusedFor("\"max_in_flight_bytes\""));
+  EXPECT_THAT(CheckOptions(Options{.max_in_flight_bytes = SIZE_MAX}), IsRefusedFor("\"max_in_flight_bytes\""));
   EXPECT_THAT(CheckOptions(Options{.ack_wait = milliseconds{999}}),
               IsRefusedFor("\"ack_wait\" is 999 ms; use 0 or 1000 to"));
   EXPECT_THAT(CheckOptions(Options{.ack_wait = milliseconds{-1}}), IsRefusedFor("\"ack_wait\""));

@@ -28,7 +28,7 @@ int main() {
     std::cerr << "the event did not arrive\n";
     return 1;
   }
-  const absl::Status drained = (*bus)->Drain(std::chrono::seconds(5));
+  const absl::Status drained = (*bus)->Drain(std::chrono::seconds(5)).status;
   std::cout << "handled o-42; " << drained << '\n';
   return drained.ok() ? 0 : 1;
 }

@@ -14,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
@@ -31,6 +32,17 @@ using EnvelopeHandler = std::function<Outcome(const Envelope& envelope, const De
 
 /// Told the end of an asynchronous publish, once, on a thread of the transport: must not block and must not throw.
 using PublishCallback = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
+
+/// How a drain ended. Messages that wait for a retry, or behind one, cannot be finished: they are handed back.
+struct DrainReport {
+  /// OK when everything that could be finished was; `kDeadlineExceeded` when the timeout came first;
+  /// `kFailedPrecondition` from a handler; `kInvalidArgument` for a negative timeout; else what kept the last answers
+  /// from reaching the server.
+  absl::Status status{};
+  std::uint64_t finished = 0;     ///< handled, or sent to the dead letters, since the drain began
+  std::uint64_t handed_back = 0;  ///< received and not finished; they come again
+  std::uint64_t abandoned = 0;    ///< still with a handler when the time was up; they come again too
+};
 
 /// Names a subscription of one bus. 0 is none.
 using SubscriptionId = std::uint64_t;
@@ -101,13 +113,18 @@ class EventBus {
   /// them). `kNotFound` for an ID that this bus does not have.
   absl::Status Unsubscribe(SubscriptionId id);
 
-  /// Stops receiving, finishes what was received, settles it, waits for outstanding PubAcks. `kDeadlineExceeded` when
-  /// `timeout` passed first: what was not begun is then handed back. The bus is closed afterwards. Not from a handler.
-  absl::Status Drain(std::chrono::milliseconds timeout);
+  /// Stops receiving, finishes what was received, settles it, waits for outstanding PubAcks, and closes the bus. What
+  /// cannot be finished by `timeout` is handed back: the next owner of the durable gets it, in order. Returns shortly
+  /// after `timeout` at the latest, also when a handler does not end (the destructor then waits for it). Not from a
+  /// handler.
+  DrainReport Drain(std::chrono::milliseconds timeout);
 
   /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent. Not
   /// from a handler.
   void Close();
+
+  /// The messages that subscriptions gave up: to look at, and to send again.
+  DeadLetters& dead_letters() const;
 
   /// Counters and gauges of this moment. Cheap; takes no lock for longer than a copy.
   BusStats Stats() const;

@@ -129,6 +129,17 @@ struct RetryPolicy {
   double jitter = 0.2;
 };
 
+/// What a message that is given up does to its key: its aggregate.
+enum class AfterDeadLetter {
+  /// The message goes to the dead letters; the key goes on with its next message.
+  kContinue,
+  /// The message goes to the dead letters, and the key's later ones follow it there, in order and unhandled, until they
+  /// were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record.
+  kQuarantine,
+  /// Nothing is given up: the message is tried again every `max_backoff`, for ever, and its key waits for it.
+  kBlock,
+};
+
 /// Who may consume a durable.
 enum class Sharing {
   /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is
@@ -144,10 +155,25 @@ struct EnvelopeSubscribeOptions {
   /// deletes it. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string durable{};
   Sharing sharing = Sharing::kExclusive;
+  /// Names the handler in dead letters and log lines. Empty: the durable. Up to 128 bytes of visible ASCII.
+  std::string handler_name{};
   RetryPolicy retry{};
+  AfterDeadLetter after_dead_letter = AfterDeadLetter::kContinue;
+  /// After so many different messages in a row have failed, with no success in between, the fault is taken to be
+  /// elsewhere (a database that is down): one message at a time is tried, by the back-off of `retry`, the others wait,
+  /// nothing goes to the dead letters for used-up attempts, and the first success ends it. Shown as degraded. Too low
+  /// mistakes a handful of poison messages for an outage. 0: never. Range 0 to 1,000,000.
+  std::size_t outage_after = 100;
+  /// A handler that runs longer is reported as stuck: counted, logged once, and, when shared, no longer kept from being
+  /// given to another member. It cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
+  std::chrono::milliseconds stuck_after{300'000};
   /// Messages received and not yet settled, at most: MaxAckPending, our credit. Larger than 4,096 gains nothing. Range
   /// 1 to 65,536.
   std::size_t max_in_flight = 4096;
+  /// Bytes of bodies and headers held here, at most (one message may exceed it alone). Beyond it a message is put down,
+  /// only its place in the order is kept, and it is asked for again when its turn comes: order holds, at the price of
+  /// a second delivery. Range 64 KiB to 64 GiB.
+  std::size_t max_in_flight_bytes = std::size_t{64} << 20;
   /// The server redelivers what was not settled for this long; it is extended for whatever is queued or running here,
   /// so it only matters when a process dies: exclusive recovers by take-over and may be long, shared waits for it. 0: 5
   /// min when exclusive, 30 s when shared. Range 0 or 1 s to 1 day.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -10,11 +11,15 @@
 
 namespace penstock {
 
-/// What a handler says became of its message. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`, or from an
-/// `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
+namespace eventbus {
+class Deferral;
+}  // namespace eventbus
+
+/// What a handler says became of its message. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`, `Deferred`, or
+/// from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
 class Outcome {
  public:
-  enum class Kind { kAck, kRetry, kReject };
+  enum class Kind { kAck, kRetry, kReject, kDeferred };
 
   // NOLINTNEXTLINE(google-explicit-constructor): handlers return a status where an outcome is asked for.
   Outcome(const absl::Status& status)
@@ -34,6 +39,7 @@ class Outcome {
   friend Outcome Retry(std::string reason);
   friend Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason);
   friend Outcome Reject(std::string reason);
+  friend Outcome Deferred();
 
   Kind kind_;
   std::string reason_;
@@ -57,5 +63,34 @@ inline Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason = 
 inline Outcome Reject(std::string reason) {
   return {Outcome::Kind::kReject, std::move(reason), std::chrono::milliseconds{-1}};
 }
+
+/// Not known yet: the `DeferredOutcome` taken by `Delivery::Defer` will tell. Without one it is a `Retry`.
+inline Outcome Deferred() { return {Outcome::Kind::kDeferred, {}, std::chrono::milliseconds{-1}}; }
+
+/// Tells later what became of a message, from any thread, without holding a worker. Until then its key waits and its
+/// lease is kept. Made by `Delivery::Defer`.
+///
+/// **Thread safety:** thread-compatible; tokens of different messages are independent of each other.
+/// **Ownership:** move-only. Dropped without having been settled it says `Retry`. It may outlive its bus.
+/// **Shutdown:** `Drain` waits for tokens until its deadline; then, as on `Close` and `Unsubscribe`, the message is
+/// handed back.
+class DeferredOutcome {
+ public:
+  DeferredOutcome() = default;  ///< of no message
+  DeferredOutcome(DeferredOutcome&&) = default;
+  DeferredOutcome& operator=(DeferredOutcome&& other) noexcept;
+  ~DeferredOutcome();
+
+  /// `kFailedPrecondition` when it was settled before, is of no message, or the message has been handed back: it will
+  /// be handled again. `kInvalidArgument` for `Deferred()`. Does not block; the key's next message may begin before it
+  /// returns.
+  absl::Status Settle(const Outcome& outcome);
+
+ private:
+  friend class Delivery;
+  explicit DeferredOutcome(std::shared_ptr<eventbus::Deferral> deferral) : deferral_(std::move(deferral)) {}
+
+  std::shared_ptr<eventbus::Deferral> deferral_{};
+};
 
 }  // namespace penstock

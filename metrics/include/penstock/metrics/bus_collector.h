@@ -24,7 +24,7 @@ struct CollectorOptions {
   std::string metric_namespace{};
   /// Topics shown by name. The first ones seen keep their names; the counts of all further ones appear under
   /// `topic="other"`. The same holds for the pairs of topic and durable. Each costs 4 series when published to and 13
-  /// when subscribed to; 5 of both make about 150 series. Range 1 to 1,000.
+  /// when subscribed to; 5 of both make about 200 series. Range 1 to 1,000.
   std::size_t max_topics = 5;
   /// Splits the actor pool's families by the label `actor_id`, instead of their totals: 7 series per actor. Costs a
   /// Prometheus server 1,800 series at 256 actors.

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "penstock/eventbus/message.h"
+#include "penstock/eventbus/options.h"
+
+namespace penstock {
+
+namespace eventbus {
+class Transport;
+class TopicStreams;
+}  // namespace eventbus
+
+/// Why a message became a dead letter.
+namespace error_class {
+inline constexpr std::string_view kExhausted = "exhausted";      ///< its attempts were used up
+inline constexpr std::string_view kThrew = "threw";              ///< the same, and the last one threw
+inline constexpr std::string_view kRejected = "rejected";        ///< the handler said `Reject`
+inline constexpr std::string_view kUndecodable = "undecodable";  ///< its body is no envelope
+inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: it followed another of its key
+}  // namespace error_class
+
+/// One message that was given up, and its story. What a letter does not tell is empty, 0 or the epoch.
+struct DeadLetter {
+  std::uint64_t id = 0;       ///< its sequence in the stream of dead letters
+  std::string topic{};        ///< where it was published, and goes back to
+  std::string key{};          ///< its aggregate ID
+  std::string error_class{};  ///< see `penstock::error_class`
+  std::string error{};        ///< what the handler, the exception or the decoder said: one line of up to 1,024 bytes
+  std::uint64_t attempts = 0;
+  std::chrono::system_clock::time_point first_failed_at{};
+  std::chrono::system_clock::time_point last_failed_at{};  ///< when it was set aside, if it never was handled
+  std::chrono::system_clock::time_point stored_at{};       ///< by the stream of dead letters
+  std::string stream{};                                    ///< the topic's
+  std::uint64_t stream_sequence = 0;                       ///< in that stream, when it was given up
+  std::uint64_t origin_sequence = 0;  ///< in that stream, when it came there for the first time: redriving keeps it
+  std::string consumer{};             ///< the durable that gave it up
+  std::string handler{};
+  std::string host{};
+  std::uint64_t redrive_count = 0;  ///< how often it had been redriven when it was given up
+  std::string message_id{};         ///< the original one
+  /// The original body. One that would not fit beside the story is not in the letter: it is read from the topic's
+  /// stream while it is there, else `body` is empty and `body_omitted` stays set.
+  std::string body{};
+  std::size_t body_omitted = 0;  ///< bytes of the body that is missing here; 0: it is complete, or was not asked for
+  Headers headers{};             ///< the original ones, without `Nats-` headers and without the story
+};
+
+/// Which dead letters: those that fit every field that is set.
+struct DeadLetterQuery {
+  std::string topic{};
+  std::string consumer{};            ///< the durable that gave it up
+  std::string key{};                 ///< aggregate ID
+  std::string error_class{};         ///< one of `penstock::error_class`
+  std::vector<std::uint64_t> ids{};  ///< at most 10,000, above 0
+  std::uint64_t first_id = 0;        ///< from this one on; 0: no bound
+  std::uint64_t last_id = 0;         ///< up to and with this one; 0: no bound
+  /// Last failure at or after `failed_from`, before `failed_to`.
+  std::optional<std::chrono::system_clock::time_point> failed_from{};
+  std::optional<std::chrono::system_clock::time_point> failed_to{};
+};
+
+enum class LetterBodies { kOmit, kInclude };
+
+struct ListOptions {
+  std::size_t limit = 100;     ///< letters in the answer, at most. Range 1 to 10,000.
+  std::uint64_t after_id = 0;  ///< the ID of the last one of the page before
+  LetterBodies bodies = LetterBodies::kOmit;
+};
+
+enum class RedriveMode {
+  kDryRun,  ///< sends nothing and reports what would be done
+  kSend,
+};
+
+struct RedriveOptions {
+  RedriveMode mode = RedriveMode::kSend;
+  /// Pace, so that the handlers' other work goes on. 0: as fast as PubAcks come. Range 0, or 0.01 to 1,000,000.
+  double messages_per_second = 0;
+  /// Letters that were redriven so often already are left where they are: what fails every time would go round for
+  /// ever. Range 1 to 1,000,000.
+  std::uint64_t max_redrives = 3;
+  /// Messages sent, at most; the first ones in order. 0: no bound.
+  std::size_t limit = 0;
+  std::stop_token stop{};  ///< ends the call after the message that is being sent
+};
+
+/// What a redrive did, or in a dry run what it would do. `matched` is the sum of the other numbers.
+struct RedriveReport {
+  std::size_t matched = 0;             ///< letters that fit the query
+  std::size_t sent = 0;                ///< stored in their topic's stream
+  std::size_t already_sent = 0;        ///< the same letter was redriven within the stream's duplicate window
+  std::size_t skipped_loop_guard = 0;  ///< redriven `max_redrives` times before
+  std::size_t held_back = 0;           ///< quarantined behind one of their key that was not sent
+  std::size_t gone = 0;                ///< removed meanwhile: handled after an earlier redrive
+  std::size_t failed = 0;
+  std::size_t left = 0;        ///< not tried: beyond `limit`, stopped, or the connection was lost
+  absl::Status first_error{};  ///< of those that failed; OK when none did
+};
+
+/// The messages that subscriptions gave up, in the stream `{base}_dead_letters`: to look at, and to send again once the
+/// cause is fixed. Obtained from `EventBus::dead_letters()`; any process with the same `base_stream_name` sees the
+/// same letters.
+///
+/// **Thread safety:** thread-safe. **Ownership:** part of its bus.
+/// **Blocking:** every method asks the server, once per letter it looks at (some thousand a second); not from a
+/// callback of the bus, and better not from a handler. Ends with `kFailedPrecondition` when the bus is closed.
+/// **Ordering:** letters are listed as they were stored, and redriven per topic and consumer by `origin_sequence`: in
+/// the order in which they first came.
+class DeadLetters {
+ public:
+  /// Made by the bus.
+  DeadLetters(const BusOptions& options, eventbus::Transport& transport, eventbus::TopicStreams& streams)
+      : options_(options), transport_(transport), streams_(streams) {}
+  DeadLetters(const DeadLetters&) = delete;
+  DeadLetters& operator=(const DeadLetters&) = delete;
+
+  /// A page of letters that fit the query, by ascending ID; fewer than `limit` when there are no more.
+  /// `kInvalidArgument` naming the field that breaks its rule.
+  absl::StatusOr<std::vector<DeadLetter>> List(const DeadLetterQuery& query = {}, const ListOptions& options = {});
+
+  /// One letter, with its body. `kNotFound` when there is none of that ID (any more).
+  absl::StatusOr<DeadLetter> Get(std::uint64_t id);
+
+  /// Publishes letters to their topics again, for the consumer that gave them up: other durables of the topic pass over
+  /// them. A letter stays until that consumer has settled the message: handled, or given up anew, which makes a new
+  /// letter. So a redrive that dies half-way loses nothing, and may be repeated. A quarantined key goes on when all its
+  /// letters were handled. Redriving needs the subscription to be there, now or later. `kInvalidArgument` for a field
+  /// that breaks its rule, and for a query without any field; errors of single letters are in the report.
+  absl::StatusOr<RedriveReport> Redrive(const DeadLetterQuery& query, const RedriveOptions& options = {});
+
+ private:
+  class Round;
+
+  const BusOptions& options_;
+  eventbus::Transport& transport_;
+  eventbus::TopicStreams& streams_;
+};
+
+}  // namespace penstock

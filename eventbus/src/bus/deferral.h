@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+#include "delivery/item.h"
+#include "penstock/actorpool/mutex.h"
+#include "penstock/eventbus/outcome.h"
+
+namespace penstock::eventbus {
+
+Verdict ToVerdict(const Outcome& outcome);
+
+/// What a handler's call and its token have in common. The message ends when both are through with it, or the handler
+/// is and the message was taken back.
+///
+/// **Thread safety:** thread-safe. **Ownership:** shared by the token and the subscription, whose `finish` is called
+/// once, by whoever comes last, without a lock held.
+class Deferral {
+ public:
+  explicit Deferral(std::function<void(Verdict verdict)> finish) : finish_(std::move(finish)) {}
+
+  /// See `DeferredOutcome::Settle`.
+  absl::Status Settle(const Outcome& outcome);
+  /// The handler's call has ended.
+  void Returned();
+  /// The message is handed back; its outcome does not matter any more.
+  void TakeBack();
+
+ private:
+  // `lock` is released when the message ends.
+  void FinishIfOver(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  Mutex mutex_;
+  const std::function<void(Verdict verdict)> finish_;
+  std::optional<Verdict> verdict_ ABSL_GUARDED_BY(mutex_);
+  bool returned_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/container/inlined_vector.h"
+#include "delivery/item.h"
+
+namespace penstock::eventbus {
+
+struct Action {
+  enum class Kind {
+    kDispatch,      ///< hand `item` to its actor; `Refused` when the inbox is full
+    kAck,           ///< `message` is over
+    kNak,           ///< ask for `message` again, at once
+    kTerm,          ///< `message` is over, its dead letter stored
+    kExtend,        ///< `item`'s lease; before any other event, since that may end the item
+    kDeadLetter,    ///< store `item`, then `DeadLettered`
+    kRemoveLetter,  ///< remove the letter `item` was redriven from, then `LetterRemoved`
+    kStuck,         ///< tell that `item`'s handler does not end; before any other event
+  };
+  Kind kind = Kind::kDispatch;
+  Item* item = nullptr;
+  std::unique_ptr<StoredMessage> message{};
+};
+
+/// What an event leads to, in order.
+struct Actions {
+  absl::InlinedVector<Action, 4> list{};
+  std::size_t grant = 0;   ///< messages the server may send in addition
+  std::size_t window = 0;  ///< unsettled messages that the server may have with us from now on; 0: as before
+};
+
+}  // namespace penstock::eventbus

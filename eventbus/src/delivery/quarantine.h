@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+
+#include "absl/container/flat_hash_map.h"
+#include "delivery/item.h"
+
+namespace penstock::eventbus {
+
+/// Which keys have messages in the dead letters, and which: a message of such a key is handled only when none that came
+/// before it is there. Messages are known by their origin, the stream sequence of their first coming, so that a
+/// redriven one has its old place. Thread-confined to its flow.
+class Quarantine {
+ public:
+  /// A message of the key is in the dead letters.
+  void Add(std::uint64_t key_hash, std::uint64_t origin) { letters_[key_hash].insert(origin); }
+
+  /// A redriven message was handled.
+  void Release(std::uint64_t key_hash, std::uint64_t origin);
+
+  /// Whether the message has to follow others of its key to the dead letters.
+  bool Follows(const Item& item) const;
+
+  /// Whether the letter that the message was redriven from is there.
+  bool Has(const Item& item) const;
+
+  std::size_t keys() const { return letters_.size(); }
+
+ private:
+  absl::flat_hash_map<std::uint64_t, std::set<std::uint64_t>> letters_;  // origins, by key hash
+};
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/dead_letter_writer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "letters.h"
+
+namespace penstock::eventbus {
+namespace {
+
+using testing::ElementsAre;
+using testing::FieldsAre;
+using testing::IsEmpty;
+
+class DeadLetterWriterTest : public LettersTest {
+ protected:
+  std::vector<DeadLetterWriter::OutstandingLetter> Outstanding(std::string_view topic = "orders",
+                                                               std::string_view consumer = "billing") {
+    auto letters = writer_->Outstanding(topic, consumer);
+    EXPECT_TRUE(letters.ok()) << letters.status();
+    return letters.ok() ? *letters : std::vector<DeadLetterWriter::OutstandingLetter>{};
+  }
+};
+
+TEST_F(DeadLetterWriterTest, TellsWhatIsOutstandingForAConsumerOfATopic) {
+  EXPECT_THAT(Outstanding(), IsEmpty());
+  EXPECT_TRUE(Store(3, "o%2042"));
+  EXPECT_TRUE(Store(5, "k", "audit"));
+  EXPECT_TRUE(Store(*FailedItem(6, "k"), "billing", "orders.eu"));
+  EXPECT_TRUE(Store(9, ""));
+  const auto redriven = FailedItem(12, "k");
+  redriven->origin = 4;
+  EXPECT_TRUE(Store(*redriven));
+  EXPECT_THAT(Outstanding(), ElementsAre(FieldsAre("o%2042", 3U), FieldsAre("", 9U), FieldsAre("k", 4U)));
+  EXPECT_THAT(Outstanding("orders.eu"), ElementsAre(FieldsAre("k", 6U)));
+  EXPECT_THAT(Outstanding("orders", "nobody"), IsEmpty());
+}
+
+TEST_F(DeadLetterWriterTest, TheSameDeliveryIsStoredOnce) {
+  EXPECT_TRUE(Store(3, "k"));
+  EXPECT_TRUE(Store(3, "k"));
+  EXPECT_EQ(Outstanding().size(), 1U);
+}
+
+TEST_F(DeadLetterWriterTest, RemovesALetterAndTakesAnAbsentOneAsRemoved) {
+  EXPECT_TRUE(Store(3, "k"));
+  EXPECT_TRUE(Remove(1));
+  EXPECT_THAT(Outstanding(), IsEmpty());
+  EXPECT_TRUE(Remove(1));
+  EXPECT_TRUE(Remove(77));
+}
+
+TEST_F(DeadLetterWriterTest, TellsTheEndOfEveryRemovalBeforeItStops) {
+  constexpr int kCount = 50;
+  int told = 0;  // of the writer's thread, then of ours: `Stop` is in between
+  for (std::uint64_t i = 1; i <= kCount; ++i) writer_->Remove(i, [&told](bool removed) { told += removed ? 1 : 0; });
+  writer_->Stop();
+  EXPECT_EQ(told, kCount);
+  EXPECT_FALSE(Remove(1)) << "after the stop";
+  writer_->Stop();
+}
+
+TEST_F(DeadLetterWriterTest, AClosedTransportStoresAndRemovesNothing) {
+  EXPECT_TRUE(Store(3, "k"));
+  transport_->Close();
+  EXPECT_FALSE(Store(4, "k"));
+  EXPECT_FALSE(Remove(1));
+  EXPECT_EQ(writer_->Outstanding("orders", "billing").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+}  // namespace
+}  // namespace penstock::eventbus

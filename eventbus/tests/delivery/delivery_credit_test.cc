@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the flow stays within its messages and bytes.
+#include "delivery/credit_window.h"
+#include "flow_fixture.h"
+
+namespace penstock::eventbus {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class DeliveryCreditTest : public DeliveryFlowTest {
+ protected:
+  DeliveryCreditTest() {
+    options_.max_bytes = 1000;
+    options_.max_in_flight = 64;
+    Begin();
+  }
+  void Extend() { std::erase_if(said_, [](const std::string& said) { return said.starts_with("extend"); }); }
+};
+
+TEST_F(DeliveryCreditTest, PutsDownWhatIsParkedFirstAndAsksForItWhenItsTurnComes) {
+  bytes_ = 400;
+  Arrive(1, "a");
+  Arrive(2, "a");
+  Arrive(3, "b");
+  EXPECT_THAT(Said(), ElementsAre("run 1", "run 3"));
+  EXPECT_EQ(flow_->bytes(), 800u) << "2 was put down for 3";
+  EXPECT_EQ(flow_->counters().put_down, 1u);
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("ack 1", "nak 2"));
+  Arrive(2, "a", 2);
+  EXPECT_THAT(Said(), ElementsAre("run 2"));
+  Finish(2);
+  Finish(3);
+  EXPECT_EQ(flow_->bytes(), 0u);
+  EXPECT_EQ(flow_->in_hand(), 0u);
+}
+
+TEST_F(DeliveryCreditTest, KeepsTheOrderOfAKeyThroughWhatWasPutDown) {
+  bytes_ = 600;
+  for (std::uint64_t sequence : {1, 2, 3}) Arrive(sequence, "a");
+  EXPECT_LE(flow_->bytes(), 1000u);
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("run 1", "ack 1", "nak 2"));
+  Arrive(2, "a", 2);
+  Finish(2);
+  Arrive(3, "a", 2);
+  Finish(3);
+  EXPECT_THAT(Said(), ElementsAre("run 2", "ack 2", "nak 3", "run 3", "ack 3"));
+}
+
+TEST_F(DeliveryCreditTest, OneMessageAloneMayExceedTheBudget) {
+  bytes_ = 5000;
+  Arrive(1, "a");
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+  Arrive(2, "b");
+  EXPECT_THAT(Said(), IsEmpty());
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("ack 1", "nak 2"));
+  Arrive(2, "b", 2);
+  EXPECT_THAT(Said(), ElementsAre("run 2"));
+}
+
+TEST_F(DeliveryCreditTest, ALargeMessageIsNotOvertakenForEverBySmallOnes) {
+  bytes_ = 600;
+  Arrive(1, "a");
+  bytes_ = 900;
+  Arrive(2, "b");
+  bytes_ = 100;
+  Arrive(3, "c");
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("ack 1", "nak 2", "nak 3"));
+}
+
+TEST_F(DeliveryCreditTest, APutDownMessageThatFailedBeforeKeepsItsAttempts) {
+  bytes_ = 600;
+  Arrive(1, "a");
+  Arrive(2, "b");
+  Finish(1);
+  for (std::uint64_t copy : {2, 3}) {
+    Arrive(2, "b", copy);
+    Fail(2, milliseconds{0});
+  }
+  Arrive(2, "b", 4);
+  Said();
+  Fail(2);
+  EXPECT_THAT(Said(), ElementsAre("letter 2")) << "the third attempt: the delivery that was put down was none";
+}
+
+TEST_F(DeliveryCreditTest, WidensTheWindowForWhatAHeldKeyParksAndNarrowsItAfterwards) {
+  options_.max_bytes = 1 << 20;
+  Begin();
+  Arrive(1, "a");
+  Fail(1, seconds{1000});
+  for (std::uint64_t sequence = 2; sequence <= 60; ++sequence) Arrive(sequence, "a");
+  Said();
+  const std::size_t granted = granted_;
+  Pass(milliseconds{250});
+  Extend();
+  EXPECT_THAT(Said(), ElementsAre("window 182"));
+  EXPECT_EQ(granted_ - granted, 182u - 64u);
+  EXPECT_EQ(flow_->window(), 182u);
+}
+
+TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
+  CreditWindow window(100, 1 << 20);
+  EXPECT_EQ(window.Resize(0), 0u);
+  EXPECT_EQ(window.Resize(50), 0u);
+  EXPECT_EQ(window.Resize(51), 202u);
+  EXPECT_EQ(window.Resize(60), 0u) << "not for every message more";
+  EXPECT_EQ(window.Resize(5), 100u);
+}
+
+TEST(CreditWindowTest, IsNeverWiderThanSixteenTimesItsBase) {
+  CreditWindow window(100, 1 << 20);
+  EXPECT_EQ(window.Resize(1'000'000), 1600u);
+  EXPECT_EQ(window.Resize(1'000'000), 0u);
+}
+
+TEST(CreditWindowTest, NarrowsToWhatFitsOnceSomethingDidNot) {
+  CreditWindow window(100, 1000);
+  for (int i = 0; i < 1000; ++i) window.Weighed(100);
+  EXPECT_EQ(window.Resize(0), 0u);
+  window.Overrun();
+  EXPECT_EQ(window.Resize(0), 10u);
+  for (int i = 0; i < 1000; ++i) window.Weighed(1);
+  EXPECT_EQ(window.Resize(0), 100u) << "and widens when messages are small again";
+}
+
+TEST(CreditWindowTest, IsNeverEmpty) {
+  CreditWindow window(100, 1000);
+  window.Weighed(1 << 30);
+  window.Overrun();
+  EXPECT_EQ(window.Resize(0), 1u);
+}
+
+}  // namespace
+}  // namespace penstock::eventbus

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handles a run's events until SIGTERM, as slowly and as badly as the plan says, and keeps the books on it.
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+
+#include "chaos/event_plan.h"
+#include "chaos/ledger.h"
+#include "chaos/names.h"
+#include "penstock/actorpool/mutex.h"
+#include "penstock/penstock.h"
+
+namespace penstock::chaos {
+namespace {
+
+struct Options {
+  std::string url;
+  std::string ledger;
+  std::uint64_t seed = 1;
+  std::size_t credit = 0;
+  std::uint16_t incarnation = 0;
+};
+
+class Handler {
+ public:
+  Handler(const Options& options, const LedgerWriter& ledger) : options_(options), ledger_(ledger) {}
+
+  Outcome Handle(const Envelope& envelope, const Delivery& delivery) const {
+    const std::optional<EventRef> event = ReadPayload(options_.seed, envelope.payload);
+    if (!event || envelope.aggregate_id != KeyName(event->key)) {
+      Write(Entry::kStart, Result::kUnexpected, {}, &delivery);
+      return Reject("the payload is none of this run's");
+    }
+    Write(Entry::kStart, Result::kNone, *event, &delivery);
+    return Behave(*event, delivery);
+  }
+
+  void Ready() const { Write(Entry::kReady, Result::kNone, {}, nullptr); }
+
+ private:
+  Outcome Behave(EventRef event, const Delivery& delivery) const {
+    const Behaviour behaviour = BehaviourAt(options_.seed, event, delivery.attempt());
+    if (behaviour == Behaviour::kSlow) TakeTime(SlowTime(options_.seed, event));
+    if (behaviour == Behaviour::kReject) {
+      Write(Entry::kEnd, Result::kRejected, event, &delivery);
+      return Reject("poison");
+    }
+    const bool bad = behaviour == Behaviour::kFail || behaviour == Behaviour::kThrow;
+    Write(Entry::kEnd, bad ? Result::kFailed : Result::kDone, event, &delivery);
+    if (behaviour == Behaviour::kThrow) throw std::runtime_error("thrown by the plan");
+    return bad ? Retry("failed by the plan") : Ack();
+  }
+
+  static void TakeTime(std::chrono::milliseconds time) {
+    const auto until = std::chrono::steady_clock::now() + time;
+    Mutex mutex;
+    CondVar never_notified;
+    MutexLock lock(mutex);
+    while (std::chrono::steady_clock::now() < until) never_notified.WaitUntil(lock, until);
+  }
+
+  void Write(Entry kind, Result result, EventRef event, const Delivery* delivery) const {
+    ledger_.Append({.time_ns = MonotonicNow(),
+                    .stream_sequence = delivery == nullptr ? 0 : delivery->stream_sequence(),
+                    .event = event,
+                    .delivery = delivery == nullptr ? 0 : static_cast<std::uint32_t>(delivery->attempt()),
+                    .incarnation = options_.incarnation,
+                    .kind = kind,
+                    .result = result});
+  }
+
+  const Options& options_;
+  const LedgerWriter& ledger_;
+};
+
+absl::Status Run(const Options& options) {
+  const auto ledger = LedgerWriter::Open(options.ledger);
+  if (!ledger.ok()) return ledger.status();
+  const Handler handler(options, *ledger);
+  BusOptions bus{.url = options.url,
+                 .client_id = "chaos-consumer",
+                 .base_stream_name = kBaseStream,
+                 .connect_timeout = std::chrono::seconds(60)};
+  bus.pool.workers = 8;  // slow handlers must not hold up the others
+  auto service =
+      Service::Create({.bus = std::move(bus), .metrics_port = std::nullopt, .drain_timeout = std::chrono::seconds(20)});
+  if (!service.ok()) return service.status();
+  const auto subscription = (*service)->bus().SubscribeEnvelope(
+      kTopic, {.durable = kDurable, .max_in_flight = options.credit},
+      [&](const Envelope& envelope, const Delivery& delivery) { return handler.Handle(envelope, delivery); });
+  if (!subscription.ok()) return subscription.status();
+  handler.Ready();
+  return (*service)->Run();
+}
+
+}  // namespace
+}  // namespace penstock::chaos
+
+int main(int argc, char** argv) {
+  penstock::chaos::Options options;
+  CLI::App app("Handles the events of a chaos run.");
+  app.add_option("--url", options.url)->required();
+  app.add_option("--ledger", options.ledger)->required();
+  app.add_option("--seed", options.seed)->required();
+  app.add_option("--credit", options.credit)->required();
+  app.add_option("--incarnation", options.incarnation)->required();
+  CLI11_PARSE(app, argc, argv);
+  return penstock::ExitCode(penstock::chaos::Run(options));
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "chaos/event_plan.h"
+
+namespace penstock::chaos {
+
+enum class Entry : std::uint8_t {
+  kAttempt = 1,  ///< publisher: about to publish
+  kAcked,        ///< publisher: the PubAck came
+  kReady,        ///< consumer: subscribed, or standing by
+  kStart,        ///< consumer: a handler begins
+  kEnd,          ///< consumer: a handler is about to return
+};
+
+enum class Result : std::uint8_t {
+  kNone,
+  kDone,        ///< handled; the message will be acknowledged
+  kFailed,      ///< asked for a retry, or threw
+  kRejected,    ///< poison, to the dead letters
+  kUnexpected,  ///< the payload was none of this run's
+};
+
+/// One line of a ledger.
+struct Record {
+  std::int64_t time_ns = 0;  ///< CLOCK_MONOTONIC, which all processes of a machine share
+  std::uint64_t stream_sequence = 0;
+  EventRef event{};
+  std::uint32_t delivery = 0;  ///< how often the server had delivered it
+  std::uint16_t incarnation = 0;
+  Entry kind = Entry::kAttempt;
+  Result result = Result::kNone;
+};
+// A record that crossed a page could be torn by SIGKILL; one whose size divides the page's cannot.
+static_assert(sizeof(Record) == 32 && std::is_trivially_copyable_v<Record>);
+
+/// Now, as records state it.
+std::int64_t MonotonicNow();
+
+/// Appends records to a file, one write each: what `Append` returned for survives SIGKILL of the process.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns the descriptor.
+class LedgerWriter {
+ public:
+  /// Opens or makes `path`. `kInternal` when that fails.
+  static absl::StatusOr<LedgerWriter> Open(const std::string& path);
+  LedgerWriter(LedgerWriter&& other) noexcept;
+  LedgerWriter& operator=(LedgerWriter&&) = delete;
+  ~LedgerWriter();
+
+  /// Ends the process with exit code 3 when the file cannot take it: going on would make the books lie.
+  void Append(const Record& record) const;
+
+ private:
+  explicit LedgerWriter(int file) : file_(file) {}
+  int file_;
+};
+
+/// Reads a ledger that may still be growing. Thread-confined.
+class LedgerReader {
+ public:
+  /// The file may come into being later.
+  explicit LedgerReader(std::string path) : path_(std::move(path)) {}
+  LedgerReader(LedgerReader&& other) noexcept;
+  LedgerReader& operator=(LedgerReader&&) = delete;
+  ~LedgerReader();
+
+  /// What was appended since the last call, in the file's order.
+  std::vector<Record> ReadNew();
+
+ private:
+  std::string path_;
+  int file_ = -1;
+};
+
+}  // namespace penstock::chaos

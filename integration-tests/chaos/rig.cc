@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chaos/rig.h"
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "chaos/names.h"
+#include "penstock/eventbus/envelope.h"
+#include "penstock/eventbus/event_bus.h"
+#include "support/raw_nats.h"
+
+namespace penstock::chaos {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kKilled = 128 + SIGKILL;
+constexpr std::chrono::seconds kEndTimeout(40);
+
+std::string LocalUrl(int port) { return absl::StrCat("nats://127.0.0.1:", port); }
+
+// The answer of the server's JetStream API to a request made without any client library.
+absl::StatusOr<Json> Ask(int port, const std::string& subject, const std::string& body = "") {
+  auto raw = testing::RawNats::Connect(port);
+  if (!raw.ok()) return raw.status();
+  const auto reply = raw->Request("$JS.API." + subject, body);
+  if (!reply.ok()) return reply.status();
+  Json answer = Json::parse(reply->body, nullptr, false);
+  if (answer.is_discarded()) return absl::InternalError("ask " + subject + ": the answer is no JSON");
+  if (answer.contains("error")) return absl::InternalError("ask " + subject + ": " + answer["error"].dump());
+  return answer;
+}
+
+std::optional<EventRef> ReadDeadLetter(std::uint64_t seed, const Json& message) {
+  std::string body;
+  if (!message.contains("data") || !absl::Base64Unescape(message["data"].get<std::string>(), &body)) return {};
+  const auto envelope = DecodeEnvelope(body, "");
+  return envelope.ok() ? ReadPayload(seed, envelope->payload) : std::nullopt;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Rig>> Rig::Build(RigOptions options) {
+  std::unique_ptr<Rig> rig(new Rig(std::move(options)));
+  auto server = testing::NatsServer::Launch({.binary = rig->options_.server_program});
+  if (!server.ok()) return server.status();
+  rig->server_ = *std::move(server);
+  for (auto* wire : {&rig->publisher_wire_, &rig->consumer_wire_}) {
+    auto proxy = TcpProxy::Start(rig->server_->port());
+    if (!proxy.ok()) return proxy.status();
+    *wire = *std::move(proxy);
+  }
+  return rig;
+}
+
+absl::Status Rig::StartPublisher() {
+  auto process =
+      ChildProcess::Spawn({options_.publisher_program, "--url", LocalUrl(publisher_wire_->port()), "--ledger",
+                           publisher_ledger().string(), "--seed", absl::StrCat(options_.seed), "--events",
+                           absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
+                          (options_.folder / "publisher.log").string());
+  if (!process.ok()) return process.status();
+  publisher_ = *std::move(process);
+  return absl::OkStatus();
+}
+
+absl::Status Rig::StartConsumer() {
+  const std::string name = absl::StrCat("consumer-", consumers_.size());
+  Consumer consumer{.ledger = options_.folder / (name + ".ledger")};
+  auto process = ChildProcess::Spawn({options_.consumer_program, "--url", LocalUrl(consumer_wire_->port()), "--ledger",
+                                      consumer.ledger.string(), "--seed", absl::StrCat(options_.seed), "--credit",
+                                      absl::StrCat(options_.credit), "--incarnation", absl::StrCat(consumers_.size())},
+                                     (options_.folder / (name + ".log")).string());
+  if (!process.ok()) return process.status();
+  consumer.process = *std::move(process);
+  consumers_.push_back(std::move(consumer));
+  return absl::OkStatus();
+}
+
+absl::Status Rig::KillPublisher() {
+  publisher_->Signal(SIGKILL);
+  if (publisher_->Await(kEndTimeout) == kKilled) return absl::OkStatus();
+  return absl::FailedPreconditionError("kill the publisher: it had ended by itself");
+}
+
+absl::Status Rig::KillConsumer(std::size_t index) {
+  Consumer& consumer = consumers_[index];
+  consumer.killed_ns = MonotonicNow();
+  consumer.process->Signal(SIGKILL);
+  if (consumer.process->Await(kEndTimeout) == kKilled) return absl::OkStatus();
+  return absl::FailedPreconditionError("kill the consumer: it had ended by itself");
+}
+
+absl::Status Rig::EndConsumer() {
+  consumer().Signal(SIGTERM);
+  const std::optional<int> code = consumer().Await(kEndTimeout);
+  if (code == 0) return absl::OkStatus();
+  return absl::InternalError(
+      absl::StrCat("end the consumer by SIGTERM: ", code ? absl::StrCat("exit code ", *code) : "it went on for 40s",
+                   "; see its log"));
+}
+
+absl::Status Rig::DeleteConsumer() {
+  return Ask(server_->port(), absl::StrCat("CONSUMER.DELETE.", StreamName(kBaseStream, kTopic), ".", kDurable))
+      .status();
+}
+
+absl::StatusOr<std::uint64_t> Rig::Stored() {
+  const auto info = Ask(server_->port(), absl::StrCat("STREAM.INFO.", StreamName(kBaseStream, kTopic)));
+  if (!info.ok()) return info.status();
+  return info->at("state").at("messages").get<std::uint64_t>();
+}
+
+absl::StatusOr<std::vector<EventRef>> Rig::DeadLetters(std::uint64_t* unreadable) {
+  const std::string stream = DeadLetterStreamName(kBaseStream);
+  const auto info = Ask(server_->port(), "STREAM.INFO." + stream);
+  if (!info.ok()) return info.status();
+  const auto last = info->at("state").at("last_seq").get<std::uint64_t>();
+  std::vector<EventRef> letters;
+  *unreadable = 0;
+  for (std::uint64_t sequence = 1; sequence <= last; ++sequence) {
+    const auto answer = Ask(server_->port(), "STREAM.MSG.GET." + stream, Json{{"seq", sequence}}.dump());
+    if (!answer.ok()) return answer.status();
+    const auto event = ReadDeadLetter(options_.seed, answer->at("message"));
+    event ? letters.push_back(*event) : void(++*unreadable);
+  }
+  return letters;
+}
+
+}  // namespace penstock::chaos

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Handles the topic "orders" until SIGTERM and writes down, for whoever outlives it, when each handler began and ended.
+#include <CLI/CLI.hpp>
+
+#include "handler_ledger.h"
+#include "penstock/penstock.h"
+
+int main(int argc, char** argv) {
+  std::string path;
+  std::int64_t microseconds = 0;
+  CLI::App app("Handles the topic \"orders\" and keeps a ledger.");
+  app.add_option("--ledger", path, "The file to append to")->required();
+  app.add_option("--handle-us", microseconds, "How long a handler takes");
+  CLI11_PARSE(app, argc, argv);
+
+  auto options = penstock::ServiceOptions::FromEnvironment({.bus = {.client_id = "ledger"}, .metrics_port = {}});
+  if (!options.ok()) return penstock::ExitCode(options.status());
+  options->bus.pool.workers = 2;
+  penstock::testing::HandlerLedger ledger(path);
+  auto service = penstock::Service::Create(*std::move(options));
+  if (!service.ok()) return penstock::ExitCode(service.status());
+  auto orders = (*service)->bus().SubscribeEnvelope(
+      "orders", [&](const penstock::Envelope& event, const penstock::Delivery&) -> penstock::Outcome {
+        ledger.Write('S', event.aggregate_id, event.payload);
+        penstock::testing::Spend(std::chrono::microseconds(microseconds));
+        ledger.Write('E', event.aggregate_id, event.payload);
+        return penstock::Ack();
+      });
+  if (!orders.ok()) return penstock::ExitCode(orders.status());
+  ledger.Write('R', "-", "0");
+  return penstock::ExitCode((*service)->Run());
+}
