@@ -2,6 +2,7 @@
 // Handles `--count` events of the topic "orders", slowly, and prints how much memory it took beyond what it had when it
 // was connected. Payloads begin with the event's number within its aggregate, aggregates are "k0", "k1" and so on.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <atomic>
 #include <charconv>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>

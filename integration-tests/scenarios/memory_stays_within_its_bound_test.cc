@@ -3,6 +3,7 @@
 // its options allow and 64 MiB. 100,000 events; 1,000,000 with PENSTOCK_FULL_SIZE=1 in the environment.
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "scenarios/program.h"

@@ -47,9 +47,9 @@ std::discrete_distribution<std::size_t> Zipf(std::size_t keys) {
 /// 1 % of all handlers fail and 0.2 % throw; which, hangs on event and attempt alone.
 enum class Fate { kSucceeds, kFails, kThrows };
 Fate FateOf(const Delivery& delivery) {
-  std::minstd_rand dice(static_cast<std::uint32_t>(delivery.stream_sequence() * 31 + delivery.attempt()));
-  dice.discard(3);
-  const auto thousandth = dice() % 1000;
+  std::uint64_t mixed = delivery.stream_sequence() * 0x9e3779b97f4a7c15 + delivery.attempt() * 0xd1b54a32d192ed03;
+  mixed = (mixed ^ mixed >> 31) * 0xbf58476d1ce4e5b9;
+  const std::uint64_t thousandth = (mixed >> 32) % 1000;
   if (thousandth < 10) return Fate::kFails;
   return thousandth < 12 ? Fate::kThrows : Fate::kSucceeds;
 }

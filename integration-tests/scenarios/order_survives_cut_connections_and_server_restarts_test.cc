@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "handler_ledger.h"
 #include "scenario.h"
 #include "support/tcp_proxy.h"
 
@@ -10,7 +11,7 @@ using std::chrono::milliseconds;
 class OrderSurvives : public Scenario {
  protected:
   static constexpr std::size_t kKeys = 20;
-  static constexpr std::size_t kPerKey = 400;
+  static constexpr std::size_t kPerKey = 200;
   static constexpr int kFaults = 3;
 
   void SetUp() override {
@@ -25,7 +26,7 @@ class OrderSurvives : public Scenario {
     ASSERT_THAT(consumer_->SubscribeEnvelope("orders",
                                              [this](const Envelope& event, const Delivery&) {
                                                log_.Add(event.aggregate_id, event.payload);
-                                               Eventually([] { return false; }, milliseconds(1));
+                                               Spend(milliseconds(1));
                                                return Ack();
                                              }),
                 IsOk());

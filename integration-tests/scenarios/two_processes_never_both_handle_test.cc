@@ -37,7 +37,7 @@ class TwoProcessesNeverBothHandle : public ConsumerProcesses {
     faults_.push_back(MonotonicNs());
     owner.proxy->ServerIsAt(0);
     EXPECT_GE(owner.proxy->Cut(), 1U);
-    EXPECT_LT(NextEnd(faults_.back() + 500'000'000, owner.consumer->pid()), std::chrono::milliseconds(500));
+    EXPECT_LT(NextEnd(faults_.back(), owner.consumer->pid()), kPatience);
   }
 
   std::array<Side, 2> sides_{};

@@ -62,10 +62,12 @@ absl::Status Subscription::Open(Transport& transport) {
   if (quarantines()) {
     if (auto status = LookUpQuarantine(); !status.ok()) return status;
   }
-  auto feed = transport.OpenFeed(spec_.feed, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
-                                              .new_epoch = [this] { OnNewEpoch(); },
-                                              .lost = [this](const absl::Status& why) { OnLost(why); },
-                                              .taken_away = [this] { OnTakenAway(); }});
+  auto feed =
+      transport.OpenFeed(spec_.feed, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
+                                      .new_epoch = [this] { OnNewEpoch(); },
+                                      .settled_before = [this](auto first, auto last) { OnSettledBefore(first, last); },
+                                      .lost = [this](const absl::Status& why) { OnLost(why); },
+                                      .taken_away = [this] { OnTakenAway(); }});
   if (!feed.ok()) return feed.status();
   Call call(*this);
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -138,6 +140,12 @@ void Subscription::AssignRedrive(Item& item) const {
   item.foreign = *whose != spec_.feed.consumer;
   item.letter = NumberIn(*item.message, header::kDeadLetter);
   if (const auto origin = NumberIn(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
+}
+
+void Subscription::OnSettledBefore(std::uint64_t first, std::uint64_t last) {
+  Call call(*this);
+  MutexLock lock(mutex_);
+  flow_.SettledBefore(first, last);
 }
 
 void Subscription::OnNewEpoch() {

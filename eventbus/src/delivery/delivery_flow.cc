@@ -70,13 +70,11 @@ bool DeliveryFlow::IsOver(const Item& item) const {
   return item.foreign || processed_.Contains(item.sequence);
 }
 
-// Redriven twice, and over by now. Told only when its turn has come: before, its letter may still be under way.
-bool DeliveryFlow::IsOverTwice(const Item& item) const {
-  if (item.letter == 0 || !options_.acknowledges) return false;
-  // Who shares the consumer does not know of the letters that others stored.
+// Of a letter that is no obstacle to its key any more: what it stands for was handled. Told only when the message's turn
+// has come: before, the letter may still be under way. Who shares the consumer does not know of the letters of others.
+bool DeliveryFlow::IsObsolete(const Item& item) const {
   const bool knows_all = options_.after_dead_letter == AfterDeadLetter::kQuarantine && !options_.retries_in_place;
-  const bool gone = knows_all && item.keyed() && !quarantine_.Has(item);
-  return gone || removed_letters_.Contains(item.letter);
+  return knows_all && item.letter != 0 && item.keyed() && !quarantine_.Has(item);
 }
 
 void DeliveryFlow::Again(Item& known, std::unique_ptr<Item> copy, Actions& out) {
@@ -100,9 +98,9 @@ void DeliveryFlow::TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actio
 
 // Turns.
 
-// Null: nobody's.
+// Null: nobody's. What was redriven twice may be over by now.
 void DeliveryFlow::Turn(Item* item, Actions& out) {
-  while (item != nullptr && letters_known_ && IsOverTwice(*item)) {
+  while (item != nullptr && item->letter != 0 && removed_letters_.Contains(item->letter)) {
     Item& over = *item;
     item = over.keyed() ? lines_.Leave(over) : nullptr;
     ++counters_.acked;
@@ -117,6 +115,9 @@ void DeliveryFlow::Start(Item& item, Actions& out) {
   if (item.put_down) {
     SetStage(item, Stage::kPutDown);
     AskForPutDown(out);
+  } else if (IsObsolete(item)) {
+    item.verdict = {.kind = Verdict::Kind::kHandled};
+    BeginLetter(item, Stage::kRemovingLetter, out);
   } else if (Follows(item, out)) {
     return;
   } else if (outage_.on()) {
@@ -212,7 +213,9 @@ void DeliveryFlow::Failed(Item& item, Actions& out) {
   } else if (probe) {
     outage_.ProbeAgain(now_);
   }
-  if (options_.after_dead_letter == AfterDeadLetter::kBlock) return Wait(item, options_.retry.max_backoff, out);
+  if (options_.after_dead_letter == AfterDeadLetter::kBlock) {
+    return Wait(item, std::max(item.verdict.delay, options_.retry.max_backoff), out);
+  }
   BeginLetter(item, Stage::kDeadLettering, out);
 }
 

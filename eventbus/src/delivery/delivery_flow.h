@@ -79,6 +79,8 @@ class DeliveryFlow {
   /// The stream was made anew and its sequences begin again: what is not running is forgotten, what is running will not
   /// be settled. (A consumer made anew on the same stream is no new epoch: copies of what is in hand are recognised.)
   void NewEpoch();
+  /// What comes of these sequences, and is not in hand, was settled before: it is acknowledged, not run.
+  void SettledBefore(std::uint64_t first, std::uint64_t last) { processed_.Add(first, last); }
   /// Another process has, or had, the consumer: what is not running is forgotten, since that process may have settled
   /// it; what is not settled comes again. What runs may finish.
   void TakenAway();
@@ -111,7 +113,7 @@ class DeliveryFlow {
   // Arrivals.
   bool Recognise(std::unique_ptr<Item>& item, Actions& out);
   bool IsOver(const Item& item) const;
-  bool IsOverTwice(const Item& item) const;
+  bool IsObsolete(const Item& item) const;
   void Again(Item& known, std::unique_ptr<Item> copy, Actions& out);
   void TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actions& out);
   void Weigh(Item& item);

@@ -62,7 +62,11 @@ void DeliveryFlow::PutDownParked(std::size_t until) {
 void DeliveryFlow::AskForPutDown(Actions& out) {
   while (!put_down_.empty() && !closed_) {
     Item& item = *put_down_.begin()->second;
-    const auto fits = [&] { return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes; };
+    // Room is kept for what is held, which may be what comes after this one when a consumer is made again: while nothing
+    // else goes on, one more is asked for.
+    const auto fits = [&] {
+      return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes || (active_ == 0 && bytes_ <= options_.max_bytes);
+    };
     if (!fits()) PutDownParked(options_.max_bytes - std::min(options_.max_bytes, item.weight));
     if (!fits()) return;
     Charge(item, item.weight);

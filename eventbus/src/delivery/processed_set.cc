@@ -35,6 +35,17 @@ void ProcessedSet::Add(std::uint64_t sequence) {
   }
 }
 
+void ProcessedSet::Add(std::uint64_t first, std::uint64_t last) {
+  auto interval = intervals_.upper_bound(first);
+  if (interval != intervals_.begin() && std::prev(interval)->second + 1 >= first) --interval;
+  while (interval != intervals_.end() && interval->first <= last + 1) {
+    first = std::min(first, interval->first);
+    last = std::max(last, interval->second);
+    interval = intervals_.erase(interval);
+  }
+  intervals_.emplace_hint(interval, first, last);
+}
+
 bool ProcessedSet::Contains(std::uint64_t sequence) const {
   auto next = intervals_.upper_bound(sequence);
   return next != intervals_.begin() && sequence <= std::prev(next)->second;

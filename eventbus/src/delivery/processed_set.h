@@ -17,6 +17,8 @@ class ProcessedSet {
   static constexpr std::size_t kMaxIntervals = 65'536;
 
   void Add(std::uint64_t sequence);
+  /// All from `first` to `last`, both above 0 and in this order.
+  void Add(std::uint64_t first, std::uint64_t last);
   bool Contains(std::uint64_t sequence) const;
   void Clear() { intervals_.clear(); }
 

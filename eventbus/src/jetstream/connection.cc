@@ -17,7 +17,8 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::chrono::milliseconds kFirstBackoff(100);
-// Half to all of it is waited: a server that is back is found within half a second, and asked two to four times a second.
+// Half to all of it is waited: a server that is back is found within half a second, and asked two to four times a
+// second.
 constexpr std::chrono::milliseconds kLongestBackoff(500);
 constexpr std::chrono::milliseconds kLongestAuthBackoff(30'000);
 constexpr std::chrono::milliseconds kFirstConnectInterval(100);

@@ -52,9 +52,8 @@ PushFeed::Clock::duration PushFeed::StandByPause() {
 }
 
 bool PushFeed::MayHandle(Clock::time_point now) const {
-  const Clock::time_point until{Clock::duration(lease_until_.load(std::memory_order_relaxed))};
   // The server that we are connected to may have lost the one that leads the consumer.
-  return now < until && now - last_heard() <= LongestSilence();
+  return now < lease_until() && now - last_heard() <= LongestSilence();
 }
 
 void PushFeed::Renew(Clock::time_point proven) {
@@ -64,8 +63,24 @@ void PushFeed::Renew(Clock::time_point proven) {
 void PushFeed::OnWithdraw() { lease_until_.store(0, std::memory_order_relaxed); }
 
 void PushFeed::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
-  if (link->Ping(std::chrono::milliseconds(kLease).count())) Renew(now);
+  if (now >= lease_until()) {
+    ProveAnew(link, now);
+  } else if (link->Ping(std::chrono::milliseconds(kLease).count())) {
+    Renew(now);
+  }
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
+}
+
+// A ping is not enough once the lease ran out: when a process that was stopped wakes to a connection that was reset
+// meanwhile, nats.c calls its ping answered (3.4.1, seen by the scenario of two processes). A reply that names our
+// inbox is, on the connection that listens on it.
+void PushFeed::ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now) {
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
+  if (!facts.ok() || connection_.link() != link) return;
+  const bool ours = *facts && (*facts)->deliver_subject == StringMember(bound_config_, "deliver_subject");
+  if (ours && (*facts)->bound) return Renew(now);
+  RequestSynchronisation("it is not ours any more");
 }
 
 void PushFeed::SetWindow(std::size_t max_in_flight) {
@@ -77,7 +92,7 @@ void PushFeed::ApplyWindow() {
   const std::size_t window = window_.load(std::memory_order_relaxed);
   Json config = bound_config_;
   config["max_ack_pending"] = window;
-  if (!PutConsumer(api_, spec_.stream, config, cancelled(), kQuickBudget).ok()) return;
+  if (!PutIfThere(config, cancelled())) return;
   bound_config_ = std::move(config);
   applied_window_ = window;
 }
@@ -85,7 +100,22 @@ void PushFeed::ApplyWindow() {
 // While we still listen, so that the server lets nobody else in before it has noted this.
 void PushFeed::OnRelease() {
   if (!connection_.connected()) return;
-  PutConsumer(api_, spec_.stream, Released(bound_config_), nullptr, kQuickBudget).status().IgnoreError();
+  PutIfThere(Released(bound_config_), nullptr);
+}
+
+// Changing a consumer that was deleted meanwhile would make it again from its first start: that must not stay.
+bool PushFeed::PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled) {
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, cancelled, kQuickBudget);
+  if (!put.ok()) return false;
+  if (SameTime(put->created, consumer_created())) return true;
+  DeleteConsumer(api_, spec_.stream, spec_.consumer, cancelled).IgnoreError();
+  RequestSynchronisation("it was deleted");
+  return false;
+}
+
+void PushFeed::Tell(const SettledBefore::Ranges& settled) const {
+  if (!events_.settled_before) return;
+  for (const auto& [first, last] : settled) events_.settled_before(first, last);
 }
 
 std::string PushFeed::NextSubject() { return absl::StrCat(inbox_prefix_, ++inboxes_); }
@@ -198,6 +228,7 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& li
   }
   unsettled_.SettledUpTo((*bound)->acknowledged);
   if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
+  Tell(settled_before_.Restart((*bound)->acknowledged, (*bound)->delivered, (*bound)->pending));
   bound_config_ = (*bound)->config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
   taken_away_ = false;
@@ -225,6 +256,7 @@ void PushFeed::OnMessage(MessageHandle message, bool more) {
   }
   if (!track_.Follows(ack->consumer_sequence)) return LoseTrack("a gap in what the server sent");
   unsettled_.Arrived(ack->stream_sequence);
+  Tell(settled_before_.Arrived(ack->stream_sequence));
   Deliver(std::move(message), *ack);
   if (!more || undelivered() >= kMostArrivals) FlushArrivals();
 }

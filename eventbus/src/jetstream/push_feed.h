@@ -10,6 +10,7 @@
 #include <string>
 
 #include "jetstream/sequence_track.h"
+#include "jetstream/settled_before.h"
 #include "jetstream/synchronised_feed.h"
 #include "jetstream/unsettled.h"
 
@@ -53,7 +54,13 @@ class PushFeed final : public SynchronisedFeed {
   bool MayTakeFromAnother(const ConsumerFacts& facts);
   Json Wanted(const std::string& subject, const StartPoint& start) const;
   void Renew(Clock::time_point proven);
+  void ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now);
+  Clock::time_point lease_until() const {
+    return Clock::time_point(Clock::duration(lease_until_.load(std::memory_order_relaxed)));
+  }
   void ApplyWindow();
+  void Tell(const SettledBefore::Ranges& settled) const;
+  bool PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
   absl::Status AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
@@ -78,6 +85,7 @@ class PushFeed final : public SynchronisedFeed {
   std::optional<Clock::time_point> refused_our_own_since_{};  // the server believes in an inbox that we have left
   // Of the inbox's thread; set anew while no inbox is open.
   SequenceTrack track_{};
+  SettledBefore settled_before_{};
   bool lost_track_ = false;
 };
 

@@ -261,6 +261,7 @@ void SynchronisedFeed::StopArrivals() {
 
 void SynchronisedFeed::Stop() {
   connection_.Leave(*this);
+  active_.store(false, std::memory_order_relaxed);
   {
     MutexLock lock(mutex_);
     stopping_.store(true, std::memory_order_relaxed);

@@ -106,6 +106,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   Clock::duration Jittered(std::chrono::milliseconds least, std::chrono::milliseconds most);
   std::string Describe(const char* what) const;
   ApiClient::Cancelled cancelled() const;
+  const std::string& consumer_created() const { return consumer_created_; }
   bool synchronised_before() const { return synchronised_ > 0; }
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 

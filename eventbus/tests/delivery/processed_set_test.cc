@@ -52,5 +52,21 @@ TEST(ProcessedSetTest, StaysBoundedWhenEverySecondMessageIsAnothers) {
   EXPECT_FALSE(set.Contains(6 * ProcessedSet::kMaxIntervals - 3));
 }
 
+TEST(ProcessedSetTest, ARangeSwallowsWhatItMeets) {
+  ProcessedSet set;
+  for (const std::uint64_t sequence : {2, 4, 6, 9, 20}) set.Add(sequence);
+  set.Add(5, 8);
+  EXPECT_EQ(set.interval_count(), 3u) << "2, 4 to 9, 20";
+  EXPECT_TRUE(set.Contains(4) && set.Contains(7) && set.Contains(9));
+  EXPECT_FALSE(set.Contains(3) || set.Contains(10));
+  set.Add(1, 30);
+  EXPECT_EQ(set.interval_count(), 1u);
+  set.Add(31, 31);
+  set.Add(5, 6);
+  EXPECT_EQ(set.interval_count(), 1u);
+  EXPECT_TRUE(set.Contains(31));
+  EXPECT_FALSE(set.Contains(32));
+}
+
 }  // namespace
 }  // namespace penstock::eventbus

@@ -153,7 +153,28 @@ TEST(ApiJsonTest, ReadsTheFactsOfAConsumer) {
   EXPECT_TRUE(facts->bound);
   EXPECT_EQ(facts->created, "then");
   EXPECT_EQ(facts->acknowledged, 9U);
+  EXPECT_EQ(facts->pending, 0U);
+  EXPECT_FALSE(facts->released);
   EXPECT_FALSE(ReadConsumerFacts(ParseJson(R"({"config":null})")).ok());
+}
+
+TEST(ApiJsonTest, ReadsWhatAConsumerHasPending) {
+  const auto facts = ReadConsumerFacts(
+      ParseJson(R"({"config":{},"delivered":{"consumer_seq":12,"stream_seq":11},"num_ack_pending":3})"));
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->delivered, 11U);
+  EXPECT_EQ(facts->deliveries, 12U);
+  EXPECT_EQ(facts->pending, 3U);
+}
+
+TEST(ApiJsonTest, AReleasedConsumerIsKnownAndTheMarkGoesWithItsNextOwner) {
+  const Json config = {{"deliver_subject", "inbox"}, {"ack_policy", "explicit"}};
+  const auto facts = ReadConsumerFacts(Json{{"config", Released(config)}});
+  ASSERT_TRUE(facts.ok());
+  EXPECT_TRUE(facts->released);
+  EXPECT_EQ(Adjusted(facts->config, config), config);
+  const Json described = {{"deliver_subject", "inbox"}, {"description", "a user's own words"}};
+  EXPECT_EQ(Adjusted(described, config)["description"], "a user's own words");
 }
 
 TEST(ApiJsonTest, ReadsAStoredMessage) {

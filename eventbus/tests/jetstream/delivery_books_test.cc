@@ -6,6 +6,7 @@
 
 #include "jetstream/pull_credit.h"
 #include "jetstream/sequence_track.h"
+#include "jetstream/settled_before.h"
 #include "jetstream/settlement.h"
 #include "jetstream/unsettled.h"
 
@@ -155,6 +156,52 @@ TEST(SettlementTest, WritesTheFourVerbs) {
   EXPECT_EQ(SettlementBody(Verb::kNak, milliseconds(1500)), "-NAK {\"delay\":1500000000}");
   EXPECT_EQ(SettlementBody(Verb::kTerm, milliseconds(5)), "+TERM");
   EXPECT_EQ(SettlementBody(Verb::kInProgress, milliseconds(5)), "+WPI");
+}
+
+using Ranges = SettledBefore::Ranges;
+
+TEST(SettledBeforeTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {
+  SettledBefore settled;
+  EXPECT_EQ(settled.Restart(0, 0, 0), Ranges{});
+  EXPECT_EQ(settled.Restart(0, 10, 3), Ranges{});
+  EXPECT_EQ(settled.Restart(5, 10, 3), (Ranges{{1, 5}}));
+  EXPECT_EQ(settled.Restart(5, 10, 0), (Ranges{{1, 10}})) << "nothing is pending";
+}
+
+TEST(SettledBeforeTest, KnowsTheRestWhenSomethingNewComesAfterAllThatWasPending) {
+  SettledBefore settled;
+  settled.Restart(2, 10, 3);
+  for (const std::uint64_t pending : {3U, 6U, 7U}) EXPECT_EQ(settled.Arrived(pending), Ranges{});
+  EXPECT_EQ(settled.Arrived(11), (Ranges{{4, 5}, {8, 10}}));
+  EXPECT_EQ(settled.Arrived(12), Ranges{}) << "once";
+}
+
+TEST(SettledBeforeTest, TakesNothingForSettledThatMayStillCome) {
+  SettledBefore settled;
+  settled.Restart(2, 10, 3);
+  settled.Arrived(3);
+  settled.Arrived(3);
+  settled.Arrived(6);
+  EXPECT_EQ(settled.Arrived(11), Ranges{}) << "7 is pending and has not come";
+  settled.Arrived(7);
+  EXPECT_EQ(settled.Arrived(12), (Ranges{{4, 5}, {8, 10}}));
+}
+
+TEST(SettledBeforeTest, AMessageThatWasSettledWhileItWasOnItsWayHidesNoOther) {
+  SettledBefore settled;
+  settled.Restart(2, 10, 2);  // 5 was pending when the inbox was bound, and acked before the server was asked
+  for (const std::uint64_t sequence : {3U, 5U}) EXPECT_EQ(settled.Arrived(sequence), Ranges{});
+  EXPECT_EQ(settled.Arrived(7), Ranges{}) << "nothing new yet, so more may be pending";
+  EXPECT_EQ(settled.Arrived(11), (Ranges{{4, 4}, {6, 6}, {8, 10}}));
+}
+
+TEST(SettledBeforeTest, BeginsAnewWithEachSynchronisation) {
+  SettledBefore settled;
+  settled.Restart(0, 10, 1);
+  settled.Arrived(4);
+  settled.Restart(0, 10, 2);
+  settled.Arrived(4);
+  EXPECT_EQ(settled.Arrived(11), Ranges{});
 }
 
 }  // namespace
