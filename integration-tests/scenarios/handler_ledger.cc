@@ -49,6 +49,16 @@ std::vector<Span> Spans(const std::vector<HandlerRecord>& records, const std::se
   return spans;
 }
 
+void ExcuseTheFirstAfter(const Wake& wake, std::vector<Span>& spans) {
+  constexpr int kWorkers = 2;
+  int left = kWorkers;
+  for (Span& span : spans) {
+    if (span.start.process != wake.process || span.start.at_ns < wake.at_ns) continue;
+    if (left-- == 0) return;
+    span.excused = true;
+  }
+}
+
 // Of the spans in the order in which they began, those of different processes that ran at once.
 void FindOverlaps(const std::vector<Span>& spans, LedgerFindings& findings) {
   std::optional<Span> last;  // of those that may not be overlapped, the one that ends last, of each process's turn
@@ -128,8 +138,9 @@ std::vector<HandlerRecord> ReadLedger(const std::string& path) {
 }
 
 LedgerFindings Examine(const std::vector<HandlerRecord>& records, const std::set<pid_t>& killed,
-                       const std::vector<std::int64_t>& faults) {
-  const std::vector<Span> spans = Spans(records, killed, faults);
+                       const std::vector<std::int64_t>& faults, const std::vector<Wake>& wakes) {
+  std::vector<Span> spans = Spans(records, killed, faults);
+  for (const Wake& wake : wakes) ExcuseTheFirstAfter(wake, spans);
   LedgerFindings findings;
   FindOverlaps(spans, findings);
   std::map<std::string, std::vector<const Span*>> by_key;

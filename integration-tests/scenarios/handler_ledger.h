@@ -54,10 +54,17 @@ struct LedgerFindings {
   std::vector<std::string> overlaps{};    ///< two processes at work at once
 };
 
+/// A process that was stopped and goes on.
+struct Wake {
+  pid_t process = 0;
+  std::int64_t at_ns = 0;
+};
+
 /// `faults` are the times at which something was done to a process: a handler that ran at such a time may end late,
 /// while another process has gone on, and is left out of the overlaps. Handlers of `killed` processes that have not
-/// ended never will.
+/// ended never will. Each of the two workers of a process may have been stopped between the question whether it may
+/// begin and the first line of its handler, so that its first record after a wake is left out too.
 LedgerFindings Examine(const std::vector<HandlerRecord>& records, const std::set<pid_t>& killed,
-                       const std::vector<std::int64_t>& faults);
+                       const std::vector<std::int64_t>& faults, const std::vector<Wake>& wakes = {});
 
 }  // namespace penstock::testing

@@ -68,6 +68,16 @@ TEST_F(HandlerLedgerTest, FindsProcessesThatBothHandleAndExcusesWhatAFaultCaught
   EXPECT_THAT(Findings({}, {5}).overlaps, ::testing::SizeIs(1));
 }
 
+TEST_F(HandlerLedgerTest, ExcusesOneHandlerPerWorkerAfterAWakeAndNoMore) {
+  Ran(1, "a", 0, 10, 200);
+  Ran(2, "b", 0, 50, 60);
+  Ran(2, "c", 0, 51, 61);
+  EXPECT_THAT(Examine(records_, {}, {}, {{.process = 2, .at_ns = 45}}).overlaps, IsEmpty());
+  EXPECT_THAT(Examine(records_, {}, {}, {{.process = 2, .at_ns = 51}}).overlaps, ::testing::SizeIs(1));
+  Ran(2, "d", 0, 70, 80);
+  EXPECT_THAT(Examine(records_, {}, {}, {{.process = 2, .at_ns = 45}}).overlaps, ::testing::SizeIs(1));
+}
+
 TEST_F(HandlerLedgerTest, WhatAKilledProcessDidNotEndIsNotHandledAndBlocksNobody) {
   Ran(1, "a", 0, 10, 0);
   Ran(2, "a", 0, 50, 60);

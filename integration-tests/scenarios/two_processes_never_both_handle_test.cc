@@ -42,6 +42,7 @@ class TwoProcessesNeverBothHandle : public ConsumerProcesses {
 
   std::array<Side, 2> sides_{};
   std::vector<std::int64_t> faults_;
+  std::vector<Wake> wakes_;
 };
 
 TEST_F(TwoProcessesNeverBothHandle, WhateverIsDoneToTheOwner) {
@@ -54,10 +55,12 @@ TEST_F(TwoProcessesNeverBothHandle, WhateverIsDoneToTheOwner) {
     AwaitProgress();
     faults_.push_back(MonotonicNs());
     owner.proxy->ServerIsAt(server_->port());
-    if (stopped) owner.consumer->Signal(SIGCONT);
+    if (!stopped) continue;
+    wakes_.push_back({.process = owner.consumer->pid(), .at_ns = MonotonicNs()});
+    owner.consumer->Signal(SIGCONT);
   }
   ASSERT_TRUE(AllHandled());
-  const LedgerFindings found = Examine(ReadLedger(ledger_), {}, faults_);
+  const LedgerFindings found = Examine(ReadLedger(ledger_), {}, faults_, wakes_);
   EXPECT_THAT(found.overlaps, ::testing::IsEmpty());
   EXPECT_THAT(found.violations, ::testing::IsEmpty());
   EXPECT_EQ(found.handled, published());

@@ -233,8 +233,8 @@ void Subscription::Execute(Actions& actions) {
 void Subscription::SettleInHand(const Actions& actions) {
   for (const Action& action : actions.list) {
     if (action.kind == Action::Kind::kExtend) {
-      const Item& item = *action.item;
-      Settle(item.latest ? *item.latest : *item.message, Verb::kInProgress);
+      const StoredMessage* const message = action.item->latest ? action.item->latest.get() : action.item->message.get();
+      if (message != nullptr) Settle(*message, Verb::kInProgress);
     } else if (action.kind == Action::Kind::kStuck) {
       Log(LogLevel::kError,
           absl::StrFormat("handler %s has been at message %d for more than %d ms and counts as stuck",

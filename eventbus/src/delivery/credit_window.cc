@@ -10,11 +10,11 @@ void CreditWindow::Weighed(std::size_t bytes) {
 }
 
 // Changed by halves and doubles only, since a change asks something of the server.
-std::size_t CreditWindow::Resize(std::size_t parked) {
+std::size_t CreditWindow::Resize(std::size_t held_up) {
   std::size_t wanted = base_;
   if (overrun_)
     wanted = std::clamp<std::size_t>(max_bytes_ / std::max<std::size_t>(average_bytes_x64_ / 64, 1), 1, base_);
-  if (parked > wanted / 2) wanted = std::min(wanted + 2 * parked, base_ * kWidest);
+  if (held_up > wanted / 2) wanted = std::min(wanted + 2 * held_up, base_ * kWidest);
   const bool near = wanted < size_ + size_ / 2 && wanted > size_ / 2 && !(wanted == base_ && size_ < base_);
   if (near || wanted == size_) return 0;
   size_ = wanted;

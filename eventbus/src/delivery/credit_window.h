@@ -5,8 +5,8 @@
 
 namespace penstock::eventbus {
 
-/// How many unsettled messages the server may have with us. Parked ones are unsettled too, so a key that waits widens
-/// the window by what it holds up, and the others go on; messages too large for the byte budget narrow it.
+/// How many unsettled messages the server may have with us. Parked ones are unsettled too, so a key that waits widens the
+/// window by what it holds up, and the others go on; messages too large for the byte budget narrow it.
 /// Thread-confined to its flow.
 class CreditWindow {
  public:
@@ -21,7 +21,7 @@ class CreditWindow {
   void Overrun() { overrun_ = true; }
 
   /// The window that is wanted now, or 0 when the present one will do.
-  std::size_t Resize(std::size_t parked);
+  std::size_t Resize(std::size_t held_up);
 
   std::size_t size() const { return size_; }
 

@@ -93,6 +93,8 @@ void DeliveryFlow::TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actio
   held.put_down = false;
   held.lease_from = now_;
   Charge(held, held.message->size_bytes());
+  const bool alone = bytes_ == held.charged;
+  if (bytes_ > options_.max_bytes && !alone) PutDown(held);
   closed_ ? SetStage(held, Stage::kParked) : Turn(&held, out);
 }
 
@@ -232,16 +234,24 @@ void DeliveryFlow::Wait(Item& item, std::chrono::milliseconds delay, Actions& ou
   SetStage(item, Stage::kWaiting);
 }
 
+// The retry does not wait for the redelivery, which is behind everything that is on its way to us and is recognised
+// when it comes.
 void DeliveryFlow::RetryNow(Item& item, Actions& out) {
-  options_.retries_in_place ? Start(item, out) : SendNak(item, out);
+  if (!options_.retries_in_place) {
+    ++counters_.naked;
+    auto answered = item.latest ? std::move(item.latest) : item.message->Stub();
+    out.list.push_back({.kind = Action::Kind::kNak, .message = std::move(answered)});
+  }
+  Start(item, out);
 }
 
-// The bytes stay charged, so that there is room for the redelivery.
+// The bytes stay charged for a while, so that there is room for the redelivery.
 void DeliveryFlow::SendNak(Item& item, Actions& out) {
   ++counters_.naked;
   Grant(out);
   item.key = {};
   SetStage(item, Stage::kHeld);
+  item.lease_from = now_;
   item.due = now_ + 2 * options_.ack_wait + kRedeliveryPatience;
   out.list.push_back({.kind = Action::Kind::kNak, .message = TakeAnswerable(item)});
   item.message.reset();

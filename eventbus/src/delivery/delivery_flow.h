@@ -142,6 +142,7 @@ class DeliveryFlow {
   // Bytes.
   void PutDown(Item& item);
   void PutDownParked(std::size_t until);
+  bool IsBeforeAllHeld(const Item& item) const;
   void AskForPutDown(Actions& out);
   void Charge(Item& item, std::size_t bytes);
 
@@ -152,6 +153,8 @@ class DeliveryFlow {
   void LookAtAll(Actions& out);
   void LookAt(Item& item, Actions& out);
   void LookAtRunning(Item& item, Actions& out);
+  bool HoldsUp(const Item& item) const;
+  std::size_t HeldUp() const;
   void Resize(Actions& out);
   void Grant(Actions& out);
   void SetStage(Item& item, Stage stage);

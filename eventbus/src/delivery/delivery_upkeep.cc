@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::chrono::milliseconds kOfferAgain{2};
 constexpr std::chrono::milliseconds kResume{50};
+// A server that was killed may have to send other messages before one that was asked for: these then need the room.
+constexpr std::chrono::seconds kRoomIsKept{1};
 
 bool IsAtLetter(const Item& item) {
   return item.stage == Stage::kDeadLettering || item.stage == Stage::kRemovingLetter;
@@ -58,14 +60,19 @@ void DeliveryFlow::PutDownParked(std::size_t until) {
   }
 }
 
+// Room is kept for what is held; a consumer that was made again brings it in stream order, thus after this one.
+bool DeliveryFlow::IsBeforeAllHeld(const Item& item) const {
+  return std::none_of(items_.begin(), items_.end(), [&](const auto& entry) {
+    return entry.second->stage == Stage::kHeld && entry.first < item.sequence;
+  });
+}
+
 // Whoever shares the consumer may get it then: in the order of this process it has no place any more.
 void DeliveryFlow::AskForPutDown(Actions& out) {
   while (!put_down_.empty() && !closed_) {
     Item& item = *put_down_.begin()->second;
-    // Room is kept for what is held, which may be what comes after this one when a consumer is made again: while nothing
-    // else goes on, one more is asked for.
     const auto fits = [&] {
-      return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes || (active_ == 0 && bytes_ <= options_.max_bytes);
+      return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes || (active_ == 0 && IsBeforeAllHeld(item));
     };
     if (!fits()) PutDownParked(options_.max_bytes - std::min(options_.max_bytes, item.weight));
     if (!fits()) return;
@@ -156,6 +163,7 @@ void DeliveryFlow::LookAtAll(Actions& out) {
 
 void DeliveryFlow::LookAt(Item& item, Actions& out) {
   if (item.stage == Stage::kHeld) {
+    if (now_ - item.lease_from >= kRoomIsKept) Charge(item, 0);
     if (closed_ || now_ < item.due) return;
     ++counters_.vanished;
     ReleaseKey(item, out);
@@ -180,10 +188,25 @@ void DeliveryFlow::LookAtRunning(Item& item, Actions& out) {
   out.list.push_back({.kind = Action::Kind::kStuck, .item = &item});
 }
 
+bool DeliveryFlow::HoldsUp(const Item& item) const {
+  if (item.stage == Stage::kWaiting || item.stage == Stage::kHeld || IsAtLetter(item)) return true;
+  const TimePoint begun{TimePoint::duration(item.begun.load(std::memory_order_relaxed))};
+  return item.stage == Stage::kDispatched && begun != TimePoint{} && now_ - begun >= LookInterval();
+}
+
+// What is parked behind a message that merely waits for its worker does not count: a slow pool is no reason for more.
+std::size_t DeliveryFlow::HeldUp() const {
+  std::size_t held_up = 0;
+  for (const auto& [sequence, item] : items_) {
+    if (item->keyed() && HoldsUp(*item)) held_up += lines_.Behind(*item);
+  }
+  return held_up;
+}
+
 // A feed that is told what it may send, message by message, is told here of the difference.
 void DeliveryFlow::Resize(Actions& out) {
   const std::size_t before = window_.size();
-  const std::size_t wanted = window_.Resize(parked_);
+  const std::size_t wanted = window_.Resize(HeldUp());
   if (wanted == 0) return;
   out.window = wanted;
   if (wanted < before) {

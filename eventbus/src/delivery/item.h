@@ -23,7 +23,7 @@ enum class Stage {
   kPaused,          ///< its turn, but nothing is to begin now: an outage, or the consumer may have another owner
   kDispatched,      ///< in an inbox or in its handler
   kWaiting,         ///< failed; its back-off runs here, its key waits
-  kHeld,            ///< answered with a Nak; its key waits for the redelivery
+  kHeld,            ///< asked for again with a Nak, since its body was put down; its key waits for it
   kPutDown,         ///< its turn, but its body was put down; asked for again when there is room
   kDeadLettering,   ///< on its way to the dead letters; its key waits
   kRemovingLetter,  ///< redriven and settled; the letter it came from is being removed; its key waits

@@ -10,6 +10,7 @@ bool KeyLines::Join(Item& item) {
     line.first = &item;
     return true;
   }
+  ++line.waiting;
   if (line.last == nullptr || line.last->sequence < item.sequence) {
     (line.last == nullptr ? line.next : line.last->next_of_key) = &item;
     line.last = &item;
@@ -22,6 +23,11 @@ bool KeyLines::Join(Item& item) {
   return false;
 }
 
+std::size_t KeyLines::Behind(const Item& first) const {
+  auto line = lines_.find(first.key_hash);
+  return line == lines_.end() ? 0 : line->second.waiting;
+}
+
 Item* KeyLines::Leave(const Item& first) {
   auto line = lines_.find(first.key_hash);
   Item* const next = line->second.next;
@@ -30,6 +36,7 @@ Item* KeyLines::Leave(const Item& first) {
     return nullptr;
   }
   line->second.first = next;
+  --line->second.waiting;
   line->second.next = next->next_of_key;
   if (line->second.next == nullptr) line->second.last = nullptr;
   next->next_of_key = nullptr;

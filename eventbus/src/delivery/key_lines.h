@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/container/flat_hash_map.h"
@@ -18,6 +19,9 @@ class KeyLines {
   /// The one whose turn it is leaves. The next one, whose turn it is then; null when there is none.
   Item* Leave(const Item& first);
 
+  /// How many wait behind the one whose turn it is.
+  std::size_t Behind(const Item& first) const;
+
   /// Makes it `item`'s turn in an empty line.
   void Occupy(Item& item) { lines_[item.key_hash].first = &item; }
 
@@ -29,6 +33,7 @@ class KeyLines {
     Item* first = nullptr;
     Item* next = nullptr;  // the one after `first`
     Item* last = nullptr;
+    std::size_t waiting = 0;  // from `next` to `last`
   };
 
   absl::flat_hash_map<std::uint64_t, Line> lines_;

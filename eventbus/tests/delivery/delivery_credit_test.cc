@@ -104,6 +104,17 @@ TEST_F(DeliveryCreditTest, WidensTheWindowForWhatAHeldKeyParksAndNarrowsItAfterw
   EXPECT_EQ(flow_->window(), 182u);
 }
 
+TEST_F(DeliveryCreditTest, WhatWaitsForAWorkerDoesNotWidenTheWindow) {
+  options_.max_bytes = 1 << 20;
+  Begin();
+  for (std::uint64_t sequence = 1; sequence <= 60; ++sequence) Arrive(sequence, "a");
+  Pass(milliseconds{250});
+  EXPECT_EQ(flow_->window(), 64u);
+  running_.at(1)->begun.store(now_.time_since_epoch().count());
+  Pass(seconds{1});
+  EXPECT_EQ(flow_->window(), 182u) << "but a handler that takes long does";
+}
+
 TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
   CreditWindow window(100, 1 << 20);
   EXPECT_EQ(window.Resize(0), 0u);

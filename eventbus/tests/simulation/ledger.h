@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "simulation/scenario.h"
+#include "simulation/trace.h"
+
+namespace penstock::eventbus::simulation {
+
+/// One event of the user, whatever becomes of it.
+struct Event {
+  std::uint64_t key = 0;  ///< 0: none
+  bool poison = false;
+  bool handled = false;
+  bool excused = false;  ///< its stream was deleted, or it may be lost (at most once)
+};
+
+/// One message in the stream: an event as published or as redriven.
+struct Record {
+  std::size_t event = 0;
+  std::uint64_t sequence = 0;
+  std::uint64_t origin = 0;
+  std::uint64_t letter = 0;
+  bool foreign = false;
+  std::size_t bytes = 0;
+  bool began = false;
+  bool completed = false;      ///< by some process
+  bool letter_stored = false;  ///< and a process was told
+  std::vector<int> completed_in{};
+};
+
+/// One dead letter.
+struct Letter {
+  std::size_t event = 0;
+  std::uint64_t key = 0;
+  std::uint64_t origin = 0;
+};
+
+/// What really happened, over all processes, and what may not have.
+///
+/// Thread-compatible.
+class Ledger {
+ public:
+  Ledger(const Scenario& scenario, Trace& trace) : scenario_(scenario), trace_(trace) {}
+
+  [[noreturn]] void Break(const char* invariant, std::string story) const;
+  void Require(bool holds, const char* invariant, const char* story, std::uint64_t subject) const {
+    if (!holds) Break(invariant, std::string(story) + " (" + std::to_string(subject) + ")");
+  }
+
+  std::size_t NewEvent(std::uint64_t key, bool poison);
+  /// A message with the next sequence is in the stream. Returns its number here.
+  std::size_t Stored(Record record);
+  /// The stream is gone; sequences begin again.
+  void StreamMadeAgain();
+
+  const Event& event(const Record& record) const { return events_[record.event]; }
+  const Record& record(std::size_t number) const { return records_[number]; }
+  Record& record(std::size_t number) { return records_[number]; }
+  /// The number of a message in the present stream.
+  std::size_t AtSequence(std::uint64_t sequence) const { return stream_[sequence - 1]; }
+  std::uint64_t KeyHash(std::uint64_t key) const;
+
+  /// A handler of `process` begins, after all that must come before it.
+  void Begins(std::size_t number, int process);
+  void Completed(std::size_t number, int process);
+  void LetterTold(std::size_t number);
+  /// A redriven message was acknowledged unseen, since its letter is gone.
+  void Obsolete(std::size_t number) { LeaveLine(records_[number]); }
+
+  /// What is settled at the server may now run again: a process, or the server, died.
+  /// False when it was before.
+  bool AllowAgain(std::size_t number) { return again_.insert(number).second; }
+  std::size_t reruns() const { return reruns_; }
+  std::uint64_t progress() const { return progress_; }
+  void Progress() { ++progress_; }
+
+  /// Dead letters.
+  std::map<std::uint64_t, Letter>& letters() { return letters_; }
+  const std::map<std::uint64_t, Letter>& letters() const { return letters_; }
+  std::uint64_t StoreLetter(std::size_t number);
+
+  /// Everything handled, or dead-lettered, or excused.
+  void CheckNothingLost() const;
+
+ private:
+  bool IsCurrent(const Record& record) const;
+  void CheckOrder(const Record& record) const;
+  void LeaveLine(const Record& record);
+  std::uint64_t PlaceOf(const Record& record) const;
+
+  const Scenario& scenario_;
+  Trace& trace_;
+  std::vector<Event> events_{};
+  std::vector<Record> records_{};
+  std::vector<std::size_t> stream_{};            // records, by sequence
+  std::vector<std::set<std::uint64_t>> open_{};  // of each key, the places of what is not over
+  std::set<std::size_t> again_{};
+  std::set<std::pair<int, std::uint64_t>> letters_handled_{};  // by process
+  std::map<std::uint64_t, Letter> letters_{};
+  std::map<std::size_t, std::uint64_t> letter_of_record_{};  // the stream of dead letters knows its duplicates
+  std::uint64_t last_letter_ = 0;
+  std::size_t reruns_ = 0;
+  std::uint64_t progress_ = 0;
+};
+
+}  // namespace penstock::eventbus::simulation

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/model_feed.h"
+
+#include <utility>
+
+namespace penstock::eventbus::simulation {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kVacancy{300};
+
+}  // namespace
+
+ModelFeed::ModelFeed(const Scenario& scenario, Agenda& agenda, Random random, Network& network, Trace& trace,
+                     Events events)
+    : scenario_(scenario),
+      agenda_(agenda),
+      random_(random),
+      network_(network),
+      trace_(trace),
+      events_(std::move(events)),
+      credit_(scenario.flow.max_in_flight),
+      window_(scenario.flow.max_in_flight) {}
+
+void ModelFeed::Synchronise(microseconds after) {
+  Withdraw();
+  agenda_.After(after, [this, attempt = ++attempt_] { Try(attempt); });
+}
+
+void ModelFeed::Withdraw() {
+  undisturbed_since_ = TimePoint::max();
+  silent_since_ = TimePoint::max();
+  lose_ = false;
+  if (inbox_ != 0) network_.Disconnect(std::exchange(inbox_, 0));
+}
+
+void ModelFeed::Try(std::uint64_t attempt) {
+  if (stopped_ || attempt != attempt_) return;
+  const bool reachable = network_.reachable();
+  if (!reachable || (scenario_.mode == Mode::kExclusive && !MayTake())) {
+    const auto pause = random_.Between(milliseconds{reachable ? 250 : 20}, milliseconds{reachable ? 500 : 100});
+    agenda_.After(pause, [this, attempt] { Try(attempt); });
+    return;
+  }
+  const bool made = !network_.server().has_consumer();
+  if (stream_generation_ != network_.stream_generation()) {
+    unsettled_.Clear();
+    if (std::exchange(stream_generation_, network_.stream_generation()) != 0) events_.new_epoch();
+  }
+  Flow(made);
+}
+
+// What another owned may be taken when it has been free for a while; what was ours last, at once.
+bool ModelFeed::MayTake() {
+  const bool owned = network_.HasOwnerBut(*this);
+  const ModelFeed* const last = network_.last_owner();
+  if (last == this || last == nullptr) return !owned;
+  TellTakenAway();
+  if (owned) {
+    vacant_since_ = TimePoint::max();
+    return false;
+  }
+  if (vacant_since_ == TimePoint::max()) vacant_since_ = agenda_.now();
+  return agenda_.now() - vacant_since_ >= kVacancy;
+}
+
+void ModelFeed::TellTakenAway() {
+  if (!std::exchange(taken_away_, true)) events_.taken_away();
+}
+
+void ModelFeed::Flow(bool made) {
+  if (made) network_.MakeConsumer(WhereToBegin());
+  unsettled_.SettledUpTo(network_.server().ack_floor());
+  incarnation_ = network_.incarnation();
+  // Told again: what the other did since it was told first has to be looked up, too.
+  if (std::exchange(taken_away_, false)) events_.taken_away();
+  vacant_since_ = TimePoint::max();
+  credit_.Forget();
+  inbox_ = network_.Connect(*this);
+  undisturbed_since_ = agenda_.now();
+  trace_.Note("synchronised, inbox", inbox_, "ack floor", network_.server().ack_floor());
+  SetWindow(window_);
+  Ask();
+}
+
+std::uint64_t ModelFeed::WhereToBegin() const {
+  if (scenario_.mode == Mode::kExclusive) return unsettled_.Lowest().value_or(1);
+  const bool from_now_on = scenario_.mode == Mode::kAtMostOnce && network_.incarnation() > 0;
+  return from_now_on ? network_.server().last() + 1 : 1;
+}
+
+void ModelFeed::Receive(std::size_t inbox, const std::vector<ModelMessage::Facts>& messages) {
+  if (inbox != inbox_ || !arriving_) return;
+  if (lose_) return Synchronise(random_.Between(milliseconds{1}, milliseconds{20}));
+  for (const auto& message : messages) unsettled_.Arrived(message.sequence);
+  credit_.Arrived(messages.size());
+  events_.arrived(messages);
+}
+
+void ModelFeed::Grant(std::size_t count) {
+  credit_.Granted(count);
+  Ask();
+}
+
+void ModelFeed::Ask() {
+  if (scenario_.mode == Mode::kExclusive || inbox_ == 0 || !arriving_) return;
+  while (const auto request = credit_.Next()) {
+    network_.Send(inbox_, [inbox = inbox_, batch = request->batch](ModelServer& server) { server.Pull(inbox, batch); });
+  }
+}
+
+void ModelFeed::SetWindow(std::size_t window) {
+  window_ = window;
+  if (scenario_.mode != Mode::kExclusive || inbox_ == 0) return;
+  network_.Send(inbox_, [window](ModelServer& server) { server.SetMaxAckPending(window); });
+}
+
+void ModelFeed::Settle(const StoredMessage& message, Verb verb) {
+  const ModelMessage::Facts& facts = FactsOf(message);
+  if (inbox_ == 0 || facts.incarnation != incarnation_) return;
+  if (verb == Verb::kAck || verb == Verb::kTerm) unsettled_.Settled(facts.sequence);
+  network_.Send(inbox_, [this, verb, sequence = facts.sequence](ModelServer& server) {
+    const TimePoint now = agenda_.now();
+    if (verb == Verb::kNak) return server.Nak(sequence, now);
+    if (verb == Verb::kInProgress) return server.InProgress(sequence, now);
+    trace_.Note("settled at the server", sequence);
+    server.Ack(sequence, now);
+  });
+}
+
+bool ModelFeed::MayHandle() const {
+  if (scenario_.mode != Mode::kExclusive) return true;
+  return inbox_ != 0 && (silent_since_ == TimePoint::max() || agenda_.now() - silent_since_ < kLease);
+}
+
+void ModelFeed::Stop() {
+  stopped_ = true;
+  Withdraw();
+}
+
+void ModelFeed::Cut() {
+  if (!stopped_) Synchronise(random_.Skewed(milliseconds{1}, milliseconds{1000}));
+}
+
+void ModelFeed::FallSilent() {
+  if (inbox_ == 0 || silent_since_ != TimePoint::max()) return;
+  silent_since_ = agenda_.now();
+  undisturbed_since_ = TimePoint::max();
+  network_.Deaden(inbox_);
+  const std::size_t inbox = inbox_;
+  // The server gives the inbox up when the process no longer believes in it, or later.
+  agenda_.After(random_.Between(kLease, milliseconds{3000}), [this, inbox] { network_.Disconnect(inbox); });
+  agenda_.After(random_.Between(milliseconds{1200}, milliseconds{4000}), [this, inbox] {
+    if (inbox == inbox_ && !stopped_) Synchronise(random_.Between(milliseconds{1}, milliseconds{50}));
+  });
+}
+
+// Shows only when it takes long.
+void ModelFeed::ServerPaused() {
+  if (inbox_ == 0) return;
+  undisturbed_since_ = TimePoint::max();
+  const std::size_t inbox = inbox_;
+  agenda_.After(milliseconds{1500}, [this, inbox] {
+    if (inbox != inbox_ || stopped_) return;
+    if (!network_.reachable()) return Synchronise(random_.Between(milliseconds{1}, milliseconds{50}));
+    if (silent_since_ == TimePoint::max()) undisturbed_since_ = agenda_.now();
+  });
+}
+
+void ModelFeed::ConsumerGone() {
+  undisturbed_since_ = TimePoint::max();
+  agenda_.After(random_.Between(milliseconds{1}, milliseconds{2500}), [this, inbox = inbox_] {
+    if (inbox == inbox_ && !stopped_) Synchronise(random_.Between(milliseconds{1}, milliseconds{20}));
+  });
+}
+
+}  // namespace penstock::eventbus::simulation

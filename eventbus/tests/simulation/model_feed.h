@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "jetstream/pull_credit.h"
+#include "jetstream/unsettled.h"
+#include "simulation/network.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::simulation {
+
+/// A feed as `PushFeed` and `PullFeed` are, on the model network: a new inbox for each synchronisation, answers that
+/// are lost with their connection, acknowledgements that end with their consumer.
+///
+/// Thread-compatible. The network and agenda must outlive it.
+class ModelFeed {
+ public:
+  struct Events {
+    std::function<void(const std::vector<ModelMessage::Facts>& messages)> arrived{};
+    std::function<void()> new_epoch{};
+    std::function<void()> taken_away{};
+  };
+
+  ModelFeed(const Scenario& scenario, Agenda& agenda, Random random, Network& network, Trace& trace, Events events);
+
+  /// Takes a new inbox, as soon as it can be had.
+  void Synchronise(std::chrono::microseconds after);
+
+  /// Some times a second.
+  void Tick() { Ask(); }
+
+  void Grant(std::size_t count);
+  void SetWindow(std::size_t window);
+  void Settle(const StoredMessage& message, Verb verb);
+  bool MayHandle() const;
+  void StopArrivals() { arriving_ = false; }
+  void Stop();
+
+  void Receive(std::size_t inbox, const std::vector<ModelMessage::Facts>& messages);
+
+  // Faults.
+  void Cut();                       ///< the connection breaks, and it shows
+  void FallSilent();                ///< the connection is dead, which shows later
+  void LoseOne() { lose_ = true; }  ///< the next message is lost, which shows with the one after it
+  void ConsumerGone();
+  void ServerPaused();
+
+  bool flowing() const { return inbox_ != 0; }
+  /// Since when messages and answers go through undisturbed; the maximum when they do not.
+  TimePoint undisturbed_since() const { return undisturbed_since_; }
+
+ private:
+  static constexpr std::chrono::seconds kLease{1};
+
+  void Try(std::uint64_t attempt);
+  bool MayTake();
+  void Flow(bool made);
+  std::uint64_t WhereToBegin() const;
+  void Withdraw();
+  void Ask();
+  void TellTakenAway();
+
+  const Scenario& scenario_;
+  Agenda& agenda_;
+  Random random_;
+  Network& network_;
+  Trace& trace_;
+  const Events events_;
+
+  jetstream::PullCredit credit_;
+  jetstream::Unsettled unsettled_{};
+  std::size_t inbox_ = 0;
+  std::size_t window_;
+  std::uint64_t attempt_ = 0;  // an older one is not to go on
+  std::uint64_t incarnation_ = 0;
+  std::uint64_t stream_generation_ = 0;
+  TimePoint silent_since_ = TimePoint::max();
+  TimePoint undisturbed_since_ = TimePoint::max();
+  TimePoint vacant_since_ = TimePoint::max();
+  bool arriving_ = true;
+  bool stopped_ = false;
+  bool taken_away_ = false;
+  bool lose_ = false;
+};
+
+}  // namespace penstock::eventbus::simulation

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "delivery/delivery_flow.h"
+#include "simulation/conditions.h"
+#include "simulation/model_feed.h"
+#include "simulation/model_pool.h"
+#include "simulation/witness.h"
+
+namespace penstock::eventbus::simulation {
+
+/// One process with one subscription: the delivery flow as it is, and everything around it as a model. Carries out
+/// actions as `Subscription` does, now and then after other events, as a thread does that was not let run.
+///
+/// Thread-compatible. **Shutdown:** it may be destroyed when the run is over only, since the agenda knows it.
+class Process {
+ public:
+  struct Surroundings {
+    const Scenario& scenario;
+    const Conditions& conditions;
+    Agenda& agenda;
+    Network& network;
+    Ledger& ledger;
+    Trace& trace;
+  };
+
+  Process(const Surroundings& surroundings, Random random, int number);
+
+  /// Everything here is gone.
+  void Crash();
+  /// Finishes what it can for a while, hands back the rest; then `ended`.
+  void Drain(std::chrono::microseconds deadline, std::function<void()> ended);
+
+  bool gone() const { return gone_; }
+  bool draining() const { return draining_; }
+  ModelFeed& feed() { return feed_; }
+  const DeliveryFlow& flow() const { return *flow_; }
+  const Witness& witness() const { return witness_; }
+  /// Nothing is in hand and nothing is under way.
+  bool idle() const { return calls_ == 0 && flow_->in_hand() == 0 && flow_->quiescent(); }
+  void CheckAtRest() const;
+  std::string Describe() const;
+
+ private:
+  struct Deferred {
+    std::uint64_t number = 0;
+    Verdict verdict{};
+  };
+
+  template <typename Event>
+  void Do(Event event);
+  void Arrived(const std::vector<ModelMessage::Facts>& messages);
+  std::unique_ptr<Item> MakeItem(const ModelMessage::Facts& facts);
+  void NewEpoch();
+  void TakenAway();
+  void LookUpQuarantine();
+  void LookAt(Actions& actions);
+  void Execute(Actions& actions);
+  void ScheduleTick();
+
+  void Begin(Item& item, std::size_t actor);
+  void End(Item& item);
+  void Finish(Item& item);
+  bool MayBegin(const Item& item) const;
+  Verdict Plan(const Item& item);
+  Verdict Failure(std::uint64_t chance);
+  std::chrono::microseconds Duration();
+  void Defer(Item& item, std::chrono::microseconds duration, Verdict verdict);
+
+  void StoreLetter(Item& item);
+  void RemoveLetter(Item& item);
+
+  void AwaitQuiet(TimePoint deadline);
+  void Abandon();
+  void HandBack();
+
+  /// Calls `what` unless the process is gone by then.
+  void Later(std::chrono::nanoseconds delay, std::function<void()> what);
+
+  const Scenario& scenario_;
+  const Conditions& conditions_;
+  Agenda& agenda_;
+  Network& network_;
+  Ledger& ledger_;
+  Trace& trace_;
+  Random random_;
+  const int number_;
+  std::size_t live_bytes_ = 0;  // of messages in memory; must outlive them
+  std::unique_ptr<DeliveryFlow> flow_;
+  Witness witness_;
+  ModelPool pool_;
+  ModelFeed feed_;
+  std::map<std::uint64_t, std::pair<Item*, Deferred>> deferred_{};  // by number
+  std::uint64_t last_deferred_ = 0;
+  std::function<void()> ended_{};
+  TimePoint drains_from_{};
+  TimePoint next_tick_ = TimePoint::max();
+  std::size_t looked_at_ = 0;  // of the actions of this event
+  int calls_ = 0;              // actions that are yet to be carried out
+  bool outage_ = false;
+  bool quarantine_known_ = false;
+  bool abandoning_ = false;
+  bool draining_ = false;
+  bool gone_ = false;
+};
+
+}  // namespace penstock::eventbus::simulation

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "delivery/delivery_flow.h"
+#include "simulation/random.h"
+
+namespace penstock::eventbus::simulation {
+
+enum class Mode { kExclusive, kShared, kAtMostOnce };
+
+/// Everything about a run that is settled before it begins; a seed makes one.
+struct Scenario {
+  std::uint64_t seed = 0;
+  Mode mode = Mode::kExclusive;
+  std::size_t members = 1;  ///< processes at a time; the others of an exclusive consumer stand by
+  FlowOptions flow{};
+
+  std::size_t events = 0;
+  std::uint64_t keys = 1;
+  std::uint64_t unkeyed_per_mille = 0;
+  bool hot_key = false;         ///< half of all have the first key
+  bool colliding_keys = false;  ///< two keys each have the same hash
+  std::chrono::microseconds publish_pause{};
+  std::size_t smallest = 1, largest = 1;  ///< bytes
+
+  std::size_t actors = 1;
+  std::size_t inbox = 1;
+  std::chrono::microseconds shortest{}, longest{};  ///< handlers
+  std::uint64_t fail_per_mille = 0, throw_per_mille = 0, reject_per_mille = 0, poison_per_mille = 0, slow_per_mille = 0,
+                defer_per_mille = 0;
+
+  std::chrono::microseconds network_shortest{}, network_longest{};
+  std::uint64_t late_per_mille = 0;         ///< actions that are carried out after other events
+  std::chrono::microseconds fault_pause{};  ///< between faults; 0: none
+  std::uint64_t redrives = 0;               ///< operators' rounds while there are faults
+  bool redrive_all = true;                  ///< in the end, until no letter is left
+
+  bool has_faults() const { return fault_pause.count() > 0; }
+  bool keeps_letters() const { return flow.acknowledges && flow.after_dead_letter != AfterDeadLetter::kBlock; }
+  bool quarantines() const { return flow.acknowledges && flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
+
+  std::string Describe() const;
+};
+
+Scenario DrawScenario(std::uint64_t seed);
+
+}  // namespace penstock::eventbus::simulation

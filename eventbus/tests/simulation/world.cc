@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "simulation/world.h"
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <utility>
+
+namespace penstock::eventbus::simulation {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+}  // namespace
+
+World::World(std::uint64_t seed, std::ostream* trace)
+    : scenario_(DrawScenario(seed)),
+      trace_(agenda_, trace),
+      ledger_(scenario_, trace_),
+      random_(seed ^ 0x5eed),
+      network_(scenario_, agenda_, Random(random_.Next()), ledger_, trace_),
+      members_(scenario_.members, nullptr),
+      redrives_left_(scenario_.redrives) {}
+
+Report World::Run() {
+  Report report;
+  try {
+    for (std::size_t member = 0; member < members_.size(); ++member) Launch(member);
+    Publish();
+    Upkeep();
+    if (scenario_.has_faults()) ScheduleFault();
+    while (!over_ && agenda_.Step()) {
+    }
+  } catch (Violation& violation) {
+    report.violation = std::move(violation);
+  }
+  report.events = published_;
+  report.faults = faults_;
+  report.reruns = ledger_.reruns();
+  return report;
+}
+
+// Load.
+
+void World::Publish() {
+  PublishOne();
+  if (published_ < scenario_.events) {
+    agenda_.After(random_.Between(microseconds{0}, 2 * scenario_.publish_pause), [this] { Publish(); });
+    return;
+  }
+  const auto rest = scenario_.has_faults() ? random_.Between(microseconds{0}, seconds{3}) : microseconds{0};
+  agenda_.After(rest, [this] { CalmDown(); });
+}
+
+void World::PublishOne() {
+  ++published_;
+  const bool hot = scenario_.hot_key && random_.PerMille(500);
+  std::uint64_t key = hot ? 1 : random_.From(1, scenario_.keys);
+  if (random_.PerMille(scenario_.unkeyed_per_mille)) key = 0;
+  const std::size_t event = ledger_.NewEvent(key, random_.PerMille(scenario_.poison_per_mille));
+  network_.Publish({.event = event, .bytes = random_.From(scenario_.smallest, scenario_.largest)});
+}
+
+// What a server does from time to time, and looking at whether all goes well.
+void World::Upkeep() {
+  CheckLeases(network_.Expire());
+  for (Process* process : members_) {
+    if (process != nullptr && !process->gone()) process->feed().Tick();
+  }
+  agenda_.After(kLookEvery, [this] { Upkeep(); });
+}
+
+// A lease lapses only where the process could not keep it, or had given the handler up.
+void World::CheckLeases(const std::vector<std::uint64_t>& expired) {
+  for (const std::uint64_t sequence : expired) {
+    for (const Process* process : members_) {
+      if (process == nullptr || process->gone() || !process->witness().Holds(sequence)) continue;
+      const TimePoint since = const_cast<Process*>(process)->feed().undisturbed_since();
+      if (since == TimePoint::max() || agenda_.now() - since <= scenario_.flow.ack_wait) continue;
+      ledger_.Require(process->witness().HasGivenUp(sequence), "lease", "the lease of a message in hand lapsed",
+                      sequence);
+    }
+  }
+}
+
+// Processes.
+
+void World::Launch(std::size_t member) {
+  const int number = static_cast<int>(processes_.size()) + 1;
+  processes_.push_back(
+      std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, agenda_, network_, ledger_, trace_},
+                                Random(random_.Next()), number));
+  members_[member] = processes_.back().get();
+}
+
+Process* World::AnyProcess() {
+  Process* const process = members_[random_.Below(members_.size())];
+  return process == nullptr || process->gone() || process->draining() ? nullptr : process;
+}
+
+// Operators.
+
+void World::Redrive(bool everything) {
+  std::vector<std::pair<std::uint64_t, Letter>> letters(ledger_.letters().begin(), ledger_.letters().end());
+  std::sort(letters.begin(), letters.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.second.key, a.second.origin) < std::pair(b.second.key, b.second.origin);
+  });
+  for (const auto& [sequence, letter] : letters) {
+    if (!everything && random_.PerMille(200)) continue;
+    const bool foreign = !everything && random_.PerMille(20);
+    if (!foreign && !redriven_.insert(sequence).second) continue;
+    trace_.Note("redriven, letter", sequence, "event", letter.event);
+    network_.Publish({.event = letter.event,
+                      .origin = letter.origin,
+                      .letter = sequence,
+                      .foreign = foreign,
+                      .bytes = random_.From(scenario_.smallest, scenario_.largest)});
+  }
+  if (random_.PerMille(300)) redriven_.clear();
+}
+
+// The end.
+
+void World::CalmDown() {
+  trace_.Note("calm");
+  conditions_ = {.calm = true};
+  calm_since_ = agenda_.now();
+  progress_at_ = agenda_.now();
+  AwaitRest();
+}
+
+bool World::AtRest() const {
+  if (!network_.reachable() || !network_.server().settled()) return false;
+  const auto rests = [](const Process* process) {
+    return process != nullptr && !process->gone() && !process->draining() && process->idle();
+  };
+  return std::all_of(members_.begin(), members_.end(), rests);
+}
+
+void World::AwaitRest() {
+  const std::uint64_t progress = ledger_.progress() + network_.server().ack_floor();
+  if (progress != last_progress_) progress_at_ = agenda_.now();
+  last_progress_ = progress;
+  const FlowOptions& flow = scenario_.flow;
+  const auto patience = 3 * flow.ack_wait + 4 * flow.retry.max_backoff + seconds{20};
+  if (agenda_.now() - progress_at_ > patience || agenda_.now() - calm_since_ > kLongestCalm) {
+    std::string story = "nothing goes on, and not settled is " + std::to_string(network_.server().ack_floor() + 1);
+    for (const Process* process : members_) story += process == nullptr ? "; no process" : "; " + process->Describe();
+    ledger_.Break("settles", std::move(story));
+  }
+  agenda_.After(kLookEvery, [this] {
+    if (!AtRest()) return AwaitRest();
+    const bool redrives = scenario_.redrive_all && scenario_.keeps_letters() && !ledger_.letters().empty();
+    if (redrives) {
+      redriven_.clear();
+      Redrive(true);
+      return AwaitRest();
+    }
+    if (epilogue_) return FinishWell();
+    // No key may be left waiting for something that is over.
+    epilogue_ = true;
+    for (std::uint64_t key = 0; key <= scenario_.keys; ++key) {
+      network_.Publish({.event = ledger_.NewEvent(key, false), .bytes = 1});
+    }
+    AwaitRest();
+  });
+}
+
+void World::FinishWell() {
+  for (const Process* process : members_) process->CheckAtRest();
+  if (scenario_.flow.acknowledges) ledger_.CheckNothingLost();
+  over_ = true;
+}
+
+}  // namespace penstock::eventbus::simulation

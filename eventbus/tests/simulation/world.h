@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <ostream>
+#include <set>
+#include <vector>
+
+#include "simulation/agenda.h"
+#include "simulation/conditions.h"
+#include "simulation/ledger.h"
+#include "simulation/network.h"
+#include "simulation/process.h"
+#include "simulation/scenario.h"
+#include "simulation/trace.h"
+
+namespace penstock::eventbus::simulation {
+
+/// What a run came to.
+struct Report {
+  std::optional<Violation> violation{};
+  std::size_t events = 0;
+  std::size_t faults = 0;
+  std::size_t reruns = 0;
+};
+
+/// One run: publishers, faults, operators, and the processes that come and go, all by one seed.
+///
+/// Thread-confined. Different worlds are independent of each other.
+class World {
+ public:
+  /// With `trace`, everything that happens is written there.
+  explicit World(std::uint64_t seed, std::ostream* trace = nullptr);
+
+  Report Run();
+
+  const Scenario& scenario() const { return scenario_; }
+  TimePoint now() const { return agenda_.now(); }
+  const Trace& trace() const { return trace_; }
+
+ private:
+  using Fault = void (World::*)();
+  static constexpr std::chrono::milliseconds kLookEvery{100};
+  static constexpr std::chrono::minutes kLongestCalm{20};
+
+  void Publish();
+  void PublishOne();
+  void Upkeep();
+  void CheckLeases(const std::vector<std::uint64_t>& expired);
+
+  void ScheduleFault();
+  void CutConnection();
+  void SilenceConnection();
+  void LoseMessage();
+  void KillServer();
+  void PauseServer();
+  void DeleteConsumer();
+  void MakeStreamAgain();
+  void KillProcess();
+  void DrainProcess();
+  void BreakHandlers();
+  void BreakLetters();
+  void LetOperatorRedrive();
+
+  Process* AnyProcess();
+  void Launch(std::size_t member);
+
+  void Redrive(bool everything);
+  void CalmDown();
+  bool AtRest() const;
+  void AwaitRest();
+  void FinishWell();
+
+  const Scenario scenario_;
+  Agenda agenda_{};
+  Trace trace_;
+  Ledger ledger_;
+  Random random_;
+  Conditions conditions_{};
+  Network network_;
+  std::vector<std::unique_ptr<Process>> processes_{};
+  std::vector<Process*> members_{};     // those that live
+  std::set<std::uint64_t> redriven_{};  // letters, in the duplicate window
+  std::size_t published_ = 0;
+  std::size_t faults_ = 0;
+  std::uint64_t redrives_left_ = 0;
+  std::uint64_t last_progress_ = 0;
+  TimePoint progress_at_{};
+  TimePoint calm_since_{};
+  bool epilogue_ = false;
+  bool over_ = false;
+};
+
+}  // namespace penstock::eventbus::simulation
