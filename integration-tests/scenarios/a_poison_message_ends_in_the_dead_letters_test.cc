@@ -21,7 +21,7 @@ class APoisonMessageEndsInTheDeadLetters : public EveryTransport {
   }
 
   // Handles everything but the payload "poison", for as long as that is not fixed.
-  EnvelopeHandler Fragile(Log& log, std::function<Outcome()> poisoned) {
+  EnvelopeHandler Fragile(Log& log, const std::function<Outcome()>& poisoned) {
     return [this, &log, poisoned](const Envelope& event, const Delivery&) {
       if (event.payload == "poison" && !fixed_) return poisoned();
       log.Add(event.aggregate_id, event.payload);

@@ -20,7 +20,7 @@ using Clock = std::chrono::steady_clock;
 bool AssertsSpeed() { return std::getenv("PENSTOCK_ASSERT_SPEED") != nullptr; }
 
 double Median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  std::sort(values.begin(), values.end());
   return values[values.size() / 2];
 }
 

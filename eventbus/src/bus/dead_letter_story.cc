@@ -125,7 +125,8 @@ Outgoing MakeLetter(const Item& item, const LetterOrigin& origin, std::string_vi
   Outgoing letter{.subject = LetterSubject(letter_stream, origin.topic),
                   .body = std::string(message.payload()),
                   .message_id = absl::StrCat("dl:", std::string(origin.stream), ":", std::string(origin.consumer), ":",
-                                             item.sequence, ":", Nanoseconds(message.stored_at())),
+                                             item.sequence, ":", Nanoseconds(message.stored_at()), ":",
+                                             message.delivery_count()),
                   .headers = WithoutStory(message.AllHeaders())};
   AddStory(item, origin, letter.headers);
   if (SizeBytes(letter) > max_bytes) {

@@ -137,9 +137,9 @@ class EventBus::Core {
   }
 
   static absl::Status Unfinished(const DrainReport& report) {
-    return absl::DeadlineExceededError(
-        absl::StrFormat("drain: the time was up; finished %d messages, handed back %d, left %d to handlers that still run",
-                        report.finished, report.handed_back, report.abandoned));
+    return absl::DeadlineExceededError(absl::StrFormat(
+        "drain: the time was up; finished %d messages, handed back %d, left %d to handlers that still run",
+        report.finished, report.handed_back, report.abandoned));
   }
 
   BusStats Stats() const {

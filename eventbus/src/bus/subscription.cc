@@ -263,6 +263,7 @@ bool Subscription::Offer(Item& item) {
 bool Subscription::MayBegin(const Item& item) const {
   if (outage_.load(std::memory_order_relaxed) && !item.probe) return false;
   if (!quarantine_known_.load(std::memory_order_acquire)) return false;
+  if (item.taken.load(std::memory_order_relaxed)) return false;
   return feed_->MayHandle(std::chrono::steady_clock::now());
 }
 

@@ -133,7 +133,7 @@ class Subscription {
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
-  TimePoint next_look_up_{};  // of the ticking thread
+  TimePoint next_look_up_{};    // of the ticking thread
   std::unique_ptr<Feed> feed_;  // set once, before `open_`; thread-safe itself
 };
 

@@ -19,8 +19,8 @@ using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
     &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
     &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered, &SubscriptionStats::skipped,
-    &SubscriptionStats::put_down,    &SubscriptionStats::outages,
+    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::skipped,     &SubscriptionStats::put_down,    &SubscriptionStats::outages,
     &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
 
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {

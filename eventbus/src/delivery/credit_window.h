@@ -5,8 +5,8 @@
 
 namespace penstock::eventbus {
 
-/// How many unsettled messages the server may have with us. Parked ones are unsettled too, so a key that waits widens the
-/// window by what it holds up, and the others go on; messages too large for the byte budget narrow it.
+/// How many unsettled messages the server may have with us. Parked ones are unsettled too, so a key that waits widens
+/// the window by what it holds up, and the others go on; messages too large for the byte budget narrow it.
 /// Thread-confined to its flow.
 class CreditWindow {
  public:

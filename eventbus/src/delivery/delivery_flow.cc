@@ -66,19 +66,18 @@ bool DeliveryFlow::Recognise(std::unique_ptr<Item>& item, Actions& out) {
   return true;
 }
 
-bool DeliveryFlow::IsOver(const Item& item) const {
-  return item.foreign || processed_.Contains(item.sequence);
-}
+bool DeliveryFlow::IsOver(const Item& item) const { return item.foreign || processed_.Contains(item.sequence); }
 
-// Of a letter that is no obstacle to its key any more: what it stands for was handled. Told only when the message's turn
-// has come: before, the letter may still be under way. Who shares the consumer does not know of the letters of others.
+// Of a letter that is no obstacle to its key any more: what it stands for was handled. Told only when the message's
+// turn has come: before, the letter may still be under way. Who shares the consumer does not know of the letters of
+// others.
 bool DeliveryFlow::IsObsolete(const Item& item) const {
   const bool knows_all = options_.after_dead_letter == AfterDeadLetter::kQuarantine && !options_.retries_in_place;
   return knows_all && item.letter != 0 && item.keyed() && !quarantine_.Has(item);
 }
 
 void DeliveryFlow::Again(Item& known, std::unique_ptr<Item> copy, Actions& out) {
-  known.taken = false;
+  known.taken.store(false, std::memory_order_relaxed);
   if (known.stage == Stage::kHeld) return TakeOver(known, std::move(copy), out);
   ++counters_.duplicates;
   Grant(out);
@@ -93,8 +92,6 @@ void DeliveryFlow::TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actio
   held.put_down = false;
   held.lease_from = now_;
   Charge(held, held.message->size_bytes());
-  const bool alone = bytes_ == held.charged;
-  if (bytes_ > options_.max_bytes && !alone) PutDown(held);
   closed_ ? SetStage(held, Stage::kParked) : Turn(&held, out);
 }
 
@@ -172,7 +169,7 @@ void DeliveryFlow::Finished(Item& item, TimePoint now, Actions& out) {
   if (kind == Verdict::Kind::kAbandoned || kind == Verdict::Kind::kPostponed) {
     if (std::exchange(item.probe, false) && outage_.on()) outage_.ProbeAgain(now);
     const bool over = closed_ || kind == Verdict::Kind::kAbandoned;
-    if (item.stale || item.taken) return Forget(item, out);
+    if (item.stale || item.taken.load(std::memory_order_relaxed)) return Forget(item, out);
     return SetStage(item, over ? Stage::kParked : Stage::kPaused);
   }
   if (refused_count_ > 0) {
@@ -201,7 +198,8 @@ void DeliveryFlow::Failed(Item& item, Actions& out) {
   ++counters_.failed;
   ++item.failures;
   if (kind == Verdict::Kind::kUndecodable) ++counters_.undecodable;
-  if (item.stale || item.taken || !options_.acknowledges) return Forget(item, out);
+  const bool taken = item.taken.load(std::memory_order_relaxed);
+  if (item.stale || taken || !options_.acknowledges) return Forget(item, out);
   const bool probe = std::exchange(item.probe, false);
   if (CountsAsAttempt(kind)) {
     const bool before = outage_.on();
@@ -245,13 +243,12 @@ void DeliveryFlow::RetryNow(Item& item, Actions& out) {
   Start(item, out);
 }
 
-// The bytes stay charged for a while, so that there is room for the redelivery.
+// The bytes stay charged, so that there is room for the redelivery.
 void DeliveryFlow::SendNak(Item& item, Actions& out) {
   ++counters_.naked;
   Grant(out);
   item.key = {};
   SetStage(item, Stage::kHeld);
-  item.lease_from = now_;
   item.due = now_ + 2 * options_.ack_wait + kRedeliveryPatience;
   out.list.push_back({.kind = Action::Kind::kNak, .message = TakeAnswerable(item)});
   item.message.reset();

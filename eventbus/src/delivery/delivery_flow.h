@@ -180,8 +180,8 @@ class DeliveryFlow {
   bool letters_known_ = true;  // false: after `TakenAway`, while others may have stored or removed some
   bool closed_ = false;
   std::size_t forgotten_ = 0;  // since the last tick: to be granted again
-  std::size_t owed_ = 0;    // grants to keep back, since the window was narrowed
-  std::size_t active_ = 0;  // dispatched, refused, or busy with a letter
+  std::size_t owed_ = 0;       // grants to keep back, since the window was narrowed
+  std::size_t active_ = 0;     // dispatched, refused, or busy with a letter
   std::size_t parked_ = 0;
   std::size_t held_ = 0;
   std::size_t stuck_ = 0;

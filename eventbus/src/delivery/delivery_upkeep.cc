@@ -10,8 +10,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kOfferAgain{2};
 constexpr std::chrono::milliseconds kResume{50};
-// A server that was killed may have to send other messages before one that was asked for: these then need the room.
-constexpr std::chrono::seconds kRoomIsKept{1};
 
 bool IsAtLetter(const Item& item) {
   return item.stage == Stage::kDeadLettering || item.stage == Stage::kRemovingLetter;
@@ -62,9 +60,9 @@ void DeliveryFlow::PutDownParked(std::size_t until) {
 
 // Room is kept for what is held; a consumer that was made again brings it in stream order, thus after this one.
 bool DeliveryFlow::IsBeforeAllHeld(const Item& item) const {
-  return std::none_of(items_.begin(), items_.end(), [&](const auto& entry) {
-    return entry.second->stage == Stage::kHeld && entry.first < item.sequence;
-  });
+  return held_ > 0 && std::none_of(items_.begin(), items_.end(), [&](const auto& entry) {
+           return entry.second->stage == Stage::kHeld && entry.first < item.sequence;
+         });
 }
 
 // Whoever shares the consumer may get it then: in the order of this process it has no place any more.
@@ -163,7 +161,6 @@ void DeliveryFlow::LookAtAll(Actions& out) {
 
 void DeliveryFlow::LookAt(Item& item, Actions& out) {
   if (item.stage == Stage::kHeld) {
-    if (now_ - item.lease_from >= kRoomIsKept) Charge(item, 0);
     if (closed_ || now_ < item.due) return;
     ++counters_.vanished;
     ReleaseKey(item, out);
@@ -247,7 +244,7 @@ void DeliveryFlow::KeepRunningOnly(bool stale) {
       items_.erase(entry++);
       continue;
     }
-    item->taken = true;
+    item->taken.store(true, std::memory_order_relaxed);
     if (stale) {
       item->stale = true;
       stale_.push_back(std::move(item));

@@ -62,7 +62,6 @@ struct Item {
   std::size_t lane = kAnyLane;  ///< the actor of its key; `kAnyLane` without one
   Stage stage = Stage::kNew;
   bool stale = false;       ///< of an epoch that is over: its end is not reported to the server
-  bool taken = false;     ///< running when another process got the consumer; until it is delivered to us again
   bool put_down = false;    ///< without its body
   bool probe = false;       ///< begins although there is an outage
   bool stuck = false;       ///< in its handler for too long
@@ -79,6 +78,9 @@ struct Item {
   /// When its handler began, in ticks of the steady clock; 0: it has not. Relaxed: written by the worker, read to see
   /// whether it takes too long.
   std::atomic<TimePoint::rep> begun{0};
+  /// In an inbox or running when another process got the consumer, and not delivered to us again: must not begin.
+  /// Relaxed: read by the worker before it begins, by when what was not begun at once had time to be told.
+  std::atomic<bool> taken{false};
   Item* next_of_key = nullptr;
 
   bool keyed() const { return lane != kAnyLane; }

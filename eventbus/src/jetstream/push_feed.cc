@@ -113,6 +113,10 @@ bool PushFeed::PutIfThere(const Json& config, const ApiClient::Cancelled& cancel
   return false;
 }
 
+void PushFeed::TellTakenAway() const {
+  if (events_.taken_away && !stopping()) events_.taken_away();
+}
+
 void PushFeed::Tell(const SettledBefore::Ranges& settled) const {
   if (!events_.settled_before) return;
   for (const auto& [first, last] : settled) events_.settled_before(first, last);
@@ -138,8 +142,8 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Synchronise(const std::shared_ptr<Li
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::TakeOver(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
-  const bool news = !std::exchange(taken_away_, true) && synchronised_before() && !stopping();
-  if (news && events_.taken_away) events_.taken_away();
+  const bool news = !std::exchange(taken_away_, true) && synchronised_before();
+  if (news) TellTakenAway();
   refused_our_own_since_.reset();
   if (!MayTakeFromAnother(facts)) return Outcome::kStandingBy;
   return Rebind(link, facts);
@@ -228,10 +232,11 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& li
   }
   unsettled_.SettledUpTo((*bound)->acknowledged);
   if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
-  Tell(settled_before_.Restart((*bound)->acknowledged, (*bound)->delivered, (*bound)->pending));
   bound_config_ = (*bound)->config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
-  taken_away_ = false;
+  // Once more: until now the other could settle messages and store dead letters.
+  if (std::exchange(taken_away_, false)) TellTakenAway();
+  Tell(settled_before_.Restart((*bound)->acknowledged, (*bound)->delivered, (*bound)->pending));
   vacant_since_.reset();
   refused_our_own_since_.reset();
   Renew(asked);

@@ -59,6 +59,7 @@ class PushFeed final : public SynchronisedFeed {
     return Clock::time_point(Clock::duration(lease_until_.load(std::memory_order_relaxed)));
   }
   void ApplyWindow();
+  void TellTakenAway() const;
   void Tell(const SettledBefore::Ranges& settled) const;
   bool PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);

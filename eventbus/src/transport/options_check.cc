@@ -190,6 +190,14 @@ absl::Status CheckAfterDeadLetter(AfterDeadLetter choice) {
   return BadField("after_dead_letter", "is no choice; use kContinue, kQuarantine or kBlock");
 }
 
+// Members that share a consumer do not know of each other's letters.
+absl::Status CheckQuarantine(const EnvelopeSubscribeOptions& options) {
+  if (options.after_dead_letter != AfterDeadLetter::kQuarantine || options.sharing == Sharing::kExclusive) {
+    return absl::OkStatus();
+  }
+  return BadField("after_dead_letter", "is kQuarantine on a shared consumer, which keeps no order; use kExclusive");
+}
+
 absl::Status CheckHandlerName(std::string_view name) {
   constexpr std::size_t kLongest = 128;
   const bool visible = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
@@ -229,7 +237,7 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                  [&] { return CheckSharing(options.sharing); }, [&] { return CheckHandlerName(options.handler_name); },
                  [&] { return CheckRetry(options.retry); },
                  [&] { return CheckAfterDeadLetter(options.after_dead_letter); },
-                 [&] { return CheckInFlight(options.max_in_flight); },
+                 [&] { return CheckQuarantine(options); }, [&] { return CheckInFlight(options.max_in_flight); },
                  [&] {
                    return CheckRanges(
                        {{"outage_after", Count(options.outage_after), 0, 1'000'000},

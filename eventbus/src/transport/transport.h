@@ -74,8 +74,9 @@ struct FeedEvents {
   /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
   /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
   std::function<void()> new_epoch{};
-  /// The messages with these sequences are settled for this consumer, by the server's word, perhaps by an earlier owner.
-  /// Told after a synchronisation, before later messages. A server that is killed can forget it and send them again.
+  /// The messages with these sequences are settled for this consumer, by the server's word, perhaps by an earlier
+  /// owner. Told after a synchronisation, before later messages. A server that is killed can forget it and send them
+  /// again.
   std::function<void(std::uint64_t first, std::uint64_t last)> settled_before{};
   /// The feed cannot go on (for instance its consumer's configuration was changed by another); it has stopped itself.
   std::function<void(absl::Status why)> lost{};

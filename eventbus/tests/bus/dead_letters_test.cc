@@ -176,10 +176,11 @@ TEST_F(DeadLettersTest, ALetterThatCannotGoBackFailsAloneAndIsNamed) {
   const std::string stream = "EVENTS_dead_letters";
   const auto publish = [&](std::string subject, Headers headers) {
     auto told = std::make_shared<std::promise<bool>>();
-    ASSERT_TRUE(transport_
-                    ->Publish({.subject = std::move(subject), .body = "x", .message_id = "", .headers = headers},
-                              [told](const absl::StatusOr<PubAck>& ack) { told->set_value(ack.ok()); })
-                    .ok());
+    ASSERT_TRUE(
+        transport_
+            ->Publish({.subject = std::move(subject), .body = "x", .message_id = "", .headers = std::move(headers)},
+                      [told](const absl::StatusOr<PubAck>& ack) { told->set_value(ack.ok()); })
+            .ok());
     ASSERT_TRUE(told->get_future().get());
   };
   publish(stream + ".EVENTS_dead_letters.orders", {{"Penstock-Consumer", "billing"}});

@@ -16,7 +16,9 @@ class DeliveryCreditTest : public DeliveryFlowTest {
     options_.max_in_flight = 64;
     Begin();
   }
-  void Extend() { std::erase_if(said_, [](const std::string& said) { return said.starts_with("extend"); }); }
+  void Extend() {
+    std::erase_if(said_, [](const std::string& said) { return said.starts_with("extend"); });
+  }
 };
 
 TEST_F(DeliveryCreditTest, PutsDownWhatIsParkedFirstAndAsksForItWhenItsTurnComes) {

@@ -210,6 +210,7 @@ TEST_F(DeliveryFlowTest, GivesUpOnARedeliveryThatNeverComes) {
   EXPECT_EQ(flow_->held(), 1u);
   Said();
   Pass(seconds{2});
+  Pass(seconds{1});
   EXPECT_THAT(Said(), testing::Contains("nak 2"));
   EXPECT_EQ(flow_->counters().vanished, 1u);
 }

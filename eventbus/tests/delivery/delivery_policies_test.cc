@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a key after its message was given up, of everything during an outage, and of handlers that do not end.
+// What becomes of a key after its message was given up, of everything during an outage, and of handlers that do not
+// end.
 #include <cstdint>
 
 #include "flow_fixture.h"

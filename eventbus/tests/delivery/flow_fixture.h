@@ -14,6 +14,9 @@
 
 namespace penstock::eventbus {
 
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
 class TestMessage final : public StoredMessage {
  public:
   TestMessage(std::uint64_t sequence, std::uint64_t delivery_count, std::size_t bytes = 100) {
@@ -31,9 +34,6 @@ class TestMessage final : public StoredMessage {
 // Drives a flow by hand and keeps what it asked for, as short words: "run 1", "ack 1", "nak 1", "term 1".
 class DeliveryFlowTest : public testing::Test {
  protected:
-  using milliseconds = std::chrono::milliseconds;
-  using seconds = std::chrono::seconds;
-
   void Begin() { flow_ = std::make_unique<DeliveryFlow>(options_); }
   void Arrive(std::uint64_t sequence, std::string key, std::uint64_t delivery_count = 1) {
     Arrive(Make(sequence, std::move(key), delivery_count));

@@ -194,7 +194,8 @@ void Process::LookUpQuarantine() {
 // Handlers.
 
 bool Process::MayBegin(const Item& item) const {
-  return (!outage_ || item.probe) && quarantine_known_ && feed_.MayHandle();
+  return (!outage_ || item.probe) && quarantine_known_ && !item.taken.load(std::memory_order_relaxed) &&
+         feed_.MayHandle();
 }
 
 void Process::Begin(Item& item, std::size_t actor) {

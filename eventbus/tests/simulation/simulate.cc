@@ -140,15 +140,16 @@ class Sweep {
   Totals totals_ ABSL_GUARDED_BY(mutex_){};
 };
 
-}  // namespace
-}  // namespace penstock::eventbus::simulation
-
-int main(int argc, char** argv) {
-  using namespace penstock::eventbus::simulation;
-  const auto options = ReadOptions({argv + 1, argv + argc});
+int Main(const std::vector<std::string_view>& arguments) {
+  const auto options = ReadOptions(arguments);
   if (!options) {
     std::cerr << kUsage;
     return 2;
   }
   return options->seed ? RunOne(*options->seed) : Sweep(*options).Run();
 }
+
+}  // namespace
+}  // namespace penstock::eventbus::simulation
+
+int main(int argc, char** argv) { return penstock::eventbus::simulation::Main({argv + 1, argv + argc}); }

@@ -13,6 +13,7 @@ void Witness::Arrived(const ModelMessage::Facts& facts, bool admitted) {
   if (auto known = hand_.find(facts.sequence); known != hand_.end()) {
     if (known->second.asked_again) --asked_again_;
     known->second.asked_again = known->second.taken = false;
+    known->second.given_up = known->second.stuck && scenario_.flow.retries_in_place;
     return;
   }
   if (!admitted) return;
@@ -146,6 +147,7 @@ void Witness::Asked(const Action& action, const DeliveryFlow& flow, TimePoint no
       ledger_.Require(!held.stuck && now - begun >= scenario_.flow.stuck_after, "stuck",
                       "a handler was told to be stuck twice, or too early", sequence);
       held.stuck = true;
+      held.given_up = scenario_.flow.retries_in_place;
       return;
     }
     case Kind::kDispatch:

@@ -54,7 +54,7 @@ class Witness {
     const auto held = hand_.find(sequence);
     return held != hand_.end() && !held->second.asked_again;
   }
-  bool HasGivenUp(std::uint64_t sequence) const { return hand_.at(sequence).stuck && scenario_.flow.retries_in_place; }
+  bool HasGivenUp(std::uint64_t sequence) const { return hand_.at(sequence).given_up; }
   /// What was handled here and not acknowledged.
   std::size_t widest() const { return widest_; }
 
@@ -66,6 +66,7 @@ class Witness {
     std::uint64_t failures = 0;
     bool asked_again = false;  // by a Nak
     bool stuck = false;
+    bool given_up = false;  // its lease, until it is delivered again
     bool letter_tried = false;
     bool under_way = false;
     bool had_turn = false;

@@ -217,6 +217,8 @@ TEST(EnvelopeSubscribeOptionsTest, AreCheckedFieldByField) {
   EXPECT_THAT(CheckOptions(Options{.handler_name = std::string(129, 'h')}), IsRefusedFor("\"handler_name\""));
   EXPECT_THAT(CheckOptions(Options{.after_dead_letter = static_cast<AfterDeadLetter>(9)}),
               IsRefusedFor("\"after_dead_letter\""));
+  EXPECT_THAT(CheckOptions(Options{.sharing = Sharing::kShared, .after_dead_letter = AfterDeadLetter::kQuarantine}),
+              IsRefusedFor("\"after_dead_letter\" is kQuarantine on a shared consumer"));
   EXPECT_THAT(CheckOptions(Options{.outage_after = SIZE_MAX}), IsRefusedFor("\"outage_after\""));
   EXPECT_THAT(CheckOptions(Options{.stuck_after = milliseconds{99}}), IsRefusedFor("\"stuck_after\""));
   EXPECT_THAT(CheckOptions(Options{.max_in_flight = 65'537}), IsRefusedFor("\"max_in_flight\""));

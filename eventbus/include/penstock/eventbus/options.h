@@ -134,7 +134,8 @@ enum class AfterDeadLetter {
   /// The message goes to the dead letters; the key goes on with its next message.
   kContinue,
   /// The message goes to the dead letters, and the key's later ones follow it there, in order and unhandled, until they
-  /// were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record.
+  /// were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record. Exclusive consumers
+  /// only.
   kQuarantine,
   /// Nothing is given up: the message is tried again every `max_backoff`, for ever, and its key waits for it.
   kBlock,
