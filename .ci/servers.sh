@@ -40,7 +40,7 @@ private_apt() {
 run_on_servers() {
   local preset=$1 server suite began verdict failed=0 table=()
   for server in "${@:2}"; do
-    for suite in transport_contract_test jetstream_transport_test take_over_tests; do
+    for suite in transport_contract_test jetstream_transport_test server_model_test take_over_tests; do
       began=$SECONDS verdict=passed
       NATS_SERVER_PROGRAM=$server ROLLING_RESTARTS=${ROLLING_RESTARTS:-100} "build/$preset/bin/$suite" \
         --gtest_brief=1 || verdict=FAILED failed=1

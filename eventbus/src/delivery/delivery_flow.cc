@@ -92,6 +92,8 @@ void DeliveryFlow::TakeOver(Item& held, std::unique_ptr<Item> redelivered, Actio
   held.put_down = false;
   held.lease_from = now_;
   Charge(held, held.message->size_bytes());
+  const bool alone = bytes_ == held.charged;
+  if (bytes_ > options_.max_bytes && !alone) PutDown(held);
   closed_ ? SetStage(held, Stage::kParked) : Turn(&held, out);
 }
 

@@ -142,7 +142,7 @@ class DeliveryFlow {
   // Bytes.
   void PutDown(Item& item);
   void PutDownParked(std::size_t until);
-  bool IsBeforeAllHeld(const Item& item) const;
+  void GiveUpRoomForWhatComesLater(const Item& item);
   void AskForPutDown(Actions& out);
   void Charge(Item& item, std::size_t bytes);
 

@@ -58,21 +58,25 @@ void DeliveryFlow::PutDownParked(std::size_t until) {
   }
 }
 
-// Room is kept for what is held; a consumer that was made again brings it in stream order, thus after this one.
-bool DeliveryFlow::IsBeforeAllHeld(const Item& item) const {
-  return held_ > 0 && std::none_of(items_.begin(), items_.end(), [&](const auto& entry) {
-           return entry.second->stage == Stage::kHeld && entry.first < item.sequence;
-         });
+// Room is kept for what is held. A consumer that was made again brings messages in stream order, and one that is needed
+// first must not wait for that room: what is held is put down once more when it comes and finds none.
+void DeliveryFlow::GiveUpRoomForWhatComesLater(const Item& item) {
+  std::vector<Item*> later;
+  for (const auto& [sequence, other] : items_) {
+    if (other->stage != Stage::kHeld) continue;
+    if (sequence < item.sequence) return;
+    later.push_back(other.get());
+  }
+  for (Item* held : later) Charge(*held, 0);
 }
 
 // Whoever shares the consumer may get it then: in the order of this process it has no place any more.
 void DeliveryFlow::AskForPutDown(Actions& out) {
   while (!put_down_.empty() && !closed_) {
     Item& item = *put_down_.begin()->second;
-    const auto fits = [&] {
-      return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes || (active_ == 0 && IsBeforeAllHeld(item));
-    };
+    const auto fits = [&] { return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes; };
     if (!fits()) PutDownParked(options_.max_bytes - std::min(options_.max_bytes, item.weight));
+    if (!fits() && active_ == 0) GiveUpRoomForWhatComesLater(item);
     if (!fits()) return;
     Charge(item, item.weight);
     const bool ours = !options_.retries_in_place;

@@ -2,6 +2,7 @@
 #include "jetstream/push_feed.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -32,7 +33,8 @@ constexpr std::chrono::milliseconds kHalfOpenPatience(1000);
 constexpr std::chrono::milliseconds kQuickBudget(250);
 
 constexpr std::chrono::milliseconds kSettleBudget(1000);
-constexpr std::uint64_t kMostAskedFor = 1 << 20;
+constexpr std::uint64_t kMostAskedFor = 1 << 16;
+constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
 
 }  // namespace
 
@@ -192,6 +194,16 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Rebind(const std::shared_ptr<Link>& 
   return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, false);
 }
 
+// What has been sent to an earlier inbox of ours is known; of what another owner had, it is known only where it lies.
+std::vector<std::uint64_t> PushFeed::MayBePending(const ConsumerFacts& facts) const {
+  if (absl::StartsWith(facts.deliver_subject, inbox_prefix_)) {
+    return unsettled_.MayBePending(facts.delivered, kMostAskedFor);
+  }
+  std::vector<std::uint64_t> pending(std::min(facts.delivered - facts.acknowledged, kMostAskedFor));
+  std::iota(pending.begin(), pending.end(), facts.delivered - pending.size() + 1);
+  return pending;
+}
+
 // A new inbox brings everything pending, in every version but 2.10.27 (seen) and its neighbours: what those sent while
 // nobody listened any more, they take for delivered too often, and forget. A Nak of all that may be pending puts it in
 // the queue for redelivery, in stream order, past that check; what is not pending is not touched by it. The answer to
@@ -199,20 +211,19 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Rebind(const std::shared_ptr<Link>& 
 absl::Status PushFeed::AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
   if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
   const std::string body = SettlementBody(Verb::kNak, std::chrono::milliseconds(0));
-  const std::uint64_t first = facts.delivered - std::min(facts.delivered - facts.acknowledged, kMostAskedFor) + 1;
-  for (std::uint64_t sequence = first; sequence <= facts.delivered; ++sequence) {
-    const std::string subject =
-        absl::StrCat("$JS.ACK.", spec_.stream, ".", spec_.consumer, ".1.", sequence, ".", facts.deliveries, ".1.0");
-    if (sequence < facts.delivered) {
-      if (absl::Status sent = link->Publish(subject.c_str(), body); !sent.ok()) return sent;
-      continue;
-    }
-    natsMsg* raw = nullptr;
-    const natsStatus status = link->Request(&raw, subject, body, std::chrono::milliseconds(kSettleBudget).count());
-    const MessageHandle answer(raw);
-    if (status != NATS_OK) return NatsError("ask for what is pending", status);
+  const std::vector<std::uint64_t> pending = MayBePending(facts);
+  const auto subject = [&](std::uint64_t sequence) {
+    return absl::StrCat("$JS.ACK.", spec_.stream, ".", spec_.consumer, ".1.", sequence, ".", facts.deliveries, ".1.0");
+  };
+  for (const std::uint64_t sequence : pending) {
+    if (absl::Status sent = link->Publish(subject(sequence).c_str(), body); !sent.ok()) return sent;
   }
-  return absl::OkStatus();
+  natsMsg* raw = nullptr;
+  const std::int64_t patience =
+      kSettleBudget.count() + static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond);
+  const natsStatus status = link->Request(&raw, subject(facts.delivered), body, patience);
+  const MessageHandle answer(raw);
+  return status == NATS_OK ? absl::OkStatus() : NatsError("ask for what is pending", status);
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& link, const Json& config,

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "jetstream/sequence_track.h"
 #include "jetstream/settled_before.h"
@@ -63,6 +64,7 @@ class PushFeed final : public SynchronisedFeed {
   void Tell(const SettledBefore::Ranges& settled) const;
   bool PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
+  std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) const;
   absl::Status AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const Json& config, const std::string& subject,

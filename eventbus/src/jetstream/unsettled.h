@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "penstock/actorpool/mutex.h"
@@ -37,6 +38,18 @@ class Unsettled {
     if (highest_ == 0) return std::nullopt;
     const auto lowest = std::min_element(open_.begin(), open_.end());
     return lowest == open_.end() ? highest_ + 1 : *lowest;
+  }
+
+  /// What a server that has sent up to `delivered` may believe to be pending here, in order: what came and was not
+  /// settled, and what was sent and did not come, the last `most` of that.
+  std::vector<std::uint64_t> MayBePending(std::uint64_t delivered, std::uint64_t most) const {
+    MutexLock lock(mutex_);
+    std::vector<std::uint64_t> pending(open_.begin(), open_.end());
+    std::sort(pending.begin(), pending.end());
+    const std::uint64_t missed = delivered > highest_ ? std::min(delivered - highest_, most) : 0;
+    for (std::uint64_t sequence = delivered - missed + 1; sequence <= delivered; ++sequence)
+      pending.push_back(sequence);
+    return pending;
   }
 
   void Clear() {

@@ -158,6 +158,15 @@ TEST(SettlementTest, WritesTheFourVerbs) {
   EXPECT_EQ(SettlementBody(Verb::kInProgress, milliseconds(5)), "+WPI");
 }
 
+TEST(UnsettledTest, TellsWhatMayBePendingInStreamOrder) {
+  Unsettled unsettled;
+  for (const std::uint64_t sequence : {4U, 2U, 7U, 9U}) unsettled.Arrived(sequence);
+  unsettled.Settled(7);
+  EXPECT_EQ(unsettled.MayBePending(9, 100), (std::vector<std::uint64_t>{2, 4, 9}));
+  EXPECT_EQ(unsettled.MayBePending(12, 100), (std::vector<std::uint64_t>{2, 4, 9, 10, 11, 12}));
+  EXPECT_EQ(unsettled.MayBePending(12, 1), (std::vector<std::uint64_t>{2, 4, 9, 12}));
+}
+
 using Ranges = SettledBefore::Ranges;
 
 TEST(SettledBeforeTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {
