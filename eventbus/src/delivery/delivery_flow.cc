@@ -239,8 +239,9 @@ void DeliveryFlow::Wait(Item& item, std::chrono::milliseconds delay, Actions& ou
 void DeliveryFlow::RetryNow(Item& item, Actions& out) {
   if (!options_.retries_in_place) {
     ++counters_.naked;
-    auto answered = item.latest ? std::move(item.latest) : item.message->Stub();
-    out.list.push_back({.kind = Action::Kind::kNak, .message = std::move(answered)});
+    // The latest is kept: should nothing come any more, it is the one to answer in the end.
+    const StoredMessage& latest = item.latest ? *item.latest : *item.message;
+    out.list.push_back({.kind = Action::Kind::kNak, .message = latest.Stub()});
   }
   Start(item, out);
 }

@@ -158,6 +158,18 @@ TEST_F(DeliveryFlowTest, AnswersTheLatestCopyOfWhatCameAgainWhileItRan) {
   EXPECT_EQ(actions.list[0].message->delivery_count(), 4u);
 }
 
+TEST_F(DeliveryFlowTest, AnswersTheLatestCopyAlsoAfterANak) {
+  Arrive(1, "a");
+  Arrive(1, "a", 4);
+  Fail(1);
+  Item* item = running_.at(1);
+  item->verdict = {};
+  Actions actions;
+  flow_->Finished(*item, now_, actions);
+  ASSERT_EQ(actions.list.size(), 1u);
+  EXPECT_EQ(actions.list[0].message->delivery_count(), 4u) << "an answer to an older one may mean nothing any more";
+}
+
 TEST_F(DeliveryFlowTest, ParksRedeliveriesThatComeOutOfOrderByTheirSequence) {
   Arrive(1, "a");
   Arrive(7, "a");
