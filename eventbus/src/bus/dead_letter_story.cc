@@ -122,12 +122,12 @@ std::string LetterSubject(std::string_view letter_stream, std::string_view topic
 Outgoing MakeLetter(const Item& item, const LetterOrigin& origin, std::string_view letter_stream,
                     std::size_t max_bytes) {
   const StoredMessage& message = *item.message;
-  Outgoing letter{.subject = LetterSubject(letter_stream, origin.topic),
-                  .body = std::string(message.payload()),
-                  .message_id = absl::StrCat("dl:", std::string(origin.stream), ":", std::string(origin.consumer), ":",
-                                             item.sequence, ":", Nanoseconds(message.stored_at()), ":",
-                                             message.delivery_count()),
-                  .headers = WithoutStory(message.AllHeaders())};
+  Outgoing letter{
+      .subject = LetterSubject(letter_stream, origin.topic),
+      .body = std::string(message.payload()),
+      .message_id = absl::StrCat("dl:", std::string(origin.stream), ":", std::string(origin.consumer), ":",
+                                 item.sequence, ":", Nanoseconds(message.stored_at()), ":", message.delivery_count()),
+      .headers = WithoutStory(message.AllHeaders())};
   AddStory(item, origin, letter.headers);
   if (SizeBytes(letter) > max_bytes) {
     letter.headers.emplace_back(header::kBodyOmitted, std::to_string(letter.body.size()));
