@@ -167,20 +167,6 @@ TEST_P(ExclusiveFeedContractTest, RedeliversNaksInTheOrderOfTheNaksBeforeAnythin
   EXPECT_EQ(recorder.At(8).sequence, 6U);
 }
 
-TEST_P(ExclusiveFeedContractTest, ADelayedNakDoesNotComeBeforeItsDelay) {
-  FeedRecorder recorder;
-  const auto feed = Open(Billing(), recorder);
-  PublishMany(2);
-  ASSERT_TRUE(recorder.Reach(2));
-  const auto asked = std::chrono::steady_clock::now();
-  ASSERT_THAT(recorder.Answer(*feed, 0, Verb::kNak, milliseconds(400)), IsOk());
-  ASSERT_TRUE(recorder.Reach(3));
-  EXPECT_EQ(recorder.At(2).sequence, 1U);
-  EXPECT_EQ(recorder.At(2).delivery_count, 2U);
-  EXPECT_GE(recorder.At(2).at - asked, milliseconds(395));
-  EXPECT_LT(recorder.At(2).at - asked, std::chrono::seconds(3));
-}
-
 TEST_P(ExclusiveFeedContractTest, ATerminatedMessageNeverComesAgain) {
   FeedRecorder first;
   auto feed = Open(Billing(), first);

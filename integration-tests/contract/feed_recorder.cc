@@ -65,7 +65,7 @@ void FeedRecorder::AckNew() {
   }
   for (const StoredMessage* message : fresh) {
     // An ack that is lost shows as a redelivery, which the tests would see.
-    feed->Settle(*message, Verb::kAck, std::chrono::milliseconds(0)).IgnoreError();
+    feed->Settle(*message, Verb::kAck).IgnoreError();
   }
   if (!fresh.empty()) feed->Grant(fresh.size());
 }
@@ -90,17 +90,17 @@ std::vector<std::uint64_t> FeedRecorder::DeliveryCounts() const { return Column(
 
 std::vector<std::string> FeedRecorder::Bodies() const { return Column(arrivals(), &Arrival::body); }
 
-absl::Status FeedRecorder::Settle(Feed& feed, std::size_t index, Verb verb, std::chrono::milliseconds delay) {
+absl::Status FeedRecorder::Settle(Feed& feed, std::size_t index, Verb verb) {
   const StoredMessage* message = nullptr;
   {
     MutexLock lock(mutex_);
     message = messages_.at(index).get();
   }
-  return feed.Settle(*message, verb, delay);
+  return feed.Settle(*message, verb);
 }
 
-absl::Status FeedRecorder::Answer(Feed& feed, std::size_t index, Verb verb, std::chrono::milliseconds delay) {
-  absl::Status status = Settle(feed, index, verb, delay);
+absl::Status FeedRecorder::Answer(Feed& feed, std::size_t index, Verb verb) {
+  absl::Status status = Settle(feed, index, verb);
   if (verb != Verb::kInProgress) feed.Grant(1);
   return status;
 }

@@ -46,11 +46,9 @@ class FeedRecorder {
   Arrival At(std::size_t index) const { return arrivals().at(index); }
 
   /// Answers the message that arrived as number `index`.
-  absl::Status Settle(Feed& feed, std::size_t index, Verb verb,
-                      std::chrono::milliseconds delay = std::chrono::milliseconds(0));
+  absl::Status Settle(Feed& feed, std::size_t index, Verb verb);
   /// The same, and grants one more unless the message stays with us.
-  absl::Status Answer(Feed& feed, std::size_t index, Verb verb,
-                      std::chrono::milliseconds delay = std::chrono::milliseconds(0));
+  absl::Status Answer(Feed& feed, std::size_t index, Verb verb);
 
  private:
   void Add(std::vector<std::unique_ptr<StoredMessage>> messages);

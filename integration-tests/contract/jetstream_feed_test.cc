@@ -145,16 +145,20 @@ TEST_F(JetStreamFeedTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMessage
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   FeedRecorder recorder;
   std::atomic<int> epochs = 0;
+  std::atomic<std::size_t> before_it = 0;
   FeedEvents events = recorder.Events();
   events.new_epoch = [&] { ++epochs; };
+  events.made_again = [&] { before_it = recorder.arrivals().size(); };
   const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
   PublishMany(*transport, 5);
   ASSERT_TRUE(recorder.Reach(5));
+  EXPECT_EQ(before_it, 0U) << "made for the first time";
   for (const std::size_t index : {0, 1, 3}) ASSERT_THAT(recorder.Settle(*feed, index, Verb::kAck), IsOk());
   ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
   DeleteConsumer("billing");
   ASSERT_TRUE(recorder.Reach(8));
   EXPECT_EQ(epochs, 0) << "sequences still mean what they meant";
+  EXPECT_EQ(before_it, 5U) << "told before the first message comes again";
   EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 3, 4, 5}));
   EXPECT_THAT(recorder.Settle(*feed, 2, Verb::kAck), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(recorder.Settle(*feed, 5, Verb::kAck), IsOk());
@@ -168,6 +172,7 @@ TEST_F(JetStreamFeedTest, AStreamMadeAgainBeginsANewEpochFromItsFirstMessage) {
   std::atomic<int> epochs = 0;
   FeedEvents events = recorder.Events();
   events.new_epoch = [&] { ++epochs; };
+  events.made_again = [] { ADD_FAILURE() << "a new epoch says more"; };
   const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing"), std::move(events));
   recorder.AckFor(*feed);
   PublishMany(*transport, 5);

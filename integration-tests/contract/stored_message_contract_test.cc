@@ -86,7 +86,7 @@ TEST_P(StoredMessageContractTest, AStubIsTheDeliveryWithoutItsBytesAndCanBeNaked
     EXPECT_EQ(stub->Header("Colour"), std::nullopt);
     EXPECT_THAT(stub->AllHeaders(), IsEmpty());
     const auto again = stub->Stub();
-    EXPECT_THAT(feed->Settle(*again, Verb::kNak, milliseconds(0)), IsOk());
+    EXPECT_THAT(feed->Settle(*again, Verb::kNak), IsOk());
   }
   ASSERT_TRUE(recorder.Reach(2)) << "the answer through the stub counts";
   EXPECT_EQ(recorder.At(1).sequence, 1U);

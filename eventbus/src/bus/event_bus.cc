@@ -245,7 +245,6 @@ absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, Messa
   eventbus::SubscriptionSpec spec{.topic = std::string(topic)};
   spec.feed.consumer = std::move(options.group);
   spec.feed.kind = FeedKind::kAtMostOnce;
-  spec.feed.max_in_flight = options.max_in_flight;
   spec.flow.acknowledges = false;
   spec.flow.max_in_flight = options.max_in_flight;
   spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t,
@@ -267,7 +266,6 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
   spec.feed.consumer = std::move(options.durable);
   spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
   spec.feed.ack_wait = options.ack_wait.count() > 0 ? options.ack_wait : default_ack_wait;
-  spec.feed.max_in_flight = options.max_in_flight;
   spec.handler_name = options.handler_name.empty() ? spec.feed.consumer : std::move(options.handler_name);
   spec.flow = {.acknowledges = true,
                .retries_in_place = !exclusive,
@@ -278,6 +276,7 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
                .stuck_after = options.stuck_after,
                .max_in_flight = options.max_in_flight,
                .max_bytes = options.max_in_flight_bytes,
+               .largest_message = core_->transport_->max_payload_bytes(),
                .seed = std::hash<std::string>{}(spec.feed.consumer)};
   spec.body_has_key = true;
   spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t attempt,

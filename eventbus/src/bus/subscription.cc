@@ -62,12 +62,18 @@ absl::Status Subscription::Open(Transport& transport) {
   if (quarantines()) {
     if (auto status = LookUpQuarantine(); !status.ok()) return status;
   }
+  FeedSpec wanted = spec_.feed;
+  {
+    MutexLock lock(mutex_);
+    wanted.max_in_flight = flow_.window();
+  }
   auto feed =
-      transport.OpenFeed(spec_.feed, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
-                                      .new_epoch = [this] { OnNewEpoch(); },
-                                      .settled_before = [this](auto first, auto last) { OnSettledBefore(first, last); },
-                                      .lost = [this](const absl::Status& why) { OnLost(why); },
-                                      .taken_away = [this] { OnTakenAway(); }});
+      transport.OpenFeed(wanted, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
+                                  .new_epoch = [this] { OnNewEpoch(); },
+                                  .made_again = [this] { OnMadeAgain(); },
+                                  .settled_before = [this](auto first, auto last) { OnSettledBefore(first, last); },
+                                  .lost = [this](const absl::Status& why) { OnLost(why); },
+                                  .taken_away = [this] { OnTakenAway(); }});
   if (!feed.ok()) return feed.status();
   Call call(*this);
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -155,6 +161,13 @@ void Subscription::OnNewEpoch() {
   flow_.NewEpoch();
 }
 
+void Subscription::OnMadeAgain() {
+  Call call(*this);
+  MutexLock lock(mutex_);
+  early_.clear();
+  flow_.MadeAgain();
+}
+
 // The other owner may have sent messages to the dead letters, or handled some that were redriven from there.
 void Subscription::OnTakenAway() {
   Call call(*this);
@@ -233,8 +246,7 @@ void Subscription::Execute(Actions& actions) {
 void Subscription::SettleInHand(const Actions& actions) {
   for (const Action& action : actions.list) {
     if (action.kind == Action::Kind::kExtend) {
-      const StoredMessage* const message = action.item->latest ? action.item->latest.get() : action.item->message.get();
-      if (message != nullptr) Settle(*message, Verb::kInProgress);
+      if (action.item->stage != Stage::kHeld) Settle(action.item->answerable(), Verb::kInProgress);
     } else if (action.kind == Action::Kind::kStuck) {
       Log(LogLevel::kError,
           absl::StrFormat("handler %s has been at message %d for more than %d ms and counts as stuck",
@@ -350,9 +362,7 @@ void Subscription::RemoveLetter(Item& item) {
 }
 
 // An answer that is lost comes back as a redelivery, which the flow recognises.
-void Subscription::Settle(const StoredMessage& message, Verb verb) {
-  feed_->Settle(message, verb, std::chrono::milliseconds{0}).IgnoreError();
-}
+void Subscription::Settle(const StoredMessage& message, Verb verb) { feed_->Settle(message, verb).IgnoreError(); }
 
 void Subscription::Log(LogLevel level, const std::string& what) const {
   if (context_.log)
@@ -426,7 +436,7 @@ Remainder Subscription::HandBack() {
   // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
   // way.
   if (spec_.feed.kind == FeedKind::kShared) {
-    for (const auto& item : items) Settle(*item->message, Verb::kNak);
+    for (const auto& item : items) Settle(item->answerable(), Verb::kNak);
   }
   if (feed_) feed_->Stop();
   return remainder;

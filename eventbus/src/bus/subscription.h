@@ -87,6 +87,7 @@ class Subscription {
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
   void OnNewEpoch();
+  void OnMadeAgain();
   void OnSettledBefore(std::uint64_t first, std::uint64_t last);
   void OnTakenAway();
   void OnLost(const absl::Status& why);

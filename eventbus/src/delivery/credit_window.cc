@@ -4,20 +4,36 @@
 #include <algorithm>
 
 namespace penstock::eventbus {
+namespace {
+
+constexpr std::size_t kGrowth = 4;
+
+}  // namespace
+
+CreditWindow::CreditWindow(std::size_t base, std::size_t max_bytes, std::size_t largest)
+    : base_(base),
+      max_bytes_(max_bytes),
+      size_(largest == 0 ? base : std::clamp<std::size_t>(max_bytes / largest, 1, base)) {}
 
 void CreditWindow::Weighed(std::size_t bytes) {
+  ++weighed_;
   average_bytes_x64_ = average_bytes_x64_ == 0 ? bytes * 64 : average_bytes_x64_ - average_bytes_x64_ / 64 + bytes;
+}
+
+std::size_t CreditWindow::Fits() const {
+  if (average_bytes_x64_ == 0) return std::min(size_, base_);
+  return std::clamp<std::size_t>(max_bytes_ / std::max<std::size_t>(average_bytes_x64_ / 64, 1), 1, base_);
 }
 
 // Changed by halves and doubles only, since a change asks something of the server.
 std::size_t CreditWindow::Resize(std::size_t held_up) {
-  std::size_t wanted = base_;
-  if (overrun_)
-    wanted = std::clamp<std::size_t>(max_bytes_ / std::max<std::size_t>(average_bytes_x64_ / 64, 1), 1, base_);
+  std::size_t wanted = Fits();
+  if (wanted > size_) wanted = weighed_ >= size_ ? std::min(wanted, kGrowth * size_) : size_;
   if (held_up > wanted / 2) wanted = std::min(wanted + 2 * held_up, base_ * kWidest);
   const bool near = wanted < size_ + size_ / 2 && wanted > size_ / 2 && !(wanted == base_ && size_ < base_);
   if (near || wanted == size_) return 0;
   size_ = wanted;
+  weighed_ = 0;
   return wanted;
 }
 

@@ -5,20 +5,22 @@
 
 namespace penstock::eventbus {
 
-/// How many unsettled messages the server may have with us. Parked ones are unsettled too, so a key that waits widens
-/// the window by what it holds up, and the others go on; messages too large for the byte budget narrow it.
-/// Thread-confined to its flow.
+/// How many unsettled messages the server may have with us. While nothing is known of their sizes, as many as fit the
+/// byte budget if all are as large as can be; then what fits by the average, but never more than four times what has
+/// been weighed. Parked messages are unsettled too, so a key that waits widens the window by what it holds up, and the
+/// others go on. Thread-confined to its flow.
 class CreditWindow {
  public:
   /// The window is never wider than so many times its base.
   static constexpr std::size_t kWidest = 16;
 
-  CreditWindow(std::size_t base, std::size_t max_bytes) : base_(base), max_bytes_(max_bytes), size_(base) {}
+  /// `largest`: bytes of the largest message there can be; 0: of no account.
+  CreditWindow(std::size_t base, std::size_t max_bytes, std::size_t largest);
 
   /// A message of that many bytes arrived.
   void Weighed(std::size_t bytes);
-  /// A message had to be put down.
-  void Overrun() { overrun_ = true; }
+  /// So much was weighed that the window can be widened towards what fits.
+  bool ripe() const { return size_ < base_ && weighed_ >= size_ && Fits() > size_; }
 
   /// The window that is wanted now, or 0 when the present one will do.
   std::size_t Resize(std::size_t held_up);
@@ -26,11 +28,13 @@ class CreditWindow {
   std::size_t size() const { return size_; }
 
  private:
+  std::size_t Fits() const;
+
   const std::size_t base_;
   const std::size_t max_bytes_;
   std::size_t size_;
+  std::size_t weighed_ = 0;            // since the window was changed
   std::size_t average_bytes_x64_ = 0;  // 64 times the moving average
-  bool overrun_ = false;               // ever: else nothing is too large
 };
 
 }  // namespace penstock::eventbus

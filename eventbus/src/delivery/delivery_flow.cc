@@ -31,7 +31,7 @@ DeliveryFlow::DeliveryFlow(const FlowOptions& options)
     : options_(options),
       retry_(options.retry, options.seed),
       outage_(options.outage_after, options.retry),
-      window_(options.max_in_flight, options.max_bytes) {}
+      window_(options.max_in_flight, options.max_bytes, options.largest_message) {}
 
 // Arrivals.
 
@@ -46,6 +46,7 @@ void DeliveryFlow::Arrived(std::unique_ptr<Item> item, TimePoint now, Actions& o
   Item& admitted = *item;
   items_.emplace(admitted.sequence, std::move(item));
   Weigh(admitted);
+  if (window_.ripe() && !closed_) Resize(out);
   if (closed_ || (admitted.keyed() && !lines_.Join(admitted))) {
     SetStage(admitted, Stage::kParked);
   } else {
@@ -190,8 +191,9 @@ void DeliveryFlow::Succeeded(Item& item, Actions& out) {
   ++counters_.handled;
   item.probe = false;
   if (outage_.Succeeded()) ResumePaused(out);
+  // Dead letters are of no epoch.
+  if (item.letter != 0 && options_.acknowledges) return BeginLetter(item, Stage::kRemovingLetter, out);
   if (item.stale || !options_.acknowledges) return Forget(item, out);
-  if (item.letter != 0) return BeginLetter(item, Stage::kRemovingLetter, out);
   Conclude(item, out);
 }
 
@@ -240,8 +242,7 @@ void DeliveryFlow::RetryNow(Item& item, Actions& out) {
   if (!options_.retries_in_place) {
     ++counters_.naked;
     // The latest is kept: should nothing come any more, it is the one to answer in the end.
-    const StoredMessage& latest = item.latest ? *item.latest : *item.message;
-    out.list.push_back({.kind = Action::Kind::kNak, .message = latest.Stub()});
+    out.list.push_back({.kind = Action::Kind::kNak, .message = item.answerable().Stub()});
   }
   Start(item, out);
 }
@@ -282,15 +283,14 @@ void DeliveryFlow::DeadLettered(Item& item, bool stored, TimePoint now, Actions&
 
 void DeliveryFlow::LetterRemoved(Item& item, bool removed, TimePoint now, Actions& out) {
   now_ = now;
-  if (item.stale) return Forget(item, out);
-  if (!removed) {
-    item.due = now + kLetterPause;
-    if (closed_) SetStage(item, Stage::kParked);
-    return;
+  if (removed) {
+    removed_letters_.Add(item.letter);
+    if (item.verdict.kind == Verdict::Kind::kHandled) quarantine_.Release(item.key_hash, item.origin);
+    return item.stale ? Forget(item, out) : Conclude(item, out);
   }
-  removed_letters_.Add(item.letter);
-  if (item.verdict.kind == Verdict::Kind::kHandled) quarantine_.Release(item.key_hash, item.origin);
-  Conclude(item, out);
+  if (closed_ && item.stale) return Forget(item, out);
+  item.due = now + kLetterPause;
+  if (closed_) SetStage(item, Stage::kParked);
 }
 
 void DeliveryFlow::Conclude(Item& item, Actions& out) {

@@ -36,6 +36,7 @@ struct FlowOptions {
   std::chrono::milliseconds stuck_after{0};
   std::size_t max_in_flight = 4096;
   std::size_t max_bytes = static_cast<std::size_t>(-1);
+  std::size_t largest_message = 0;  ///< bytes that one can have at most; 0: of no account
   std::uint64_t seed = 1;
 };
 
@@ -84,6 +85,10 @@ class DeliveryFlow {
   /// Another process has, or had, the consumer: what is not running is forgotten, since that process may have settled
   /// it; what is not settled comes again. What runs may finish.
   void TakenAway();
+  /// The consumer was made again, to begin with the first message that is not settled: what is not running is
+  /// forgotten, since it comes again, in stream order. (A message that was asked for could not come otherwise: the one
+  /// asked is gone.) What runs may finish.
+  void MadeAgain() { KeepRunningOnly(/*stale=*/false); }
   /// From now on nothing is dispatched any more; what runs may finish.
   void Close();
   /// Takes away everything that has not begun, ascending by sequence. Only after `Close`, when nothing arrives any

@@ -41,7 +41,6 @@ void DeliveryFlow::PutDown(Item& item) {
   item.message = item.message->Stub();
   item.put_down = true;
   Charge(item, 0);
-  window_.Overrun();
   ++counters_.put_down;
 }
 
@@ -161,6 +160,9 @@ void DeliveryFlow::LookAtAll(Actions& out) {
   for (const auto& [sequence, item] : items_) all.push_back(item.get());
   std::sort(all.begin(), all.end(), [](Item* a, Item* b) { return a->sequence < b->sequence; });
   for (Item* item : all) LookAt(*item, out);
+  for (const auto& item : stale_) {
+    if (IsAtLetter(*item) && item->due <= now_) BeginLetter(*item, item->stage, out);
+  }
 }
 
 void DeliveryFlow::LookAt(Item& item, Actions& out) {
@@ -232,7 +234,8 @@ void DeliveryFlow::TakenAway() {
   letters_known_ = options_.after_dead_letter != AfterDeadLetter::kQuarantine;
 }
 
-// What runs still has its key's turn, so that what comes anew waits for it.
+// What runs still has its key's turn, so that what comes anew waits for it. A letter that is to go has to: it would be
+// redriven once more.
 void DeliveryFlow::KeepRunningOnly(bool stale) {
   refused_.clear();
   refused_count_ = 0;
@@ -240,7 +243,7 @@ void DeliveryFlow::KeepRunningOnly(bool stale) {
   for (auto entry = items_.begin(); entry != items_.end();) {
     std::unique_ptr<Item>& item = entry->second;
     item->next_of_key = nullptr;
-    if (!UnderWay(*item)) {
+    if (!UnderWay(*item) && item->stage != Stage::kRemovingLetter) {
       if (item->stage != Stage::kHeld) ++forgotten_;
       if (item->probe && outage_.on()) outage_.ProbeAgain(now_);
       SetStage(*item, Stage::kNew);
@@ -271,6 +274,12 @@ void DeliveryFlow::Close() {
   for (const auto& [sequence, item] : items_) {
     if (!UnderWay(*item) && item->stage != Stage::kHeld) SetStage(*item, Stage::kParked);
   }
+  std::erase_if(stale_, [this](const std::unique_ptr<Item>& item) {
+    if (UnderWay(*item)) return false;
+    SetStage(*item, Stage::kNew);
+    Charge(*item, 0);
+    return true;
+  });
 }
 
 std::vector<std::unique_ptr<Item>> DeliveryFlow::HandBack() {

@@ -83,6 +83,8 @@ struct Item {
   std::atomic<bool> taken{false};
   Item* next_of_key = nullptr;
 
+  /// The delivery to answer: the latest one. Not while held.
+  const StoredMessage& answerable() const { return latest ? *latest : *message; }
   bool keyed() const { return lane != kAnyLane; }
   /// Attempts made so far, as far as is known.
   std::uint64_t attempts() const { return deliveries_before + failures; }

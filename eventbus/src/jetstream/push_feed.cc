@@ -210,7 +210,7 @@ std::vector<std::uint64_t> PushFeed::MayBePending(const ConsumerFacts& facts) co
 // the last one tells that all have been seen.
 absl::Status PushFeed::AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
   if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
-  const std::string body = SettlementBody(Verb::kNak, std::chrono::milliseconds(0));
+  const std::string_view body = SettlementBody(Verb::kNak);
   const std::vector<std::uint64_t> pending = MayBePending(facts);
   const auto subject = [&](std::uint64_t sequence) {
     return absl::StrCat("$JS.ACK.", spec_.stream, ".", spec_.consumer, ".1.", sequence, ".", facts.deliveries, ".1.0");

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
-#include <string>
+#include <string_view>
 
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// What is published to a delivery's reply subject. `delay` counts for `kNak` only; 0 or less asks for the message at
-/// once.
-std::string SettlementBody(Verb verb, std::chrono::milliseconds delay);
+/// What is published to a delivery's reply subject; ends with a zero.
+std::string_view SettlementBody(Verb verb);
 
 }  // namespace penstock::eventbus::jetstream

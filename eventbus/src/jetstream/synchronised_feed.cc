@@ -203,7 +203,11 @@ absl::Status SynchronisedFeed::NoteConsumer(const std::string& created, bool mad
   if (!made_again || stopping_.load(std::memory_order_relaxed)) return absl::OkStatus();
   epoch_.fetch_add(1, std::memory_order_acq_rel);
   LogLine(log_, LogLevel::kWarning, Describe("it was gone and has been made again"));
-  if (stream_too && events_.new_epoch) events_.new_epoch();
+  if (stream_too) {
+    if (events_.new_epoch) events_.new_epoch();
+  } else if (made && spec_.kind == FeedKind::kExclusive && events_.made_again) {
+    events_.made_again();
+  }
   return absl::OkStatus();
 }
 
@@ -237,7 +241,7 @@ void SynchronisedFeed::WarnOfStranger() {
           Describe("ignored a message that no stream sent; in all ") + absl::StrCat(count, " of them"));
 }
 
-absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) {
+absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb) {
   const auto* const ours = dynamic_cast<const NatsMessage*>(&message);
   if (ours == nullptr) return absl::InvalidArgumentError("settle: the message is not one of this feed");
   if (spec_.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
@@ -246,7 +250,7 @@ absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb, s
   }
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
-  absl::Status sent = link->Publish(message.ack_token().data(), SettlementBody(verb, delay));
+  absl::Status sent = link->Publish(message.ack_token().data(), SettlementBody(verb));
   if (sent.ok() && (verb == Verb::kAck || verb == Verb::kTerm)) OnSettled(*ours);
   return sent;
 }

@@ -45,7 +45,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   /// Synchronises for the first time, on this thread, then goes on in its own.
   absl::Status Start();
 
-  absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) override;
+  absl::Status Settle(const StoredMessage& message, Verb verb) override;
   void StopArrivals() override;
   void Stop() override;
   FeedStats Stats() const override;

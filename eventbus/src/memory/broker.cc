@@ -306,11 +306,11 @@ void Broker::Grant(BrokerFeed& feed, std::size_t count) {
   if (feed.consumer != nullptr) MarkReady(*feed.consumer);
 }
 
-void Broker::Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb, std::chrono::milliseconds delay) {
+void Broker::Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb) {
   MutexLock lock(mutex_);
   if (feed.consumer == nullptr) return;
   MemoryConsumer& position = feed.consumer->position;
-  position.Settle(sequence, verb, delay, std::chrono::steady_clock::now());
+  position.Settle(sequence, verb, std::chrono::steady_clock::now());
   WakeAt(position.NextDue());
   if (verb != Verb::kInProgress) MarkReady(*feed.consumer);
 }

@@ -65,7 +65,7 @@ class Broker {
   bool Delete(std::string_view stream, std::uint64_t sequence);
 
   void Grant(BrokerFeed& feed, std::size_t count);
-  void Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb, std::chrono::milliseconds delay);
+  void Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb);
   /// See `Feed`.
   void SetWindow(BrokerFeed& feed, std::size_t max_in_flight);
   void QuietFeed(BrokerFeed& feed);

@@ -79,31 +79,22 @@ TimePoint MemoryConsumer::AckDeadline(TimePoint now) {
   return due;
 }
 
-void MemoryConsumer::Settle(std::uint64_t sequence, Verb verb, std::chrono::milliseconds delay, TimePoint now) {
+void MemoryConsumer::Settle(std::uint64_t sequence, Verb verb, TimePoint now) {
   const auto found = unsettled_.find(sequence);
   if (found == unsettled_.end()) return;
   Unsettled& message = found->second;
   switch (verb) {
     case Verb::kAck:
     case Verb::kTerm:
-      delayed_.erase({message.due, sequence});
       unsettled_.erase(found);
       return;
     case Verb::kNak:
-      return Nak(sequence, message, delay, now);
+      if (message.whereabouts != Whereabouts::kQueued) Queue(sequence, message);
+      return;
     case Verb::kInProgress:
       if (message.whereabouts == Whereabouts::kOut) message.due = AckDeadline(now);
       return;
   }
-}
-
-void MemoryConsumer::Nak(std::uint64_t sequence, Unsettled& message, std::chrono::milliseconds delay, TimePoint now) {
-  if (message.whereabouts == Whereabouts::kQueued) return;
-  delayed_.erase({message.due, sequence});
-  if (delay.count() <= 0) return Queue(sequence, message);
-  message.whereabouts = Whereabouts::kDelayed;
-  message.due = now + std::min(delay, kLongestDelay);
-  delayed_.emplace(message.due, sequence);
 }
 
 void MemoryConsumer::Queue(std::uint64_t sequence, Unsettled& message) {
@@ -113,16 +104,10 @@ void MemoryConsumer::Queue(std::uint64_t sequence, Unsettled& message) {
 
 void MemoryConsumer::RequeueAll() {
   again_.clear();
-  delayed_.clear();
   for (auto& [sequence, message] : unsettled_) Queue(sequence, message);
 }
 
 void MemoryConsumer::WakeDue(TimePoint now) {
-  while (!delayed_.empty() && delayed_.begin()->first <= now) {
-    const std::uint64_t sequence = delayed_.begin()->second;
-    delayed_.erase(delayed_.begin());
-    Queue(sequence, unsettled_.at(sequence));
-  }
   if (next_overdue_ <= now) QueueOverdue(now);
 }
 
@@ -136,10 +121,6 @@ void MemoryConsumer::QueueOverdue(TimePoint now) {
       next_overdue_ = std::min(next_overdue_, std::max(message.due, now + kOverdueGap));
     }
   }
-}
-
-TimePoint MemoryConsumer::NextDue() const {
-  return delayed_.empty() ? next_overdue_ : std::min(next_overdue_, delayed_.begin()->first);
 }
 
 }  // namespace penstock::eventbus::memory

@@ -5,9 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -47,26 +45,25 @@ class MemoryConsumer {
   /// Takes the next messages, `limit` at most; with explicit acks they stay unsettled until `Settle`.
   std::vector<Taken> Take(const MemoryStream& stream, std::size_t limit, TimePoint now);
 
-  /// Answers the delivery of `sequence`, whichever it was; what is not unsettled is ignored. `delay` is for `kNak`.
-  void Settle(std::uint64_t sequence, Verb verb, std::chrono::milliseconds delay, TimePoint now);
+  /// Answers the delivery of `sequence`, whichever it was; what is not unsettled is ignored.
+  void Settle(std::uint64_t sequence, Verb verb, TimePoint now);
 
   /// Another owner took over: everything unsettled comes again at once, in stream order.
   void RequeueAll();
 
-  /// Requeues what is due: unanswered for `ack_wait` (noticed up to 10 ms late), or a Nak's delay gone by.
+  /// Requeues what is due: unanswered for `ack_wait` (noticed up to 10 ms late).
   void WakeDue(TimePoint now);
 
   /// When `WakeDue` may next find something; `TimePoint::max()` for never.
-  TimePoint NextDue() const;
+  TimePoint NextDue() const { return next_overdue_; }
 
   /// Messages taken and not settled.
   std::size_t unsettled() const { return unsettled_.size(); }
 
  private:
   enum class Whereabouts {
-    kOut,      ///< with the owner until `due`
-    kDelayed,  ///< in `delayed_` until `due`
-    kQueued,   ///< in `again_`
+    kOut,     ///< with the owner until `due`
+    kQueued,  ///< in `again_`
   };
   struct Unsettled {
     Whereabouts whereabouts = Whereabouts::kOut;
@@ -78,7 +75,6 @@ class MemoryConsumer {
   void TakeNew(const MemoryStream& stream, std::size_t limit, TimePoint now, std::vector<Taken>& taken);
   std::size_t Room() const;
   TimePoint AckDeadline(TimePoint now);
-  void Nak(std::uint64_t sequence, Unsettled& message, std::chrono::milliseconds delay, TimePoint now);
   void Queue(std::uint64_t sequence, Unsettled& message);
   void QueueOverdue(TimePoint now);
 
@@ -87,7 +83,6 @@ class MemoryConsumer {
   absl::btree_map<std::uint64_t, Unsettled> unsettled_;
   /// Sequences to take again. May name messages that were settled meanwhile, which are no longer in `unsettled_`.
   std::deque<std::uint64_t> again_;
-  std::set<std::pair<TimePoint, std::uint64_t>> delayed_;
   /// When to look for messages whose time ran out.
   TimePoint next_overdue_ = TimePoint::max();
 };

@@ -21,12 +21,12 @@ class MemoryFeed final : public Feed {
 
   void Grant(std::size_t count) override { broker_.Grant(*feed_, count); }
 
-  absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) override {
+  absl::Status Settle(const StoredMessage& message, Verb verb) override {
     if (kind_ == FeedKind::kAtMostOnce) {
       return absl::FailedPreconditionError("settle a message: at-most-once messages are settled by being delivered");
     }
     if (!transport_.connected()) return absl::UnavailableError("settle a message: the embedded bus is closed");
-    broker_.Settle(*feed_, message.stream_sequence(), verb, delay);
+    broker_.Settle(*feed_, message.stream_sequence(), verb);
     return absl::OkStatus();
   }
 

@@ -74,6 +74,9 @@ struct FeedEvents {
   /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
   /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
   std::function<void()> new_epoch{};
+  /// This feed has made its exclusive consumer again, to begin with the first message it knows to be unsettled: from
+  /// there on everything comes again, in stream order. Told before the first of it.
+  std::function<void()> made_again{};
   /// The messages with these sequences are settled for this consumer, by the server's word, perhaps by an earlier
   /// owner. Told after a synchronisation, before later messages. A server that is killed can forget it and send them
   /// again.
@@ -103,10 +106,9 @@ class Feed {
   /// server may have in flight to us is thus never more than `max_in_flight`.
   virtual void Grant(std::size_t count) = 0;
 
-  /// Answers a delivery of this feed; `delay` only with `kNak`. Does not wait for the server. `kUnavailable` when it
-  /// could not be sent (the server will deliver the message again). Also works after `Stop`, until the transport is
-  /// closed.
-  virtual absl::Status Settle(const StoredMessage& message, Verb verb, std::chrono::milliseconds delay) = 0;
+  /// Answers a delivery of this feed. Does not wait for the server. `kUnavailable` when it could not be sent (the server
+  /// will deliver the message again). Also works after `Stop`, until the transport is closed.
+  virtual absl::Status Settle(const StoredMessage& message, Verb verb) = 0;
 
   /// Changes how many messages may be in flight: the bound of an exclusive consumer, at any transport within a moment
   /// of the call and again after each synchronisation. Does not wait for the server; only the latest call matters.

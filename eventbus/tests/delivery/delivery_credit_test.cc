@@ -117,8 +117,25 @@ TEST_F(DeliveryCreditTest, WhatWaitsForAWorkerDoesNotWidenTheWindow) {
   EXPECT_EQ(flow_->window(), 182u) << "but a handler that takes long does";
 }
 
+TEST_F(DeliveryCreditTest, TheWindowOpensAsMessagesAreWeighed) {
+  options_.max_bytes = 1000;
+  options_.largest_message = 500;
+  options_.max_in_flight = 64;
+  bytes_ = 10;
+  Begin();
+  EXPECT_EQ(flow_->window(), 2u);
+  Arrive(1, "a");
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+  Arrive(2, "b");
+  EXPECT_THAT(Said(), ElementsAre("window 8", "run 2"));
+  EXPECT_EQ(granted_, 6u);
+  for (std::uint64_t sequence = 3; sequence <= 10; ++sequence) Arrive(sequence, "");
+  EXPECT_EQ(flow_->window(), 32u);
+  EXPECT_EQ(granted_, 30u);
+}
+
 TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
-  CreditWindow window(100, 1 << 20);
+  CreditWindow window(100, 1 << 20, 0);
   EXPECT_EQ(window.Resize(0), 0u);
   EXPECT_EQ(window.Resize(50), 0u);
   EXPECT_EQ(window.Resize(51), 202u);
@@ -127,25 +144,47 @@ TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
 }
 
 TEST(CreditWindowTest, IsNeverWiderThanSixteenTimesItsBase) {
-  CreditWindow window(100, 1 << 20);
+  CreditWindow window(100, 1 << 20, 0);
   EXPECT_EQ(window.Resize(1'000'000), 1600u);
   EXPECT_EQ(window.Resize(1'000'000), 0u);
 }
 
-TEST(CreditWindowTest, NarrowsToWhatFitsOnceSomethingDidNot) {
-  CreditWindow window(100, 1000);
+TEST(CreditWindowTest, BeginsWithWhatFitsWhateverComes) {
+  EXPECT_EQ(CreditWindow(4096, 64 << 20, 1 << 20).size(), 64u);
+  EXPECT_EQ(CreditWindow(16, 64 << 20, 1 << 20).size(), 16u);
+  EXPECT_EQ(CreditWindow(4096, 64 << 10, 1 << 20).size(), 1u);
+  EXPECT_EQ(CreditWindow(4096, 64 << 10, 0).size(), 4096u);
+}
+
+TEST(CreditWindowTest, WidensFourfoldEachTimeAsManyWereWeighed) {
+  CreditWindow window(4096, 64 << 20, 1 << 20);
+  EXPECT_EQ(window.Resize(0), 0u) << "nothing is known yet";
+  for (const std::size_t wider : {256U, 1024U, 4096U}) {
+    for (std::size_t i = 1; i < window.size(); ++i) window.Weighed(200);
+    EXPECT_FALSE(window.ripe());
+    EXPECT_EQ(window.Resize(0), 0u);
+    window.Weighed(200);
+    EXPECT_TRUE(window.ripe());
+    EXPECT_EQ(window.Resize(0), wider);
+  }
+  for (int i = 0; i < 5000; ++i) window.Weighed(200);
+  EXPECT_FALSE(window.ripe());
+}
+
+TEST(CreditWindowTest, NarrowsToWhatFitsAndWidensWhenMessagesAreSmallAgain) {
+  CreditWindow window(100, 1000, 0);
   for (int i = 0; i < 1000; ++i) window.Weighed(100);
-  EXPECT_EQ(window.Resize(0), 0u);
-  window.Overrun();
   EXPECT_EQ(window.Resize(0), 10u);
   for (int i = 0; i < 1000; ++i) window.Weighed(1);
-  EXPECT_EQ(window.Resize(0), 100u) << "and widens when messages are small again";
+  EXPECT_TRUE(window.ripe());
+  EXPECT_EQ(window.Resize(0), 40u);
+  for (int i = 0; i < 1000; ++i) window.Weighed(1);
+  EXPECT_EQ(window.Resize(0), 100u);
 }
 
 TEST(CreditWindowTest, IsNeverEmpty) {
-  CreditWindow window(100, 1000);
+  CreditWindow window(100, 1000, 0);
   window.Weighed(1 << 30);
-  window.Overrun();
   EXPECT_EQ(window.Resize(0), 1u);
 }
 

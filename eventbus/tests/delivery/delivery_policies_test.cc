@@ -93,6 +93,34 @@ TEST_F(DeliveryPoliciesTest, ALetterThatCannotBeRemovedIsTriedAgainBeforeItsMess
   EXPECT_THAT(Said(), ElementsAre("ack 11"));
 }
 
+TEST_F(DeliveryPoliciesTest, ALetterThatIsToBeRemovedOutlivesTheConsumerAndTheStream) {
+  for (const bool stream_too : {false, true}) {
+    Begin();
+    Redrive(11, 1, 101);
+    Finish(11);
+    RemoveLetter(11, false);
+    Said();
+    stream_too ? flow_->NewEpoch() : flow_->MadeAgain();
+    Pass(milliseconds{1100});
+    EXPECT_THAT(Said(), ElementsAre("remove letter of 11")) << "it would be redriven, and handled, once more";
+    RemoveLetter(11, true);
+    EXPECT_THAT(Said(), stream_too ? IsEmpty() : testing::Matcher<std::vector<std::string>>(ElementsAre("ack 11")));
+    EXPECT_EQ(flow_->in_hand(), 0u);
+    EXPECT_EQ(flow_->active(), 0u);
+  }
+}
+
+TEST_F(DeliveryPoliciesTest, WhatRanWhenTheStreamWasMadeAgainLosesItsLetterAllTheSame) {
+  Redrive(11, 1, 101);
+  flow_->NewEpoch();
+  Finish(11);
+  EXPECT_THAT(Said(), ElementsAre("run 11", "remove letter of 11"));
+  RemoveLetter(11, false);
+  flow_->Close();
+  EXPECT_TRUE(flow_->quiescent());
+  EXPECT_THAT(flow_->HandBack(), IsEmpty()) << "it is of no stream any more";
+}
+
 TEST_F(DeliveryPoliciesTest, WhatWasRedrivenTwiceOrForAnotherConsumerIsNotRun) {
   Redrive(11, 1, 101);
   Finish(11);
@@ -227,6 +255,39 @@ TEST_F(DeliveryFlowTest, TakenAwayForgetsWhatHasNotBegunAndLetsTheRestFinish) {
   EXPECT_THAT(Said(), ElementsAre("run 2", "ack 1"));
   Arrive(1, "a", 2);
   EXPECT_THAT(Said(), ElementsAre("ack 1")) << "it is not run again";
+}
+
+TEST_F(DeliveryFlowTest, AConsumerThatWasMadeAgainBringsWhatHasNotBegunInStreamOrder) {
+  options_.max_bytes = 150;
+  Begin();
+  Arrive(1, "a");
+  Arrive(2, "a");
+  Arrive(3, "a");
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("run 1", "ack 1", "nak 2"));
+  flow_->MadeAgain();
+  EXPECT_EQ(flow_->in_hand(), 0u) << "the Nak went to the consumer that is gone";
+  EXPECT_EQ(flow_->bytes(), 0u);
+  Tick();
+  EXPECT_EQ(granted_, 3u);
+  Said();
+  Arrive(2, "a");
+  Arrive(3, "a");
+  EXPECT_THAT(Said(), ElementsAre("run 2"));
+  Finish(2);
+  EXPECT_THAT(Said(), ElementsAre("ack 2", "nak 3"));
+}
+
+TEST_F(DeliveryFlowTest, WhatRunsWhileItsConsumerIsMadeAgainRunsOnceAndIsAnsweredOnItsCopy) {
+  Arrive(1, "a", 4);
+  flow_->MadeAgain();
+  Arrive(1, "a", 1);
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+  Item& running = *running_.at(1);
+  EXPECT_EQ(running.answerable().delivery_count(), 1u);
+  EXPECT_FALSE(running.taken);
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("ack 1"));
 }
 
 TEST_F(DeliveryFlowTest, WhatFailsAfterItWasTakenAwayIsWaitedForOnlyIfItComesAgain) {

@@ -17,7 +17,6 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 
 constexpr TimePoint kStart = TimePoint(seconds(1000));
-constexpr milliseconds kNoDelay{0};
 
 class MemoryConsumerTest : public testing::Test {
  protected:
@@ -34,10 +33,8 @@ class MemoryConsumerTest : public testing::Test {
     return sequences;
   }
 
-  void Nak(std::uint64_t sequence, milliseconds delay = kNoDelay, TimePoint now = kStart) {
-    consumer_.Settle(sequence, Verb::kNak, delay, now);
-  }
-  void Ack(std::uint64_t sequence) { consumer_.Settle(sequence, Verb::kAck, kNoDelay, kStart); }
+  void Nak(std::uint64_t sequence) { consumer_.Settle(sequence, Verb::kNak, kStart); }
+  void Ack(std::uint64_t sequence) { consumer_.Settle(sequence, Verb::kAck, kStart); }
 
   static ConsumerTerms Terms() {
     return {.filter_subject = "", .explicit_acks = true, .ack_wait = seconds(30), .max_in_flight = 10};
@@ -118,53 +115,21 @@ TEST_F(MemoryConsumerTest, TheSecondNakOfADeliveryIsIgnored) {
   Take(consumer_);
   Nak(1);
   Nak(1);
-  Nak(1, seconds(5));
+  Nak(1);
   EXPECT_THAT(Take(consumer_), ElementsAre(1));
   EXPECT_THAT(Take(consumer_), IsEmpty());
   EXPECT_EQ(consumer_.NextDue(), kStart + seconds(30));
-}
-
-TEST_F(MemoryConsumerTest, ADelayedNakWaitsAndCountsAsUnsettled) {
-  Publish(1);
-  Take(consumer_);
-  Nak(1, milliseconds(500));
-  EXPECT_EQ(consumer_.NextDue(), kStart + milliseconds(500));
-  consumer_.WakeDue(kStart + milliseconds(499));
-  EXPECT_THAT(Take(consumer_), IsEmpty());
-  EXPECT_EQ(consumer_.unsettled(), 1U);
-  consumer_.WakeDue(kStart + milliseconds(500));
-  EXPECT_THAT(Take(consumer_), ElementsAre(1));
-}
-
-TEST_F(MemoryConsumerTest, ANakWithoutDelayOvertakesTheDelay) {
-  Publish(1);
-  Take(consumer_);
-  Nak(1, seconds(20));
-  Nak(1);
-  EXPECT_THAT(Take(consumer_), ElementsAre(1));
-  consumer_.WakeDue(kStart + seconds(20));
-  EXPECT_THAT(Take(consumer_), IsEmpty());
-}
-
-TEST_F(MemoryConsumerTest, DelaysBeyondAnyReasonAreHarmless) {
-  Publish(2);
-  Take(consumer_);
-  Nak(1, milliseconds::max());
-  Nak(2, milliseconds::min());
-  EXPECT_THAT(Take(consumer_), ElementsAre(2));
-  consumer_.WakeDue(kStart + seconds(1));
-  EXPECT_THAT(Take(consumer_), IsEmpty());
 }
 
 TEST_F(MemoryConsumerTest, AckAndTermEndAMessageWhereverItIs) {
   Publish(4);
   Take(consumer_);
   Nak(2);
-  Nak(3, seconds(1));
+  Nak(3);
   Ack(1);
   Ack(2);
-  consumer_.Settle(3, Verb::kTerm, kNoDelay, kStart);
-  consumer_.Settle(4, Verb::kTerm, kNoDelay, kStart);
+  consumer_.Settle(3, Verb::kTerm, kStart);
+  consumer_.Settle(4, Verb::kTerm, kStart);
   consumer_.WakeDue(kStart + seconds(60));
   EXPECT_THAT(Take(consumer_), IsEmpty());
   EXPECT_EQ(consumer_.unsettled(), 0U);
@@ -175,9 +140,9 @@ TEST_F(MemoryConsumerTest, AnswersToWhatIsNotUnsettledAreIgnored) {
   Publish(2);
   Take(consumer_, 1);
   for (const Verb verb : {Verb::kAck, Verb::kNak, Verb::kTerm, Verb::kInProgress}) {
-    consumer_.Settle(0, verb, kNoDelay, kStart);
-    consumer_.Settle(2, verb, kNoDelay, kStart);
-    consumer_.Settle(~0ULL, verb, kNoDelay, kStart);
+    consumer_.Settle(0, verb, kStart);
+    consumer_.Settle(2, verb, kStart);
+    consumer_.Settle(~0ULL, verb, kStart);
   }
   EXPECT_THAT(Take(consumer_), ElementsAre(2));
 }
@@ -195,7 +160,7 @@ TEST_F(MemoryConsumerTest, WhatIsNotAnsweredInTimeComesAgainInStreamOrder) {
 TEST_F(MemoryConsumerTest, InProgressBeginsTheWaitAnew) {
   Publish(2);
   Take(consumer_);
-  consumer_.Settle(1, Verb::kInProgress, kNoDelay, kStart + seconds(20));
+  consumer_.Settle(1, Verb::kInProgress, kStart + seconds(20));
   consumer_.WakeDue(kStart + seconds(30));
   EXPECT_THAT(Take(consumer_, 100, kStart + seconds(30)), ElementsAre(2));
   EXPECT_LE(consumer_.NextDue(), kStart + seconds(50));
@@ -207,8 +172,8 @@ TEST_F(MemoryConsumerTest, InProgressDoesNotUndoANak) {
   Publish(2);
   Take(consumer_);
   Nak(1);
-  Nak(2, seconds(1));
-  for (const std::uint64_t sequence : {1, 2}) consumer_.Settle(sequence, Verb::kInProgress, kNoDelay, kStart);
+  Nak(2);
+  for (const std::uint64_t sequence : {1, 2}) consumer_.Settle(sequence, Verb::kInProgress, kStart);
   consumer_.WakeDue(kStart + seconds(1));
   EXPECT_THAT(Take(consumer_), ElementsAre(1, 2));
 }
@@ -218,7 +183,7 @@ TEST_F(MemoryConsumerTest, RequeueAllBringsEverythingUnsettledInStreamOrder) {
   Take(consumer_, 6);
   Ack(2);
   Nak(5);
-  Nak(1, seconds(10));
+  Nak(1);
   consumer_.RequeueAll();
   EXPECT_THAT(Take(consumer_), ElementsAre(1, 3, 4, 5, 6, 7, 8));
   consumer_.WakeDue(kStart + seconds(10));

@@ -176,11 +176,12 @@ TEST_F(MemoryTransportTest, ForgetsOldMessagesAlthoughNobodyPublishes) {
   ASSERT_TRUE(Publish(*transport_, "old", "", "notices").ok());
   ASSERT_TRUE(Publish(*transport_, "marker").ok());
   Arrivals markers;
-  const auto feed = Open(arrivals_, {.stream = "NOTICES", .consumer = "late", .filter_subject = ""});
-  const auto marking = Open(markers, Feeding(FeedKind::kExclusive, "late"));
+  const auto feed =
+      Open(arrivals_, {.stream = "NOTICES", .consumer = "late", .filter_subject = "", .ack_wait = milliseconds(1300)});
+  FeedSpec later = Feeding(FeedKind::kExclusive, "late");
+  later.ack_wait = milliseconds(1500);
+  const auto marking = Open(markers, later);
   ASSERT_TRUE(arrivals_.Reach(1) && markers.Reach(1));
-  ASSERT_TRUE(feed->Settle(arrivals_.At(0), Verb::kNak, milliseconds(1300)).ok());
-  ASSERT_TRUE(marking->Settle(markers.At(0), Verb::kNak, milliseconds(1500)).ok());
   ASSERT_TRUE(markers.Reach(2));
   EXPECT_THAT(arrivals_.Sequences(), ElementsAre(1));
 }
@@ -236,7 +237,7 @@ TEST_F(MemoryTransportTest, CallsAfterCloseFailWithATypedError) {
   EXPECT_EQ(transport_->EnsureStream(Orders()).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(OpenError(Feeding(FeedKind::kAtMostOnce, "")).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(transport_->Flush(seconds(1)).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(feed->Settle(arrivals_.At(0), Verb::kAck, milliseconds(0)).code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(feed->Settle(arrivals_.At(0), Verb::kAck).code(), absl::StatusCode::kUnavailable);
   feed->Grant(1);
   feed->Stop();
 }
@@ -298,7 +299,7 @@ TEST_F(MemoryTransportTest, AtMostOnceMessagesAreNotAnswered) {
   const auto feed = Open(arrivals_, Feeding(FeedKind::kAtMostOnce, ""));
   ASSERT_TRUE(Publish(*transport_, "body").ok());
   ASSERT_TRUE(arrivals_.Reach(1));
-  EXPECT_EQ(feed->Settle(arrivals_.At(0), Verb::kAck, milliseconds(0)).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(feed->Settle(arrivals_.At(0), Verb::kAck).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(MemoryTransportTest, RefusesStreamsWithoutNameOrSubject) {

@@ -92,7 +92,7 @@ void World::KillProcess() {
   const std::size_t member = random_.Below(members_.size());
   Process* const process = members_[member];
   if (process == nullptr || process->gone() || !network_.server().has_consumer()) return;
-  const std::size_t count = network_.LoseAnswers();
+  const std::size_t count = network_.LoseAnswers().size();
   // A new owner gets all that was pending under the window of the one before. What several share is bounded by what
   // each may hold, and by what was lost on dead connections.
   std::size_t widest = 0;

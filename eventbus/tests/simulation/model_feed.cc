@@ -21,8 +21,8 @@ ModelFeed::ModelFeed(const Scenario& scenario, Agenda& agenda, Random random, Ne
       network_(network),
       trace_(trace),
       events_(std::move(events)),
-      credit_(scenario.flow.max_in_flight),
-      window_(scenario.flow.max_in_flight) {}
+      credit_(scenario.first_window()),
+      window_(scenario.first_window()) {}
 
 void ModelFeed::Synchronise(microseconds after) {
   Withdraw();
@@ -71,13 +71,17 @@ void ModelFeed::TellTakenAway() {
 }
 
 void ModelFeed::Flow(bool made) {
-  if (made) network_.MakeConsumer(WhereToBegin());
+  if (made) {
+    network_.MakeConsumer(WhereToBegin());
+    if (scenario_.mode == Mode::kExclusive && incarnation_ != 0) events_.made_again();
+  }
   unsettled_.SettledUpTo(network_.server().ack_floor());
   incarnation_ = network_.incarnation();
   // Told again: what the other did since it was told first has to be looked up, too.
   if (std::exchange(taken_away_, false)) events_.taken_away();
   vacant_since_ = TimePoint::max();
   credit_.Forget();
+  came_.clear();
   inbox_ = network_.Connect(*this);
   undisturbed_since_ = agenda_.now();
   trace_.Note("synchronised, inbox", inbox_, "ack floor", network_.server().ack_floor());
@@ -94,7 +98,10 @@ std::uint64_t ModelFeed::WhereToBegin() const {
 void ModelFeed::Receive(std::size_t inbox, const std::vector<ModelMessage::Facts>& messages) {
   if (inbox != inbox_ || !arriving_) return;
   if (lose_) return Synchronise(random_.Between(milliseconds{1}, milliseconds{20}));
-  for (const auto& message : messages) unsettled_.Arrived(message.sequence);
+  for (const auto& message : messages) {
+    unsettled_.Arrived(message.sequence);
+    came_.insert(message.sequence);
+  }
   credit_.Arrived(messages.size());
   events_.arrived(messages);
 }

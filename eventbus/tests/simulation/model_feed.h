@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <set>
 #include <vector>
 
 #include "jetstream/pull_credit.h"
@@ -23,6 +24,7 @@ class ModelFeed {
     std::function<void(const std::vector<ModelMessage::Facts>& messages)> arrived{};
     std::function<void()> new_epoch{};
     std::function<void()> taken_away{};
+    std::function<void()> made_again{};
   };
 
   ModelFeed(const Scenario& scenario, Agenda& agenda, Random random, Network& network, Trace& trace, Events events);
@@ -49,6 +51,8 @@ class ModelFeed {
   void ConsumerGone();
   void ServerPaused();
 
+  /// Whether an answer to it can mean something to the server: it has come on this inbox, or it would.
+  bool MayAnswer(std::uint64_t sequence) const { return arriving_ || came_.contains(sequence); }
   bool flowing() const { return inbox_ != 0; }
   /// Since when messages and answers go through undisturbed; the maximum when they do not.
   TimePoint undisturbed_since() const { return undisturbed_since_; }
@@ -74,6 +78,7 @@ class ModelFeed {
   jetstream::PullCredit credit_;
   jetstream::Unsettled unsettled_{};
   std::size_t inbox_ = 0;
+  std::set<std::uint64_t> came_{};  // on this inbox
   std::size_t window_;
   std::uint64_t attempt_ = 0;  // an older one is not to go on
   std::uint64_t incarnation_ = 0;

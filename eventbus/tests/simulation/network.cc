@@ -19,13 +19,13 @@ void Network::MakeConsumer(std::uint64_t start) {
   for (std::uint64_t sequence = start; sequence <= server_.last(); ++sequence) {
     ledger_.AllowAgain(ledger_.AtSequence(sequence));
   }
-  server_.MakeConsumer({.pushes = scenario_.mode == Mode::kExclusive,
-                        .acknowledges = scenario_.flow.acknowledges,
-                        .ack_wait = scenario_.flow.ack_wait,
-                        .max_ack_pending = scenario_.mode == Mode::kExclusive ? scenario_.flow.max_in_flight
-                                                                              : static_cast<std::size_t>(-1),
-                        .start = start},
-                       agenda_.now());
+  server_.MakeConsumer(
+      {.pushes = scenario_.mode == Mode::kExclusive,
+       .acknowledges = scenario_.flow.acknowledges,
+       .ack_wait = scenario_.flow.ack_wait,
+       .max_ack_pending = scenario_.mode == Mode::kExclusive ? scenario_.first_window() : static_cast<std::size_t>(-1),
+       .start = start},
+      agenda_.now());
 }
 
 std::size_t Network::Connect(ModelFeed& feed) {
@@ -58,16 +58,16 @@ void Network::AtServer(std::size_t inbox, const std::function<void(ModelServer& 
   Pump();
 }
 
-std::size_t Network::LoseAnswers() {
-  std::size_t count = 0;
-  if (!server_.has_consumer()) return count;
+std::vector<std::uint64_t> Network::LoseAnswers() {
+  std::vector<std::uint64_t> lost;
+  if (!server_.has_consumer()) return lost;
   for (std::uint64_t sequence = server_.ack_floor() + 1; sequence <= server_.last(); ++sequence) {
     const std::size_t number = ledger_.AtSequence(sequence);
     const Record& record = ledger_.record(number);
     const bool unanswered = record.completed && !server_.IsSettled(sequence) && ledger_.AllowAgain(number);
-    if (unanswered && record.letter == 0) ++count;
+    if (unanswered && record.letter == 0) lost.push_back(sequence);
   }
-  return count;
+  return lost;
 }
 
 void Network::Disconnect(std::size_t inbox) {

@@ -45,9 +45,9 @@ class Network {
   void Disconnect(std::size_t inbox);
 
   /// Acknowledgements that are under way may be lost: what they are for may be handled again by another process.
-  /// Returns how many these are that were not before,
-  /// leaving out what was redriven, whose letter has to be removed first.
-  std::size_t LoseAnswers();
+  /// Returns the sequences of those that were not before, leaving out what was redriven, whose letter has to be removed
+  /// first.
+  std::vector<std::uint64_t> LoseAnswers();
 
   // Faults.
   void Deaden(std::size_t inbox);  ///< nothing passes any more

@@ -30,7 +30,12 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
       feed_(scenario_, agenda_, Random(random_.Next()), network_, trace_,
             {.arrived = [this](const auto& messages) { Arrived(messages); },
              .new_epoch = [this] { NewEpoch(); },
-             .taken_away = [this] { TakenAway(); }}) {
+             .taken_away = [this] { TakenAway(); },
+             .made_again =
+                 [this] {
+                   flow_->MadeAgain();
+                   witness_.TakenAway();
+                 }}) {
   trace_.Note("process begins, number", static_cast<std::uint64_t>(number));
   quarantine_known_ = !scenario_.quarantines();
   if (!quarantine_known_) LookUpQuarantine();
@@ -75,8 +80,7 @@ void Process::LookAt(Actions& actions) {
     if (action->message) continue;
     witness_.Asked(*action, *flow_, agenda_.now());
     if (action->kind != Action::Kind::kExtend) continue;
-    const Item& item = *action->item;
-    feed_.Settle(item.latest ? *item.latest : *item.message, Verb::kInProgress);
+    feed_.Settle(action->item->answerable(), Verb::kInProgress);
   }
 }
 
@@ -247,7 +251,10 @@ void Process::End(Item& item) {
 }
 
 void Process::Finish(Item& item) {
-  if (item.stale) witness_.StaleEnded();
+  // What was redriven and is handled has its letter removed first.
+  const bool letter_follows =
+      item.letter != 0 && item.verdict.kind == Verdict::Kind::kHandled && scenario_.flow.acknowledges;
+  if (item.stale && !letter_follows) witness_.StaleEnded();
   Do([&](Actions& actions) {
     witness_.LeavesHandler(item);
     flow_->Finished(item, agenda_.now(), actions);
@@ -320,9 +327,10 @@ void Process::RemoveLetter(Item& item) {
     const bool removed = arrives && !conditions_.letters_down;
     if (removed && ledger_.letters().erase(letter) > 0) trace_.Note("letter removed", letter);
     Later(back, [this, &item, told = removed && confirmed] {
-      if (item.stale) witness_.StaleEnded();
+      if (item.stale && told) witness_.StaleEnded();
       Do([&](Actions& actions) {
         witness_.NotUnderWay(item);
+        if (!told) witness_.LetterStays(item);
         flow_->LetterRemoved(item, told, agenda_.now(), actions);
       });
     });
@@ -376,7 +384,7 @@ void Process::HandBack() {
     ledger_.Require(item->sequence > last, "drain", "messages are not handed back in their order", item->sequence);
     last = item->sequence;
     if (scenario_.flow.acknowledges) witness_.HandedBack(last);
-    if (scenario_.flow.retries_in_place) feed_.Settle(item->latest ? *item->latest : *item->message, Verb::kNak);
+    if (scenario_.flow.retries_in_place) feed_.Settle(item->answerable(), Verb::kNak);
   }
   ledger_.Require(flow_->in_hand() == flow_->held(), "drain", "messages were not handed back", flow_->in_hand());
   witness_.CompareCounters(*flow_);
@@ -384,8 +392,10 @@ void Process::HandBack() {
   Later(2 * scenario_.network_longest + milliseconds{1}, [this] {
     const bool undisturbed =
         scenario_.mode == Mode::kExclusive && feed_.undisturbed_since() < drains_from_ - seconds{1};
-    const std::size_t unanswered = network_.LoseAnswers();
-    ledger_.Require(!undisturbed || unanswered == 0, "drain", "acknowledgements were not sent", unanswered);
+    for (const std::uint64_t unanswered : network_.LoseAnswers()) {
+      ledger_.Require(!undisturbed || !feed_.MayAnswer(unanswered), "drain", "an acknowledgement was not sent",
+                      unanswered);
+    }
     feed_.Stop();
     gone_ = true;
     flow_ = nullptr;

@@ -48,7 +48,10 @@ void DrawLoad(Random& random, Scenario& scenario) {
   scenario.publish_pause = random.Skewed(microseconds{1}, microseconds{20'000});
   scenario.smallest = random.From(1, 100);
   scenario.largest = scenario.smallest + random.Below(400);
-  if (random.PerMille(500)) scenario.flow.max_bytes = random.From(scenario.smallest, scenario.largest * 12);
+  if (random.PerMille(500)) {
+    scenario.flow.max_bytes = random.From(scenario.smallest, scenario.largest * 12);
+    scenario.flow.largest_message = scenario.largest * (scenario.flow.max_bytes % 4);
+  }
 }
 
 void DrawHandlers(Random& random, Scenario& scenario) {

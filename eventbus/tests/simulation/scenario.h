@@ -44,6 +44,10 @@ struct Scenario {
   bool keeps_letters() const { return flow.acknowledges && flow.after_dead_letter != AfterDeadLetter::kBlock; }
   bool quarantines() const { return flow.acknowledges && flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
 
+  std::size_t first_window() const {
+    return CreditWindow(flow.max_in_flight, flow.max_bytes, flow.largest_message).size();
+  }
+
   std::string Describe() const;
 };
 

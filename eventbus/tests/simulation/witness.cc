@@ -84,7 +84,7 @@ void Witness::TakenAway() {
   asked_again_ = 0;
   for (auto held = hand_.begin(); held != hand_.end();) {
     held->second.taken = true;
-    if (held->second.under_way) {
+    if (held->second.under_way || (held->second.letter_stays && !closed_)) {
       ++held;
       continue;
     }
@@ -95,6 +95,10 @@ void Witness::TakenAway() {
 
 void Witness::NotUnderWay(const Item& item) {
   if (!item.stale) hand_.at(item.sequence).under_way = false;
+}
+
+void Witness::LetterStays(const Item& item) {
+  if (!item.stale) hand_.at(item.sequence).letter_stays = true;
 }
 
 // What another process may have settled is forgotten unless it was handled.
@@ -261,8 +265,9 @@ void Witness::CompareCredit(const DeliveryFlow& flow, const Actions& actions) {
   ledger_.Require(flow.window() >= 1 && flow.window() <= scenario_.flow.max_in_flight * CreditWindow::kWidest, "credit",
                   "the window is out of its range", flow.window());
   if (closed_) return;
-  const std::size_t allowed = static_cast<std::size_t>(scenario_.flow.max_in_flight + granted_ - arrivals_) +
-                              flow.in_hand() + stale_ - flow.held();
+  if (credit_due_) allowed_before_ = std::max(allowed_before_, flow.window());
+  const std::size_t allowed =
+      static_cast<std::size_t>(scenario_.first_window() + granted_ - arrivals_) + flow.in_hand() + stale_ - flow.held();
   if (credit_due_) return;
   ledger_.Require(allowed >= flow.window(), "credit", "credit got lost", allowed);
   ledger_.Require(allowed <= std::max(flow.window(), allowed_before_), "credit",

@@ -23,7 +23,7 @@ class Witness {
         ledger_(ledger),
         live_bytes_(live_bytes),
         process_(process),
-        widest_(scenario.flow.max_in_flight) {}
+        widest_(scenario.first_window()) {}
 
   void Arrived(const ModelMessage::Facts& facts, bool admitted);
   void Begins(const Item& item, TimePoint now);
@@ -35,6 +35,8 @@ class Witness {
   void NotUnderWay(const Item& item);
   /// The same, of one whose turn in its actor is over; that it was forgotten is the flow's to tell.
   void LeavesHandler(const Item& item);
+  /// Its letter could not be removed, which is to be tried again.
+  void LetterStays(const Item& item);
   void StreamMadeAgain(const DeliveryFlow& flow);
   void TakenAway();
   void Ticked() { credit_due_ = false; }
@@ -69,6 +71,7 @@ class Witness {
     bool given_up = false;  // its lease, until it is delivered again
     bool letter_tried = false;
     bool under_way = false;
+    bool letter_stays = false;
     bool had_turn = false;
     bool taken = false;  // by another process, and not come again
     TimePoint not_before{};

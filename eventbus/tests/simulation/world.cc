@@ -77,8 +77,10 @@ void World::CheckLeases(const std::vector<std::uint64_t>& expired) {
   for (const std::uint64_t sequence : expired) {
     for (const Process* process : members_) {
       if (process == nullptr || process->gone() || !process->witness().Holds(sequence)) continue;
-      const TimePoint since = const_cast<Process*>(process)->feed().undisturbed_since();
+      const ModelFeed& feed = const_cast<Process*>(process)->feed();
+      const TimePoint since = feed.undisturbed_since();
       if (since == TimePoint::max() || agenda_.now() - since <= scenario_.flow.ack_wait) continue;
+      if (!feed.MayAnswer(sequence)) continue;
       ledger_.Require(process->witness().HasGivenUp(sequence), "lease", "the lease of a message in hand lapsed",
                       sequence);
     }
@@ -105,7 +107,7 @@ Process* World::AnyProcess() {
 void World::Redrive(bool everything) {
   std::vector<std::pair<std::uint64_t, Letter>> letters(ledger_.letters().begin(), ledger_.letters().end());
   std::sort(letters.begin(), letters.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.second.key, a.second.origin) < std::pair(b.second.key, b.second.origin);
+    return std::pair(a.second.origin, a.first) < std::pair(b.second.origin, b.first);
   });
   for (const auto& [sequence, letter] : letters) {
     if (!everything && random_.PerMille(200)) continue;
