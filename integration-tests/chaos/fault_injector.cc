@@ -23,7 +23,6 @@ bool SaysReady(LedgerReader& ledger) {
 }  // namespace
 
 absl::Status FaultInjector::Begin(const Fault& fault) {
-  using Flow = TcpProxy::Flow;
   const Flow up = fault.one_way ? Flow::kForward : Flow::kHold;
   switch (fault.kind) {
     case FaultKind::kServerKilled:
@@ -122,21 +121,21 @@ absl::Status FaultInjector::ReplaceConsumerByStandby() {
   return rig_.KillConsumer(owner);
 }
 
-absl::Status FaultInjector::Cut(TcpProxy& wire, const Fault& fault) {
-  const auto ending = fault.half_close ? TcpProxy::Ending::kHalfClose : TcpProxy::Ending::kReset;
+absl::Status FaultInjector::Cut(testing::TcpProxy& wire, const Fault& fault) {
+  const auto ending = fault.half_close ? Ending::kHalfClose : Ending::kReset;
   return wire.Cut(ending) > 0 ? absl::OkStatus() : absl::FailedPreconditionError("cut connections: there were none");
 }
 
-absl::Status FaultInjector::SetFlow(TcpProxy& wire, TcpProxy::Flow to_server, TcpProxy::Flow to_client) {
+absl::Status FaultInjector::SetFlow(testing::TcpProxy& wire, Flow to_server, Flow to_client) {
   if (wire.connections() == 0) return absl::FailedPreconditionError("hold connections up: there were none");
   wire.SetFlow(to_server, to_client);
   return absl::OkStatus();
 }
 
 // Cut while it still holds, so that what it held is gone.
-absl::Status FaultInjector::EndFlow(TcpProxy& wire) {
-  wire.Cut(TcpProxy::Ending::kReset);
-  wire.SetFlow(TcpProxy::Flow::kForward, TcpProxy::Flow::kForward);
+absl::Status FaultInjector::EndFlow(testing::TcpProxy& wire) {
+  wire.Cut(Ending::kReset);
+  wire.SetFlow(Flow::kForward, Flow::kForward);
   return absl::OkStatus();
 }
 

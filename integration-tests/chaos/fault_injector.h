@@ -4,6 +4,7 @@
 #include "absl/status/status.h"
 #include "chaos/fault_plan.h"
 #include "chaos/rig.h"
+#include "support/tcp_proxy.h"
 
 namespace penstock::chaos {
 
@@ -20,15 +21,18 @@ class FaultInjector {
   absl::Status End(const Fault& fault);
 
  private:
+  using Flow = testing::TcpProxy::Flow;
+  using Ending = testing::TcpProxy::Ending;
+
   static absl::Status Stop(pid_t pid);
   absl::Status KillServer();
   absl::Status KillConsumer();
   absl::Status KillPublisher();
   absl::Status ReplaceConsumer();
   absl::Status ReplaceConsumerByStandby();
-  static absl::Status SetFlow(TcpProxy& wire, TcpProxy::Flow to_server, TcpProxy::Flow to_client);
-  static absl::Status Cut(TcpProxy& wire, const Fault& fault);
-  static absl::Status EndFlow(TcpProxy& wire);
+  static absl::Status SetFlow(testing::TcpProxy& wire, Flow to_server, Flow to_client);
+  static absl::Status Cut(testing::TcpProxy& wire, const Fault& fault);
+  static absl::Status EndFlow(testing::TcpProxy& wire);
 
   Rig& rig_;
 };

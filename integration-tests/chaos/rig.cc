@@ -21,8 +21,6 @@ using Json = nlohmann::json;
 constexpr int kKilled = 128 + SIGKILL;
 constexpr std::chrono::seconds kEndTimeout(40);
 
-std::string LocalUrl(int port) { return absl::StrCat("nats://127.0.0.1:", port); }
-
 // The answer of the server's JetStream API to a request made without any client library.
 absl::StatusOr<Json> Ask(int port, const std::string& subject, const std::string& body = "") {
   auto raw = testing::RawNats::Connect(port);
@@ -50,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Build(RigOptions options) {
   if (!server.ok()) return server.status();
   rig->server_ = *std::move(server);
   for (auto* wire : {&rig->publisher_wire_, &rig->consumer_wire_}) {
-    auto proxy = TcpProxy::Start(rig->server_->port());
+    auto proxy = testing::TcpProxy::Start(rig->server_->port());
     if (!proxy.ok()) return proxy.status();
     *wire = *std::move(proxy);
   }
@@ -58,11 +56,10 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Build(RigOptions options) {
 }
 
 absl::Status Rig::StartPublisher() {
-  auto process =
-      ChildProcess::Spawn({options_.publisher_program, "--url", LocalUrl(publisher_wire_->port()), "--ledger",
-                           publisher_ledger().string(), "--seed", absl::StrCat(options_.seed), "--events",
-                           absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
-                          (options_.folder / "publisher.log").string());
+  auto process = ChildProcess::Spawn({options_.publisher_program, "--url", publisher_wire_->url(), "--ledger",
+                                      publisher_ledger().string(), "--seed", absl::StrCat(options_.seed), "--events",
+                                      absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
+                                     (options_.folder / "publisher.log").string());
   if (!process.ok()) return process.status();
   publisher_ = *std::move(process);
   return absl::OkStatus();
@@ -71,7 +68,7 @@ absl::Status Rig::StartPublisher() {
 absl::Status Rig::StartConsumer() {
   const std::string name = absl::StrCat("consumer-", consumers_.size());
   Consumer consumer{.ledger = options_.folder / (name + ".ledger")};
-  auto process = ChildProcess::Spawn({options_.consumer_program, "--url", LocalUrl(consumer_wire_->port()), "--ledger",
+  auto process = ChildProcess::Spawn({options_.consumer_program, "--url", consumer_wire_->url(), "--ledger",
                                       consumer.ledger.string(), "--seed", absl::StrCat(options_.seed), "--credit",
                                       absl::StrCat(options_.credit), "--incarnation", absl::StrCat(consumers_.size())},
                                      (options_.folder / (name + ".log")).string());

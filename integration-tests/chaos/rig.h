@@ -15,8 +15,8 @@
 #include "chaos/checker.h"
 #include "chaos/child_process.h"
 #include "chaos/event_plan.h"
-#include "chaos/tcp_proxy.h"
 #include "support/nats_server.h"
+#include "support/tcp_proxy.h"
 
 namespace penstock::chaos {
 
@@ -55,8 +55,8 @@ class Rig {
   absl::Status EndConsumer();
 
   testing::NatsServer& server() { return *server_; }
-  TcpProxy& publisher_wire() { return *publisher_wire_; }
-  TcpProxy& consumer_wire() { return *consumer_wire_; }
+  testing::TcpProxy& publisher_wire() { return *publisher_wire_; }
+  testing::TcpProxy& consumer_wire() { return *consumer_wire_; }
   ChildProcess& publisher() { return *publisher_; }
   /// The one started last.
   ChildProcess& consumer() { return *consumers_.back().process; }
@@ -76,8 +76,8 @@ class Rig {
 
   const RigOptions options_;
   std::unique_ptr<testing::NatsServer> server_{};
-  std::unique_ptr<TcpProxy> publisher_wire_{};
-  std::unique_ptr<TcpProxy> consumer_wire_{};
+  std::unique_ptr<testing::TcpProxy> publisher_wire_{};
+  std::unique_ptr<testing::TcpProxy> consumer_wire_{};
   std::unique_ptr<ChildProcess> publisher_{};
   std::uint16_t publishers_ = 0;
   std::vector<Consumer> consumers_{};

@@ -124,6 +124,7 @@ TEST_P(AQuarantinedKeyWaitsInOrder, RedrivingTheFollowersFirstBringsThemNotPastT
   EXPECT_EQ(Redrive(*bus, {.ids = {letters[1].id, letters[2].id}}).sent, 2U);
   ASSERT_TRUE(Eventually([&] { return Letters(*bus, {.first_id = letters[3].id + 1}).size() == 2; }, kPatience))
       << "they follow again, as new letters";
+  ASSERT_EQ(AwaitLetters(*bus, 4).size(), 4U) << "and the old ones go";
   EXPECT_EQ(Redrive(*bus, {.topic = "orders"}).matched, 4U);
   EXPECT_THAT(AwaitLetters(*bus, 0), IsEmpty());
   EXPECT_THAT(log_.Of("k0"), ElementsAre("0", "1", "2", "3", "4"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // A database that is down makes every message fail, through no fault of its own.
 #include "penstock/sdk/service.h"
-#include "scenarios/http_get.h"
 #include "scenarios/scenario.h"
+#include "support/http_get.h"
 
 namespace penstock::testing {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a consumer takes beyond what it had when it was connected, measured by itself in a process of its own, is what
-// its options allow and 64 MiB. 100,000 events; 1,000,000 with PENSTOCK_FULL_SIZE=1 in the environment.
+// its options allow and 64 MiB. 100,000 events; 1,000,000 with FULL_SIZE=1 in the environment.
 #include <cstdlib>
 #include <iostream>
 #include <memory>
@@ -21,7 +21,7 @@ constexpr bool kMemoryIsOurs = false;  // a sanitizer's own is many times that
 constexpr bool kMemoryIsOurs = true;
 #endif
 
-std::size_t Events() { return std::getenv("PENSTOCK_FULL_SIZE") != nullptr ? 1'000'000 : 100'000; }
+std::size_t Events() { return std::getenv("FULL_SIZE") != nullptr ? 1'000'000 : 100'000; }
 
 class MemoryStaysWithinItsBound : public Scenario {
  protected:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints how much of the throughput without failures is left, and what a held key costs the others. With
-// PENSTOCK_ASSERT_SPEED=1 in the environment (a quiet machine) both are held to the bar.
+// ASSERT_SPEED=1 in the environment (a quiet machine) both are held to the bar.
 #include <cmath>
 #include <cstdlib>
 #include <future>
@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-bool AssertsSpeed() { return std::getenv("PENSTOCK_ASSERT_SPEED") != nullptr; }
+bool AssertsSpeed() { return std::getenv("ASSERT_SPEED") != nullptr; }
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -1,35 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // TC-R3: what is scraped agrees with what was sent, counted by the test itself.
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "penstock/metrics/bus_collector.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "scenario.h"
+#include "support/http_get.h"
 
 namespace penstock::testing {
 namespace {
-
-/// One scrape over HTTP.
-std::string Scrape(std::uint16_t port) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string text;
-  constexpr std::string_view kRequest = "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n";
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-      send(fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) > 0) {
-    char buffer[4096];
-    for (ssize_t count = 0; (count = recv(fd, buffer, sizeof buffer, 0)) > 0;)
-      text.append(buffer, static_cast<std::size_t>(count));
-  }
-  close(fd);
-  return text;
-}
 
 /// The value of a series in a scrape; -1 when it is not there.
 double ValueOf(const std::string& scrape, const std::string& series) {
@@ -80,7 +57,7 @@ TEST_P(TcR3MetricsAgreeWithWhatWasSent, CountsWhatWasPublishedHandledRetriedAndT
                          kPatience));
   EXPECT_EQ(handled, kEvents - 1);
 
-  const std::string scrape = Scrape(endpoint_->port());
+  const std::string scrape = HttpGet(endpoint_->port(), "/metrics");
   const std::string pool = "nats_eventbus_r3_test_actor_pool_";
   const std::string bus = "nats_eventbus_r3_test_";
   const std::string orders = "{topic=\"orders\",durable=\"r3-test\"}";

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
 #include <cstddef>
+#include <functional>
+#include <future>
 #include <memory>
 #include <string>
 #include <thread>
@@ -13,27 +14,25 @@
 
 namespace penstock::testing {
 
-/// A file descriptor that is closed with its owner.
-class Descriptor {
- public:
-  explicit Descriptor(int number = -1) : number_(number) {}
-  Descriptor(Descriptor&& other) noexcept;
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-/// Passes connections of loopback on to a server, until it is told to do to them what networks do.
+/// Stands between clients and a server on loopback, and does to their connections what networks do.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its sockets and a thread named `tcp-proxy`.
-/// **Blocking:** `Cut` and `Freeze` until its thread has obeyed, which it does at once.
+/// **Blocking:** each call until what it says is in force, which the proxy's thread sees to at once.
+/// **Shutdown:** the destructor closes every connection.
 class TcpProxy {
  public:
-  /// `kInternal` when the system gives no sockets.
+  enum class Flow {
+    kForward,
+    kHold,     ///< nothing passes; the sender's buffers fill
+    kTrickle,  ///< 256 bytes a millisecond
+  };
+  enum class Ending {
+    kReset,      ///< RST to both ends; what was on its way is gone
+    kHalfClose,  ///< the client sees an end of file and can still send
+  };
+
+  /// Listens on a free port of loopback; connections go on to `server_port`. `kInternal` when the system gives no
+  /// sockets.
   static absl::StatusOr<std::unique_ptr<TcpProxy>> Start(int server_port);
   ~TcpProxy();
   TcpProxy(const TcpProxy&) = delete;
@@ -42,43 +41,63 @@ class TcpProxy {
   int port() const { return port_; }
   std::string url() const;
 
-  /// Where connections to come lead; 0: nowhere, they are refused.
-  void ServerIsAt(int port) { server_port_.store(port, std::memory_order_relaxed); }
+  /// Where connections to come lead; they end at once while nobody listens there, as nobody does on port 0.
+  void ServerIsAt(int port);
 
-  /// Resets the connections that there are, at both ends; returns how many.
-  std::size_t Cut();
-  /// Nothing passes any more on the connections that there are, and neither end learns what becomes of the other, as
-  /// when a router forgot them; those to come work. Returns how many.
+  /// For all connections, also those to come.
+  void SetFlow(Flow to_server, Flow to_client);
+
+  /// Connections that there are.
+  std::size_t connections();
+
+  /// Ends the connections that there are, frozen ones too; returns how many.
+  std::size_t Cut(Ending ending = Ending::kReset);
+
+  /// Nothing passes any more on the connections that there are, whatever the flow, and neither end learns what becomes
+  /// of the other, as when a router forgot them; those to come work. Returns how many were not frozen before.
   std::size_t Freeze();
 
  private:
-  struct Connection {
-    Descriptor client{};
-    Descriptor server{};
-    std::string to_client{};
-    std::string to_server{};
-    bool frozen = false;
-    bool ended = false;
+  class Connection;
+  class Descriptor {
+   public:
+    explicit Descriptor(int number) : number_(number) {}
+    Descriptor(Descriptor&& other) noexcept;
+    Descriptor& operator=(Descriptor&& other) noexcept;
+    ~Descriptor();
+    int number() const { return number_; }
+
+   private:
+    int number_;
   };
-  enum class Order { kNone, kCut, kFreeze, kStop };
+  struct Flows {
+    Flow to_server = Flow::kForward;
+    Flow to_client = Flow::kForward;
+  };
+  using Order = std::packaged_task<void()>;
 
   TcpProxy(int server_port, Descriptor listener, int port, Descriptor wake);
-  std::size_t Obeyed(Order order);
-  void Run();
-  void Await();
-  bool Obey();
-  void Accept();
 
-  std::atomic<int> server_port_;  // relaxed: a number by itself
+  void UntilObeyed(std::function<void()> order);
+  void Run();
+  void Await() const;
+  void Obey();
+  void Accept();
+  void ForgetBroken();
+
   const Descriptor listener_;
   const int port_;
   const Descriptor wake_;
-  std::vector<Connection> connections_{};  // of the thread
+
+  // Of the thread, as are the orders when it obeys them.
+  int server_port_;
+  Flows flows_{};
+  std::vector<Connection> connections_;
+  bool stopping_ = false;
 
   Mutex mutex_;
-  CondVar changed_;
-  Order order_ ABSL_GUARDED_BY(mutex_) = Order::kNone;
-  std::size_t affected_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Order> orders_ ABSL_GUARDED_BY(mutex_){};
+
   std::thread thread_;  // joined by the destructor
 };
 

@@ -1,47 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "penstock/sdk/service.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <future>
 #include <string>
 #include <thread>
 
+#include "support/http_get.h"
+
 namespace penstock {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using testing::HasSubstr;
-using testing::StartsWith;
-
-/// What the service answers to a GET of `path`; empty when nobody listens.
-std::string Get(std::uint16_t port, const std::string& path) {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const timeval limit{.tv_sec = 10, .tv_usec = 0};
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(port);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  std::string reply;
-  const std::string request = "GET " + path + " HTTP/1.1\r\n\r\n";
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-      send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
-    char buffer[4096];
-    for (ssize_t count = 0; (count = recv(fd, buffer, sizeof buffer, 0)) > 0;) {
-      reply.append(buffer, static_cast<std::size_t>(count));
-    }
-  }
-  close(fd);
-  return reply;
-}
+using ::testing::HasSubstr;
+using testing::HttpGet;
+using ::testing::StartsWith;
 
 ServiceOptions Options() {
   return {.bus = {.url = "memory://", .client_id = "billing", .log = [](LogLevel, std::string_view) {}},
@@ -110,22 +87,22 @@ TEST(ServiceTest, ServesMetricsHealthAndReadiness) {
   const auto service = Start();
   ASSERT_TRUE(service->bus().SubscribeEnvelope("orders", [](const Envelope&, const Delivery&) { return Ack(); }).ok());
   ASSERT_TRUE(service->bus().PublishEnvelope("orders", Event("o-1")).ok());
-  const std::string metrics = Get(service->metrics_port(), "/metrics");
+  const std::string metrics = HttpGet(service->metrics_port(), "/metrics");
   EXPECT_THAT(metrics, StartsWith("HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4"));
   EXPECT_THAT(metrics, HasSubstr("\nnats_eventbus_billing_published_total{topic=\"orders\"} 1\n"));
   EXPECT_THAT(metrics, HasSubstr("\nnats_eventbus_billing_connected 1\n"));
-  EXPECT_THAT(Get(service->metrics_port(), "/healthz"), HasSubstr("200 OK"));
-  EXPECT_THAT(Get(service->metrics_port(), "/readyz"), HasSubstr("\r\n\r\nready\n"));
-  EXPECT_THAT(Get(service->metrics_port(), "/"), StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(HttpGet(service->metrics_port(), "/healthz"), HasSubstr("200 OK"));
+  EXPECT_THAT(HttpGet(service->metrics_port(), "/readyz"), HasSubstr("\r\n\r\nready\n"));
+  EXPECT_THAT(HttpGet(service->metrics_port(), "/"), StartsWith("HTTP/1.1 404 "));
 }
 
 TEST(ServiceTest, IsAliveButNotReadyFromTheStopRequestOn) {
   const auto service = Start();
   service->RequestStop();
-  EXPECT_THAT(Get(service->metrics_port(), "/readyz"), StartsWith("HTTP/1.1 503 "));
-  EXPECT_THAT(Get(service->metrics_port(), "/healthz"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(HttpGet(service->metrics_port(), "/readyz"), StartsWith("HTTP/1.1 503 "));
+  EXPECT_THAT(HttpGet(service->metrics_port(), "/healthz"), StartsWith("HTTP/1.1 200 "));
   ASSERT_TRUE(service->Run().ok());
-  EXPECT_THAT(Get(service->metrics_port(), "/metrics"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(HttpGet(service->metrics_port(), "/metrics"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST(ServiceTest, ServesNothingWhenThePortIsSwitchedOff) {

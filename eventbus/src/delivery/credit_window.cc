@@ -32,8 +32,8 @@ std::size_t CreditWindow::Resize(std::size_t held_up) {
   if (held_up > wanted / 2) wanted = std::min(wanted + 2 * held_up, base_ * kWidest);
   const bool near = wanted < size_ + size_ / 2 && wanted > size_ / 2 && !(wanted == base_ && size_ < base_);
   if (near || wanted == size_) return 0;
+  if (wanted < size_) weighed_ = 0;
   size_ = wanted;
-  weighed_ = 0;
   return wanted;
 }
 

@@ -33,7 +33,7 @@ class CreditWindow {
   const std::size_t base_;
   const std::size_t max_bytes_;
   std::size_t size_;
-  std::size_t weighed_ = 0;            // since the window was changed
+  std::size_t weighed_ = 0;            // since the window was narrowed
   std::size_t average_bytes_x64_ = 0;  // 64 times the moving average
 };
 

@@ -129,8 +129,8 @@ TEST_F(DeliveryCreditTest, TheWindowOpensAsMessagesAreWeighed) {
   Arrive(2, "b");
   EXPECT_THAT(Said(), ElementsAre("window 8", "run 2"));
   EXPECT_EQ(granted_, 6u);
-  for (std::uint64_t sequence = 3; sequence <= 10; ++sequence) Arrive(sequence, "");
-  EXPECT_EQ(flow_->window(), 32u);
+  for (std::uint64_t sequence = 3; sequence <= 8; ++sequence) Arrive(sequence, "");
+  EXPECT_EQ(flow_->window(), 32u) << "nothing has to be settled for that";
   EXPECT_EQ(granted_, 30u);
 }
 
@@ -159,11 +159,13 @@ TEST(CreditWindowTest, BeginsWithWhatFitsWhateverComes) {
 TEST(CreditWindowTest, WidensFourfoldEachTimeAsManyWereWeighed) {
   CreditWindow window(4096, 64 << 20, 1 << 20);
   EXPECT_EQ(window.Resize(0), 0u) << "nothing is known yet";
+  std::size_t weighed = 0;
   for (const std::size_t wider : {256U, 1024U, 4096U}) {
-    for (std::size_t i = 1; i < window.size(); ++i) window.Weighed(200);
+    for (; weighed + 1 < window.size(); ++weighed) window.Weighed(200);
     EXPECT_FALSE(window.ripe());
     EXPECT_EQ(window.Resize(0), 0u);
     window.Weighed(200);
+    ++weighed;
     EXPECT_TRUE(window.ripe());
     EXPECT_EQ(window.Resize(0), wider);
   }

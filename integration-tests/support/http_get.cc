@@ -1,19 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#pragma once
+#include "support/http_get.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdint>
-#include <string>
-
 namespace penstock::testing {
 
-/// What a server on this port of loopback answers to a GET of `path`, status line and headers included; empty when
-/// nobody listens.
-inline std::string HttpGet(std::uint16_t port, const std::string& path) {
+std::string HttpGet(std::uint16_t port, const std::string& path) {
   const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const timeval limit{.tv_sec = 10, .tv_usec = 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);

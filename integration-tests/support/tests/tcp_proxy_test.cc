@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "chaos/tcp_proxy.h"
+#include "support/tcp_proxy.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
@@ -9,16 +9,19 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
+#include <memory>
 #include <string>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include "support/eventually.h"
 #include "support/status_matchers.h"
 
-namespace penstock::chaos {
+namespace penstock::testing {
 namespace {
 
-using testing::Eventually;
-using testing::IsOk;
 using Flow = TcpProxy::Flow;
 using Ending = TcpProxy::Ending;
 
@@ -86,30 +89,50 @@ class End {
   int socket_;
 };
 
-class TcpProxyTest : public ::testing::Test {
- protected:
-  TcpProxyTest() {
+/// A server on a free port.
+class Listener {
+ public:
+  Listener() {
     sockaddr_in address = Loopback(0);
     socklen_t length = sizeof address;
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), length), 0);
-    EXPECT_EQ(listen(listener_, 16), 0);
-    getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &length);
-    auto proxy = TcpProxy::Start(ntohs(address.sin_port));
-    EXPECT_THAT(proxy, IsOk());
+    EXPECT_EQ(bind(socket_, reinterpret_cast<sockaddr*>(&address), length), 0);
+    EXPECT_EQ(listen(socket_, 16), 0);
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &length);
+    port_ = ntohs(address.sin_port);
+  }
+  ~Listener() { Close(); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  int port() const { return port_; }
+  End Accept() const {
+    pollfd readable{socket_, POLLIN, 0};
+    const bool knocked = poll(&readable, 1, kPatienceMs) > 0;
+    EXPECT_TRUE(knocked) << "nobody connected";
+    return End(knocked ? accept(socket_, nullptr, nullptr) : -1);
+  }
+  void Close() {
+    if (socket_ >= 0) close(std::exchange(socket_, -1));
+  }
+
+ private:
+  int socket_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int port_ = 0;
+};
+
+class TcpProxyTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto proxy = TcpProxy::Start(listener_.port());
+    ASSERT_THAT(proxy, IsOk());
     proxy_ = *std::move(proxy);
   }
-  ~TcpProxyTest() override { StopListening(); }
-
-  void StopListening() {
-    if (listener_ >= 0) close(std::exchange(listener_, -1));
-  }
-  End Accept() const {
-    pollfd readable{listener_, POLLIN, 0};
-    EXPECT_GT(poll(&readable, 1, kPatienceMs), 0);
-    return End(accept(listener_, nullptr, nullptr));
+  End Accept() const { return listener_.Accept(); }
+  bool Forgets() const {
+    return Eventually([&] { return proxy_->connections() == 0; }, std::chrono::seconds(5));
   }
 
-  int listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  Listener listener_;
   std::unique_ptr<TcpProxy> proxy_;
 };
 
@@ -120,6 +143,10 @@ TEST_F(TcpProxyTest, PassesBytesBothWays) {
   EXPECT_EQ(server.Hear(4), "ping");
   server.Say("pong");
   EXPECT_EQ(client.Hear(4), "pong");
+}
+
+TEST_F(TcpProxyTest, TellsItsAddress) {
+  EXPECT_EQ(proxy_->url(), "nats://127.0.0.1:" + std::to_string(proxy_->port()));
 }
 
 TEST_F(TcpProxyTest, PassesMuchWithoutLosingAByte) {
@@ -141,12 +168,46 @@ TEST_F(TcpProxyTest, PassesTheEndOfEitherSide) {
   EXPECT_TRUE(server.AtEnd());
 }
 
+TEST_F(TcpProxyTest, ForgetsAConnectionThatBothSidesEnded) {
+  End client = End::Dial(proxy_->port());
+  End server = Accept();
+  client.Close();
+  EXPECT_TRUE(server.AtEnd());
+  EXPECT_EQ(proxy_->connections(), 1u);
+  server.Close();
+  EXPECT_TRUE(Forgets());
+}
+
+TEST_F(TcpProxyTest, LeadsConnectionsToComeToWhereTheServerIsNow) {
+  const End old = End::Dial(proxy_->port());
+  const End old_server = Accept();
+  const Listener other;
+  proxy_->ServerIsAt(other.port());
+  const End client = End::Dial(proxy_->port());
+  const End server = other.Accept();
+  client.Say("new");
+  EXPECT_EQ(server.Hear(3), "new");
+  old.Say("old");
+  EXPECT_EQ(old_server.Hear(3), "old");
+}
+
+TEST_F(TcpProxyTest, EndsTheClientWhileTheServerIsNowhere) {
+  proxy_->ServerIsAt(0);
+  const End refused = End::Dial(proxy_->port());
+  EXPECT_TRUE(refused.Readable(kPatienceMs));
+  EXPECT_EQ(refused.Hear(1), "");
+  proxy_->ServerIsAt(listener_.port());
+  const End client = End::Dial(proxy_->port());
+  client.Say("back");
+  EXPECT_EQ(Accept().Hear(4), "back");
+}
+
 TEST_F(TcpProxyTest, EndsTheClientWhereNobodyListens) {
-  StopListening();
+  listener_.Close();
   const End client = End::Dial(proxy_->port());
   EXPECT_TRUE(client.Readable(kPatienceMs));
   EXPECT_EQ(client.Hear(1), "");
-  EXPECT_TRUE(Eventually([&] { return proxy_->connections() == 0; }, std::chrono::seconds(5)));
+  EXPECT_TRUE(Forgets());
 }
 
 TEST_F(TcpProxyTest, CutsEveryConnectionWithAReset) {
@@ -168,8 +229,9 @@ TEST_F(TcpProxyTest, CutsNothingWhereThereIsNothing) { EXPECT_EQ(proxy_->Cut(End
 TEST_F(TcpProxyTest, TakesNewConnectionsAfterACut) {
   const End old = End::Dial(proxy_->port());
   const End old_server = Accept();
-  EXPECT_TRUE(Eventually([&] { return proxy_->connections() == 1; }, std::chrono::seconds(5)));
-  EXPECT_EQ(proxy_->Cut(Ending::kReset), 1u);
+  EXPECT_EQ(proxy_->connections(), 1u);
+  EXPECT_EQ(proxy_->Cut(), 1u);
+  EXPECT_EQ(proxy_->connections(), 0u);
   const End client = End::Dial(proxy_->port());
   const End server = Accept();
   client.Say("again");
@@ -230,6 +292,69 @@ TEST_F(TcpProxyTest, Trickles) {
   EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(20)) << "40 rounds of a millisecond";
 }
 
+TEST_F(TcpProxyTest, FreezesTheConnectionsThatThereAreAndServesThoseToCome) {
+  const End frozen = End::Dial(proxy_->port());
+  const End frozen_server = Accept();
+  EXPECT_EQ(proxy_->Freeze(), 1u);
+  frozen.Say("lost");
+  frozen_server.Say("lost");
+  const End client = End::Dial(proxy_->port());
+  const End server = Accept();
+  client.Say("ping");
+  EXPECT_EQ(server.Hear(4), "ping");
+  server.Say("pong");
+  EXPECT_EQ(client.Hear(4), "pong");
+  EXPECT_FALSE(frozen.Readable(kMomentMs));
+  EXPECT_FALSE(frozen_server.Readable(kMomentMs));
+  EXPECT_EQ(proxy_->Freeze(), 1u) << "the first is frozen already";
+}
+
+TEST_F(TcpProxyTest, KeepsConnectionsFrozenWhateverTheFlow) {
+  const End client = End::Dial(proxy_->port());
+  const End server = Accept();
+  EXPECT_EQ(proxy_->Freeze(), 1u);
+  client.Say("lost");
+  proxy_->SetFlow(Flow::kTrickle, Flow::kTrickle);
+  EXPECT_FALSE(server.Readable(kMomentMs));
+  proxy_->SetFlow(Flow::kForward, Flow::kForward);
+  EXPECT_FALSE(server.Readable(kMomentMs));
+}
+
+TEST_F(TcpProxyTest, TellsNoEndOfAFrozenConnectionWhatBecomesOfTheOther) {
+  End client = End::Dial(proxy_->port());
+  const End server = Accept();
+  EXPECT_EQ(proxy_->Freeze(), 1u);
+  client.Close();
+  EXPECT_FALSE(server.Readable(kMomentMs));
+  EXPECT_EQ(proxy_->connections(), 1u);
+}
+
+TEST_F(TcpProxyTest, CutsFrozenConnectionsToo) {
+  const End client = End::Dial(proxy_->port());
+  const End server = Accept();
+  EXPECT_EQ(proxy_->Freeze(), 1u);
+  EXPECT_EQ(proxy_->Cut(), 1u);
+  EXPECT_TRUE(client.Reset());
+  EXPECT_TRUE(server.Reset());
+}
+
+TEST_F(TcpProxyTest, ObeysSeveralThreads) {
+  const End client = End::Dial(proxy_->port());
+  const End server = Accept();
+  std::vector<std::thread> callers;
+  for (int caller = 0; caller < 4; ++caller) {
+    callers.emplace_back([&] {
+      for (int call = 0; call < 100; ++call) {
+        proxy_->SetFlow(Flow::kForward, Flow::kForward);
+        EXPECT_EQ(proxy_->connections(), 1u);
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  client.Say("still");
+  EXPECT_EQ(server.Hear(5), "still");
+}
+
 TEST_F(TcpProxyTest, ClosesItsConnectionsWhenItEnds) {
   const End client = End::Dial(proxy_->port());
   const End server = Accept();
@@ -240,4 +365,4 @@ TEST_F(TcpProxyTest, ClosesItsConnectionsWhenItEnds) {
 }
 
 }  // namespace
-}  // namespace penstock::chaos
+}  // namespace penstock::testing
