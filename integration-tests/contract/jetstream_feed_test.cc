@@ -164,6 +164,43 @@ TEST_F(JetStreamFeedTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMessage
   EXPECT_THAT(recorder.Settle(*feed, 5, Verb::kAck), IsOk());
 }
 
+TEST_F(JetStreamFeedTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledMessage) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedSpec spec = Feeding(FeedKind::kExclusive, "billing");
+  spec.ack_all = true;
+  FeedRecorder first, second;
+  auto feed = Open(*transport, spec, first.Events());
+  for (std::size_t i = 1; i <= 6; ++i) {
+    PublishMany(*transport, 1, i);
+    ASSERT_TRUE(first.Reach(i));
+  }
+  const auto floor_is = [&](const std::string& floor) {
+    return Eventually(
+        [&] {
+          const std::string info = Api("CONSUMER.INFO.ORDERS.billing");
+          const std::size_t part = info.find("\"ack_floor\"");
+          return info.find("\"stream_seq\":" + floor, part) < info.find('}', part);
+        },
+        seconds(5));
+  };
+  EXPECT_THAT(Api("CONSUMER.INFO.ORDERS.billing"), HasSubstr("\"ack_policy\":\"all\""));
+  for (const std::size_t index : {0, 1, 3, 4}) ASSERT_THAT(first.Settle(*feed, index, Verb::kAck), IsOk());
+  EXPECT_TRUE(floor_is("2"));
+  ASSERT_THAT(first.Settle(*feed, 2, Verb::kNak), IsOk());
+  ASSERT_TRUE(first.Reach(7));
+  EXPECT_EQ(first.At(6).sequence, 3U) << "a Nak is for one message";
+  ASSERT_THAT(first.Settle(*feed, 6, Verb::kTerm), IsOk());
+  EXPECT_TRUE(floor_is("5")) << "and so is a Term";
+  feed->Stop();
+  const auto next = Open(*transport, spec, second.Events());
+  ASSERT_TRUE(second.Reach(1));
+  EXPECT_EQ(second.At(0).sequence, 6U);
+  spec.ack_all = false;
+  EXPECT_THAT(transport->OpenFeed(spec, {}), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ack_policy")));
+}
+
 TEST_F(JetStreamFeedTest, AStreamMadeAgainBeginsANewEpochFromItsFirstMessage) {
   Launch();
   const auto transport = Connect();

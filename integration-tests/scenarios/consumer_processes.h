@@ -37,9 +37,11 @@ class ConsumerProcesses : public Scenario {
   /// A consumer that has subscribed. All have the same durable.
   std::unique_ptr<Program> StartConsumer(const std::string& server_url, int handle_us = 500) {
     const std::size_t before = Count('R');
+    std::vector<std::string> command = {PENSTOCK_LEDGER_CONSUMER, "--ledger", ledger_, "--handle-us",
+                                        std::to_string(handle_us)};
+    if (cumulative_) command.push_back("--cumulative");
     auto consumer = std::make_unique<Program>(
-        std::vector<std::string>{PENSTOCK_LEDGER_CONSUMER, "--ledger", ledger_, "--handle-us",
-                                 std::to_string(handle_us)},
+        std::move(command),
         std::map<std::string, std::string>{
             {"PENSTOCK_URL", server_url}, {"PENSTOCK_METRICS_PORT", "off"}, {"PENSTOCK_LOG_LEVEL", "error"}});
     EXPECT_TRUE(Eventually([&] { return Count('R') > before; }, kPatience));
@@ -91,6 +93,7 @@ class ConsumerProcesses : public Scenario {
     return std::chrono::milliseconds((at - since) / 1'000'000);
   }
 
+  bool cumulative_ = false;  // how the consumers acknowledge
   std::string ledger_;
   std::unique_ptr<EventBus> publisher_;
 

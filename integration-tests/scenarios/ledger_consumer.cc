@@ -11,6 +11,8 @@ int main(int argc, char** argv) {
   CLI::App app("Handles the topic \"orders\" and keeps a ledger.");
   app.add_option("--ledger", path, "The file to append to")->required();
   app.add_option("--handle-us", microseconds, "How long a handler takes");
+  bool cumulative = false;
+  app.add_flag("--cumulative", cumulative, "Acknowledge cumulatively");
   CLI11_PARSE(app, argc, argv);
 
   auto options = penstock::ServiceOptions::FromEnvironment({.bus = {.client_id = "ledger"}, .metrics_port = {}});
@@ -19,8 +21,10 @@ int main(int argc, char** argv) {
   penstock::testing::HandlerLedger ledger(path);
   auto service = penstock::Service::Create(*std::move(options));
   if (!service.ok()) return penstock::ExitCode(service.status());
+  const auto mode = cumulative ? penstock::AckMode::kCumulative : penstock::AckMode::kExplicit;
   auto orders = (*service)->bus().SubscribeEnvelope(
-      "orders", [&](const penstock::Envelope& event, const penstock::Delivery&) -> penstock::Outcome {
+      "orders", {.ack_mode = mode},
+      [&](const penstock::Envelope& event, const penstock::Delivery&) -> penstock::Outcome {
         ledger.Write('S', event.aggregate_id, event.payload);
         penstock::testing::Spend(std::chrono::microseconds(microseconds));
         ledger.Write('E', event.aggregate_id, event.payload);

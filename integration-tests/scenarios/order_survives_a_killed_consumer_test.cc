@@ -48,5 +48,14 @@ TEST_F(OrderSurvivesAKilledConsumer, WhenAnotherStandsBy) {
   ExpectAllInOrder();
 }
 
+TEST_F(OrderSurvivesAKilledConsumer, ThatAcknowledgedCumulatively) {
+  cumulative_ = true;
+  auto consumer = StartConsumer(url());
+  const auto standby = StartConsumer(url());
+  const std::int64_t kill = KillBusy(consumer);
+  EXPECT_LT(NextEnd(kill, *killed_.begin()), milliseconds(1000));
+  ExpectAllInOrder();
+}
+
 }  // namespace
 }  // namespace penstock::testing

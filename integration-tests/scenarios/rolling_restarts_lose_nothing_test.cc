@@ -15,7 +15,10 @@ class RollingRestartsLoseNothing : public ConsumerProcesses {
   }
 };
 
-TEST_F(RollingRestartsLoseNothing, AndRunNothingTwice) {
+class AcknowledgingEitherWay : public RollingRestartsLoseNothing, public ::testing::WithParamInterface<bool> {};
+
+TEST_P(AcknowledgingEitherWay, RollingRestartsLoseNothingAndRunNothingTwice) {
+  cumulative_ = GetParam();
   auto consumer = StartConsumer(url(), 200);
   for (int restart = 0; restart < Restarts(); ++restart) {
     const std::size_t before = Count('E');
@@ -32,6 +35,9 @@ TEST_F(RollingRestartsLoseNothing, AndRunNothingTwice) {
   EXPECT_EQ(found.handled, published());
   EXPECT_EQ(found.reruns, 0U);
 }
+
+INSTANTIATE_TEST_SUITE_P(Rolling, AcknowledgingEitherWay, ::testing::Bool(),
+                         [](const auto& cumulative) { return cumulative.param ? "cumulatively" : "explicitly"; });
 
 }  // namespace
 }  // namespace penstock::testing

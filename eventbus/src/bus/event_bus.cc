@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "bus/publisher.h"
 #include "bus/subscription_set.h"
 #include "bus/topic_streams.h"
+#include "envelope/codecs.h"
 #include "penstock/actorpool/mutex.h"
 #include "transport/connect.h"
 #include "transport/names.h"
@@ -43,13 +45,41 @@ Verdict HandleMessage(const MessageHandler& handler, const std::string& topic, c
   return {.kind = Verdict::Kind::kRetry, .reason = status.ToString()};
 }
 
+/// An envelope whose memory was used before, on this thread, and will be again.
+class SpareEnvelope {
+ public:
+  SpareEnvelope() : envelope_(spare != nullptr ? std::move(spare) : std::make_unique<Envelope>()) {}
+  ~SpareEnvelope() {
+    if (envelope_->payload.capacity() <= kMostKept) spare = std::move(envelope_);
+  }
+  SpareEnvelope(const SpareEnvelope&) = delete;
+  SpareEnvelope& operator=(const SpareEnvelope&) = delete;
+
+  Envelope& operator*() const { return *envelope_; }
+  Envelope* operator->() const { return envelope_.get(); }
+
+ private:
+  static constexpr std::size_t kMostKept = 64 << 10;
+  static thread_local std::unique_ptr<Envelope> spare;
+  std::unique_ptr<Envelope> envelope_;
+};
+
+thread_local std::unique_ptr<Envelope> SpareEnvelope::spare;
+
 Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
                        std::uint64_t attempt, eventbus::DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
-  auto envelope = DecodeEnvelope(message.payload(), content_type);
-  if (!envelope.ok()) return {.kind = Verdict::Kind::kUndecodable, .reason = envelope.status().ToString()};
+  SpareEnvelope envelope;
+  if (auto status = eventbus::DecodeInto(message.payload(), content_type, *envelope); !status.ok()) {
+    return {.kind = Verdict::Kind::kUndecodable, .reason = status.ToString()};
+  }
   const auto routed_by = message.Header(header::kAggregateId);
-  if (routed_by && !routed_by->empty() && eventbus::PercentDecode(*routed_by) != envelope->aggregate_id) {
+  const auto names = [&] {
+    const std::string& id = envelope->aggregate_id;
+    return routed_by->find('%') == std::string_view::npos ? *routed_by == id
+                                                          : eventbus::PercentDecode(*routed_by) == id;
+  };
+  if (routed_by && !routed_by->empty() && !names()) {
     return {.kind = Verdict::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
   }
   const InHandler here;
@@ -191,10 +221,11 @@ class AckWaiter {
 };
 
 template <typename Send>
-absl::StatusOr<PubAck> AwaitAck(Send send) {
+absl::StatusOr<PubAck> AwaitAck(eventbus::Transport& transport, Send send) {
   auto waiter = std::make_shared<AckWaiter>();
   const absl::Status sent = send([waiter](absl::StatusOr<PubAck> ack) { waiter->Arrived(std::move(ack)); });
   if (!sent.ok()) return sent;
+  transport.WriteNow();
   return waiter->Wait();
 }
 
@@ -216,25 +247,34 @@ EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 EventBus::~EventBus() = default;
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
-  return AwaitAck([&](PublishCallback done) { return PublishAsync(topic, body, std::move(done), std::move(options)); });
+  if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  return AwaitAck(*core_->transport_, [&](PublishCallback done) {
+    return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
+  });
 }
 
 absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
                                     PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
+  absl::Status sent = core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
+  if (sent.ok()) core_->transport_->WriteSoon();
+  return sent;
 }
 
 absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
-  return AwaitAck([&](PublishCallback done) {
-    return PublishEnvelopeAsync(topic, std::move(envelope), std::move(done), std::move(options));
+  if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  return AwaitAck(*core_->transport_, [&](PublishCallback done) {
+    return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
   });
 }
 
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                             PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
+  absl::Status sent =
+      core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
+  if (sent.ok()) core_->transport_->WriteSoon();
+  return sent;
 }
 
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, MessageHandler handler,
@@ -265,6 +305,7 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
   if (options.durable.empty()) options.durable = core_->options_.client_id;
   spec.feed.consumer = std::move(options.durable);
   spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
+  spec.feed.ack_all = options.ack_mode == AckMode::kCumulative;
   spec.feed.ack_wait = options.ack_wait.count() > 0 ? options.ack_wait : default_ack_wait;
   spec.handler_name = options.handler_name.empty() ? spec.feed.consumer : std::move(options.handler_name);
   spec.flow = {.acknowledges = true,

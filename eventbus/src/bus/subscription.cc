@@ -104,6 +104,7 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   items.reserve(messages.size());
   for (auto& message : messages) items.push_back(MakeItem(std::move(message)));
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (spares_.empty()) flow_.TakeSpares(spares_);
     for (auto& item : items) {
       if (open_) {
         flow_.Arrived(std::move(item), now, actions);
@@ -114,8 +115,17 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   });
 }
 
-std::unique_ptr<Item> Subscription::MakeItem(std::unique_ptr<StoredMessage> message) const {
-  auto item = std::make_unique<Item>();
+std::unique_ptr<Item> Subscription::NewItem() {
+  if (spares_.empty()) return std::make_unique<Item>();
+  std::unique_ptr<Item> item = std::move(spares_.back());
+  spares_.pop_back();
+  std::destroy_at(item.get());
+  std::construct_at(item.get());
+  return item;
+}
+
+std::unique_ptr<Item> Subscription::MakeItem(std::unique_ptr<StoredMessage> message) {
+  std::unique_ptr<Item> item = NewItem();
   item->sequence = item->origin = message->stream_sequence();
   item->message = std::move(message);
   AssignKey(*item);
@@ -333,10 +343,17 @@ void Subscription::Finish(Item& item) {
     item.last_failed_at = std::chrono::system_clock::now();
     if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }
-  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    if (!deferred_.empty()) deferred_.erase(&item);
-    flow_.Finished(item, now, actions);
-  });
+  finished_.Add(item);
+  while (finished_.ShallTake()) {
+    Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      for (Item* next = finished_.Take(); next != nullptr;) {
+        Item& each = *std::exchange(next, next->next_finished);
+        if (!deferred_.empty()) deferred_.erase(&each);
+        flow_.Finished(each, now, actions);
+      }
+    });
+    finished_.TakingEnds();
+  }
 }
 
 void Subscription::StoreDeadLetter(Item& item) {

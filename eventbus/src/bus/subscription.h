@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "bus/dead_letter_writer.h"
 #include "bus/deferral.h"
+#include "bus/finished_items.h"
 #include "delivery/delivery_flow.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/mutex.h"
@@ -92,7 +93,8 @@ class Subscription {
   void OnTakenAway();
   void OnLost(const absl::Status& why);
   void OnSettled(Item& item, const actorpool::Settlement& settlement);
-  std::unique_ptr<Item> MakeItem(std::unique_ptr<StoredMessage> message) const;
+  std::unique_ptr<Item> NewItem();
+  std::unique_ptr<Item> MakeItem(std::unique_ptr<StoredMessage> message);
   void AssignKey(Item& item) const;
   void AssignRedrive(Item& item) const;
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
@@ -131,11 +133,13 @@ class Subscription {
   std::vector<std::unique_ptr<Item>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
   // Handlers that will tell later what became of their message.
   absl::flat_hash_map<const Item*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
+  FinishedItems finished_;
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
-  TimePoint next_look_up_{};    // of the ticking thread
-  std::unique_ptr<Feed> feed_;  // set once, before `open_`; thread-safe itself
+  std::vector<std::unique_ptr<Item>> spares_;  // of the feed's thread
+  TimePoint next_look_up_{};                   // of the ticking thread
+  std::unique_ptr<Feed> feed_;                 // set once, before `open_`; thread-safe itself
 };
 
 }  // namespace penstock::eventbus

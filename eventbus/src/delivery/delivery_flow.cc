@@ -8,6 +8,7 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::seconds kLetterPause{1};
+constexpr std::size_t kMostSpares = 256;
 // How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 
@@ -299,8 +300,16 @@ void DeliveryFlow::Conclude(Item& item, Actions& out) {
   processed_.Add(item.sequence);
   Grant(out);
   ReleaseKey(item, out);
-  out.list.push_back(
-      {.kind = handled ? Action::Kind::kAck : Action::Kind::kTerm, .message = TakeAnswerable(*Remove(item))});
+  std::unique_ptr<Item> over = Remove(item);
+  out.list.push_back({.kind = handled ? Action::Kind::kAck : Action::Kind::kTerm, .message = TakeAnswerable(*over)});
+  Spare(std::move(over));
+}
+
+// Items are made by one thread and end on others, which costs an allocator more than anything else here.
+void DeliveryFlow::Spare(std::unique_ptr<Item> over) {
+  over->message.reset();
+  over->latest.reset();
+  if (spares_.size() < kMostSpares) spares_.push_back(std::move(over));
 }
 
 void DeliveryFlow::Forget(Item& item, Actions& out) {

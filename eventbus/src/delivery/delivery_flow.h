@@ -95,6 +95,9 @@ class DeliveryFlow {
   /// more.
   std::vector<std::unique_ptr<Item>> HandBack();
 
+  /// Puts the memory of items that are over into `spares`, which is empty: to be made anew, and given to `Arrived`.
+  void TakeSpares(std::vector<std::unique_ptr<Item>>& spares) { spares.swap(spares_); }
+
   /// Nothing is running, queued or on its way to or from the dead letters; what is left can only be handed back.
   bool quiescent() const { return active_ == 0; }
   /// Nothing but the probe is to begin.
@@ -141,6 +144,7 @@ class DeliveryFlow {
   void BeginLetter(Item& item, Stage stage, Actions& out);
   void Conclude(Item& item, Actions& out);
   void Forget(Item& item, Actions& out);
+  void Spare(std::unique_ptr<Item> over);
   void ReleaseKey(Item& item, Actions& out);
   std::unique_ptr<Item> Remove(Item& item);
 
@@ -175,6 +179,7 @@ class DeliveryFlow {
   CreditWindow window_;
   absl::flat_hash_map<std::uint64_t, std::unique_ptr<Item>> items_;  // by stream sequence
   std::vector<std::unique_ptr<Item>> stale_;                         // running, of epochs that are over
+  std::vector<std::unique_ptr<Item>> spares_;                        // over
   KeyLines lines_;
   absl::flat_hash_map<std::size_t, std::deque<Item*>> refused_;  // by lane
   std::size_t refused_count_ = 0;

@@ -82,6 +82,7 @@ struct Item {
   /// Relaxed: read by the worker before it begins, by when what was not begun at once had time to be told.
   std::atomic<bool> taken{false};
   Item* next_of_key = nullptr;
+  Item* next_finished = nullptr;
 
   /// The delivery to answer: the latest one. Not while held.
   const StoredMessage& answerable() const { return latest ? *latest : *message; }

@@ -11,8 +11,12 @@
 // and leave the rules of the fields to be checked. All errors are `kInvalidArgument`, their text without a prefix.
 namespace penstock::eventbus {
 
+/// As `DecodeEnvelope`, into an envelope whose memory is used again. What it holds after an error is unspecified.
+absl::Status DecodeInto(std::string_view body, std::string_view content_type, Envelope& envelope);
+
 std::string EncodeProtobuf(const Envelope& envelope);
-absl::StatusOr<Envelope> DecodeProtobuf(std::string_view body);
+/// Into an envelope whose memory is used again.
+absl::Status DecodeProtobuf(std::string_view body, Envelope& envelope);
 /// Walks over the fields without making a message of them. Like the decoder takes the last of several.
 absl::StatusOr<std::string> ProtobufAggregateId(std::string_view body);
 

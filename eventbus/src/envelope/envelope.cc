@@ -119,13 +119,18 @@ absl::StatusOr<EnvelopeFormat> CheckBody(std::string_view body, std::string_view
       absl::StrCat("the body is ", body.size(), " bytes long; use at most ", kMaxBodyBytes));
 }
 
-absl::StatusOr<Envelope> Decode(std::string_view body, std::string_view content_type) {
+absl::Status DecodeJsonInto(std::string_view body, Envelope& envelope) {
+  auto decoded = eventbus::DecodeJson(body);
+  if (decoded.ok()) envelope = *std::move(decoded);
+  return decoded.status();
+}
+
+absl::Status Decode(std::string_view body, std::string_view content_type, Envelope& envelope) {
   const auto format = CheckBody(body, content_type);
   if (!format.ok()) return format.status();
-  auto envelope = *format == EnvelopeFormat::kJson ? eventbus::DecodeJson(body) : eventbus::DecodeProtobuf(body);
-  if (!envelope.ok()) return envelope;
-  if (absl::Status status = CheckFields(*envelope, Presence::kRequired); !status.ok()) return status;
-  return envelope;
+  const bool json = *format == EnvelopeFormat::kJson;
+  const absl::Status decoded = json ? DecodeJsonInto(body, envelope) : eventbus::DecodeProtobuf(body, envelope);
+  return decoded.ok() ? CheckFields(envelope, Presence::kRequired) : decoded;
 }
 
 absl::StatusOr<std::string> FindAggregateId(std::string_view body, std::string_view content_type) {
@@ -155,9 +160,14 @@ absl::StatusOr<std::string> EncodeEnvelope(const Envelope& envelope, EnvelopeFor
   return body;
 }
 
+absl::Status eventbus::DecodeInto(std::string_view body, std::string_view content_type, Envelope& envelope) {
+  absl::Status status = Decode(body, content_type, envelope);
+  return status.ok() ? status : Prefixed("decode envelope", status);
+}
+
 absl::StatusOr<Envelope> DecodeEnvelope(std::string_view body, std::string_view content_type) {
-  auto envelope = Decode(body, content_type);
-  if (!envelope.ok()) return eventbus::Prefixed("decode envelope", envelope.status());
+  Envelope envelope;
+  if (absl::Status status = eventbus::DecodeInto(body, content_type, envelope); !status.ok()) return status;
   return envelope;
 }
 

@@ -40,23 +40,22 @@ void WriteTimestamp(system_clock::time_point time, google::protobuf::Timestamp& 
   out.set_nanos(static_cast<std::int32_t>(std::chrono::nanoseconds(time - seconds).count()));
 }
 
-Envelope TakeFields(v1::Envelope& message) {
-  Envelope envelope{.event_id = std::move(*message.mutable_event_id()),
-                    .aggregate_id = std::move(*message.mutable_aggregate_id()),
-                    .aggregate_type = std::move(*message.mutable_aggregate_type()),
-                    .event_type = std::move(*message.mutable_event_type()),
-                    .event_version = message.event_version(),
-                    .timestamp = {},
-                    .trace_id = std::move(*message.mutable_trace_id()),
-                    .traceparent = std::move(*message.mutable_traceparent()),
-                    .correlation_id = std::move(*message.mutable_correlation_id()),
-                    .causation_id = std::move(*message.mutable_causation_id()),
-                    .tenant_id = message.tenant_id(),
-                    .content_type = std::move(*message.mutable_content_type()),
-                    .payload = std::move(*message.mutable_payload()),
-                    .attributes = {}};
+// Both sides keep their memory for the next message.
+void SwapFields(v1::Envelope& message, Envelope& envelope) {
+  envelope.event_id.swap(*message.mutable_event_id());
+  envelope.aggregate_id.swap(*message.mutable_aggregate_id());
+  envelope.aggregate_type.swap(*message.mutable_aggregate_type());
+  envelope.event_type.swap(*message.mutable_event_type());
+  envelope.event_version = message.event_version();
+  envelope.trace_id.swap(*message.mutable_trace_id());
+  envelope.traceparent.swap(*message.mutable_traceparent());
+  envelope.correlation_id.swap(*message.mutable_correlation_id());
+  envelope.causation_id.swap(*message.mutable_causation_id());
+  envelope.tenant_id = message.tenant_id();
+  envelope.content_type.swap(*message.mutable_content_type());
+  envelope.payload.swap(*message.mutable_payload());
+  envelope.attributes.clear();
   for (auto& [key, value] : *message.mutable_attributes()) envelope.attributes.emplace(key, std::move(value));
-  return envelope;
 }
 
 v1::Envelope ToMessage(const Envelope& envelope) {
@@ -93,18 +92,19 @@ std::string EncodeProtobuf(const Envelope& envelope) {
   return body;
 }
 
-absl::StatusOr<Envelope> DecodeProtobuf(std::string_view body) {
+absl::Status DecodeProtobuf(std::string_view body, Envelope& envelope) {
+  // What it keeps is what `envelope` had before.
+  thread_local v1::Envelope message;
   CodedInputStream input = Input(body);
   input.SetRecursionLimit(kMaxDepth);
-  v1::Envelope message;
   if (!message.ParseFromCodedStream(&input) || !input.ConsumedEntireMessage()) return NotDecodable();
-  Envelope envelope = TakeFields(message);
+  SwapFields(message, envelope);
   const auto time = TimestampFrom(message.timestamp().seconds(), message.timestamp().nanos());
   if (!time.has_value()) {
     return absl::InvalidArgumentError("field \"timestamp\" is out of range; use the years 1678 to 2261");
   }
   envelope.timestamp = *time;
-  return envelope;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ProtobufAggregateId(std::string_view body) {

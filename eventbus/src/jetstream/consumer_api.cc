@@ -66,7 +66,7 @@ Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::st
     config["ack_policy"] = "none";
     config["mem_storage"] = true;
   } else {
-    config["ack_policy"] = "explicit";
+    config["ack_policy"] = spec.ack_all ? "all" : "explicit";
     config["ack_wait"] = std::chrono::nanoseconds(spec.ack_wait).count();
     // Competing owners share this number, so that a dead one's messages would stop the others; each is bounded by its
     // own credit.

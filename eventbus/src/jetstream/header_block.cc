@@ -25,6 +25,10 @@ std::string_view TakeLine(std::string_view& text) {
   return line;
 }
 
+bool Equal(std::string_view one, std::string_view other) {
+  return absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
+}
+
 }  // namespace
 
 HeaderBlock ParseHeaderBlock(std::string_view block) {
@@ -40,9 +44,21 @@ HeaderBlock ParseHeaderBlock(std::string_view block) {
   return headers;
 }
 
+// A message is asked for a handful of headers, once each: walking over the block is quicker than listing its fields.
+std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name) {
+  if (name.empty() || !block.starts_with(kVersion)) return std::nullopt;
+  TakeLine(block);
+  while (!block.empty()) {
+    const std::string_view line = TakeLine(block);
+    const bool candidate = line.size() > name.size() && line[name.size()] == ':';
+    if (candidate && Equal(line.substr(0, name.size()), name)) return Trimmed(line.substr(name.size() + 1));
+  }
+  return std::nullopt;
+}
+
 std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name) {
   for (const auto& [field, value] : fields) {
-    if (absl::EqualsIgnoreCase({field.data(), field.size()}, {name.data(), name.size()})) return value;
+    if (Equal(field, name)) return value;
   }
   return std::nullopt;
 }

@@ -22,7 +22,9 @@ struct HeaderBlock {
 /// skipped; what is no header block at all gives an empty result.
 HeaderBlock ParseHeaderBlock(std::string_view block);
 
-/// The first value of a header, whatever the case of its name.
+/// The first value of a header in a block as above, whatever the case of its name.
+std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name);
+/// The same, in what was read from one.
 std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name);
 
 /// All fields, copied.

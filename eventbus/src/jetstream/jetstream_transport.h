@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/api_client.h"
 #include "jetstream/connection.h"
+#include "jetstream/prompt_writer.h"
 #include "jetstream/publisher.h"
 #include "transport/transport.h"
 
@@ -28,6 +29,8 @@ class JetStreamTransport final : public Transport {
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
   absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
   absl::Status Publish(Outgoing message, PublishDone done) override;
+  void WriteSoon() override { writer_->WriteSoon(); }
+  void WriteNow() override;
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
@@ -45,7 +48,8 @@ class JetStreamTransport final : public Transport {
   const std::shared_ptr<Connection> connection_;
   const LogSink log_;
   ApiClient api_;
-  std::unique_ptr<Publisher> publisher_{};  // set before the transport is handed out; lives as long
+  std::unique_ptr<PromptWriter> writer_{};
+  std::unique_ptr<Publisher> publisher_{};  // both set before the transport is handed out; lives as long
 };
 
 }  // namespace penstock::eventbus::jetstream

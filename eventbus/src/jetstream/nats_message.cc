@@ -38,18 +38,13 @@ NatsMessage::NatsMessage(MessageHandle message, const AckSubject& ack, std::uint
   delivery_count_ = ack.delivery_count;
   pending_ = ack.pending;
   stored_at_ = ack.stored_at;
-  size_bytes_ = payload_.size() + RawHeaders(*message_).size();
+  headers_ = RawHeaders(*message_);
+  size_bytes_ = payload_.size() + headers_.size();
 }
 
-const std::vector<HeaderField>& NatsMessage::Fields() const {
-  if (message_ == nullptr) return fields_;
-  std::call_once(read_, [this] { fields_ = ParseHeaderBlock(RawHeaders(*message_)).fields; });
-  return fields_;
-}
+std::optional<std::string_view> NatsMessage::Header(std::string_view name) const { return FindHeader(headers_, name); }
 
-std::optional<std::string_view> NatsMessage::Header(std::string_view name) const { return FindHeader(Fields(), name); }
-
-Headers NatsMessage::AllHeaders() const { return CopyHeaders(Fields()); }
+Headers NatsMessage::AllHeaders() const { return CopyHeaders(ParseHeaderBlock(headers_).fields); }
 
 std::unique_ptr<StoredMessage> NatsMessage::Stub() const {
   std::unique_ptr<NatsMessage> stub(new NatsMessage(ack_token_, epoch_));

@@ -3,11 +3,9 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "jetstream/ack_subject.h"
 #include "jetstream/handles.h"
@@ -34,13 +32,11 @@ class NatsMessage final : public StoredMessage {
 
  private:
   NatsMessage(std::string_view ack_token, std::uint64_t epoch) : reply_(ack_token), epoch_(epoch) {}  // a stub
-  const std::vector<HeaderField>& Fields() const;
 
   const MessageHandle message_{};  // null in a stub
   const std::string reply_{};      // of a stub; ended by a NUL, as nats.c wants it
   const std::uint64_t epoch_;
-  mutable std::once_flag read_{};
-  mutable std::vector<HeaderField> fields_{};  // written once, under `read_`
+  std::string_view headers_{};  // as they came
 };
 
 /// The reply subject, empty when there is none.

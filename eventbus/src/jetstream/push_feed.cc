@@ -32,6 +32,8 @@ constexpr std::chrono::milliseconds kHalfOpenPatience(1000);
 
 constexpr std::chrono::milliseconds kQuickBudget(250);
 
+constexpr std::size_t kMostUnacknowledged = 256;
+
 constexpr std::chrono::milliseconds kSettleBudget(1000);
 constexpr std::uint64_t kMostAskedFor = 1 << 16;
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
@@ -70,6 +72,7 @@ void PushFeed::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) 
   } else if (link->Ping(std::chrono::milliseconds(kLease).count())) {
     Renew(now);
   }
+  AcknowledgeDue(*link);
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
 }
 
@@ -102,6 +105,7 @@ void PushFeed::ApplyWindow() {
 // While we still listen, so that the server lets nobody else in before it has noted this.
 void PushFeed::OnRelease() {
   if (!connection_.connected()) return;
+  if (const std::shared_ptr<Link> link = connection_.link()) AcknowledgeDue(*link);
   PutIfThere(Released(bound_config_), nullptr);
 }
 
@@ -134,6 +138,7 @@ Json PushFeed::Wanted(const std::string& subject, const StartPoint& start) const
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Synchronise(const std::shared_ptr<Link>& link) {
   track_.Restart();
+  cumulative_.Restart();
   lost_track_ = false;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
@@ -271,10 +276,31 @@ void PushFeed::OnMessage(MessageHandle message, bool more) {
     return OnStatus(std::move(message));
   }
   if (!track_.Follows(ack->consumer_sequence)) return LoseTrack("a gap in what the server sent");
-  unsettled_.Arrived(ack->stream_sequence);
   Tell(settled_before_.Arrived(ack->stream_sequence));
   Deliver(std::move(message), *ack);
   if (!more || undelivered() >= kMostArrivals) FlushArrivals();
+}
+
+void PushFeed::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
+  unsettled_.Arrived(messages);
+  if (spec_.ack_all) cumulative_.Arrived(messages);
+}
+
+absl::Status PushFeed::Answer(Link& link, const NatsMessage& message, Verb verb) {
+  if (!spec_.ack_all || (verb != Verb::kAck && verb != Verb::kTerm)) {
+    return SynchronisedFeed::Answer(link, message, verb);
+  }
+  const std::size_t window = window_.load(std::memory_order_relaxed);
+  const std::size_t enough = stopping() ? 1 : std::clamp<std::size_t>(window / 8, 1, kMostUnacknowledged);
+  const std::optional<std::string> subject = cumulative_.Settled(message.stream_sequence(), enough);
+  return subject ? link.Publish(subject->c_str(), SettlementBody(Verb::kAck)) : absl::OkStatus();
+}
+
+void PushFeed::AcknowledgeDue(Link& link) {
+  if (!spec_.ack_all) return;
+  const std::optional<std::string> subject = cumulative_.Due();
+  // One that is lost shows as redeliveries of what is recognised.
+  if (subject) link.Publish(subject->c_str(), SettlementBody(Verb::kAck)).IgnoreError();
 }
 
 void PushFeed::OnStatus(MessageHandle message) {

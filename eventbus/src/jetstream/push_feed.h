@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "jetstream/cumulative_ack.h"
 #include "jetstream/sequence_track.h"
 #include "jetstream/settled_before.h"
 #include "jetstream/synchronised_feed.h"
@@ -45,8 +46,10 @@ class PushFeed final : public SynchronisedFeed {
   Clock::duration Tick() const override;
   Clock::duration LongestSilence() const override;
   Clock::duration StandByPause() override;
+  absl::Status Answer(Link& link, const NatsMessage& message, Verb verb) override;
   void OnWithdraw() override;
   void OnRelease() override;
+  void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
   void OnSettled(const NatsMessage& message) override { unsettled_.Settled(message.stream_sequence()); }
 
   absl::StatusOr<Outcome> TakeOver(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
@@ -59,6 +62,7 @@ class PushFeed final : public SynchronisedFeed {
   Clock::time_point lease_until() const {
     return Clock::time_point(Clock::duration(lease_until_.load(std::memory_order_relaxed)));
   }
+  void AcknowledgeDue(Link& link);
   void ApplyWindow();
   void TellTakenAway() const;
   void Tell(const SettledBefore::Ranges& settled) const;
@@ -76,6 +80,7 @@ class PushFeed final : public SynchronisedFeed {
 
   const std::string inbox_prefix_;
   Unsettled unsettled_;
+  CumulativeAck cumulative_;                  // used when the consumer acknowledges so
   std::atomic<std::int64_t> lease_until_{0};  // relaxed: a time; what it guards is the server's, not memory
   std::atomic<std::size_t> window_;           // relaxed: a number by itself
   // Of the feed's thread.

@@ -220,7 +220,9 @@ void SynchronisedFeed::Deliver(MessageHandle message, const AckSubject& ack) {
 
 void SynchronisedFeed::FlushArrivals() {
   std::vector<std::unique_ptr<StoredMessage>> arrivals = std::exchange(arrivals_, {});
-  if (arrivals.empty() || stopping_.load(std::memory_order_relaxed)) return;
+  if (arrivals.empty()) return;
+  OnArrivals(arrivals);
+  if (stopping_.load(std::memory_order_relaxed)) return;
   {
     MutexLock lock(mutex_);
     if (quiet_) return;
@@ -250,9 +252,13 @@ absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb) {
   }
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
-  absl::Status sent = link->Publish(message.ack_token().data(), SettlementBody(verb));
+  absl::Status sent = Answer(*link, *ours, verb);
   if (sent.ok() && (verb == Verb::kAck || verb == Verb::kTerm)) OnSettled(*ours);
   return sent;
+}
+
+absl::Status SynchronisedFeed::Answer(Link& link, const NatsMessage& message, Verb verb) {
+  return link.Publish(message.ack_token().data(), SettlementBody(verb));
 }
 
 void SynchronisedFeed::StopArrivals() {

@@ -73,6 +73,10 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual Clock::duration LongestSilence() const = 0;
   /// Called when the feed has stopped.
   virtual void OnStopped() {}
+  /// Told of messages that came, before they are handed on, or not.
+  virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
+  /// Sends an answer.
+  virtual absl::Status Answer(Link& link, const NatsMessage& message, Verb verb);
   /// Told that `message` needs no redelivery any more.
   virtual void OnSettled(const NatsMessage& /*message*/) {}
 

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
 #include "penstock/actorpool/mutex.h"
+#include "penstock/eventbus/message.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -17,8 +19,11 @@ class Unsettled {
  public:
   void Arrived(std::uint64_t sequence) {
     MutexLock lock(mutex_);
-    open_.insert(sequence);
-    highest_ = std::max(highest_, sequence);
+    Open(sequence);
+  }
+  void Arrived(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
+    MutexLock lock(mutex_);
+    for (const auto& message : messages) Open(message->stream_sequence());
   }
 
   void Settled(std::uint64_t sequence) {
@@ -59,6 +64,11 @@ class Unsettled {
   }
 
  private:
+  void Open(std::uint64_t sequence) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    open_.insert(sequence);
+    highest_ = std::max(highest_, sequence);
+  }
+
   mutable Mutex mutex_;
   absl::flat_hash_set<std::uint64_t> open_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t highest_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -198,6 +198,15 @@ absl::Status CheckQuarantine(const EnvelopeSubscribeOptions& options) {
   return BadField("after_dead_letter", "is kQuarantine on a shared consumer, which keeps no order; use kExclusive");
 }
 
+absl::Status CheckAckMode(const EnvelopeSubscribeOptions& options) {
+  if (options.ack_mode == AckMode::kExplicit) return absl::OkStatus();
+  if (options.ack_mode != AckMode::kCumulative) return BadField("ack_mode", "is none; use kExplicit or kCumulative");
+  if (options.sharing == Sharing::kExclusive) return absl::OkStatus();
+  return BadField("ack_mode",
+                  "is kCumulative on a shared consumer, whose members would acknowledge for each other; "
+                  "use kExclusive");
+}
+
 absl::Status CheckHandlerName(std::string_view name) {
   constexpr std::size_t kLongest = 128;
   const bool visible = std::all_of(name.begin(), name.end(), [](char c) { return c > ' ' && c < 0x7f; });
@@ -234,8 +243,8 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
   return Prefixed(
       "envelope subscribe options",
       FirstError([&] { return CheckOptionalName("durable", options.durable); },
-                 [&] { return CheckSharing(options.sharing); }, [&] { return CheckHandlerName(options.handler_name); },
-                 [&] { return CheckRetry(options.retry); },
+                 [&] { return CheckSharing(options.sharing); }, [&] { return CheckAckMode(options); },
+                 [&] { return CheckHandlerName(options.handler_name); }, [&] { return CheckRetry(options.retry); },
                  [&] { return CheckAfterDeadLetter(options.after_dead_letter); },
                  [&] { return CheckQuarantine(options); }, [&] { return CheckInFlight(options.max_in_flight); },
                  [&] {

@@ -60,6 +60,9 @@ struct FeedSpec {
   /// The credit a feed begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
   /// what a dead member held would otherwise block the others until AckWait.)
   std::size_t max_in_flight = 4096;
+  /// An exclusive consumer's acknowledgements each take in all messages before: the feed sends one for many, never past
+  /// what is unsettled. `Settle` is the same to its caller.
+  bool ack_all = false;
   /// How to make the stream again when it vanished; used for `kAtMostOnce` only (a memory stream does not survive its
   /// server).
   StreamSpec stream_spec{};
@@ -106,8 +109,8 @@ class Feed {
   /// server may have in flight to us is thus never more than `max_in_flight`.
   virtual void Grant(std::size_t count) = 0;
 
-  /// Answers a delivery of this feed. Does not wait for the server. `kUnavailable` when it could not be sent (the server
-  /// will deliver the message again). Also works after `Stop`, until the transport is closed.
+  /// Answers a delivery of this feed. Does not wait for the server. `kUnavailable` when it could not be sent (the
+  /// server will deliver the message again). Also works after `Stop`, until the transport is closed.
   virtual absl::Status Settle(const StoredMessage& message, Verb verb) = 0;
 
   /// Changes how many messages may be in flight: the bound of an exclusive consumer, at any transport within a moment
@@ -167,6 +170,12 @@ class Transport {
   /// publish window is full. Publishes of one thread are stored in the order of the calls. On an error returned here
   /// `done` is not told.
   virtual absl::Status Publish(Outgoing message, PublishDone done) = 0;
+
+  /// What was published may be gathered with more for up to a millisecond: this has it written without delay, and costs
+  /// little while publish follows publish.
+  virtual void WriteSoon() = 0;
+  /// The same for who waits for the PubAck anyway: quicker, and blocks for a round trip, 50 ms at most.
+  virtual void WriteNow() = 0;
 
   /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
   /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream.

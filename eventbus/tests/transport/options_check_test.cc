@@ -217,6 +217,10 @@ TEST(EnvelopeSubscribeOptionsTest, AreCheckedFieldByField) {
   EXPECT_THAT(CheckOptions(Options{.handler_name = std::string(129, 'h')}), IsRefusedFor("\"handler_name\""));
   EXPECT_THAT(CheckOptions(Options{.after_dead_letter = static_cast<AfterDeadLetter>(9)}),
               IsRefusedFor("\"after_dead_letter\""));
+  EXPECT_THAT(CheckOptions(Options{.ack_mode = static_cast<AckMode>(5)}), IsRefusedFor("\"ack_mode\""));
+  EXPECT_THAT(CheckOptions(Options{.sharing = Sharing::kShared, .ack_mode = AckMode::kCumulative}),
+              IsRefusedFor("\"ack_mode\" is kCumulative on a shared consumer"));
+  EXPECT_TRUE(CheckOptions(Options{.ack_mode = AckMode::kCumulative}).ok());
   EXPECT_THAT(CheckOptions(Options{.sharing = Sharing::kShared, .after_dead_letter = AfterDeadLetter::kQuarantine}),
               IsRefusedFor("\"after_dead_letter\" is kQuarantine on a shared consumer"));
   EXPECT_THAT(CheckOptions(Options{.outage_after = SIZE_MAX}), IsRefusedFor("\"outage_after\""));

@@ -150,12 +150,23 @@ enum class Sharing {
   kShared,
 };
 
+/// How the server is told what was handled.
+enum class AckMode {
+  kExplicit,  ///< message by message: after a crash only what was not acknowledged comes again
+  /// One acknowledgement takes in all messages before it, up to the first unsettled one: several hundred times fewer of
+  /// them, at least every 100 ms. After a crash everything since the last one comes again, and while a message waits
+  /// (for its back-off, its handler, its dead letter) everything after it counts as unacknowledged: more than
+  /// `max_in_flight` messages later all keys wait with it. Exclusive consumers only; fixed for the life of a durable.
+  kCumulative,
+};
+
 /// `SubscribeEnvelope`: at-least-once, order per aggregate.
 struct EnvelopeSubscribeOptions {
   /// Name of the durable consumer: what was consumed is remembered under it. Empty: the bus's client ID. Closing never
   /// deletes it. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string durable{};
   Sharing sharing = Sharing::kExclusive;
+  AckMode ack_mode = AckMode::kExplicit;
   /// Names the handler in dead letters and log lines. Empty: the durable. Up to 128 bytes of visible ASCII.
   std::string handler_name{};
   RetryPolicy retry{};

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "benchmarks/contest.h"
+
+namespace penstock::bench {
+
+enum class Effort {
+  kQuick,  ///< all in a few minutes
+  kFull,
+};
+
+/// Every row of `./dev bench`.
+std::vector<Contest> AllContests(Effort effort);
+
+/// How the cost of consuming grows with payload, keys and actors, and memory with actors: contests by table.
+std::map<std::string, std::vector<Contest>> ScaleContests();
+
+/// Those contests of `contests` that have a row in `names`, reduced to these rows; all of them when there are no names.
+std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests);
+
+}  // namespace penstock::bench

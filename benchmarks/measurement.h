@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+#include "absl/status/statusor.h"
+#include "benchmarks/child.h"
+
+namespace penstock::bench {
+
+/// What one run of a program came to.
+struct Measurement {
+  double messages = 0;
+  double seconds = 0;
+  std::optional<double> p50_us{};
+  std::optional<double> p99_us{};
+  double cpu_s = 0;
+  double peak_rss_mib = 0;
+};
+
+/// Reads a program's line of JSON, `{"messages":N,"seconds":S}`, perhaps with "p50_us" and "p99_us".
+/// `kAborted` with what it wrote to stderr when it did not exit with 0; `kDataLoss` when its output is not such a line.
+absl::StatusOr<Measurement> MeasurementOf(const Outcome& outcome);
+
+}  // namespace penstock::bench

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benchmarks/catalog.h"
+
+#include <gmock/gmock.h>
+
+#include <set>
+
+namespace penstock::bench {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+using ::testing::StartsWith;
+
+std::vector<std::string> NamesOf(const std::vector<Contest>& contests) {
+  std::vector<std::string> names;
+  for (const Contest& contest : contests) {
+    for (const Row& row : contest.rows) names.push_back(row.name);
+  }
+  return names;
+}
+
+TEST(CatalogTest, HasEveryRow) {
+  EXPECT_THAT(
+      NamesOf(AllContests(Effort::kFull)),
+      ElementsAre("jetstream_consume_explicit", "jetstream_consume_cumulative", "jetstream_consume_at_most_once",
+                  "publish_async", "publish_sync_latency", "publish_sync_latency_p99", "end_to_end_p50",
+                  "end_to_end_p99", "dispatch_256", "dispatch_64_producers", "metrics_overhead", "slow_handlers"));
+  EXPECT_EQ(NamesOf(AllContests(Effort::kQuick)), NamesOf(AllContests(Effort::kFull)));
+}
+
+TEST(CatalogTest, QuickIsSmaller) {
+  const auto full = AllContests(Effort::kFull);
+  const auto quick = AllContests(Effort::kQuick);
+  for (std::size_t i = 0; i < full.size(); ++i) EXPECT_LT(quick[i].ours.size, full[i].ours.size);
+}
+
+TEST(CatalogTest, EveryContestIsBetweenOursAndNamedPeersThatDoSomething) {
+  std::vector<Contest> contests = AllContests(Effort::kQuick);
+  for (const auto& [table, scale] : ScaleContests()) contests.insert(contests.end(), scale.begin(), scale.end());
+  for (const Contest& contest : contests) {
+    EXPECT_THAT(contest.ours.program, StartsWith("load/"));
+    EXPECT_GT(contest.ours.size, 0u);
+    std::set<std::string> names;
+    for (const Side& peer : contest.peers) {
+      EXPECT_GT(peer.size, 0u) << peer.name;
+      EXPECT_TRUE(names.insert(peer.name).second) << peer.name;
+    }
+    EXPECT_FALSE(names.empty());
+  }
+}
+
+TEST(CatalogTest, WhoSharesAStreamWantsAsManyMessagesAsItHolds) {
+  for (const Contest& contest : AllContests(Effort::kFull)) {
+    for (const Side& peer : contest.peers) {
+      if (peer.ground != Ground::kFilledStream) continue;
+      EXPECT_EQ(contest.ours.ground, Ground::kFilledStream);
+      EXPECT_EQ(peer.size, contest.ours.size) << peer.name;
+    }
+  }
+}
+
+TEST(CatalogTest, ChoosesRowsByName) {
+  EXPECT_THAT(NamesOf(Only({"dispatch_256", "end_to_end_p99"}, AllContests(Effort::kQuick))),
+              ElementsAre("end_to_end_p99", "dispatch_256"));
+  EXPECT_THAT(Only({"no such row"}, AllContests(Effort::kQuick)), IsEmpty());
+  EXPECT_THAT(Only({}, AllContests(Effort::kQuick)), SizeIs(AllContests(Effort::kQuick).size()));
+}
+
+}  // namespace
+}  // namespace penstock::bench

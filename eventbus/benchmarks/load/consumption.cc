@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "benchmarks/load/consumption.h"
+
+#include <charconv>
+#include <thread>
+
+#include "absl/strings/str_format.h"
+#include "benchmarks/peers/raw/session.h"
+
+namespace penstock::benchmarks {
+namespace {
+
+constexpr std::string_view kAggregatePrefix = "aggregate-";
+constexpr std::chrono::milliseconds kLook{5};
+constexpr std::chrono::seconds kPatience{60};
+
+std::size_t NumberOf(std::string_view aggregate) {
+  std::size_t number = 0;
+  aggregate.remove_prefix(std::min(aggregate.size(), kAggregatePrefix.size()));
+  std::from_chars(aggregate.data(), aggregate.data() + aggregate.size(), number);
+  return number;
+}
+
+// An at-most-once subscription begins with what comes; this durable begins with what is there.
+absl::Status MakeDurableFromTheFirst(const Target& target) {
+  const auto session = Session::Connect(target.url);
+  if (!session.ok()) return session.status();
+  jsConsumerConfig config;
+  jsConsumerConfig_Init(&config);
+  config.Durable = target.durable.c_str();
+  config.FilterSubject = target.subject.c_str();
+  config.DeliverPolicy = js_DeliverAll;
+  config.AckPolicy = js_AckNone;
+  config.MaxDeliver = -1;
+  return (*session)->ReplaceConsumer(target.stream, config);
+}
+
+}  // namespace
+
+void AddConsumeOptions(CLI::App& app, ConsumeSettings& settings) {
+  AddBusOptions(app, settings.bus);
+  app.add_option("--mode", settings.mode, "how messages are acknowledged")
+      ->check(CLI::IsMember({"explicit", "cumulative", "at-most-once"}));
+  app.add_option("--window", settings.window, "messages in flight")->check(CLI::PositiveNumber);
+  app.add_option("--keys", settings.keys, "aggregates there may be, at most")->check(CLI::PositiveNumber);
+  app.add_option_function<std::int64_t>(
+         "--handler-us", [&settings](std::int64_t time) { settings.handler = std::chrono::microseconds{time}; },
+         "time a handler takes, asleep")
+      ->check(CLI::NonNegativeNumber);
+}
+
+Consumption::Consumption(ConsumeSettings settings) : settings_(std::move(settings)), last_of_key_(settings_.keys) {}
+
+void Consumption::Handle(std::string_view aggregate, std::uint64_t sequence) {
+  if (begun_.load(std::memory_order_relaxed) == 0) {
+    Clock::rep none = 0;
+    begun_.compare_exchange_strong(none, Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  }
+  std::uint64_t& last = last_of_key_[NumberOf(aggregate) % last_of_key_.size()];
+  if (sequence <= last) disorders_.fetch_add(1, std::memory_order_relaxed);
+  last = sequence;
+  if (settings_.handler.count() > 0) std::this_thread::sleep_for(settings_.handler);
+}
+
+absl::Status Consumption::SubscribeAtMostOnce(EventBus& bus) {
+  const Target& target = settings_.bus.target;
+  if (absl::Status made = MakeDurableFromTheFirst(target); !made.ok()) return made;
+  return bus
+      .Subscribe(target.subject,
+                 [this](const Delivery& delivery) {
+                   Handle(delivery.Header(header::kAggregateId).value_or(std::string_view{}),
+                          delivery.stream_sequence());
+                   return absl::OkStatus();
+                 },
+                 {.group = target.durable, .max_in_flight = settings_.window})
+      .status();
+}
+
+absl::Status Consumption::Subscribe(EventBus& bus) {
+  if (settings_.mode == "at-most-once") return SubscribeAtMostOnce(bus);
+  const Target& target = settings_.bus.target;
+  const EnvelopeSubscribeOptions options{
+      .durable = target.durable,
+      .ack_mode = settings_.mode == "cumulative" ? AckMode::kCumulative : AckMode::kExplicit,
+      .max_in_flight = settings_.window};
+  return bus
+      .SubscribeEnvelope(target.subject, options,
+                         [this](const Envelope& event, const Delivery& delivery) {
+                           Handle(event.aggregate_id, delivery.stream_sequence());
+                           return Ack();
+                         })
+      .status();
+}
+
+absl::Status Consumption::AwaitAll(const EventBus& bus) const {
+  const std::uint64_t wanted = settings_.bus.target.messages;
+  std::uint64_t before = 0;
+  for (auto deadline = Clock::now() + kPatience; Clock::now() < deadline; std::this_thread::sleep_for(kLook)) {
+    const SubscriptionStats stats = OnlySubscription(bus);
+    const std::uint64_t done = settings_.mode == "at-most-once" ? stats.handled : stats.acked;
+    if (done >= wanted) return absl::OkStatus();
+    if (std::exchange(before, done) != done) deadline = Clock::now() + kPatience;
+  }
+  return absl::DataLossError(absl::StrFormat("consume: %d messages of %d came", before, wanted));
+}
+
+absl::StatusOr<Result> Consumption::Run(EventBus& bus) {
+  if (absl::Status subscribed = Subscribe(bus); !subscribed.ok()) return subscribed;
+  if (absl::Status came = AwaitAll(bus); !came.ok()) return came;
+  if (DrainReport drained = bus.Drain(std::chrono::seconds{30}); !drained.status.ok()) return drained.status;
+  const Clock::time_point begun{Clock::duration(begun_.load(std::memory_order_relaxed))};
+  const Result result{.messages = settings_.bus.target.messages, .elapsed = Clock::now() - begun};
+  if (disorders_.load(std::memory_order_relaxed) == 0) return result;
+  return absl::DataLossError(absl::StrFormat("consume: %d messages came out of order", disorders_.load()));
+}
+
+}  // namespace penstock::benchmarks

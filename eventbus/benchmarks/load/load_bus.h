@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "benchmarks/program.h"
+#include "penstock/eventbus/event_bus.h"
+
+namespace penstock::benchmarks {
+
+/// How the bus of a load program is set up.
+struct BusSettings {
+  Target target{};
+  std::size_t actors = 256;
+  std::size_t workers = 2;
+  std::size_t inbox = 1000;
+  std::size_t publish_window = 4096;
+};
+
+/// Adds the target's options, --actors, --workers, --inbox and --publish-window.
+void AddBusOptions(CLI::App& app, BusSettings& settings);
+
+/// A bus whose stream for the target's subject is the target's stream. `kInvalidArgument` when that cannot be: the
+/// stream has to be named `<base>_<subject>`.
+absl::StatusOr<std::unique_ptr<EventBus>> ConnectBus(const BusSettings& settings);
+
+/// What the only subscription of `bus` has counted.
+SubscriptionStats OnlySubscription(const EventBus& bus);
+
+}  // namespace penstock::benchmarks

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+
+#include "delivery/item.h"
+
+namespace penstock::eventbus {
+
+/// Items that left their handlers, on their way to the flow. Any thread adds; one of those that do takes what all of
+/// them added, so that a lock is taken once for many, and nobody waits for it but that one.
+///
+/// **Thread safety:** thread-safe. **Ownership:** none. **Ordering:** items are taken in the order they were added.
+class FinishedItems {
+ public:
+  void Add(Item& item) {
+    Item* head = head_.load(std::memory_order_relaxed);
+    do {
+      item.next_finished = head;
+    } while (!head_.compare_exchange_weak(head, &item, std::memory_order_seq_cst, std::memory_order_relaxed));
+  }
+
+  /// Whether the caller is to take what there is. To be asked after every `Add`, and again after `TakingEnds`, until it
+  /// is false: then somebody else will.
+  bool ShallTake() {
+    return head_.load(std::memory_order_seq_cst) != nullptr && !taking_.exchange(true, std::memory_order_seq_cst);
+  }
+
+  /// Everything added so far, linked by `next_finished`.
+  Item* Take() {
+    Item* newest = head_.exchange(nullptr, std::memory_order_acquire);
+    Item* oldest = nullptr;
+    while (newest != nullptr) {
+      Item* const before = newest->next_finished;
+      newest->next_finished = oldest;
+      oldest = newest;
+      newest = before;
+    }
+    return oldest;
+  }
+
+  void TakingEnds() { taking_.store(false, std::memory_order_seq_cst); }
+
+ private:
+  // Sequentially consistent, both: who adds and then sees somebody take is seen by that one when it looks again.
+  std::atomic<Item*> head_{nullptr};
+  std::atomic<bool> taking_{false};
+};
+
+}  // namespace penstock::eventbus
