@@ -163,7 +163,10 @@ void NatsServer::Stop() { End(SIGTERM); }
 void NatsServer::Kill() { End(SIGKILL); }
 
 void NatsServer::Pause() {
-  if (running()) kill(pid_, SIGSTOP);
+  if (!running()) return;
+  kill(pid_, SIGSTOP);
+  int status = 0;
+  waitpid(pid_, &status, WUNTRACED);  // until all of its threads have stopped
 }
 void NatsServer::Resume() {
   if (running()) kill(pid_, SIGCONT);

@@ -45,7 +45,7 @@ class NatsServer {
   void Stop();
   /// Ends it at once (SIGKILL).
   void Kill();
-  /// Freezes it (SIGSTOP) and lets it go on (SIGCONT).
+  /// Freezes it (SIGSTOP; returns when it has stopped) and lets it go on (SIGCONT).
   void Pause();
   void Resume();
 
