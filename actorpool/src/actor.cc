@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actor.h"
 
-#include <algorithm>
 #include <exception>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "intake.h"
 
 namespace penstock::actorpool {
 namespace {
@@ -26,53 +27,41 @@ Settlement Perform(absl::AnyInvocable<absl::Status()>& work) {
   }
 }
 
+/// Tells whoever wants to know, and lets go of what the message carried.
+void Settle(Task& task, const Settlement& settlement) {
+  if (task.settled) {
+    task.settled(settlement);
+    task.settled = nullptr;
+  }
+  task.work = nullptr;
+}
+
 }  // namespace
 
-Admission Actor::Offer(Message& message, std::optional<TimePoint> deadline) {
-  bool wake = false;
-  {
-    MutexLock lock(mutex_);
-    if (!closed_ && Full()) {
-      ++inbox_full_;
-      if (!deadline.has_value() || !AwaitRoom(lock, *deadline)) return Admission::kFull;
-    }
-    if (closed_) return Admission::kClosed;
-    wake = Append(message);
+bool Actor::Stage(Task&& task) {
+  staged_.push_back(std::move(task));
+  return staged_.size() == 1;
+}
+
+std::optional<TimePoint> Actor::AcceptStaged() {
+  MutexLock lock(mutex_);
+  if (incoming_.empty()) {
+    incoming_.swap(staged_);
+  } else {
+    std::move(staged_.begin(), staged_.end(), std::back_inserter(incoming_));
+    staged_.clear();
   }
-  if (wake) scheduler_.WakeOne();
-  return Admission::kAccepted;
-}
-
-bool Actor::AwaitRoom(MutexLock& lock, TimePoint deadline) {
-  waiters_.fetch_add(1, std::memory_order_seq_cst);
-  while (!closed_ && Full() && room_.WaitUntil(lock, deadline)) {
-  }
-  waiters_.fetch_sub(1, std::memory_order_seq_cst);
-  return closed_ || !Full();
-}
-
-bool Actor::Full() {
-  if (sent_ - begun_seen_ < options_.inbox_capacity) return false;
-  begun_seen_ = begun_.load(std::memory_order_seq_cst);
-  return sent_ - begun_seen_ >= options_.inbox_capacity;
-}
-
-// Telling the scheduler under this lock is what lets Close() promise that it knows of every accepted message.
-bool Actor::Append(Message& message) {
-  const TimePoint now = Clock::now();
-  incoming_.push_back({.work = std::move(message.work), .settled = std::move(message.settled), .accepted = now});
-  ++sent_;
-  NoteDepth();
-  return !std::exchange(active_, true) && scheduler_.Add(this, now, resume_at_);
-}
-
-void Actor::NoteDepth() {
-  if (sent_ - begun_seen_ <= depth_highest_) return;
-  begun_seen_ = begun_.load(std::memory_order_seq_cst);
-  depth_highest_ = std::max<std::size_t>(depth_highest_, sent_ - begun_seen_);
+  if (std::exchange(active_, true)) return std::nullopt;
+  return resume_at_;
 }
 
 Turn Actor::Run(LatencyHistogram& latency) {
+  const Turn turn = RunBurst(latency);
+  if (waiters_.load(std::memory_order_relaxed) > 0) intake_.RoomMade(number_);
+  return turn;
+}
+
+Turn Actor::RunBurst(LatencyHistogram& latency) {
   for (std::size_t run = 0; run < options_.burst && !scheduler_.stopped(); ++run) {
     if (!Refill()) return {.next = Turn::Next::kIdle};
     Task& task = Begin();
@@ -80,8 +69,7 @@ Turn Actor::Run(LatencyHistogram& latency) {
     const TimePoint now = Clock::now();
     latency.Observe(now - task.accepted);
     const std::optional<RestartVerdict> verdict = Supervise(settlement, now);
-    if (task.settled) task.settled(settlement);
-    task = Task{};
+    Settle(task, settlement);
     if (!verdict.has_value()) continue;
     const TimePoint resume_at = now + verdict->pause;
     return {.next = Refill(resume_at) ? Turn::Next::kPause : Turn::Next::kIdle, .resume_at = resume_at};
@@ -101,14 +89,9 @@ bool Actor::Refill(TimePoint resume_at) {
   return false;
 }
 
-Actor::Task& Actor::Begin() {
-  Task& task = batch_[next_++];
-  begun_.fetch_add(1, std::memory_order_seq_cst);
-  if (waiters_.load(std::memory_order_seq_cst) > 0) {
-    MutexLock lock(mutex_);
-    room_.NotifyOne();
-  }
-  return task;
+Task& Actor::Begin() {
+  begun_.Add(1);
+  return batch_[next_++];
 }
 
 std::optional<RestartVerdict> Actor::Supervise(const Settlement& settlement, TimePoint now) {
@@ -120,36 +103,22 @@ std::optional<RestartVerdict> Actor::Supervise(const Settlement& settlement, Tim
   return verdict;
 }
 
-void Actor::Close() {
-  MutexLock lock(mutex_);
-  closed_ = true;
-  room_.NotifyAll();
-}
-
 std::size_t Actor::Abandon() {
   const Settlement settlement = {.ending = Ending::kAbandoned,
                                  .status = absl::CancelledError("run message: the pool was stopped before it began")};
   std::size_t abandoned = 0;
   for (; Refill(); ++abandoned) {
     Task& task = Begin();
-    if (task.settled) task.settled(settlement);
-    task = Task{};
+    Settle(task, settlement);
   }
   return abandoned;
 }
 
 ActorStats Actor::Stats() const {
-  // Read before what was sent, so that no more appear handled than sent.
-  ActorStats stats = {.succeeded = succeeded_.value(),
-                      .failed = failed_.value(),
-                      .restarts = restarts_.value(),
-                      .rests = rests_.value()};
-  MutexLock lock(mutex_);
-  stats.sent = sent_;
-  stats.inbox_full = inbox_full_;
-  stats.inbox_depth = sent_ - begun_.load(std::memory_order_seq_cst);
-  stats.inbox_depth_highest = depth_highest_;
-  return stats;
+  return {.succeeded = succeeded_.value(),
+          .failed = failed_.value(),
+          .restarts = restarts_.value(),
+          .rests = rests_.value()};
 }
 
 }  // namespace penstock::actorpool

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <deque>
-#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "actor.h"
 #include "clock.h"
+#include "intake.h"
 #include "key_hash.h"
 #include "latency_histogram.h"
 #include "penstock/actorpool/mutex.h"
@@ -38,6 +39,12 @@ ActorPoolOptions WithWorkers(ActorPoolOptions options) {
   return options;
 }
 
+/// One intake for 16 actors: more would let chunks hold fewer messages of one actor, fewer would let producers meet.
+int IntakeBits(std::size_t actors) {
+  constexpr std::size_t kMostIntakes = 64;
+  return std::countr_zero(std::bit_floor(std::clamp<std::size_t>(actors / 16, 1, kMostIntakes)));
+}
+
 }  // namespace
 
 class ActorPool::Core {
@@ -56,6 +63,11 @@ class ActorPool::Core {
  private:
   enum class Life { kOpen, kEnding, kEnded };
 
+  std::size_t intakes() const { return std::size_t{1} << intake_bits_; }
+  Intake& IntakeOf(std::size_t actor) { return intakes_[actor & (intakes() - 1)]; }
+  const Intake& IntakeOf(std::size_t actor) const { return intakes_[actor & (intakes() - 1)]; }
+  std::size_t NumberOf(std::size_t actor) const { return actor >> intake_bits_; }
+
   bool OnOwnThread() const { return current_pool == this; }
   void RunWorker(std::size_t worker);
   void CloseEntrance();
@@ -63,8 +75,10 @@ class ActorPool::Core {
   void EndNow();
 
   const ActorPoolOptions options_;
+  const int intake_bits_;  ///< an actor belongs to the intake that its lowest bits name
   RestartLog restart_log_;
   Scheduler scheduler_;
+  std::deque<Intake> intakes_;
   std::deque<Actor> actors_;
   std::vector<LatencyHistogram> latency_;  ///< one per worker
   /// Relaxed: it spreads messages and orders nothing.
@@ -79,10 +93,15 @@ class ActorPool::Core {
 
 ActorPool::Core::Core(ActorPoolOptions options)
     : options_(WithWorkers(std::move(options))),
+      intake_bits_(IntakeBits(options_.actors)),
       restart_log_(options_.name, options_.log),
-      scheduler_(options_.actors),
+      scheduler_(options_.actors + intakes()),
       latency_(options_.workers) {
-  for (std::size_t i = 0; i < options_.actors; ++i) actors_.emplace_back(i, options_, scheduler_, restart_log_);
+  for (std::size_t i = 0; i < intakes(); ++i) intakes_.emplace_back(options_.inbox_capacity, scheduler_);
+  for (std::size_t i = 0; i < options_.actors; ++i) {
+    Intake& intake = IntakeOf(i);
+    intake.Serve(actors_.emplace_back(i, options_, scheduler_, restart_log_, intake, NumberOf(i)));
+  }
 }
 
 absl::Status ActorPool::Core::StartWorkers() try {
@@ -97,15 +116,14 @@ void ActorPool::Core::RunWorker(std::size_t worker) {
   NameThisThread(options_.name, worker);
   current_pool = this;
   Turn turn;
-  for (Actor* actor = nullptr; (actor = scheduler_.Next(actor, turn)) != nullptr;) turn = actor->Run(latency_[worker]);
+  for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) turn = next->Run(latency_[worker]);
 }
 
 Admission ActorPool::Core::Offer(Message& message, std::chrono::milliseconds timeout) {
   const std::size_t index =
       message.key.empty() ? unkeyed_.fetch_add(1, std::memory_order_relaxed) % actors_.size() : ActorFor(message.key);
-  std::optional<TimePoint> deadline;
-  if (timeout.count() > 0 && !OnOwnThread()) deadline = DeadlineAfter(timeout);
-  return actors_[index].Offer(message, deadline);
+  if (timeout.count() > 0 && OnOwnThread()) timeout = {};
+  return IntakeOf(index).Offer(NumberOf(index), message, timeout);
 }
 
 absl::Status ActorPool::Core::Refusal(Admission admission) const {
@@ -125,7 +143,7 @@ PoolStats ActorPool::Core::Stats() const {
                      .abandoned = abandoned_.load(std::memory_order_relaxed)};
   stats.actors.reserve(actors_.size());
   for (const LatencyHistogram& latency : latency_) latency.AddTo(stats.latency);
-  for (const Actor& actor : actors_) stats.actors.push_back(actor.Stats());
+  for (std::size_t i = 0; i < actors_.size(); ++i) stats.actors.push_back(IntakeOf(i).Stats(NumberOf(i)));
   return stats;
 }
 
@@ -158,7 +176,7 @@ void ActorPool::Core::Stop() {
 }
 
 void ActorPool::Core::CloseEntrance() {
-  for (Actor& actor : actors_) actor.Close();
+  for (Intake& intake : intakes_) intake.Close();
 }
 
 /// Ends the pool on the thread that comes first; others wait for it, false when `deadline` passes meanwhile.
@@ -182,6 +200,7 @@ void ActorPool::Core::EndNow() {
   scheduler_.Stop();
   workers_.clear();
   const void* const outer_pool = std::exchange(current_pool, this);
+  for (Intake& intake : intakes_) intake.Flush();
   for (Actor& actor : actors_) abandoned_.fetch_add(actor.Abandon(), std::memory_order_relaxed);
   current_pool = outer_pool;
 }

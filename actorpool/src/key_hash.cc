@@ -9,14 +9,22 @@ namespace {
 
 constexpr std::uint64_t kMultiplier = 0xc6a4a7935bd1e995;
 
-/// Up to eight bytes as a little-endian number, whatever the machine's order.
-std::uint64_t LoadLittleEndian(const char* bytes, std::size_t count) {
+/// Eight bytes as a little-endian number, whatever the machine's order.
+std::uint64_t LoadLittleEndian(const char* bytes) {
   std::uint64_t word = 0;
   if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(&word, bytes, count);
+    std::memcpy(&word, bytes, sizeof(word));
   } else {
-    for (std::size_t i = 0; i < count; ++i) word |= std::uint64_t{static_cast<unsigned char>(bytes[i])} << (8 * i);
+    for (int i = 7; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(bytes[i]);
   }
+  return word;
+}
+
+/// The same of the last `count` bytes of `key`, 1 to 7. One load reads them together with what stands before, if any.
+std::uint64_t LoadTail(std::string_view key, std::size_t count) {
+  if (key.size() >= 8) return LoadLittleEndian(key.data() + key.size() - 8) >> (64 - 8 * count);
+  std::uint64_t word = 0;
+  for (std::size_t i = count; i-- > 0;) word = word << 8 | static_cast<unsigned char>(key[i]);
   return word;
 }
 
@@ -26,12 +34,12 @@ constexpr std::uint64_t ShiftMix(std::uint64_t value) { return value ^ (value >>
 
 std::uint64_t KeyHash(std::string_view key, std::uint64_t seed) {
   std::uint64_t hash = seed ^ (key.size() * kMultiplier);
-  while (key.size() >= 8) {
-    hash ^= ShiftMix(LoadLittleEndian(key.data(), 8) * kMultiplier) * kMultiplier;
+  const std::size_t tail = key.size() % 8;
+  for (std::size_t i = 0; i + 8 <= key.size(); i += 8) {
+    hash ^= ShiftMix(LoadLittleEndian(key.data() + i) * kMultiplier) * kMultiplier;
     hash *= kMultiplier;
-    key.remove_prefix(8);
   }
-  if (!key.empty()) hash = (hash ^ LoadLittleEndian(key.data(), key.size())) * kMultiplier;
+  if (tail > 0) hash = (hash ^ LoadTail(key, tail)) * kMultiplier;
   return ShiftMix(ShiftMix(hash) * kMultiplier);
 }
 

@@ -11,44 +11,58 @@ constexpr int kSeekRounds = 50;
 
 }  // namespace
 
-void Scheduler::Ring::Push(Actor* actor) {
+void Scheduler::Ring::Push(Runnable* runnable) {
   const std::size_t tail = head_ + size_++;
-  slots_[tail < slots_.size() ? tail : tail - slots_.size()] = actor;
+  slots_[tail < slots_.size() ? tail : tail - slots_.size()] = runnable;
 }
 
-Actor* Scheduler::Ring::Pop() {
-  Actor* actor = slots_[head_];
+Runnable* Scheduler::Ring::Pop() {
+  Runnable* runnable = slots_[head_];
   if (++head_ == slots_.size()) head_ = 0;
   --size_;
-  return actor;
+  return runnable;
 }
 
-bool Scheduler::Add(Actor* actor, TimePoint now, TimePoint not_before) {
+bool Scheduler::Add(Runnable* runnable, TimePoint now, TimePoint not_before) {
   MutexLock lock(mutex_);
   ++active_;
   if (not_before > now) {
-    AddPause(actor, not_before);
+    AddPause(runnable, not_before);
     return false;
   }
-  ready_.Push(actor);
+  ready_.Push(runnable);
   NoteReady();
   return PromiseWake();
 }
 
-Actor* Scheduler::Next(Actor* previous, const Turn& turn) {
-  Actor* actor = nullptr;
+void Scheduler::AddAll(std::span<const Activation> activations) {
+  if (activations.empty()) return;
+  MutexLock lock(mutex_);
+  active_ += activations.size();
+  for (const Activation& activation : activations) {
+    if (activation.not_before > TimePoint{} && activation.not_before > Clock::now()) {
+      AddPause(activation.runnable, activation.not_before);
+    } else {
+      ready_.Push(activation.runnable);
+    }
+  }
+  NoteReady();
+}
+
+Runnable* Scheduler::Next(Runnable* previous, const Turn& turn) {
+  Runnable* runnable = nullptr;
   bool wake = false;
   {
     MutexLock lock(mutex_);
     if (previous != nullptr) GiveBack(previous, turn);
     AwaitReady(lock);
     if (stopped()) return nullptr;
-    actor = ready_.Pop();
+    runnable = ready_.Pop();
     NoteReady();
     wake = !ready_.empty() && PromiseWake();
   }
   if (wake) WakeOne();
-  return actor;
+  return runnable;
 }
 
 void Scheduler::AwaitReady(MutexLock& lock) {
@@ -82,32 +96,32 @@ bool Scheduler::PromiseWake() {
   return true;
 }
 
-void Scheduler::GiveBack(Actor* actor, const Turn& turn) {
+void Scheduler::GiveBack(Runnable* runnable, const Turn& turn) {
   switch (turn.next) {
     case Turn::Next::kIdle:
       if (--active_ == 0) idle_.NotifyAll();
       break;
     case Turn::Next::kAgain:
-      ready_.Push(actor);
+      ready_.Push(runnable);
       break;
     case Turn::Next::kPause:
-      AddPause(actor, turn.resume_at);
+      AddPause(runnable, turn.resume_at);
       break;
   }
 }
 
 // Every sleeper sleeps at most until the earliest pause ends. So whichever workers get busy meanwhile, one that still
 // sleeps is in time; the price is that all of them wake when an earlier pause comes.
-void Scheduler::AddPause(Actor* actor, TimePoint until) {
+void Scheduler::AddPause(Runnable* runnable, TimePoint until) {
   const bool earliest = pauses_.empty() || until < pauses_.top().until;
-  pauses_.push({.until = until, .actor = actor});
+  pauses_.push({.until = until, .runnable = runnable});
   if (earliest) work_.NotifyAll();
 }
 
 void Scheduler::EndDuePauses() {
   const TimePoint now = Clock::now();
   while (!pauses_.empty() && pauses_.top().until <= now) {
-    ready_.Push(pauses_.top().actor);
+    ready_.Push(pauses_.top().runnable);
     pauses_.pop();
   }
 }

@@ -5,48 +5,47 @@
 #include <cstddef>
 #include <functional>
 #include <queue>
+#include <span>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
 #include "penstock/actorpool/mutex.h"
+#include "runnable.h"
 
 namespace penstock::actorpool {
 
-class Actor;
-
-/// What an actor wants after its turn on a worker.
-struct Turn {
-  enum class Next {
-    kIdle,   ///< nothing: it is added again when a message comes
-    kAgain,  ///< another turn, behind the others
-    kPause,  ///< another turn at `resume_at`
-  };
-  Next next = Next::kIdle;
-  TimePoint resume_at{};
-};
-
-/// Shares the actors that have work among the workers: a first-come list of those ready now, and a heap of those that
-/// pause. It tells actors apart by address only and never touches one.
+/// Shares the runnables that have work among the workers: a first-come list of those ready now, and a heap of those
+/// that pause. It tells runnables apart by address only and never touches one.
 ///
-/// An actor is *active* from `Add` until a worker gives it back as idle; while active it is added no second time, so it
-/// is in one place: the list, the heap, or on one worker.
+/// A runnable is *active* from `Add` until a worker gives it back as idle; while active it is added no second time, so
+/// it is in one place: the list, the heap, or on one worker.
 ///
 /// **Thread safety:** thread-safe. **Blocking:** `Next` and `AwaitIdle`.
 /// **Shutdown:** after `Stop`, `Next` returns null to every worker, whatever is left.
 class Scheduler {
  public:
-  explicit Scheduler(std::size_t actors) : ready_(actors) {}
+  /// An idle runnable with something to do, though not before that time.
+  struct Activation {
+    Runnable* runnable = nullptr;
+    TimePoint not_before{};
+  };
 
-  /// Makes an idle actor active: ready at once, or from `not_before` on when that is after `now`. True: the caller must
-  /// `WakeOne()`, best after letting go of its own locks.
-  [[nodiscard]] bool Add(Actor* actor, TimePoint now, TimePoint not_before);
+  explicit Scheduler(std::size_t runnables) : ready_(runnables) {}
+
+  /// Makes an idle runnable active: ready at once, or from `not_before` on when that is after `now`. True: the caller
+  /// must `WakeOne()`, best after letting go of its own locks.
+  [[nodiscard]] bool Add(Runnable* runnable, TimePoint now, TimePoint not_before);
+
+  /// The same for many, by a worker on its way to `Next`: it takes the first of them there and wakes others for more.
+  void AddAll(std::span<const Activation> activations);
+
   void WakeOne() { work_.NotifyOne(); }
 
-  /// For workers: gives `previous` back (null at first) and waits for the next actor to run. Null when stopped.
-  Actor* Next(Actor* previous, const Turn& turn);
+  /// For workers: gives `previous` back (null at first) and waits for the next runnable to run. Null when stopped.
+  Runnable* Next(Runnable* previous, const Turn& turn);
 
-  /// Waits until no actor is active, or the scheduler was stopped: true. False when `deadline` came first.
+  /// Waits until no runnable is active, or the scheduler was stopped: true. False when `deadline` came first.
   bool AwaitIdle(TimePoint deadline);
 
   void Stop();
@@ -56,28 +55,28 @@ class Scheduler {
   std::size_t sleepers() const;
 
  private:
-  /// A queue with room for every actor, so that it never allocates.
+  /// A queue with room for every runnable, so that it never allocates.
   class Ring {
    public:
     explicit Ring(std::size_t capacity) : slots_(capacity) {}
     bool empty() const { return size_ == 0; }
-    void Push(Actor* actor);
-    Actor* Pop();
+    void Push(Runnable* runnable);
+    Runnable* Pop();
 
    private:
-    std::vector<Actor*> slots_;
+    std::vector<Runnable*> slots_;
     std::size_t head_ = 0;
     std::size_t size_ = 0;
   };
 
   struct Pause {
     TimePoint until{};
-    Actor* actor = nullptr;
+    Runnable* runnable = nullptr;
     bool operator>(const Pause& other) const { return until > other.until; }
   };
 
-  void GiveBack(Actor* actor, const Turn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void AddPause(Actor* actor, TimePoint until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveBack(Runnable* runnable, const Turn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddPause(Runnable* runnable, TimePoint until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndDuePauses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AwaitReady(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Seek(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

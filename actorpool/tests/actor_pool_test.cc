@@ -180,6 +180,28 @@ TEST(ActorPoolTest, WaitingForRoomEndsAsSoonAsThereIsSome) {
   EXPECT_EQ(held.stats().inbox_full, before + 1);
 }
 
+TEST(ActorPoolTest, WhoWaitsForRoomNeedNotWaitForTheTurnToEnd) {
+  HeldActor held(1);
+  Gate second_began;
+  Gate release_second;
+  auto hold = [&] {
+    second_began.Pass();
+    release_second.Await();
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(held.pool().ProcessMessage({.work = hold}).ok());
+  Gate accepted;
+  std::jthread producer([&] {
+    EXPECT_TRUE(held.pool().ProcessMessage({.work = DoNothing}, milliseconds::max()).ok());
+    accepted.Pass();
+  });
+  while (held.stats().inbox_full == 0) std::this_thread::yield();
+  held.Release();
+  EXPECT_TRUE(second_began.Await());
+  EXPECT_TRUE(accepted.Await());
+  release_second.Pass();
+}
+
 TEST(ActorPoolTest, ANegativeTimeoutDoesNotWait) {
   HeldActor held(1);
   held.Fill();

@@ -21,9 +21,9 @@ constexpr Turn kAgain = {.next = Turn::Next::kAgain};
 /// Actors by address only: the scheduler never looks at one.
 class SchedulerTest : public ::testing::Test {
  protected:
-  Actor* actor(std::size_t i) { return reinterpret_cast<Actor*>(&places_[i]); }
+  Runnable* actor(std::size_t i) { return reinterpret_cast<Runnable*>(&places_[i]); }
 
-  void Add(Actor* actor, TimePoint not_before = {}) {
+  void Add(Runnable* actor, TimePoint not_before = {}) {
     if (scheduler_.Add(actor, Clock::now(), not_before)) scheduler_.WakeOne();
   }
 
@@ -47,6 +47,21 @@ TEST_F(SchedulerTest, AnotherTurnComesBehindTheOthers) {
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(0));
   EXPECT_EQ(scheduler_.Next(actor(0), kAgain), actor(1));
   EXPECT_EQ(scheduler_.Next(actor(1), kIdle), actor(0));
+}
+
+TEST_F(SchedulerTest, ManyAddedAtOnceComeInOrderButForThoseThatPause) {
+  const TimePoint resume_at = Clock::now() + milliseconds(20);
+  Add(actor(3));
+  scheduler_.AddAll({});
+  const std::vector<Scheduler::Activation> activations = {
+      {.runnable = actor(2)}, {.runnable = actor(0), .not_before = resume_at}, {.runnable = actor(1)}};
+  scheduler_.AddAll(activations);
+  EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(3));
+  EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(2));
+  EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(1));
+  EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(0));
+  EXPECT_GE(Clock::now(), resume_at);
+  EXPECT_FALSE(scheduler_.AwaitIdle(Clock::now()));
 }
 
 TEST_F(SchedulerTest, WakesNobodyWhenNobodySleeps) { EXPECT_FALSE(scheduler_.Add(actor(0), Clock::now(), {})); }

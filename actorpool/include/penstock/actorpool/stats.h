@@ -43,7 +43,9 @@ struct PoolStats {
   std::size_t workers = 0;
   std::uint64_t abandoned = 0;  ///< accepted messages that Stop() ended without running them
   std::vector<ActorStats> actors{};
-  LatencySnapshot latency{};  ///< time from acceptance to the end of the handler
+  /// Time from acceptance to the end of the handler. Up to four messages that pile up before a worker comes share one
+  /// reading of the clock, so that a latency may be too long by the time between them, 10 ms at most.
+  LatencySnapshot latency{};
 
   /// All actors added up; depths are added too, `inbox_depth_highest` is the highest of any.
   ActorStats Total() const;

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "clock.h"
+#include "latency_histogram.h"
+
+namespace penstock::actorpool {
+
+/// What a runnable wants after its turn on a worker.
+struct Turn {
+  enum class Next {
+    kIdle,   ///< nothing: it is added again when there is something to do
+    kAgain,  ///< another turn, behind the others
+    kPause,  ///< another turn at `resume_at`
+  };
+  Next next = Next::kIdle;
+  TimePoint resume_at{};
+};
+
+/// What the workers take turns at: actors, and the intakes in front of them.
+///
+/// **Thread safety:** `Run` by one worker at a time, which the scheduler sees to.
+class Runnable {
+ public:
+  /// One turn. The latencies of messages that end in it go to `latency`.
+  virtual Turn Run(LatencyHistogram& latency) = 0;
+
+ protected:
+  ~Runnable() = default;
+};
+
+}  // namespace penstock::actorpool
