@@ -121,8 +121,9 @@ absl::StatusOr<EnvelopeFormat> CheckBody(std::string_view body, std::string_view
 
 absl::Status DecodeJsonInto(std::string_view body, Envelope& envelope) {
   auto decoded = eventbus::DecodeJson(body);
-  if (decoded.ok()) envelope = *std::move(decoded);
-  return decoded.status();
+  if (!decoded.ok()) return decoded.status();
+  envelope = *std::move(decoded);
+  return absl::OkStatus();
 }
 
 absl::Status Decode(std::string_view body, std::string_view content_type, Envelope& envelope) {
