@@ -172,9 +172,9 @@ TEST_F(JetStreamFeedTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledMessa
   spec.ack_all = true;
   FeedRecorder first, second;
   auto feed = Open(*transport, spec, first.Events());
-  for (std::size_t i = 1; i <= 6; ++i) {
+  for (int i = 1; i <= 6; ++i) {
     PublishMany(*transport, 1, i);
-    ASSERT_TRUE(first.Reach(i));
+    ASSERT_TRUE(first.Reach(static_cast<std::size_t>(i)));
   }
   const auto floor_is = [&](const std::string& floor) {
     return Eventually(

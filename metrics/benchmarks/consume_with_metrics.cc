@@ -69,11 +69,11 @@ absl::StatusOr<Result> Consume(const ConsumeSettings& settings, bool per_actor) 
 }  // namespace penstock::benchmarks
 
 int main(int argc, char** argv) {
-  using namespace penstock::benchmarks;
   CLI::App app("handles the messages that a stream holds while its metrics are scraped", "consume_with_metrics");
-  ConsumeSettings settings;
-  AddConsumeOptions(app, settings);
+  penstock::benchmarks::ConsumeSettings settings;
+  penstock::benchmarks::AddConsumeOptions(app, settings);
   bool per_actor = false;
   app.add_flag("--per-actor", per_actor, "split the pool's families by actor");
-  return RunProgram(app, argc, argv, [&] { return Consume(settings, per_actor); });
+  return penstock::benchmarks::RunProgram(app, argc, argv,
+                                          [&] { return penstock::benchmarks::Consume(settings, per_actor); });
 }

@@ -3,13 +3,13 @@
 #include "benchmarks/load/consumption.h"
 
 int main(int argc, char** argv) {
-  using namespace penstock::benchmarks;
   CLI::App app("handles the messages that a stream holds", "consume_penstock");
-  ConsumeSettings settings;
-  AddConsumeOptions(app, settings);
-  return RunProgram(app, argc, argv, [&settings]() -> absl::StatusOr<Result> {
-    const auto bus = ConnectBus(settings.bus);
-    if (!bus.ok()) return bus.status();
-    return Consumption(settings).Run(**bus);
-  });
+  penstock::benchmarks::ConsumeSettings settings;
+  penstock::benchmarks::AddConsumeOptions(app, settings);
+  return penstock::benchmarks::RunProgram(app, argc, argv,
+                                          [&settings]() -> absl::StatusOr<penstock::benchmarks::Result> {
+                                            const auto bus = penstock::benchmarks::ConnectBus(settings.bus);
+                                            if (!bus.ok()) return bus.status();
+                                            return penstock::benchmarks::Consumption(settings).Run(**bus);
+                                          });
 }

@@ -114,15 +114,15 @@ absl::StatusOr<Result> Measure(const Settings& settings) {
 }  // namespace penstock::benchmarks
 
 int main(int argc, char** argv) {
-  using namespace penstock::benchmarks;
   CLI::App app("latency from intended publish to handler", "end_to_end_penstock");
-  Settings settings;
-  AddBusOptions(app, settings.bus);
+  penstock::benchmarks::Settings settings;
+  penstock::benchmarks::AddBusOptions(app, settings.bus);
   app.remove_option(app.get_option("--messages"));
   app.add_option("--rate", settings.rate, "events a second; 0: as fast as can be")->check(CLI::NonNegativeNumber);
   app.add_option("--seconds", settings.seconds, "how long to measure")->check(CLI::PositiveNumber);
   app.add_option("--warm-up", settings.warm_up, "seconds at that rate before")->check(CLI::NonNegativeNumber);
   app.add_option("--keys", settings.keys, "aggregates")->check(CLI::PositiveNumber);
   app.add_option("--payload", settings.payload, "bytes of an event's payload; its body has some 85 more");
-  return RunProgram(app, argc, argv, [&settings] { return Measure(settings); });
+  return penstock::benchmarks::RunProgram(app, argc, argv,
+                                          [&settings] { return penstock::benchmarks::Measure(settings); });
 }

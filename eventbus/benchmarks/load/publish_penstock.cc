@@ -58,16 +58,17 @@ absl::StatusOr<Result> PublishSync(EventBus& bus, const Settings& settings) {
 }  // namespace penstock::benchmarks
 
 int main(int argc, char** argv) {
-  using namespace penstock::benchmarks;
   CLI::App app("publishes envelopes", "publish_penstock");
-  Settings settings;
-  AddBusOptions(app, settings.bus);
+  penstock::benchmarks::Settings settings;
+  penstock::benchmarks::AddBusOptions(app, settings.bus);
   app.add_option("--mode", settings.mode, "how")->check(CLI::IsMember({"async", "sync"}));
   app.add_option("--keys", settings.keys, "aggregates")->check(CLI::PositiveNumber);
   app.add_option("--payload", settings.payload, "bytes of an event's payload; its body has some 85 more");
-  return RunProgram(app, argc, argv, [&settings]() -> absl::StatusOr<Result> {
-    const auto bus = ConnectBus(settings.bus);
-    if (!bus.ok()) return bus.status();
-    return settings.mode == "sync" ? PublishSync(**bus, settings) : PublishAsync(**bus, settings);
-  });
+  return penstock::benchmarks::RunProgram(
+      app, argc, argv, [&settings]() -> absl::StatusOr<penstock::benchmarks::Result> {
+        const auto bus = penstock::benchmarks::ConnectBus(settings.bus);
+        if (!bus.ok()) return bus.status();
+        return settings.mode == "sync" ? penstock::benchmarks::PublishSync(**bus, settings)
+                                       : penstock::benchmarks::PublishAsync(**bus, settings);
+      });
 }

@@ -17,8 +17,8 @@ std::string RunPrefix() {
 }  // namespace
 
 std::string MessageIdOf(std::uint64_t number) {
-  static const std::string prefix = RunPrefix();
-  return absl::StrCat(prefix, absl::Hex(number, absl::kZeroPad16));
+  static const std::string kPrefix = RunPrefix();
+  return absl::StrCat(kPrefix, absl::Hex(number, absl::kZeroPad16));
 }
 
 std::string AggregateOf(std::uint64_t number, std::uint64_t keys) { return absl::StrCat("aggregate-", number % keys); }
