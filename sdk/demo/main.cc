@@ -24,9 +24,9 @@
 #include "faults.h"
 #include "ledger.h"
 #include "machine.h"
-#include "nats_server_process.h"
 #include "replay.h"
 #include "report.h"
+#include "server_process.h"
 #include "view.h"
 
 namespace penstock::demo {
@@ -164,7 +164,7 @@ std::string DescribeRun(const Options& options, const Ledger& ledger, const Repl
 }
 
 // Runs to the end, or to a signal, which it returns.
-std::optional<int> Watch(const Replay& replay, const NatsServerProcess* server, Display& display) {
+std::optional<int> Watch(const Replay& replay, const ServerProcess* server, Display& display) {
   while (!replay.done() && (server == nullptr || server->Runs())) {
     if (const auto signal = AwaitSignal(); signal.has_value()) return signal;
     display.Tick(replay);
@@ -172,7 +172,7 @@ std::optional<int> Watch(const Replay& replay, const NatsServerProcess* server, 
   return std::nullopt;
 }
 
-std::string DescribeStorage(const NatsServerProcess* server) {
+std::string DescribeStorage(const ServerProcess* server) {
   if (server == nullptr) return "embedded, in this process's memory";
   const double mebibytes = static_cast<double>(server->StoredBytes()) / (1 << 20);
   return absl::StrFormat("file stream in a nats-server of our own, %.1f MiB on disk", mebibytes);
@@ -198,10 +198,10 @@ int Run(Options options) {
                                                             options.repeat, " times over are more than ",
                                                             Grouped(kMostEvents), "; lower --repeat")));
   }
-  std::unique_ptr<NatsServerProcess> server;
+  std::unique_ptr<ServerProcess> server;
   options.replay.url = "memory://";
   if (!options.embedded) {
-    auto started = NatsServerProcess::Start();
+    auto started = ServerProcess::Start();
     if (!started.ok()) return Complain(started.status());
     server = *std::move(started);
     options.replay.url = server->url();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nats_server_process.h"
+#include "server_process.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -77,7 +77,7 @@ std::string ReadWhole(const fs::path& path) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<NatsServerProcess>> NatsServerProcess::Start() {
+absl::StatusOr<std::unique_ptr<ServerProcess>> ServerProcess::Start() {
   const auto program = FindProgram();
   if (!program.has_value()) {
     return absl::NotFoundError(
@@ -85,13 +85,13 @@ absl::StatusOr<std::unique_ptr<NatsServerProcess>> NatsServerProcess::Start() {
   }
   auto directory = MakeDirectory();
   if (!directory.ok()) return directory.status();
-  std::unique_ptr<NatsServerProcess> server(new NatsServerProcess(*std::move(directory)));
+  std::unique_ptr<ServerProcess> server(new ServerProcess(*std::move(directory)));
   if (absl::Status launched = server->Launch(*program); !launched.ok()) return launched;
   if (absl::Status listening = server->AwaitListening(); !listening.ok()) return listening;
   return server;
 }
 
-absl::Status NatsServerProcess::Launch(const fs::path& program) {
+absl::Status ServerProcess::Launch(const fs::path& program) {
   std::vector<std::string> words = {
       program.string(), "--addr",          "127.0.0.1",          "--port",           "-1",
       "--jetstream",    "--store_dir",     directory_ / "store", "--ports_file_dir", directory_,
@@ -108,7 +108,7 @@ absl::Status NatsServerProcess::Launch(const fs::path& program) {
       absl::StrCat("start nats-server: ", std::strerror(errno), "; use --embedded to do without it"));
 }
 
-absl::Status NatsServerProcess::AwaitListening() {
+absl::Status ServerProcess::AwaitListening() {
   const fs::path ports = directory_ / absl::StrCat("nats-server_", pid_, ".ports");
   const auto deadline = std::chrono::steady_clock::now() + kStartTimeout;
   while (!EndsWithin(kPollMilliseconds) && std::chrono::steady_clock::now() < deadline) {
@@ -123,14 +123,14 @@ absl::Status NatsServerProcess::AwaitListening() {
       "start nats-server: ", Runs() ? "it does not listen after 10 s" : "it ended", "; it said \"", LastWords(), "\""));
 }
 
-bool NatsServerProcess::EndsWithin(int milliseconds) const {
+bool ServerProcess::EndsWithin(int milliseconds) const {
   pollfd ended{.fd = pid_handle_, .events = POLLIN, .revents = 0};
   return poll(&ended, 1, milliseconds) > 0;
 }
 
-bool NatsServerProcess::Runs() const { return !EndsWithin(0); }
+bool ServerProcess::Runs() const { return !EndsWithin(0); }
 
-std::uintmax_t NatsServerProcess::StoredBytes() const {
+std::uintmax_t ServerProcess::StoredBytes() const {
   std::error_code error;
   std::uintmax_t total = 0;
   for (fs::recursive_directory_iterator entry(directory_ / "store", error), end; !error && entry != end;
@@ -142,13 +142,13 @@ std::uintmax_t NatsServerProcess::StoredBytes() const {
   return total;
 }
 
-std::string NatsServerProcess::LastWords() const {
+std::string ServerProcess::LastWords() const {
   std::string text = ReadWhole(directory_ / "log");
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text.substr(text.rfind('\n') + 1);
 }
 
-NatsServerProcess::~NatsServerProcess() {
+ServerProcess::~ServerProcess() {
   if (pid_ > 0) {
     kill(pid_, SIGTERM);
     if (pid_handle_ < 0 || !EndsWithin(kStopTimeoutMilliseconds)) kill(pid_, SIGKILL);

@@ -19,15 +19,15 @@ namespace penstock::demo {
 /// **Ownership:** owns the process and the directory. The server ends with the thread that started it, however that
 /// ends.
 /// **Shutdown:** the destructor asks the server to end, kills it after 3 s, and removes the directory.
-class NatsServerProcess {
+class ServerProcess {
  public:
   /// Starts `nats-server` from `PATH` or Debian's `/usr/sbin` and waits, at most 10 s, until it listens.
   /// `kNotFound` when it is not installed, `kUnavailable` when it does not come up.
-  static absl::StatusOr<std::unique_ptr<NatsServerProcess>> Start();
+  static absl::StatusOr<std::unique_ptr<ServerProcess>> Start();
 
-  ~NatsServerProcess();
-  NatsServerProcess(const NatsServerProcess&) = delete;
-  NatsServerProcess& operator=(const NatsServerProcess&) = delete;
+  ~ServerProcess();
+  ServerProcess(const ServerProcess&) = delete;
+  ServerProcess& operator=(const ServerProcess&) = delete;
 
   /// `nats://127.0.0.1:port`.
   const std::string& url() const { return url_; }
@@ -42,7 +42,7 @@ class NatsServerProcess {
   std::string LastWords() const;
 
  private:
-  explicit NatsServerProcess(std::filesystem::path directory) : directory_(std::move(directory)) {}
+  explicit ServerProcess(std::filesystem::path directory) : directory_(std::move(directory)) {}
   absl::Status Launch(const std::filesystem::path& program);
   absl::Status AwaitListening();
   bool EndsWithin(int milliseconds) const;
