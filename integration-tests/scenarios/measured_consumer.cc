@@ -106,9 +106,10 @@ class Consumer {
     return penstock::Ack();
   }
   void Sample() {
-    const auto bytes = bus_->Stats().subscriptions.at(0).in_flight_bytes;
+    const auto subscriptions = bus_->Stats().subscriptions;
+    if (subscriptions.empty()) return;  // the first handlers may run before subscribing has returned
     std::lock_guard<std::mutex> lock(mutex_);
-    most_bytes_ = std::max(most_bytes_, bytes);
+    most_bytes_ = std::max(most_bytes_, subscriptions.front().in_flight_bytes);
   }
   void Print(std::uint64_t before) const {
     const auto stats = bus_->Stats().subscriptions.at(0);

@@ -126,7 +126,8 @@ class EventBus {
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;
 
-  /// Counters and gauges of this moment. Cheap; takes no lock for longer than a copy.
+  /// Counters and gauges of this moment. Cheap; takes no lock for longer than a copy. Has a subscription once
+  /// subscribing has returned, which its first handlers may precede.
   BusStats Stats() const;
 
   /// Whether the transport can reach its server now.
