@@ -53,7 +53,8 @@ class ActorPool::Core {
   ~Core() { Stop(); }
 
   absl::Status StartWorkers();
-  Admission Offer(Message& message, std::chrono::milliseconds timeout);
+  Admission Offer(Message& message, std::chrono::milliseconds timeout, bool& wake);
+  void WakeOne() { scheduler_.WakeOne(); }
   absl::Status Refusal(Admission admission) const;
   std::size_t ActorFor(std::string_view key) const { return SlotOf(KeyHash(key), actors_.size()); }
   PoolStats Stats() const;
@@ -119,11 +120,11 @@ void ActorPool::Core::RunWorker(std::size_t worker) {
   for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) turn = next->Run(latency_[worker]);
 }
 
-Admission ActorPool::Core::Offer(Message& message, std::chrono::milliseconds timeout) {
+Admission ActorPool::Core::Offer(Message& message, std::chrono::milliseconds timeout, bool& wake) {
   const std::size_t index =
       message.key.empty() ? unkeyed_.fetch_add(1, std::memory_order_relaxed) % actors_.size() : ActorFor(message.key);
   if (timeout.count() > 0 && OnOwnThread()) timeout = {};
-  return IntakeOf(index).Offer(NumberOf(index), message, timeout);
+  return IntakeOf(index).Offer(NumberOf(index), message, timeout, wake);
 }
 
 absl::Status ActorPool::Core::Refusal(Admission admission) const {
@@ -218,11 +219,24 @@ ActorPool::~ActorPool() = default;
 
 absl::Status ActorPool::ProcessMessage(Message&& message, std::chrono::milliseconds timeout) {
   if (!message.work) return absl::InvalidArgumentError("process message: it has no work; set Message::work");
-  const Admission admission = core_->Offer(message, timeout);
+  bool wake = false;
+  const Admission admission = core_->Offer(message, timeout, wake);
+  if (wake) core_->WakeOne();
   return admission == Admission::kAccepted ? absl::OkStatus() : core_->Refusal(admission);
 }
 
-Admission ActorPool::TryProcess(Message& message) { return core_->Offer(message, std::chrono::milliseconds{0}); }
+Admission ActorPool::TryProcess(Message& message) { return Batch(*this).TryProcess(message); }
+
+Admission ActorPool::Batch::TryProcess(Message& message) {
+  bool wake = false;
+  const Admission admission = pool_.core_->Offer(message, std::chrono::milliseconds{0}, wake);
+  if (wake) ++wakes_;
+  return admission;
+}
+
+ActorPool::Batch::~Batch() {
+  for (; wakes_ > 0; --wakes_) pool_.core_->WakeOne();
+}
 
 std::size_t ActorPool::ActorFor(std::string_view key) const { return core_->ActorFor(key); }
 

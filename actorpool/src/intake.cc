@@ -21,19 +21,15 @@ void Intake::Serve(Actor& actor) {
   accounts_.emplace_back().actor = &actor;
 }
 
-Admission Intake::Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout) {
-  bool wake = false;
-  {
-    MutexLock lock(mutex_);
-    Account& account = accounts_[number];
-    if (!closed_ && Full(account)) {
-      ++account.inbox_full;
-      if (timeout.count() <= 0 || !AwaitRoom(lock, account, DeadlineAfter(timeout))) return Admission::kFull;
-    }
-    if (closed_) return Admission::kClosed;
-    wake = Append(account, message);
+Admission Intake::Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout, bool& wake) {
+  MutexLock lock(mutex_);
+  Account& account = accounts_[number];
+  if (!closed_ && Full(account)) {
+    ++account.inbox_full;
+    if (timeout.count() <= 0 || !AwaitRoom(lock, account, DeadlineAfter(timeout))) return Admission::kFull;
   }
-  if (wake) scheduler_.WakeOne();
+  if (closed_) return Admission::kClosed;
+  wake = Append(account, message);
   return Admission::kAccepted;
 }
 

@@ -37,8 +37,8 @@ class alignas(64) Intake final : public Runnable {
   void Serve(Actor& actor);
 
   /// Accepts `message` for the actor of that number, or leaves it as it was. With a timeout above zero it waits that
-  /// long for room.
-  Admission Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout);
+  /// long for room. `wake` becomes true when the caller must `Scheduler::WakeOne()`.
+  Admission Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout, bool& wake);
 
   /// To be called after a turn in which messages left that inbox: wakes those who wait for room once half of it is
   /// free, so that they find enough to do. Until then they look for themselves.

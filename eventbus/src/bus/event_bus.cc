@@ -221,11 +221,10 @@ class AckWaiter {
 };
 
 template <typename Send>
-absl::StatusOr<PubAck> AwaitAck(eventbus::Transport& transport, Send send) {
+absl::StatusOr<PubAck> AwaitAck(Send send) {
   auto waiter = std::make_shared<AckWaiter>();
   const absl::Status sent = send([waiter](absl::StatusOr<PubAck> ack) { waiter->Arrived(std::move(ack)); });
   if (!sent.ok()) return sent;
-  transport.WriteNow();
   return waiter->Wait();
 }
 
@@ -248,7 +247,7 @@ EventBus::~EventBus() = default;
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return AwaitAck(*core_->transport_, [&](PublishCallback done) {
+  return AwaitAck([&](PublishCallback done) {
     return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
   });
 }
@@ -256,14 +255,12 @@ absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_vie
 absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
                                     PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  absl::Status sent = core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
-  if (sent.ok()) core_->transport_->WriteSoon();
-  return sent;
+  return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
 }
 
 absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return AwaitAck(*core_->transport_, [&](PublishCallback done) {
+  return AwaitAck([&](PublishCallback done) {
     return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
   });
 }
@@ -271,10 +268,7 @@ absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelop
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                             PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  absl::Status sent =
-      core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
-  if (sent.ok()) core_->transport_->WriteSoon();
-  return sent;
+  return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
 }
 
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, MessageHandler handler,

@@ -22,9 +22,13 @@ class FinishedItems {
 
   /// Whether the caller is to take what there is. To be asked after every `Add`, and again after `TakingEnds`, until it
   /// is false: then somebody else will.
-  bool ShallTake() {
-    return head_.load(std::memory_order_seq_cst) != nullptr && !taking_.exchange(true, std::memory_order_seq_cst);
-  }
+  bool ShallTake() { return !empty() && BeginTaking(); }
+
+  /// Makes the caller the one to take, though there may be nothing yet: the others leave theirs to it until
+  /// `TakingEnds`. False when another is.
+  bool BeginTaking() { return !taking_.exchange(true, std::memory_order_seq_cst); }
+
+  bool empty() const { return head_.load(std::memory_order_seq_cst) == nullptr; }
 
   /// Everything added so far, linked by `next_finished`.
   Item* Take() {

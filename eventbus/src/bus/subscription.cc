@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscription.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "penstock/eventbus/envelope.h"
@@ -69,6 +71,7 @@ absl::Status Subscription::Open(Transport& transport) {
   }
   auto feed =
       transport.OpenFeed(wanted, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
+                                  .resting = [this] { OnResting(); },
                                   .new_epoch = [this] { OnNewEpoch(); },
                                   .made_again = [this] { OnMadeAgain(); },
                                   .settled_before = [this](auto first, auto last) { OnSettledBefore(first, last); },
@@ -103,7 +106,9 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   std::vector<std::unique_ptr<Item>> items;
   items.reserve(messages.size());
   for (auto& message : messages) items.push_back(MakeItem(std::move(message)));
+  takes_ = takes_ || finished_.BeginTaking();
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (takes_) FinishAll(now, actions);
     if (spares_.empty()) flow_.TakeSpares(spares_);
     for (auto& item : items) {
       if (open_) {
@@ -113,6 +118,19 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
       }
     }
   });
+}
+
+// While messages keep coming, what is finished meanwhile is taken with them: workers go on, and one thread has the flow
+// to itself.
+void Subscription::OnResting() {
+  if (!takes_) return;
+  Call call(*this);
+  takes_ = false;
+  if (!finished_.empty()) {
+    Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
+  }
+  finished_.TakingEnds();
+  TakeFinished();
 }
 
 std::unique_ptr<Item> Subscription::NewItem() {
@@ -219,19 +237,12 @@ void Subscription::Do(Event event) {
 
 void Subscription::Execute(Actions& actions) {
   std::vector<Item*> refused;
+  std::size_t over = 0;
+  actorpool::ActorPool::Batch batch(context_.pool);
   for (Action& action : actions.list) {
     switch (action.kind) {
       case Action::Kind::kDispatch:
-        if (!Offer(*action.item)) refused.push_back(action.item);
-        break;
-      case Action::Kind::kAck:
-        Settle(*action.message, Verb::kAck);
-        break;
-      case Action::Kind::kNak:
-        Settle(*action.message, Verb::kNak);
-        break;
-      case Action::Kind::kTerm:
-        Settle(*action.message, Verb::kTerm);
+        if (!Offer(*action.item, batch)) refused.push_back(action.item);
         break;
       case Action::Kind::kDeadLetter:
         StoreDeadLetter(*action.item);
@@ -239,17 +250,38 @@ void Subscription::Execute(Actions& actions) {
       case Action::Kind::kRemoveLetter:
         RemoveLetter(*action.item);
         break;
+      case Action::Kind::kAck:
+      case Action::Kind::kNak:
+      case Action::Kind::kTerm:
+        ++over;
+        break;
       case Action::Kind::kExtend:
       case Action::Kind::kStuck:
         break;  // done under the lock
     }
   }
+  if (over > 0) SettleOver(actions);
   if (actions.grant > 0) feed_->Grant(actions.grant);
   if (actions.window > 0) feed_->SetWindow(actions.window);
   if (refused.empty()) return;
   Do([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (Item* item : refused) flow_.Refused(*item, now, more);
   });
+}
+
+// In one go, after what runs next was handed on: the server can wait longer than a worker.
+void Subscription::SettleOver(const Actions& actions) {
+  absl::InlinedVector<Settling, 32> settlings;
+  for (const Action& action : actions.list) {
+    if (action.kind == Action::Kind::kAck) settlings.push_back({action.message.get(), Verb::kAck});
+    if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
+    if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
+  }
+  // The server looks for the first unsettled one whenever that is settled: in order, it finds it at once.
+  const auto sequence = [](const Settling& each) { return each.message->stream_sequence(); };
+  if (!std::ranges::is_sorted(settlings, {}, sequence)) std::ranges::stable_sort(settlings, {}, sequence);
+  // An answer that is lost comes back as a redelivery, which the flow recognises.
+  feed_->Settle(settlings).IgnoreError();
 }
 
 // Under the lock, since any other event may end the item; leases are extended seldom.
@@ -266,11 +298,11 @@ void Subscription::SettleInHand(const Actions& actions) {
 }
 
 // False when the actor's inbox is full.
-bool Subscription::Offer(Item& item) {
+bool Subscription::Offer(Item& item, actorpool::ActorPool::Batch& batch) {
   actorpool::Message message{.key = item.key,
                              .work = [this, &item] { return Work(item); },
                              .settled = [this, &item](const actorpool::Settlement& end) { OnSettled(item, end); }};
-  switch (context_.pool.TryProcess(message)) {
+  switch (batch.TryProcess(message)) {
     case actorpool::Admission::kAccepted:
       return true;
     case actorpool::Admission::kFull:
@@ -282,20 +314,21 @@ bool Subscription::Offer(Item& item) {
   return true;
 }
 
-bool Subscription::MayBegin(const Item& item) const {
+bool Subscription::MayBegin(const Item& item, TimePoint now) const {
   if (outage_.load(std::memory_order_relaxed) && !item.probe) return false;
   if (!quarantine_known_.load(std::memory_order_acquire)) return false;
   if (item.taken.load(std::memory_order_relaxed)) return false;
-  return feed_->MayHandle(std::chrono::steady_clock::now());
+  return feed_->MayHandle(now);
 }
 
 absl::Status Subscription::Work(Item& item) {
   const bool abandoned = abandoning_.load(std::memory_order_relaxed);
-  if (abandoned || !MayBegin(item)) {
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (abandoned || !MayBegin(item, now)) {
     item.verdict = {.kind = abandoned ? Verdict::Kind::kAbandoned : Verdict::Kind::kPostponed};
     return absl::CancelledError();
   }
-  item.begun.store(std::chrono::steady_clock::now().time_since_epoch().count(), std::memory_order_relaxed);
+  item.begun.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
   Verdict verdict = spec_.handle(*item.message, item.attempts() + 1, call);
   if (call.deferred()) return absl::OkStatus();
@@ -344,15 +377,21 @@ void Subscription::Finish(Item& item) {
     if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }
   finished_.Add(item);
+  TakeFinished();
+}
+
+void Subscription::TakeFinished() {
   while (finished_.ShallTake()) {
-    Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      for (Item* next = finished_.Take(); next != nullptr;) {
-        Item& each = *std::exchange(next, next->next_finished);
-        if (!deferred_.empty()) deferred_.erase(&each);
-        flow_.Finished(each, now, actions);
-      }
-    });
+    Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
     finished_.TakingEnds();
+  }
+}
+
+void Subscription::FinishAll(TimePoint now, Actions& actions) {
+  for (Item* next = finished_.Take(); next != nullptr;) {
+    Item& each = *std::exchange(next, next->next_finished);
+    if (!deferred_.empty()) deferred_.erase(&each);
+    flow_.Finished(each, now, actions);
   }
 }
 

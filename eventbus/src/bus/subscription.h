@@ -87,6 +87,7 @@ class Subscription {
   class HandlerCall;
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
+  void OnResting();
   void OnNewEpoch();
   void OnMadeAgain();
   void OnSettledBefore(std::uint64_t first, std::uint64_t last);
@@ -104,14 +105,17 @@ class Subscription {
   template <typename Event>
   void Do(Event event);
   void Execute(Actions& actions);
-  bool Offer(Item& item);
+  bool Offer(Item& item, actorpool::ActorPool::Batch& batch);
   absl::Status Work(Item& item);
-  bool MayBegin(const Item& item) const;
+  bool MayBegin(const Item& item, TimePoint now) const;
   std::shared_ptr<Deferral> Defer(Item& item);
   void Finish(Item& item);
+  void TakeFinished();
+  void FinishAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreDeadLetter(Item& item);
   void RemoveLetter(Item& item);
   void SettleInHand(const Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SettleOver(const Actions& actions);
   void Settle(const StoredMessage& message, Verb verb);
   void Log(LogLevel level, const std::string& what) const;
 
@@ -138,6 +142,7 @@ class Subscription {
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::unique_ptr<Item>> spares_;  // of the feed's thread
+  bool takes_ = false;                         // likewise: it takes what is finished, until it rests
   TimePoint next_look_up_{};                   // of the ticking thread
   std::unique_ptr<Feed> feed_;                 // set once, before `open_`; thread-safe itself
 };

@@ -10,6 +10,7 @@ namespace penstock::eventbus::jetstream {
 
 /// What the reply subject of a delivered message says.
 struct AckSubject {
+  std::string_view text{};  ///< the whole
   std::string_view stream{};
   std::string_view consumer{};
   std::uint64_t delivery_count = 0;     ///< from 1

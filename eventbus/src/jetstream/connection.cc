@@ -78,14 +78,17 @@ absl::StatusOr<std::shared_ptr<Link>> Connection::Connect() {
   if (!connect_options.ok()) return connect_options.status();
   natsOptions_SetClosedCB(connect_options->get(), OnClosed, closure_);
   natsOptions_SetErrorHandler(connect_options->get(), OnError, closure_);
+  absl::StatusOr<std::shared_ptr<EventLoop>> loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
   natsConnection* raw = nullptr;
-  natsStatus status = natsConnection_Connect(&raw, connect_options->get());
+  natsStatus status = (*loop)->Configure(connect_options->get());
+  if (status == NATS_OK) status = natsConnection_Connect(&raw, connect_options->get());
   ConnectionHandle handle(raw);
   if (status == NATS_TIMEOUT) status = NATS_NO_SERVER;
   if (status != NATS_OK) return NatsError(absl::StrCat("connect to ", redacted_url_), status);
   NoteDiscovered(raw);
   return std::make_shared<Link>(
-      std::move(handle), ++generation_,
+      std::move(handle), *std::move(loop), ++generation_,
       [weak = weak_from_this()] {
         if (const std::shared_ptr<Connection> connection = weak.lock()) connection->Wake();
       },

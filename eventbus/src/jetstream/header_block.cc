@@ -10,12 +10,15 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::string_view kVersion = "NATS/1.0";
-constexpr std::string_view kSpace = " \t\r";
+// nats.c looks into messages without a body (natsSubscription_NextMsg, whether one says "no responders"), and ends what
+// it reads there by NULs: instead of the colon after a name, and of what follows a value.
+constexpr bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\0'; }
+constexpr char kReadColon = '\0';
 
 std::string_view Trimmed(std::string_view text) {
-  const std::size_t begin = text.find_first_not_of(kSpace);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 std::string_view TakeLine(std::string_view& text) {
@@ -25,40 +28,49 @@ std::string_view TakeLine(std::string_view& text) {
   return line;
 }
 
-bool Equal(std::string_view one, std::string_view other) {
-  return absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
-}
-
 }  // namespace
+
+bool SameName(std::string_view one, std::string_view other) {
+  if (one.size() != other.size()) return false;
+  return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
+}
 
 HeaderBlock ParseHeaderBlock(std::string_view block) {
   HeaderBlock headers;
   if (block.substr(0, kVersion.size()) != kVersion) return headers;
-  headers.status = Trimmed(TakeLine(block).substr(kVersion.size()));
-  while (!block.empty()) {
-    const std::string_view line = TakeLine(block);
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || colon == 0) continue;
-    headers.fields.emplace_back(line.substr(0, colon), Trimmed(line.substr(colon + 1)));
-  }
+  std::string_view first = block;
+  headers.status = Trimmed(TakeLine(first).substr(kVersion.size()));
+  WalkHeaders(block, [&](std::string_view name, std::string_view value) {
+    headers.fields.emplace_back(name, value);
+    return true;
+  });
   return headers;
 }
 
-// A message is asked for a handful of headers, once each: walking over the block is quicker than listing its fields.
-std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name) {
-  if (name.empty() || !block.starts_with(kVersion)) return std::nullopt;
+bool WalkHeaders(std::string_view block, absl::FunctionRef<bool(std::string_view name, std::string_view value)> see) {
+  if (!block.starts_with(kVersion)) return true;
   TakeLine(block);
   while (!block.empty()) {
     const std::string_view line = TakeLine(block);
-    const bool candidate = line.size() > name.size() && line[name.size()] == ':';
-    if (candidate && Equal(line.substr(0, name.size()), name)) return Trimmed(line.substr(name.size() + 1));
+    const std::size_t colon = std::min(line.find(':'), line.find(kReadColon));
+    if (colon == std::string_view::npos || colon == 0) continue;
+    if (!see(line.substr(0, colon), Trimmed(line.substr(colon + 1)))) return false;
   }
-  return std::nullopt;
+  return true;
+}
+
+std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name) {
+  std::optional<std::string_view> found;
+  WalkHeaders(block, [&](std::string_view field, std::string_view value) {
+    if (SameName(field, name)) found = value;
+    return !found;
+  });
+  return found;
 }
 
 std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name) {
   for (const auto& [field, value] : fields) {
-    if (Equal(field, name)) return value;
+    if (SameName(field, name)) return value;
   }
   return std::nullopt;
 }

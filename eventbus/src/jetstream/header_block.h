@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "penstock/eventbus/message.h"
 
 namespace penstock::eventbus::jetstream {
@@ -21,6 +22,13 @@ struct HeaderBlock {
 /// Reads `NATS/1.0[ status]\r\n(name:value\r\n)*\r\n`. Spaces around values are left out; lines that are no field are
 /// skipped; what is no header block at all gives an empty result.
 HeaderBlock ParseHeaderBlock(std::string_view block);
+
+/// Whether two names are the same but for their case.
+bool SameName(std::string_view one, std::string_view other);
+
+/// Calls `see(name, value)` for each field of a block as above, in their order, until it returns false; whether it
+/// never did.
+bool WalkHeaders(std::string_view block, absl::FunctionRef<bool(std::string_view name, std::string_view value)> see);
 
 /// The first value of a header in a block as above, whatever the case of its name.
 std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name);

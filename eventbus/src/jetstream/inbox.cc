@@ -17,29 +17,43 @@ absl::StatusOr<std::string> Inbox::UniqueSubject() {
 }
 
 absl::StatusOr<std::shared_ptr<Inbox>> Inbox::Open(std::shared_ptr<Link> link, const std::string& subject,
-                                                   Handler handler) {
-  std::shared_ptr<Inbox> inbox(new Inbox(std::move(link), std::move(handler)));
+                                                   Thread thread, Handler handler, std::function<void()> resting) {
+  std::shared_ptr<Inbox> inbox(new Inbox(std::move(link), std::move(handler), std::move(resting)));
   inbox->closure_ = Closures<Inbox>::Add(inbox);
-  natsSubscription* raw = nullptr;
-  natsStatus status = natsConnection_Subscribe(&raw, inbox->link_->get(), subject.c_str(), OnMessage, inbox->closure_);
-  inbox->subscription_.reset(raw);
-  if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
-  if (status == NATS_OK) return inbox;
-  inbox->link_->Report(status);
-  return NatsError("subscribe to an inbox", status);
+  if (const natsStatus status = inbox->Subscribe(subject.c_str(), thread); status != NATS_OK) {
+    inbox->link_->Report(status);
+    return NatsError("subscribe to an inbox", status);
+  }
+  if (thread == Thread::kLoop) inbox->link_->loop().Add(inbox);
+  return inbox;
 }
 
-Inbox::Inbox(std::shared_ptr<Link> link, Handler handler) : link_(std::move(link)), handler_(std::move(handler)) {}
+natsStatus Inbox::Subscribe(const char* subject, Thread thread) {
+  natsSubscription* raw = nullptr;
+  natsStatus status = thread == Thread::kLoop
+                          ? natsConnection_SubscribeSync(&raw, link_->get(), subject)
+                          : natsConnection_Subscribe(&raw, link_->get(), subject, OnMessage, closure_);
+  subscription_.reset(raw);
+  if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
+  return status;
+}
+
+Inbox::Inbox(std::shared_ptr<Link> link, Handler handler, std::function<void()> resting)
+    : link_(std::move(link)), handler_(std::move(handler)), resting_(std::move(resting)) {}
 
 Inbox::~Inbox() { Close(); }
 
 void Inbox::Release() {
-  MutexLock lock(mutex_);
-  if (state_ == State::kHeld) state_ = State::kOpen;
-  changed_.NotifyAll();
+  {
+    MutexLock lock(mutex_);
+    if (state_ == State::kHeld) state_ = State::kOpen;
+    changed_.NotifyAll();
+  }
+  link_->loop().DrainSoon();
 }
 
 void Inbox::Close() {
+  closed_.store(true, std::memory_order_relaxed);
   {
     MutexLock lock(mutex_);
     const bool first = state_ != State::kClosed;
@@ -59,17 +73,38 @@ void Inbox::Close() {
 void Inbox::OnMessage(natsConnection* /*connection*/, natsSubscription* subscription, natsMsg* message, void* closure) {
   MessageHandle owned(message);
   const std::shared_ptr<Inbox> inbox = Closures<Inbox>::Find(closure);
-  if (inbox == nullptr || owned == nullptr || !inbox->Enter()) return;
+  if (inbox == nullptr || owned == nullptr || !inbox->Enter(/*wait=*/true)) return;
   std::uint64_t queued = 0;
   const bool more = natsSubscription_QueuedMsgs(subscription, &queued) == NATS_OK && queued > 0;
   inbox->handler_(std::move(owned), more);
   inbox->Leave();
 }
 
-bool Inbox::Enter() {
+// As many as wait now: what is read meanwhile, which only this thread does, is drained after that.
+void Inbox::Drain() {
+  std::uint64_t queued = 0;
+  if (natsSubscription_QueuedMsgs(subscription_.get(), &queued) != NATS_OK) return;
+  if (queued == 0) return Rest();
+  if (!Enter(/*wait=*/false)) return;
+  while (queued > 0 && !closed_.load(std::memory_order_relaxed)) {
+    natsMsg* raw = nullptr;
+    const natsStatus status = natsSubscription_NextMsg(&raw, subscription_.get(), 0);
+    if (status != NATS_OK && status != NATS_NO_RESPONDERS) break;
+    handler_(MessageHandle(raw), --queued > 0);
+  }
+  Leave();
+}
+
+void Inbox::Rest() {
+  if (!resting_ || !Enter(/*wait=*/false)) return;
+  resting_();
+  Leave();
+}
+
+bool Inbox::Enter(bool wait) {
   MutexLock lock(mutex_);
-  while (state_ == State::kHeld) changed_.Wait(lock);
-  if (state_ == State::kClosed) return false;
+  while (state_ == State::kHeld && wait) changed_.Wait(lock);
+  if (state_ != State::kOpen) return false;
   running_ = true;
   runner_ = std::this_thread::get_id();
   return true;

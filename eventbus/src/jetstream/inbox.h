@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,23 +20,32 @@ namespace penstock::eventbus::jetstream {
 /// **Thread safety:** thread-safe.
 /// **Ownership:** owns the subscription, shares the connection.
 /// **Blocking:** `Close` waits for a handler that runs, unless called from it.
-/// **Ordering:** the handler is called by one thread of the library, in the order of arrival.
+/// **Ordering:** the handler is called by one thread, in the order of arrival.
 /// **Shutdown:** no handler runs after `Close` has returned (or, called from the handler, after that call of it).
-class Inbox {
+class Inbox final : public Readable {
  public:
+  /// Who calls the handler.
+  enum class Thread {
+    kLoop,     ///< the link's loop: quicker. The library swallows a "no responders"; the message is null then.
+    kLibrary,  ///< a thread of the library for this inbox alone
+  };
   /// `more`: further messages wait already. Must not block and must not throw.
   using Handler = std::function<void(MessageHandle message, bool more)>;
 
-  /// Subscribes. No message is handed on before `Release`.
+  /// Subscribes. `resting` is told, on the loop's thread, when nothing waits here any more. No message is handed on
+  /// before `Release`.
   static absl::StatusOr<std::shared_ptr<Inbox>> Open(std::shared_ptr<Link> link, const std::string& subject,
-                                                     Handler handler);
+                                                     Thread thread, Handler handler,
+                                                     std::function<void()> resting = {});
 
-  ~Inbox();
+  ~Inbox() override;
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
   void Release();
   void Close();
+  void Drain() override;
+  void Rest() override;
 
   /// A subject that nobody else uses.
   static absl::StatusOr<std::string> UniqueSubject();
@@ -43,17 +53,20 @@ class Inbox {
  private:
   enum class State { kHeld, kOpen, kClosed };
 
-  Inbox(std::shared_ptr<Link> link, Handler handler);
+  Inbox(std::shared_ptr<Link> link, Handler handler, std::function<void()> resting);
   static void OnMessage(natsConnection* connection, natsSubscription* subscription, natsMsg* message, void* closure);
-  bool Enter();
+  natsStatus Subscribe(const char* subject, Thread thread);
+  bool Enter(bool wait);
   void Leave();
 
   const std::shared_ptr<Link> link_;
   const Handler handler_;
+  const std::function<void()> resting_;
   void* closure_ = nullptr;          // set before the subscription is made
   SubscriptionHandle subscription_;  // ended by `Close`
   Mutex mutex_;
   CondVar changed_;
+  std::atomic<bool> closed_{false};  // relaxed: a hint to end a drain early
   State state_ ABSL_GUARDED_BY(mutex_) = State::kHeld;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread::id runner_ ABSL_GUARDED_BY(mutex_);

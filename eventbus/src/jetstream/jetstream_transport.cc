@@ -22,7 +22,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestCheck(1500);
 constexpr std::chrono::milliseconds kCloseFlush(2000);
-constexpr std::size_t kFewPublishes = 16;
 
 absl::Status Closed(const char* what, const std::string& name) {
   return absl::FailedPreconditionError(absl::StrCat(what, " \"", name, "\": the connection is closed"));
@@ -40,7 +39,6 @@ absl::StatusOr<std::unique_ptr<Transport>> JetStreamTransport::Connect(const Bus
       Publisher::Start(*transport->connection_, {options.publish_timeout, options.publish_window});
   if (!publisher.ok()) return publisher.status();
   transport->publisher_ = *std::move(publisher);
-  transport->writer_ = std::make_unique<PromptWriter>(*transport->connection_);
   return transport;
 }
 
@@ -87,11 +85,6 @@ absl::Status JetStreamTransport::Publish(Outgoing message, PublishDone done) {
   return publisher_->Publish(message, std::move(done));
 }
 
-// Among many publishes its own is soon written anyway.
-void JetStreamTransport::WriteNow() {
-  if (publisher_->pending() <= kFewPublishes) writer_->WriteNow();
-}
-
 absl::StatusOr<std::unique_ptr<StoredMessage>> JetStreamTransport::ReadMessage(const std::string& stream,
                                                                                const std::string& filter,
                                                                                std::uint64_t from_sequence) {
@@ -120,7 +113,6 @@ absl::Status JetStreamTransport::Flush(std::chrono::milliseconds timeout) {
 }
 
 void JetStreamTransport::Close() {
-  if (writer_ != nullptr) writer_->Stop();
   if (publisher_ != nullptr) publisher_->Close();
   connection_->Close(kCloseFlush);
 }

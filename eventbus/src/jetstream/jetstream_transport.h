@@ -11,7 +11,6 @@
 #include "absl/status/statusor.h"
 #include "jetstream/api_client.h"
 #include "jetstream/connection.h"
-#include "jetstream/prompt_writer.h"
 #include "jetstream/publisher.h"
 #include "transport/transport.h"
 
@@ -29,8 +28,6 @@ class JetStreamTransport final : public Transport {
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
   absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
   absl::Status Publish(Outgoing message, PublishDone done) override;
-  void WriteSoon() override { writer_->WriteSoon(); }
-  void WriteNow() override;
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
@@ -48,7 +45,6 @@ class JetStreamTransport final : public Transport {
   const std::shared_ptr<Connection> connection_;
   const LogSink log_;
   ApiClient api_;
-  std::unique_ptr<PromptWriter> writer_{};
   std::unique_ptr<Publisher> publisher_{};  // both set before the transport is handed out; lives as long
 };
 

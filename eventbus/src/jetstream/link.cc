@@ -7,13 +7,21 @@
 
 namespace penstock::eventbus::jetstream {
 
-Link::Link(ConnectionHandle connection, std::uint64_t generation, std::function<void()> broken,
-           std::shared_ptr<std::atomic<std::uint64_t>> dropped)
+Link::Link(ConnectionHandle connection, std::shared_ptr<EventLoop> loop, std::uint64_t generation,
+           std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped)
     : connection_(std::move(connection)),
+      loop_(std::move(loop)),
       generation_(generation),
       max_payload_bytes_(static_cast<std::size_t>(natsConnection_GetMaxPayload(connection_.get()))),
       broken_(std::move(broken)),
-      dropped_(std::move(dropped)) {}
+      dropped_(std::move(dropped)) {
+  loop_->Start();
+}
+
+Link::~Link() {
+  Close();
+  loop_->Stop();
+}
 
 absl::Status Link::Publish(const char* subject, std::string_view body, const char* reply) {
   const int size = static_cast<int>(body.size());
@@ -34,6 +42,7 @@ natsStatus Link::Publish(natsMsg* message) {
 
 natsStatus Link::Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms) {
   if (!BeginRequest()) return NATS_CONNECTION_CLOSED;
+  const EventLoop::Hurry hurry(*loop_);
   const natsStatus status = natsConnection_Request(reply, connection_.get(), subject.c_str(), body.data(),
                                                    static_cast<int>(body.size()), timeout_ms);
   EndRequest();
@@ -42,6 +51,7 @@ natsStatus Link::Request(natsMsg** reply, const std::string& subject, std::strin
 
 bool Link::Ping(std::int64_t timeout_ms) {
   if (!BeginRequest()) return false;
+  const EventLoop::Hurry hurry(*loop_);
   const natsStatus status = natsConnection_FlushTimeout(connection_.get(), timeout_ms);
   EndRequest();
   return status == NATS_OK;

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "jetstream/event_loop.h"
 #include "jetstream/handles.h"
 #include "penstock/actorpool/mutex.h"
 
@@ -18,11 +19,16 @@ namespace penstock::eventbus::jetstream {
 /// One connection to a server, from connect to close; never reconnected. Thread-safe.
 class Link {
  public:
-  /// `broken` is told, possibly more than once, when a new connection is needed.
-  Link(ConnectionHandle connection, std::uint64_t generation, std::function<void()> broken,
-       std::shared_ptr<std::atomic<std::uint64_t>> dropped);
+  /// `connection` was made to use `loop`, which begins now. `broken` is told, possibly more than once, when a new
+  /// connection is needed.
+  Link(ConnectionHandle connection, std::shared_ptr<EventLoop> loop, std::uint64_t generation,
+       std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
 
   natsConnection* get() const { return connection_.get(); }
+  EventLoop& loop() const { return *loop_; }
   /// Counts connections from 1: what was known on a lower one has to be made again.
   std::uint64_t generation() const { return generation_; }
   std::size_t max_payload_bytes() const { return max_payload_bytes_; }
@@ -55,6 +61,7 @@ class Link {
   void EndRequest();
 
   const ConnectionHandle connection_;
+  const std::shared_ptr<EventLoop> loop_;
   const std::uint64_t generation_;
   const std::size_t max_payload_bytes_;
   const std::function<void()> broken_;

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "jetstream/header_block.h"
+
 namespace penstock::eventbus::jetstream {
 namespace {
 
@@ -14,12 +16,15 @@ constexpr std::size_t kStatusCodeDigits = 3;
 // changes the message while it reads, and forgets the order. A received message is one piece of memory in every
 // version: subject, reply, headers and body, each ended by a NUL; so the headers are what stands between reply and
 // body.
-std::string_view RawHeaders(const natsMsg& message) {
-  const char* const reply = natsMsg_GetReply(&message);
-  const char* const before = reply != nullptr ? reply : natsMsg_GetSubject(&message);
-  const char* const begin = before + std::strlen(before) + 1;
-  const char* const body = natsMsg_GetData(&message);
+std::string_view HeadersBetween(std::string_view before, const char* body) {
+  const char* const begin = before.data() + before.size() + 1;
   return body > begin ? std::string_view(begin, static_cast<std::size_t>(body - begin) - 1) : std::string_view{};
+}
+
+std::string_view RawHeaders(const natsMsg& message) {
+  const std::string_view before =
+      natsMsg_GetReply(&message) != nullptr ? ReplyOf(message) : natsMsg_GetSubject(&message);
+  return HeadersBetween(before, natsMsg_GetData(&message));
 }
 
 std::optional<std::uint64_t> NumberField(const HeaderBlock& headers, std::string_view name) {
@@ -33,16 +38,19 @@ NatsMessage::NatsMessage(MessageHandle message, const AckSubject& ack, std::uint
     : message_(std::move(message)), epoch_(epoch) {
   subject_ = natsMsg_GetSubject(message_.get());
   payload_ = BodyOf(*message_);
-  ack_token_ = ReplyOf(*message_);
+  ack_token_ = ack.text;
   stream_sequence_ = ack.stream_sequence;
   delivery_count_ = ack.delivery_count;
   pending_ = ack.pending;
   stored_at_ = ack.stored_at;
-  headers_ = RawHeaders(*message_);
+  headers_ = HeadersBetween(ack.text, payload_.data());
+  header_index_ = HeaderIndex(headers_);
   size_bytes_ = payload_.size() + headers_.size();
 }
 
-std::optional<std::string_view> NatsMessage::Header(std::string_view name) const { return FindHeader(headers_, name); }
+std::optional<std::string_view> NatsMessage::Header(std::string_view name) const {
+  return header_index_.Find(headers_, name);
+}
 
 Headers NatsMessage::AllHeaders() const { return CopyHeaders(ParseHeaderBlock(headers_).fields); }
 

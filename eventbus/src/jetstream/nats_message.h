@@ -9,7 +9,7 @@
 
 #include "jetstream/ack_subject.h"
 #include "jetstream/handles.h"
-#include "jetstream/header_block.h"
+#include "jetstream/header_index.h"
 #include "jetstream/status_message.h"
 #include "penstock/eventbus/message.h"
 
@@ -37,6 +37,7 @@ class NatsMessage final : public StoredMessage {
   const std::string reply_{};      // of a stub; ended by a NUL, as nats.c wants it
   const std::uint64_t epoch_;
   std::string_view headers_{};  // as they came
+  HeaderIndex header_index_{};
 };
 
 /// The reply subject, empty when there is none.

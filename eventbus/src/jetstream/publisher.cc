@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds kFirstBackoff(100);
 constexpr std::chrono::milliseconds kLongestBackoff(1000);
 constexpr int kNoResponders = 503;
 constexpr std::size_t kMostAnswers = 64;
+constexpr std::size_t kFew = 16;
 constexpr const char* kNoStream = "no stream takes this subject";
 constexpr const char* kNoAnswer = "no acknowledgement came";
 
@@ -43,25 +44,43 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
   const Clock::time_point deadline = Clock::now() + limits_.timeout;
   // Ascends in each thread, which is all the order that resending has to keep; so composing needs no lock.
   const std::uint64_t index = last_index_.fetch_add(1, std::memory_order_relaxed) + 1;
-  absl::StatusOr<MessageHandle> composed = Compose(message, index);
+  absl::StatusOr<ComposedHandle> composed = Compose(message, index);
   if (!composed.ok()) return composed.status();
-  MutexLock lock(mutex_);
-  if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
-  entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline});
-  pending_count_.store(entries_.size(), std::memory_order_relaxed);
-  if (deadline < next_deadline_) {
-    next_deadline_ = deadline;
-    work_.NotifyOne();
+  std::shared_ptr<Link> link;
+  {
+    MutexLock lock(mutex_);
+    if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
+    entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline});
+    pending_count_.store(entries_.size(), std::memory_order_relaxed);
+    if (deadline < next_deadline_) {
+      next_deadline_ = deadline;
+      work_.NotifyOne();
+    }
+    if (absl::Status sent = SendNew(index); !sent.ok()) return sent;
+    link = ToBeSeenTo();
   }
-  return SendNew(index);
+  if (link != nullptr) SeeToWriting(*link, deadline);
+  return absl::OkStatus();
 }
 
-absl::StatusOr<MessageHandle> Publisher::Compose(const Outgoing& message, std::uint64_t index) const {
+// Among many publishes the loop's turn is soon enough.
+std::shared_ptr<Link> Publisher::ToBeSeenTo() const {
+  if (link_ == nullptr) return nullptr;
+  if (entries_.size() <= kFew || link_->loop().stuck()) return link_;
+  link_->loop().WriteSoon();
+  return nullptr;
+}
+
+void Publisher::SeeToWriting(Link& link, Clock::time_point deadline) const {
+  link.loop().stuck() ? link.loop().AwaitRoom(deadline) : link.loop().WriteNow();
+}
+
+absl::StatusOr<ComposedHandle> Publisher::Compose(const Outgoing& message, std::uint64_t index) const {
   natsMsg* raw = nullptr;
   const std::string reply = absl::StrCat(inbox_prefix_, index);
   natsStatus status = natsMsg_Create(&raw, message.subject.c_str(), reply.c_str(), message.body.data(),
                                      static_cast<int>(message.body.size()));
-  MessageHandle composed(raw);
+  ComposedHandle composed(raw);
   if (status == NATS_OK) status = natsMsgHeader_Set(raw, header::kMessageId.data(), message.message_id.c_str());
   for (const auto& [name, value] : message.headers) {
     if (status == NATS_OK) status = natsMsgHeader_Add(raw, name.c_str(), value.c_str());
@@ -72,11 +91,11 @@ absl::StatusOr<MessageHandle> Publisher::Compose(const Outgoing& message, std::u
 
 absl::Status Publisher::AwaitRoom(MutexLock& lock, Clock::time_point deadline) {
   ++waiters_;
-  bool in_time = true;
+  bool in_time = !EventLoop::OnLoopThread();  // what makes room comes by way of it
   while (!closed_ && entries_.size() >= limits_.window && in_time) in_time = settled_.WaitUntil(lock, deadline);
   --waiters_;
   if (closed_) return absl::FailedPreconditionError("publish: the connection is closed");
-  if (entries_.size() < limits_.window) return absl::OkStatus();
+  if (entries_.size() < limits_.window || EventLoop::OnLoopThread()) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrCat("publish: ", limits_.window, " publishes were outstanding for ",
                                                   limits_.timeout.count(),
                                                   "ms; check that the server runs and its streams exist"));
@@ -246,8 +265,9 @@ void Publisher::Attach() {
   answers_.clear();  // their messages go out again
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return;  // told again when there is one
-  absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
-      link, inbox_prefix_ + "*", [this](MessageHandle reply, bool more) { OnReply(std::move(reply), more); });
+  absl::StatusOr<std::shared_ptr<Inbox>> inbox =
+      Inbox::Open(link, inbox_prefix_ + "*", Inbox::Thread::kLibrary,
+                  [this](MessageHandle reply, bool more) { OnReply(std::move(reply), more); });
   if (!inbox.ok()) return link->Report(NATS_CONNECTION_CLOSED);
   inbox_ = *std::move(inbox);
   std::vector<Ended> ended;

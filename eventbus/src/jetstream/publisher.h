@@ -60,7 +60,7 @@ class Publisher : private ConnectionObserver {
   using Clock = Connection::Clock;
 
   struct Entry {
-    MessageHandle message{};
+    ComposedHandle message{};
     PublishDone done{};
     Clock::time_point deadline{};
     std::uint32_t attempts = 0;
@@ -89,8 +89,10 @@ class Publisher : private ConnectionObserver {
   void OnConnectionChanged() override;
   void OnPublishDenied(const std::string& subject) override;
 
-  absl::StatusOr<MessageHandle> Compose(const Outgoing& message, std::uint64_t index) const;
+  absl::StatusOr<ComposedHandle> Compose(const Outgoing& message, std::uint64_t index) const;
   absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<Link> ToBeSeenTo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SeeToWriting(Link& link, Clock::time_point deadline) const;
   absl::Status SendNew(std::uint64_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAgain(std::uint64_t index, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

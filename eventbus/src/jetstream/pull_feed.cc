@@ -82,7 +82,7 @@ PullFeed::Clock::duration PullFeed::LongestSilence() const {
 }
 
 void PullFeed::OnMessage(MessageHandle message, bool more) {
-  Heard();
+  if (!more) Heard();
   const std::optional<AckSubject> ack = ParseAckSubject(ReplyOf(*message));
   if (ack && ack->stream == spec_.stream) {
     Deliver(std::move(message), *ack);

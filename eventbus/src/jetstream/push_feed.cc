@@ -269,7 +269,7 @@ absl::StatusOr<StartPoint> PushFeed::WhereToBegin() {
 
 void PushFeed::OnMessage(MessageHandle message, bool more) {
   if (lost_track_) return;
-  Heard();
+  if (!more) Heard();
   const std::optional<AckSubject> ack = ParseAckSubject(ReplyOf(*message));
   if (!ack || ack->stream != spec_.stream) {
     FlushArrivals();

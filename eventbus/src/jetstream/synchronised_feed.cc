@@ -2,8 +2,10 @@
 #include "jetstream/synchronised_feed.h"
 
 #include <algorithm>
+#include <typeinfo>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "jetstream/log_line.h"
 #include "jetstream/settlement.h"
@@ -160,8 +162,12 @@ void SynchronisedFeed::RequestSynchronisation(const char* why) {
 }
 
 absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject) {
-  absl::StatusOr<std::shared_ptr<Inbox>> inbox =
-      Inbox::Open(link, subject, [this](MessageHandle message, bool more) { OnMessage(std::move(message), more); });
+  absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
+      link, subject, Inbox::Thread::kLoop,
+      [this](MessageHandle message, bool more) {
+        message == nullptr ? OnNobodyThere() : OnMessage(std::move(message), more);
+      },
+      [this] { Rest(); });
   if (!inbox.ok()) return inbox.status();
   inbox_ = *std::move(inbox);
   return absl::OkStatus();
@@ -175,6 +181,7 @@ void SynchronisedFeed::Withdraw() {
   inbox_->Close();
   inbox_ = nullptr;
   arrivals_.clear();
+  Rest();
   MutexLock lock(mutex_);
   resynchronise_ = nullptr;
 }
@@ -229,11 +236,17 @@ void SynchronisedFeed::FlushArrivals() {
     calling_ = true;
   }
   callback_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  restless_.store(true, std::memory_order_relaxed);
   if (events_.arrived) events_.arrived(std::move(arrivals));
   callback_thread_.store(std::thread::id(), std::memory_order_relaxed);
   MutexLock lock(mutex_);
   calling_ = false;
   if (quiet_) work_.NotifyAll();
+}
+
+// Told once, by whoever comes first: the loop, or who has ended the arrivals.
+void SynchronisedFeed::Rest() {
+  if (restless_.load(std::memory_order_relaxed) && restless_.exchange(false) && events_.resting) events_.resting();
 }
 
 void SynchronisedFeed::WarnOfStranger() {
@@ -243,18 +256,31 @@ void SynchronisedFeed::WarnOfStranger() {
           Describe("ignored a message that no stream sent; in all ") + absl::StrCat(count, " of them"));
 }
 
-absl::Status SynchronisedFeed::Settle(const StoredMessage& message, Verb verb) {
-  const auto* const ours = dynamic_cast<const NatsMessage*>(&message);
-  if (ours == nullptr) return absl::InvalidArgumentError("settle: the message is not one of this feed");
+absl::Status SynchronisedFeed::Settle(std::span<const Settling> deliveries) {
   if (spec_.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
-  if (ours->epoch() != epoch_.load(std::memory_order_acquire)) {
-    return absl::UnavailableError("settle: the consumer was made again since this delivery");
-  }
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
-  absl::Status sent = Answer(*link, *ours, verb);
-  if (sent.ok() && (verb == Verb::kAck || verb == Verb::kTerm)) OnSettled(*ours);
-  return sent;
+  absl::Status first_error;
+  absl::InlinedVector<std::uint64_t, 32> settled;
+  for (const Settling& each : deliveries) {
+    absl::Status sent = SettleOne(*link, each);
+    const bool over = each.verb == Verb::kAck || each.verb == Verb::kTerm;
+    if (sent.ok() && over) settled.push_back(each.message->stream_sequence());
+    first_error.Update(std::move(sent));
+  }
+  if (!settled.empty()) OnSettled(settled);
+  return first_error;
+}
+
+absl::Status SynchronisedFeed::SettleOne(Link& link, const Settling& delivery) {
+  if (typeid(*delivery.message) != typeid(NatsMessage)) {
+    return absl::InvalidArgumentError("settle: the message is not one of this feed");
+  }
+  const auto& ours = static_cast<const NatsMessage&>(*delivery.message);
+  if (ours.epoch() != epoch_.load(std::memory_order_acquire)) {
+    return absl::UnavailableError("settle: the consumer was made again since this delivery");
+  }
+  return Answer(link, ours, delivery.verb);
 }
 
 absl::Status SynchronisedFeed::Answer(Link& link, const NatsMessage& message, Verb verb) {
@@ -263,10 +289,14 @@ absl::Status SynchronisedFeed::Answer(Link& link, const NatsMessage& message, Ve
 
 void SynchronisedFeed::StopArrivals() {
   const std::thread::id caller = std::this_thread::get_id();
-  MutexLock lock(mutex_);
-  quiet_ = true;
-  if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
-  while (calling_ && caller != callback_thread_.load(std::memory_order_relaxed)) work_.Wait(lock);
+  {
+    MutexLock lock(mutex_);
+    quiet_ = true;
+    if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
+    if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+    while (calling_) work_.Wait(lock);
+  }
+  Rest();
 }
 
 void SynchronisedFeed::Stop() {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,7 +46,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   /// Synchronises for the first time, on this thread, then goes on in its own.
   absl::Status Start();
 
-  absl::Status Settle(const StoredMessage& message, Verb verb) override;
+  using Feed::Settle;
+  absl::Status Settle(std::span<const Settling> deliveries) override;
   void StopArrivals() override;
   void Stop() override;
   FeedStats Stats() const override;
@@ -60,6 +62,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) = 0;
   /// Called for each message, on the thread of the inbox.
   virtual void OnMessage(MessageHandle message, bool more) = 0;
+  /// Called when nobody takes what was asked for, on the same thread.
+  void OnNobodyThere() { RequestSynchronisation("the consumer is gone"); }
   /// After the inbox was opened, and every `Tick` while messages flow.
   virtual void OnTick(const std::shared_ptr<Link>& /*link*/, Clock::time_point /*now*/) {}
   virtual Clock::duration Tick() const;
@@ -77,8 +81,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
   /// Sends an answer.
   virtual absl::Status Answer(Link& link, const NatsMessage& message, Verb verb);
-  /// Told that `message` needs no redelivery any more.
-  virtual void OnSettled(const NatsMessage& /*message*/) {}
+  /// Told that the messages with these sequences need no redelivery any more.
+  virtual void OnSettled(std::span<const std::uint64_t> /*sequences*/) {}
 
   /// Opens an inbox whose messages go to `OnMessage`, in place of the one before; nothing comes until synchronising has
   /// succeeded.
@@ -131,6 +135,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   Clock::duration GoOnAfter(const absl::Status& status);
   void Withdraw();
   void GiveUp(absl::Status why);
+  void Rest();
+  absl::Status SettleOne(Link& link, const Settling& delivery);
   bool AwaitWork(Clock::duration longest);
 
   std::atomic<std::int64_t> last_heard_{0};         // relaxed: a time, compared with seconds of slack
@@ -139,6 +145,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   std::atomic<std::uint64_t> resynchronised_{0};    // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
   std::atomic<bool> active_{false};                 // relaxed: a gauge
+  std::atomic<bool> restless_{false};               // something arrived since `resting` was told
   std::atomic<bool> stopping_{false};               // relaxed: also set under `mutex_`, which orders it
   std::atomic<std::thread::id> feed_thread_{};      // relaxed: matters only to the thread it names
   std::atomic<std::thread::id> callback_thread_{};  // likewise

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -26,9 +27,9 @@ class Unsettled {
     for (const auto& message : messages) Open(message->stream_sequence());
   }
 
-  void Settled(std::uint64_t sequence) {
+  void Settled(std::span<const std::uint64_t> sequences) {
     MutexLock lock(mutex_);
-    open_.erase(sequence);
+    for (const std::uint64_t sequence : sequences) open_.erase(sequence);
   }
 
   /// Everything up to `sequence` was settled by others.

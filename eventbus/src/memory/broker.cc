@@ -370,6 +370,7 @@ void Broker::Run() {
     messages.reserve(parcel->messages.size());
     for (Taken& taken : parcel->messages) messages.push_back(std::make_unique<MemoryMessage>(std::move(taken)));
     parcel->feed->events.arrived(std::move(messages));
+    if (parcel->feed->events.resting) parcel->feed->events.resting();
     ParcelDelivered();
   }
 }

@@ -21,12 +21,13 @@ class MemoryFeed final : public Feed {
 
   void Grant(std::size_t count) override { broker_.Grant(*feed_, count); }
 
-  absl::Status Settle(const StoredMessage& message, Verb verb) override {
+  using Feed::Settle;
+  absl::Status Settle(std::span<const Settling> deliveries) override {
     if (kind_ == FeedKind::kAtMostOnce) {
       return absl::FailedPreconditionError("settle a message: at-most-once messages are settled by being delivered");
     }
     if (!transport_.connected()) return absl::UnavailableError("settle a message: the embedded bus is closed");
-    broker_.Settle(*feed_, message.stream_sequence(), verb);
+    for (const Settling& each : deliveries) broker_.Settle(*feed_, each.message->stream_sequence(), each.verb);
     return absl::OkStatus();
   }
 

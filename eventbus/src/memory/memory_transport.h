@@ -36,8 +36,6 @@ class MemoryTransport final : public Transport {
                                                              std::uint64_t from_sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
   absl::Status Publish(Outgoing message, PublishDone done) override;
-  void WriteSoon() override {}
-  void WriteNow() override {}
   std::size_t max_payload_bytes() const override { return 1 << 20; }
   bool connected() const override { return !closed_.load(std::memory_order_relaxed); }
   std::uint64_t generation() const override { return 1; }

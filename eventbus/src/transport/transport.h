@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -74,6 +75,9 @@ struct FeedEvents {
   /// Messages in the order the server sent them. For `kExclusive`: within one synchronisation everything pending comes
   /// again in stream order before anything new.
   std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> arrived{};
+  /// No more messages are at hand: told after every `arrived`, before the feed waits for what comes next, or once it
+  /// has stopped. In between the owner may leave work to the next call.
+  std::function<void()> resting{};
   /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
   /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
   std::function<void()> new_epoch{};
@@ -94,6 +98,10 @@ struct FeedEvents {
 
 /// How a delivery is answered.
 enum class Verb { kAck, kNak, kTerm, kInProgress };
+struct Settling {
+  const StoredMessage* message = nullptr;
+  Verb verb = Verb::kAck;
+};
 
 struct FeedStats {
   bool active = false;  ///< receives now; false while it stands by or is disconnected
@@ -109,9 +117,14 @@ class Feed {
   /// server may have in flight to us is thus never more than `max_in_flight`.
   virtual void Grant(std::size_t count) = 0;
 
-  /// Answers a delivery of this feed. Does not wait for the server. `kUnavailable` when it could not be sent (the
-  /// server will deliver the message again). Also works after `Stop`, until the transport is closed.
-  virtual absl::Status Settle(const StoredMessage& message, Verb verb) = 0;
+  /// Answers deliveries of this feed, in this order. Does not wait for the server. The first error: `kUnavailable` when
+  /// one could not be sent (the server will deliver that message again). Also works after `Stop`, until the transport
+  /// is closed.
+  virtual absl::Status Settle(std::span<const Settling> deliveries) = 0;
+  absl::Status Settle(const StoredMessage& message, Verb verb) {
+    const Settling one{.message = &message, .verb = verb};
+    return Settle({&one, 1});
+  }
 
   /// Changes how many messages may be in flight: the bound of an exclusive consumer, at any transport within a moment
   /// of the call and again after each synchronisation. Does not wait for the server; only the latest call matters.
@@ -170,12 +183,6 @@ class Transport {
   /// publish window is full. Publishes of one thread are stored in the order of the calls. On an error returned here
   /// `done` is not told.
   virtual absl::Status Publish(Outgoing message, PublishDone done) = 0;
-
-  /// What was published may be gathered with more for up to a millisecond: this has it written without delay, and costs
-  /// little while publish follows publish.
-  virtual void WriteSoon() = 0;
-  /// The same for who waits for the PubAck anyway: quicker, and blocks for a round trip, 50 ms at most.
-  virtual void WriteNow() = 0;
 
   /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
   /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream.

@@ -60,5 +60,12 @@ TEST(HeaderBlockTest, FindsAHeaderWithoutListingAll) {
     EXPECT_EQ(FindHeader(text, "Key"), std::nullopt) << text;
 }
 
+TEST(HeaderBlockTest, ReadsWhatTheLibraryHasReadBefore) {
+  constexpr std::string_view kRead{"NATS/1.0 503\0\na\0 one\0\nb\0\r\nc:two\0 \r\n\r\n", 39};
+  const HeaderBlock headers = ParseHeaderBlock(kRead);
+  EXPECT_EQ(headers.status, "503");
+  EXPECT_EQ(headers.fields, (std::vector<HeaderField>{{"a", "one"}, {"b", ""}, {"c", "two"}}));
+}
+
 }  // namespace
 }  // namespace penstock::eventbus::jetstream

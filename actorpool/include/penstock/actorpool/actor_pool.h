@@ -113,6 +113,10 @@ class ActorPool {
   /// Without work the message is accepted and settled with `kInvalidArgument`.
   Admission TryProcess(Message& message);
 
+  /// Hands over many like `TryProcess`, and wakes workers for them once, when it goes: who hands over is not disturbed
+  /// by them meanwhile. For one thread, and for moments: who is awake takes messages at once, others wait for its end.
+  class Batch;
+
   /// The actor that messages of `key` go to, 0 to actors - 1: the same in every process and build, for that many
   /// actors. `key` must not be empty, since messages without key have no actor of their own.
   std::size_t ActorFor(std::string_view key) const;
@@ -136,6 +140,20 @@ class ActorPool {
   class Core;
   explicit ActorPool(std::unique_ptr<Core> core);
   std::unique_ptr<Core> core_;
+};
+
+class ActorPool::Batch {
+ public:
+  explicit Batch(ActorPool& pool) : pool_(pool) {}
+  ~Batch();
+  Batch(const Batch&) = delete;
+  Batch& operator=(const Batch&) = delete;
+
+  Admission TryProcess(Message& message);
+
+ private:
+  ActorPool& pool_;
+  std::size_t wakes_ = 0;
 };
 
 }  // namespace penstock::actorpool

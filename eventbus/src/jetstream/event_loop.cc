@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/event_loop.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/thread_name.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+// As often as a write costs little beside what it carries; see docs/performance.md.
+constexpr std::chrono::microseconds kSoon(100);
+constexpr std::chrono::microseconds kLate(1000);
+constexpr std::chrono::nanoseconds kNever = std::chrono::nanoseconds::max();
+
+thread_local bool on_loop_thread = false;
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<EventLoop>> EventLoop::Create() {
+  const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (wake_fd >= 0) return std::shared_ptr<EventLoop>(new EventLoop(wake_fd));
+  return absl::ResourceExhaustedError(
+      absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
+}
+
+EventLoop::~EventLoop() {
+  Stop();
+  close(wake_fd_);
+}
+
+natsStatus EventLoop::Configure(natsOptions* options) {
+  natsStatus status = natsOptions_SetEventLoop(options, this, OnAttach, OnRead, OnWrite, OnDetach);
+  // Else a thread of nats.c would gather for a millisecond before it asks us to write.
+  if (status == NATS_OK) status = natsOptions_SetSendAsap(options, true);
+  return status;
+}
+
+natsStatus EventLoop::OnAttach(void** user_data, void* loop, natsConnection* connection, natsSock socket) {
+  auto* const self = static_cast<EventLoop*>(loop);
+  *user_data = self;
+  self->connection_ = connection;
+  self->socket_.store(socket, std::memory_order_release);
+  return NATS_OK;
+}
+
+// It only ever says that there is nothing to read any more.
+natsStatus EventLoop::OnRead(void* user_data, bool add) { return add ? NATS_OK : OnDetach(user_data); }
+
+natsStatus EventLoop::OnWrite(void* user_data, bool add) {
+  auto* const self = static_cast<EventLoop*>(user_data);
+  self->unwritten_.store(add);
+  if (add) {
+    self->Wake();
+    return NATS_OK;
+  }
+  self->wrote_all_.store(true, std::memory_order_relaxed);
+  if (self->stuck()) self->SetStuck(false);
+  return NATS_OK;
+}
+
+natsStatus EventLoop::OnDetach(void* user_data) {
+  auto* const self = static_cast<EventLoop*>(user_data);
+  self->socket_.store(-1, std::memory_order_release);
+  self->Wake();
+  self->SetStuck(false);
+  return NATS_OK;
+}
+
+void EventLoop::Start() {
+  MutexLock lock(join_mutex_);
+  thread_ = std::thread([self = shared_from_this()] { self->Run(); });
+}
+
+void EventLoop::Stop() {
+  stopping_.store(true);
+  Wake();
+  SetStuck(false);
+  MutexLock lock(join_mutex_);
+  if (!thread_.joinable()) return;
+  if (thread_.get_id() == std::this_thread::get_id()) return thread_.detach();
+  thread_.join();
+}
+
+void EventLoop::Add(std::weak_ptr<Readable> readable) {
+  MutexLock lock(mutex_);
+  std::erase_if(readables_, [](const auto& other) { return other.expired(); });
+  readables_.push_back(std::move(readable));
+  ++version_;
+}
+
+void EventLoop::DrainSoon() {
+  drain_.store(true);
+  Wake();
+}
+
+void EventLoop::WriteSoon() {
+  if (urgent_.load() || urgent_.exchange(true)) return;
+  Wake();
+}
+
+void EventLoop::WriteNow() { Write(); }
+
+bool EventLoop::OnLoopThread() { return on_loop_thread; }
+
+void EventLoop::Wake() {
+  if (asleep_.exchange(false)) eventfd_write(wake_fd_, 1);
+}
+
+void EventLoop::AwaitRoom(Clock::time_point deadline) {
+  if (on_loop_thread) return;
+  MutexLock lock(mutex_);
+  while (stuck() && changed_.WaitUntil(lock, deadline)) {
+  }
+}
+
+void EventLoop::SetStuck(bool stuck) {
+  MutexLock lock(mutex_);
+  stuck_.store(stuck, std::memory_order_relaxed);
+  if (!stuck) changed_.NotifyAll();
+}
+
+void EventLoop::Run() {
+  NameThisThread("ps-io");
+  on_loop_thread = true;
+  while (attached() && !stopping_.load(std::memory_order_relaxed)) {
+    const bool readable = Await();
+    if (!attached() || stopping_.load(std::memory_order_relaxed)) return;
+    if (readable) natsConnection_ProcessReadEvent(connection_);
+    if (drain_.exchange(false) || readable) Drain();
+    if (attached() && !stopping_.load(std::memory_order_relaxed)) WriteDue();
+  }
+}
+
+// Only looking costs less than waking somebody who could have gone on.
+bool EventLoop::Await() {
+  if (!restless_) return Poll(/*wait=*/true);
+  if (Poll(/*wait=*/false)) return true;
+  Rest();
+  return Poll(/*wait=*/true);
+}
+
+bool EventLoop::Poll(bool wait) {
+  asleep_.store(wait);
+  const bool full = stuck();
+  const short socket_events = full ? POLLIN | POLLOUT : POLLIN;
+  pollfd fds[] = {{socket_.load(std::memory_order_acquire), socket_events, 0}, {wake_fd_, POLLIN, 0}};
+  std::chrono::nanoseconds longest = full ? kNever : UntilWrite();
+  if (!wait || drain_.load() || stopping_.load()) longest = std::chrono::nanoseconds(0);
+  const timespec timeout{.tv_sec = 0, .tv_nsec = longest == kNever ? 0 : static_cast<long>(longest.count())};
+  const int ready = ppoll(fds, std::size(fds), longest == kNever ? nullptr : &timeout, nullptr);
+  const bool woken = wait && !asleep_.exchange(false);
+  if (woken || (ready > 0 && fds[1].revents != 0)) {
+    eventfd_t count = 0;
+    eventfd_read(wake_fd_, &count);
+  }
+  if (ready <= 0) return false;
+  if ((fds[0].revents & POLLOUT) != 0) Write();
+  return (fds[0].revents & ~POLLOUT) != 0;
+}
+
+// Less than a second.
+std::chrono::nanoseconds EventLoop::UntilWrite() const {
+  if (!unwritten_.load()) return kNever;
+  const bool soon = urgent_.load() || hurried_.load(std::memory_order_relaxed) > 0;
+  const auto due = written_at_ + (soon ? kSoon : kLate);
+  return std::max<std::chrono::nanoseconds>(due - Clock::now(), std::chrono::nanoseconds(0));
+}
+
+void EventLoop::Drain() {
+  {
+    MutexLock lock(mutex_);
+    if (draining_version_ != version_) {
+      draining_ = readables_;
+      draining_version_ = version_;
+    }
+  }
+  for (const std::weak_ptr<Readable>& each : draining_) {
+    if (const std::shared_ptr<Readable> readable = each.lock()) readable->Drain();
+  }
+  restless_ = true;
+}
+
+void EventLoop::Rest() {
+  for (const std::weak_ptr<Readable>& each : draining_) {
+    if (const std::shared_ptr<Readable> readable = each.lock()) readable->Rest();
+  }
+  restless_ = false;
+}
+
+void EventLoop::WriteDue() {
+  if (!stuck() && UntilWrite().count() == 0) Write();
+}
+
+void EventLoop::Write() {
+  MutexLock lock(write_mutex_);
+  if (natsConnection_Buffered(connection_) <= 0) return;
+  urgent_.store(false);
+  wrote_all_.store(false, std::memory_order_relaxed);
+  natsConnection_ProcessWriteEvent(connection_);
+  if (on_loop_thread) written_at_ = Clock::now();
+  if (!wrote_all_.load(std::memory_order_relaxed) && attached()) SetStuck(true);
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nats.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "penstock/actorpool/mutex.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// Something that messages may be waiting in after the loop has read.
+class Readable {
+ public:
+  virtual ~Readable() = default;
+  /// Takes what waits. On the loop's thread, as the next; must not block.
+  virtual void Drain() = 0;
+  /// Nothing waits any more: the loop is about to.
+  virtual void Rest() = 0;
+};
+
+/// Reads and writes for one nats.c connection, on one thread: reads what has come, has the inboxes hand it on, then
+/// writes what was published meanwhile. nats.c by itself reads on one thread and hands on from another, which then
+/// fight for a lock and wake each other, message by message; and it writes what was published a millisecond later.
+///
+/// Writing is paced: what somebody waits for goes out at once, though not more often than every 100 us, the rest
+/// (acknowledgements) within a millisecond.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns its thread; the connection must not be destroyed before `Stop`
+/// has returned.
+/// **Ordering:** what nats.c took is written in that order. **Shutdown:** `Stop`.
+class EventLoop : public std::enable_shared_from_this<EventLoop> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// `kResourceExhausted` when the process has no file descriptor left.
+  static absl::StatusOr<std::shared_ptr<EventLoop>> Create();
+  ~EventLoop();
+  EventLoop(const EventLoop&) = delete;
+  EventLoop& operator=(const EventLoop&) = delete;
+
+  /// Has the connection that is made with these options use this loop.
+  natsStatus Configure(natsOptions* options);
+
+  /// Begins, once the connection is made.
+  void Start();
+  /// Ends the loop, and waits for it unless called from it. Idempotent.
+  void Stop();
+
+  /// From now on what was read is taken from there.
+  void Add(std::weak_ptr<Readable> readable);
+  /// Has every `Readable` drained, as after reading.
+  void DrainSoon();
+
+  /// Has what was published written soon by the loop. Costs nanoseconds while it is awake.
+  void WriteSoon();
+  /// Writes what was published, on this thread, as far as the socket takes it at once.
+  void WriteNow();
+
+  /// While somebody waits for an answer, what is published is written soon.
+  class Hurry {
+   public:
+    explicit Hurry(EventLoop& loop) : loop_(loop) { loop_.hurried_.fetch_add(1, std::memory_order_relaxed); }
+    ~Hurry() { loop_.hurried_.fetch_sub(1, std::memory_order_relaxed); }
+    Hurry(const Hurry&) = delete;
+    Hurry& operator=(const Hurry&) = delete;
+
+   private:
+    EventLoop& loop_;
+  };
+
+  /// Whether the socket takes nothing more at the moment.
+  bool stuck() const { return stuck_.load(std::memory_order_relaxed); }
+  /// Waits while it is, so that what is published does not pile up here, until `deadline` at the latest. On a loop's
+  /// thread it does not wait: that is the one to write.
+  void AwaitRoom(Clock::time_point deadline);
+
+  /// Whether this is a thread of any loop: it must not wait for what only a loop can bring.
+  static bool OnLoopThread();
+
+ private:
+  explicit EventLoop(int wake_fd) : wake_fd_(wake_fd) {}
+
+  static natsStatus OnAttach(void** user_data, void* loop, natsConnection* connection, natsSock socket);
+  static natsStatus OnRead(void* user_data, bool add);
+  static natsStatus OnWrite(void* user_data, bool add);
+  static natsStatus OnDetach(void* user_data);
+
+  void Run();
+  /// Waits, or only looks, for something to do; true when there is something to read.
+  bool Poll(bool wait);
+  bool Await();
+  std::chrono::nanoseconds UntilWrite() const;
+  bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
+  void Drain();
+  void Rest();
+  void WriteDue();
+  void Write();
+  void SetStuck(bool stuck);
+  void Wake();
+
+  const int wake_fd_;
+  natsConnection* connection_ = nullptr;  // set by `OnAttach`, before the thread
+  std::atomic<int> socket_{-1};           // -1: not attached (any more)
+  std::atomic<bool> stopping_{false};
+  // Sequentially consistent, these: who sets one and then sees the loop asleep wakes it, and the loop looks at them
+  // after it has said that it sleeps.
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> unwritten_{false};  // nats.c holds something to write
+  std::atomic<bool> urgent_{false};
+  std::atomic<bool> drain_{false};
+  std::atomic<int> hurried_{0};         // relaxed: a hint
+  std::atomic<bool> stuck_{false};      // the socket takes nothing more; relaxed: a hint that is also notified
+  std::atomic<bool> wrote_all_{false};  // relaxed: of the thread that writes
+
+  Mutex write_mutex_;  // nats.c takes writing nothing for a closed connection; so one at a time, after a look
+
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<std::weak_ptr<Readable>> readables_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  // Of the thread.
+  std::vector<std::weak_ptr<Readable>> draining_{};
+  std::uint64_t draining_version_ = 0;
+  bool restless_ = false;  // drained since it last rested
+  Clock::time_point written_at_{};
+
+  Mutex join_mutex_;
+  std::thread thread_ ABSL_GUARDED_BY(join_mutex_);
+};
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace penstock::eventbus::jetstream {
+
+/// Where the headers of a message are in their block: found once, since each message is asked for several, one of which
+/// it seldom has.
+class HeaderIndex {
+ public:
+  HeaderIndex() = default;
+  /// `block` as in `ParseHeaderBlock`.
+  explicit HeaderIndex(std::string_view block);
+
+  /// As `FindHeader`, in the same block.
+  std::optional<std::string_view> Find(std::string_view block, std::string_view name) const;
+
+ private:
+  struct Field {
+    std::uint16_t name_begin = 0, name_size = 0, value_begin = 0, value_size = 0;
+  };
+  /// Ours are six at most; of more, or in a block of 64 KiB and more, the later ones are looked for.
+  static constexpr std::size_t kMost = 8;
+
+  std::array<Field, kMost> fields_{};
+  std::uint8_t size_ = 0;
+  bool complete_ = true;
+};
+
+}  // namespace penstock::eventbus::jetstream
