@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -130,6 +131,35 @@ TEST(ActorPoolTest, TryProcessWithoutWorkSettlesItAsAnError) {
   EXPECT_EQ(pool->TryProcess(message), Admission::kAccepted);
   ASSERT_TRUE(settled.Await());
   EXPECT_EQ(seen.status.code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ActorPoolTest, ABatchIsAcceptedMessageByMessageAndRuns) {
+  constexpr int kMessages = 500;
+  const auto pool = MakePool({.actors = 4, .inbox_capacity = 2 * kMessages, .workers = 2});
+  std::atomic<int> ran{0};
+  {
+    ActorPool::Batch batch(*pool);
+    for (int i = 0; i < kMessages; ++i) {
+      Message message{.work = [&ran] { return ran.fetch_add(1), absl::OkStatus(); }};
+      ASSERT_EQ(batch.TryProcess(message), Admission::kAccepted);
+    }
+  }
+  EXPECT_TRUE(pool->Drain(seconds(30)).ok());
+  EXPECT_EQ(ran, kMessages);
+  Message late{.work = DoNothing};
+  EXPECT_EQ(ActorPool::Batch(*pool).TryProcess(late), Admission::kClosed);
+  EXPECT_TRUE(late.work) << "left as it was";
+}
+
+TEST(ActorPoolTest, ABatchIsRefusedWhatAnInboxCannotHold) {
+  HeldActor held(3);
+  ActorPool::Batch batch(held.pool());
+  for (int i = 0; i < 3; ++i) {
+    Message message{.work = DoNothing};
+    EXPECT_EQ(batch.TryProcess(message), Admission::kAccepted);
+  }
+  Message message{.work = DoNothing};
+  EXPECT_EQ(batch.TryProcess(message), Admission::kFull);
 }
 
 TEST(ActorPoolTest, AFullInboxRefusesCountsAndLeavesTheMessageAsItWas) {

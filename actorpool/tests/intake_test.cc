@@ -54,7 +54,10 @@ class IntakeTest : public ::testing::Test {
 
   Admission Offer(std::size_t number, absl::AnyInvocable<absl::Status()> work, milliseconds timeout = {}) {
     Message message = {.work = std::move(work)};
-    return intake_.Offer(number, message, timeout);
+    bool wake = false;
+    const Admission admission = intake_.Offer(number, message, timeout, wake);
+    if (wake) scheduler_.WakeOne();
+    return admission;
   }
 
   ActorPoolOptions options_ = {.actors = kActors, .inbox_capacity = kCapacity};

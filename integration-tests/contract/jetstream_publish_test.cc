@@ -59,6 +59,32 @@ TEST_F(JetStreamPublishTest, LosesAndDoublesNothingWhenTheServerIsKilledUnderLoa
   EXPECT_GT(transport->Stats().reconnects, 0U);
 }
 
+// What a server that reads nothing leaves in the socket's way waits with its publisher, not in our memory.
+TEST_F(JetStreamPublishTest, APublisherWaitsWhileTheServerReadsNothing) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  constexpr std::size_t kBodies = 400;
+  const std::string body(256 * 1024, 'x');
+  server().Pause();
+  std::atomic<std::size_t> begun = 0;
+  std::atomic<std::size_t> stored = 0;
+  auto sending = std::async(std::launch::async, [&] {
+    for (std::size_t i = 0; i < kBodies; ++i) {
+      ++begun;
+      const auto sent = transport->Publish({.subject = "orders", .body = body, .message_id = absl::StrCat("m", i)},
+                                           [&](absl::StatusOr<PubAck> ack) { stored += ack.ok() ? 1 : 0; });
+      ASSERT_THAT(sent, IsOk());
+    }
+  });
+  ASSERT_TRUE(Eventually([&] { return begun > 1; }, seconds(10)));
+  EXPECT_EQ(sending.wait_for(seconds(1)), std::future_status::timeout) << "100 MiB fit no socket";
+  EXPECT_LT(begun, kBodies / 2);
+  server().Resume();
+  sending.get();
+  EXPECT_TRUE(Eventually([&] { return stored == kBodies; }, seconds(30)));
+}
+
 TEST_F(JetStreamPublishTest, SendsWhatWasPublishedWhileDisconnectedInOrder) {
   Launch();
   const auto transport = Connect();

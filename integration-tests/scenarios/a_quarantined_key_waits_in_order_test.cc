@@ -58,6 +58,22 @@ class AQuarantinedKeyWaitsInOrder : public EveryTransport {
 
 PENSTOCK_ON_EVERY_TRANSPORT(AQuarantinedKeyWaitsInOrder);
 
+// The followers are dead letters as soon as they arrive: storing them must not wait for what only comes after them.
+TEST_P(AQuarantinedKeyWaitsInOrder, AlsoWhenMoreFollowThanMayBePublishedAtOnce) {
+  BusOptions options = Options("billing");
+  options.publish_window = 2;
+  auto bus = Connect(options);
+  Poison({"0"});
+  const EnvelopeSubscribeOptions quarantine{.durable = "billing", .after_dead_letter = AfterDeadLetter::kQuarantine};
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", quarantine,
+                                     [this](const Envelope& event, const Delivery&) { return Handle(event); }),
+              IsOk());
+  Publish("k0", "0");
+  AwaitLetters(*bus, 1);
+  PublishNumbered(*keeper_, "orders", 1, 300);
+  EXPECT_EQ(AwaitLetters(*bus, 301).size(), 301u);
+}
+
 TEST_P(AQuarantinedKeyWaitsInOrder, AlsoOverARestartUntilARedriveBringsItBack) {
   auto bus = Start();
   PublishAndPoison();

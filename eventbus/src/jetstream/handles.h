@@ -20,7 +20,7 @@ struct Destroy {
 /// Frees a message that came from the server, on this thread. `natsMsg_Destroy` gives it to a thread of the library,
 /// through a lock that the whole process shares, which costs about a fifth of all that consuming costs. In every
 /// version from 3.4 to 3.13 a message is one piece of memory from `malloc`, unless headers were read through the
-/// library, which reads those of messages without a body (docs/adr/0002).
+/// library, which reads those of messages without a body (docs/adr/0010).
 struct FreeReceived {
   void operator()(natsMsg* message) const {
     static const bool kKnown = nats_GetVersionNumber() < 0x040000;

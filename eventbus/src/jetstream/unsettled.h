@@ -27,6 +27,7 @@ class Unsettled {
     for (const auto& message : messages) Open(message->stream_sequence());
   }
 
+  void Settled(std::uint64_t sequence) { Settled({&sequence, 1}); }
   void Settled(std::span<const std::uint64_t> sequences) {
     MutexLock lock(mutex_);
     for (const std::uint64_t sequence : sequences) open_.erase(sequence);

@@ -49,6 +49,20 @@ TEST(FinishedItemsTest, OneTakesForAllAndLooksAgain) {
   EXPECT_FALSE(finished.ShallTake());
 }
 
+TEST(FinishedItemsTest, AreLeftToTheOneWhoBeganBeforeThereWereAny) {
+  FinishedItems finished;
+  ASSERT_TRUE(finished.BeginTaking());
+  EXPECT_FALSE(finished.BeginTaking());
+  Item item;
+  finished.Add(item);
+  EXPECT_FALSE(finished.ShallTake());
+  EXPECT_FALSE(finished.empty());
+  EXPECT_EQ(finished.Take(), &item);
+  EXPECT_TRUE(finished.empty());
+  finished.TakingEnds();
+  EXPECT_TRUE(finished.BeginTaking());
+}
+
 // As workers do it: who is to take counts what it took, with no other lock than that only one of them takes.
 TEST(FinishedItemsTest, EachIsTakenOnceAndNoneIsLeftBehind) {
   constexpr std::size_t kThreads = 4;
