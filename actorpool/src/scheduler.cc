@@ -7,7 +7,7 @@
 namespace penstock::actorpool {
 namespace {
 
-constexpr int kSeekRounds = 50;
+constexpr int kSeekRounds = 5;
 
 }  // namespace
 

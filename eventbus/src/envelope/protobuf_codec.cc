@@ -22,6 +22,8 @@ using std::chrono::system_clock;
 
 // The message itself is two deep; what is deeper comes from nobody we know.
 constexpr int kMaxDepth = 32;
+// A thread that encoded something larger does not keep the memory for it.
+constexpr std::size_t kMostKept = 64 << 10;
 constexpr std::uint32_t kAggregateIdTag =
     WireFormatLite::MakeTag(v1::Envelope::kAggregateIdFieldNumber, WireFormatLite::WIRETYPE_LENGTH_DELIMITED);
 
@@ -58,8 +60,9 @@ void SwapFields(v1::Envelope& message, Envelope& envelope) {
   for (auto& [key, value] : *message.mutable_attributes()) envelope.attributes.emplace(key, std::move(value));
 }
 
-v1::Envelope ToMessage(const Envelope& envelope) {
-  v1::Envelope message;
+// What `message` had before is gone, but for its memory.
+void ToMessage(const Envelope& envelope, v1::Envelope& message) {
+  message.Clear();
   message.set_event_id(envelope.event_id);
   message.set_aggregate_id(envelope.aggregate_id);
   message.set_aggregate_type(envelope.aggregate_type);
@@ -76,19 +79,20 @@ v1::Envelope ToMessage(const Envelope& envelope) {
   message.set_content_type(envelope.content_type);
   message.set_payload(envelope.payload);
   message.mutable_attributes()->insert(envelope.attributes.begin(), envelope.attributes.end());
-  return message;
 }
 
 }  // namespace
 
 std::string EncodeProtobuf(const Envelope& envelope) {
-  std::string body;
-  google::protobuf::io::StringOutputStream stream(&body);
-  google::protobuf::io::CodedOutputStream output(&stream);
+  thread_local v1::Envelope message;
+  ToMessage(envelope, message);
+  std::string body(message.ByteSizeLong(), '\0');
+  google::protobuf::io::ArrayOutputStream array(body.data(), static_cast<int>(body.size()));
+  google::protobuf::io::CodedOutputStream output(&array);
   // Equal envelopes give equal bytes, whatever the order of a hash map.
   output.SetSerializationDeterministic(true);
-  ToMessage(envelope).SerializeToCodedStream(&output);
-  output.Trim();
+  message.SerializeWithCachedSizes(&output);
+  if (body.size() > kMostKept) v1::Envelope().Swap(&message);
   return body;
 }
 

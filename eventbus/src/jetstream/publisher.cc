@@ -18,6 +18,8 @@ constexpr std::chrono::milliseconds kLongestBackoff(1000);
 constexpr int kNoResponders = 503;
 constexpr std::size_t kMostAnswers = 64;
 constexpr std::size_t kFew = 16;
+constexpr std::size_t kMostOver = 256;
+constexpr std::size_t kMostOverBytes = 256 << 10;
 constexpr const char* kNoStream = "no stream takes this subject";
 constexpr const char* kNoAnswer = "no acknowledgement came";
 
@@ -189,10 +191,20 @@ void Publisher::Recovered(const char* subject) {
 
 Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> result) {
   Ended ended{std::move(entry->second.done), std::move(result)};
+  Bury(std::move(entry->second.message));
   entries_.erase(entry);
   ++untold_;
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
   return ended;
+}
+
+// The library frees messages on a thread of its own: woken for each, it costs as much as sending them did.
+void Publisher::Bury(ComposedHandle message) {
+  over_bytes_ += static_cast<std::size_t>(natsMsg_GetDataLength(message.get()));
+  over_.push_back(std::move(message));
+  if (over_.size() < kMostOver && over_bytes_ < kMostOverBytes) return;
+  over_.clear();
+  over_bytes_ = 0;
 }
 
 void Publisher::Tell(std::vector<Ended> ended) {

@@ -114,6 +114,7 @@ class Publisher : private ConnectionObserver {
   std::vector<std::uint64_t> Indexes(const std::function<bool(const Entry&)>& wanted) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(std::vector<Ended> ended);
+  void Bury(ComposedHandle message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Connection& connection_;
   const Limits limits_;
@@ -129,6 +130,8 @@ class Publisher : private ConnectionObserver {
   std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until its inbox is subscribed
   Clock::time_point next_deadline_ ABSL_GUARDED_BY(mutex_) = Clock::time_point::max();  // none is earlier
+  std::vector<ComposedHandle> over_ ABSL_GUARDED_BY(mutex_);                            // freed many at a time
+  std::size_t over_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;  // ended, and their callbacks not back yet
   std::size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   bool connection_changed_ ABSL_GUARDED_BY(mutex_) = false;
