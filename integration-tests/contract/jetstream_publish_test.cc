@@ -73,7 +73,7 @@ TEST_F(JetStreamPublishTest, APublisherWaitsWhileTheServerReadsNothing) {
     for (std::size_t i = 0; i < kBodies; ++i) {
       ++begun;
       const auto sent = transport->Publish({.subject = "orders", .body = body, .message_id = absl::StrCat("m", i)},
-                                           [&](absl::StatusOr<PubAck> ack) { stored += ack.ok() ? 1 : 0; });
+                                           [&](const absl::StatusOr<PubAck>& ack) { stored += ack.ok() ? 1 : 0; });
       ASSERT_THAT(sent, IsOk());
     }
   });

@@ -60,7 +60,7 @@ natsStatus EventLoop::OnWrite(void* user_data, bool add) {
   auto* const self = static_cast<EventLoop*>(user_data);
   self->unwritten_.store(add);
   if (add) {
-    self->Wake();
+    self->Wake(self->hurried_.load(std::memory_order_relaxed) > 0 ? Sleep::kDozes : Sleep::kSleeps);
     return NATS_OK;
   }
   self->wrote_all_.store(true, std::memory_order_relaxed);
@@ -112,8 +112,11 @@ void EventLoop::WriteNow() { Write(); }
 
 bool EventLoop::OnLoopThread() { return on_loop_thread; }
 
-void EventLoop::Wake() {
-  if (asleep_.exchange(false)) eventfd_write(wake_fd_, 1);
+void EventLoop::Wake(Sleep from) {
+  Sleep sleep = sleep_.load();
+  if (sleep < from) return;
+  sleep_.compare_exchange_strong(sleep, Sleep::kAwake);
+  eventfd_write(wake_fd_, 1);
 }
 
 void EventLoop::AwaitRoom(Clock::time_point deadline) {
@@ -150,30 +153,42 @@ bool EventLoop::Await() {
 }
 
 bool EventLoop::Poll(bool wait) {
-  asleep_.store(wait);
+  if (wait) sleep_.store(Sleep::kSleeps);
   const bool full = stuck();
   const short socket_events = full ? POLLIN | POLLOUT : POLLIN;
   pollfd fds[] = {{socket_.load(std::memory_order_acquire), socket_events, 0}, {wake_fd_, POLLIN, 0}};
-  std::chrono::nanoseconds longest = full ? kNever : UntilWrite();
+  std::chrono::nanoseconds longest = full ? kNever : LongestSleep();
   if (!wait || drain_.load() || stopping_.load()) longest = std::chrono::nanoseconds(0);
+  if (wait && longest <= kLate) sleep_.store(longest <= kSoon ? Sleep::kAwake : Sleep::kDozes);
   const timespec timeout{.tv_sec = 0, .tv_nsec = longest == kNever ? 0 : static_cast<long>(longest.count())};
   const int ready = ppoll(fds, std::size(fds), longest == kNever ? nullptr : &timeout, nullptr);
-  const bool woken = wait && !asleep_.exchange(false);
-  if (woken || (ready > 0 && fds[1].revents != 0)) {
+  sleep_.store(Sleep::kAwake);
+  if (ready <= 0) return false;
+  if (fds[1].revents != 0) {
     eventfd_t count = 0;
     eventfd_read(wake_fd_, &count);
   }
-  if (ready <= 0) return false;
   if ((fds[0].revents & POLLOUT) != 0) Write();
   return (fds[0].revents & ~POLLOUT) != 0;
 }
 
-// Less than a second.
-std::chrono::nanoseconds EventLoop::UntilWrite() const {
+// While publish follows publish and acknowledgements follow messages, the loop looks for them by itself: to be woken
+// for each would cost both sides more.
+std::chrono::nanoseconds EventLoop::LongestSleep() const {
+  const Clock::time_point now = Clock::now();
+  const std::chrono::nanoseconds until_write = UntilWrite(now);
+  if (until_write != kNever) return until_write;
+  if (wrote_soon_ && now < written_at_ + kSoon) return written_at_ + kSoon - now;
+  if (now < drained_at_ + kLate) return drained_at_ + kLate - now;
+  return kNever;
+}
+
+// A millisecond at most.
+std::chrono::nanoseconds EventLoop::UntilWrite(Clock::time_point now) const {
   if (!unwritten_.load()) return kNever;
   const bool soon = urgent_.load() || hurried_.load(std::memory_order_relaxed) > 0;
   const auto due = written_at_ + (soon ? kSoon : kLate);
-  return std::max<std::chrono::nanoseconds>(due - Clock::now(), std::chrono::nanoseconds(0));
+  return std::max<std::chrono::nanoseconds>(due - now, std::chrono::nanoseconds(0));
 }
 
 void EventLoop::Drain() {
@@ -188,6 +203,7 @@ void EventLoop::Drain() {
     if (const std::shared_ptr<Readable> readable = each.lock()) readable->Drain();
   }
   restless_ = true;
+  drained_at_ = Clock::now();
 }
 
 void EventLoop::Rest() {
@@ -198,16 +214,19 @@ void EventLoop::Rest() {
 }
 
 void EventLoop::WriteDue() {
-  if (!stuck() && UntilWrite().count() == 0) Write();
+  if (!stuck() && UntilWrite(Clock::now()).count() == 0) Write();
 }
 
 void EventLoop::Write() {
   MutexLock lock(write_mutex_);
   if (natsConnection_Buffered(connection_) <= 0) return;
-  urgent_.store(false);
+  const bool urgent = urgent_.exchange(false);
   wrote_all_.store(false, std::memory_order_relaxed);
   natsConnection_ProcessWriteEvent(connection_);
-  if (on_loop_thread) written_at_ = Clock::now();
+  if (on_loop_thread) {
+    written_at_ = Clock::now();
+    wrote_soon_ = urgent;
+  }
   if (!wrote_all_.load(std::memory_order_relaxed) && attached()) SetStuck(true);
 }
 

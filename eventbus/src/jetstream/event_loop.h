@@ -85,6 +85,13 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   static bool OnLoopThread();
 
  private:
+  /// How long the loop may not look by itself.
+  enum class Sleep : int {
+    kAwake,  ///< 100 us at most: nobody has to wake it
+    kDozes,  ///< a millisecond at most: who is in a hurry does
+    kSleeps,
+  };
+
   explicit EventLoop(int wake_fd) : wake_fd_(wake_fd) {}
 
   static natsStatus OnAttach(void** user_data, void* loop, natsConnection* connection, natsSock socket);
@@ -96,14 +103,15 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   /// Waits, or only looks, for something to do; true when there is something to read.
   bool Poll(bool wait);
   bool Await();
-  std::chrono::nanoseconds UntilWrite() const;
+  std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
+  std::chrono::nanoseconds LongestSleep() const;
   bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
   void Drain();
   void Rest();
   void WriteDue();
   void Write();
   void SetStuck(bool stuck);
-  void Wake();
+  void Wake(Sleep from = Sleep::kDozes);
 
   const int wake_fd_;
   natsConnection* connection_ = nullptr;  // set by `OnAttach`, before the thread
@@ -111,7 +119,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   std::atomic<bool> stopping_{false};
   // Sequentially consistent, these: who sets one and then sees the loop asleep wakes it, and the loop looks at them
   // after it has said that it sleeps.
-  std::atomic<bool> asleep_{false};
+  std::atomic<Sleep> sleep_{Sleep::kAwake};
   std::atomic<bool> unwritten_{false};  // nats.c holds something to write
   std::atomic<bool> urgent_{false};
   std::atomic<bool> drain_{false};
@@ -131,6 +139,8 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   std::uint64_t draining_version_ = 0;
   bool restless_ = false;  // drained since it last rested
   Clock::time_point written_at_{};
+  Clock::time_point drained_at_{};
+  bool wrote_soon_ = false;  // the last time, somebody was in a hurry
 
   Mutex join_mutex_;
   std::thread thread_ ABSL_GUARDED_BY(join_mutex_);

@@ -61,8 +61,8 @@ TEST(HeaderBlockTest, FindsAHeaderWithoutListingAll) {
 }
 
 TEST(HeaderBlockTest, ReadsWhatTheLibraryHasReadBefore) {
-  constexpr std::string_view kRead{"NATS/1.0 503\0\na\0 one\0\nb\0\r\nc:two\0 \r\n\r\n", 39};
-  const HeaderBlock headers = ParseHeaderBlock(kRead);
+  constexpr char kRead[] = "NATS/1.0 503\0\na\0 one\0\nb\0\r\nc:two\0 \r\n\r\n";
+  const HeaderBlock headers = ParseHeaderBlock({kRead, sizeof(kRead) - 1});
   EXPECT_EQ(headers.status, "503");
   EXPECT_EQ(headers.fields, (std::vector<HeaderField>{{"a", "one"}, {"b", ""}, {"c", "two"}}));
 }
