@@ -325,6 +325,10 @@ TEST_P(ExclusiveFeedContractTest, RefusesADurableOfAnotherKindOrFilter) {
   spec.filter_subject = "mixed.b";
   EXPECT_THAT(transport().OpenFeed(spec, recorder.Events()),
               StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("mixed.a")));
+  FeedSpec cumulative = Billing();
+  cumulative.ack_all = true;
+  EXPECT_THAT(transport().OpenFeed(cumulative, recorder.Events()),
+              StatusIs(absl::StatusCode::kFailedPrecondition, ::testing::HasSubstr("ack_policy")));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@
 #include "jetstream/ack_subject.h"
 #include "jetstream/handles.h"
 #include "jetstream/header_index.h"
+#include "jetstream/message_block.h"
 #include "jetstream/status_message.h"
 #include "penstock/eventbus/message.h"
 
@@ -22,6 +23,9 @@ class NatsMessage final : public StoredMessage {
  public:
   /// `ack` was read from `message`'s reply subject.
   NatsMessage(MessageHandle message, const AckSubject& ack, std::uint64_t epoch);
+
+  static void* operator new(std::size_t size) { return MessageBlock::Take(size); }
+  static void operator delete(void* memory) noexcept { MessageBlock::Return(memory); }
 
   std::optional<std::string_view> Header(std::string_view name) const override;
   Headers AllHeaders() const override;

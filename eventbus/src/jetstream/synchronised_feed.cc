@@ -222,6 +222,7 @@ void SynchronisedFeed::Deliver(MessageHandle message, const AckSubject& ack) {
   if (ack.stream_sequence > highest_sequence_.load(std::memory_order_relaxed)) {
     highest_sequence_.store(ack.stream_sequence, std::memory_order_relaxed);
   }
+  if (arrivals_.empty()) arrivals_.reserve(kMostArrivals);
   arrivals_.push_back(std::make_unique<NatsMessage>(std::move(message), ack, epoch_.load(std::memory_order_relaxed)));
 }
 

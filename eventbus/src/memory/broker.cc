@@ -18,6 +18,8 @@ constexpr std::size_t kParcelSize = 256;
 // Old messages and message IDs are forgotten in batches.
 constexpr std::chrono::milliseconds kSweepGap{100};
 
+std::string_view AckPolicyName(bool ack_all) { return ack_all ? "all" : "explicit"; }
+
 std::string_view KindName(FeedKind kind) {
   switch (kind) {
     case FeedKind::kExclusive:
@@ -81,6 +83,7 @@ struct Broker::Consumer {
       : stream(of),
         name(spec.consumer),
         kind(spec.kind),
+        ack_all(spec.ack_all),
         position({.filter_subject = spec.filter_subject,
                   .explicit_acks = spec.kind != FeedKind::kAtMostOnce,
                   .ack_wait = spec.ack_wait,
@@ -111,6 +114,7 @@ struct Broker::Consumer {
   Stream& stream;
   const std::string name;  ///< empty: ephemeral
   const FeedKind kind;
+  const bool ack_all;  ///< only to refuse what a server refuses: here each message is settled by itself
   MemoryConsumer position;
   std::vector<std::shared_ptr<BrokerFeed>> feeds{};
   bool in_ready = false;
@@ -218,6 +222,9 @@ absl::StatusOr<Broker::Consumer*> Broker::ConsumerFor(Stream& stream, const Feed
     if (spec.consumer.empty() || consumer->name != spec.consumer) continue;
     if (consumer->kind != spec.kind) {
       return Misfit(spec, "kind of delivery", KindName(consumer->kind), KindName(spec.kind));
+    }
+    if (consumer->ack_all != spec.ack_all) {
+      return Misfit(spec, "ack_policy", AckPolicyName(consumer->ack_all), AckPolicyName(spec.ack_all));
     }
     const std::string& filter = consumer->position.terms().filter_subject;
     if (filter != spec.filter_subject) return Misfit(spec, "filter subject", filter, spec.filter_subject);
