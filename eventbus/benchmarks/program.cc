@@ -19,6 +19,13 @@ void Print(const Result& result) {
     std::cout << absl::StrFormat(",\"p50_us\":%.1f,\"p99_us\":%.1f", result.latencies->p50_us,
                                  result.latencies->p99_us);
   }
+  if (result.footprint) {
+    const Footprint& bytes = *result.footprint;
+    std::cout << absl::StrFormat(
+        ",\"bytes_per_idle_actor\":%.1f,\"bytes_per_idle_subscription\":%.1f,\"bytes_per_idle_key\":%.3f,"
+        "\"bytes_per_message_seen\":%.3f",
+        bytes.per_idle_actor, bytes.per_idle_subscription, bytes.per_idle_key, bytes.per_message_seen);
+  }
   std::cout << "}\n";
 }
 

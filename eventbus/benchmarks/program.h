@@ -29,11 +29,20 @@ struct Latencies {
   double p99_us = 0;
 };
 
+/// Resident memory in bytes: what one of each takes. May be a little below 0 where it takes nothing.
+struct Footprint {
+  double per_idle_actor = 0;
+  double per_idle_subscription = 0;
+  double per_idle_key = 0;
+  double per_message_seen = 0;
+};
+
 /// What a program reports when its work is done and found right.
 struct Result {
   std::uint64_t messages = 0;
   Clock::duration elapsed{};
   std::optional<Latencies> latencies{};
+  std::optional<Footprint> footprint{};
 };
 
 /// Adds --url, --stream, --subject, --durable and --messages to the command line.

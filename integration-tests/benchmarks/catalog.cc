@@ -212,6 +212,26 @@ std::vector<Contest> GrowingActors() {
   return contests;
 }
 
+Side SubscribePenstock(std::string name, std::string subscriptions) {
+  return {.name = std::move(name),
+          .program = "load/subscriptions_penstock",
+          .arguments = {"--subscriptions", std::move(subscriptions)},
+          .size = 300'000,
+          .ground = Ground::kFreshStream};
+}
+
+/// The same events through one subscription and through many; the first row shows what is noise.
+std::vector<Contest> GrowingSubscriptions() {
+  std::vector<Contest> contests;
+  for (const std::string subscriptions : {"1", "10", "50", "200"}) {
+    contests.push_back({.rows = {{.name = "subscriptions_" + subscriptions},
+                                 {.name = "subscribe_call_" + subscriptions, .figure = Figure::kP50}},
+                        .ours = SubscribePenstock("penstock", subscriptions),
+                        .peers = {SubscribePenstock("penstock, 1 subscription", "1")}});
+  }
+  return contests;
+}
+
 /// Actors that get next to nothing to do: what their peaks of memory differ by is theirs.
 std::vector<Contest> IdleActors() {
   const auto side = [](std::string name, std::string actors) {
@@ -223,6 +243,23 @@ std::vector<Contest> IdleActors() {
   return {{.rows = {{.name = "idle_actors_16384"}},
            .ours = side("penstock", "16384"),
            .peers = {side("penstock, 1 actor", "1")}}};
+}
+
+/// What is kept in memory, each by itself.
+Contest Footprints() {
+  return {
+      .rows = {{.name = "idle_actor", .figure = Figure::kBytesPerIdleActor},
+               {.name = "idle_subscription", .figure = Figure::kBytesPerIdleSubscription},
+               {.name = "idle_key", .figure = Figure::kBytesPerIdleKey},
+               {.name = "message_seen", .figure = Figure::kBytesPerMessageSeen}},
+      .ours = {
+          .name = "penstock", .program = "load/memory_penstock", .size = 1'000'000, .ground = Ground::kFreshStream}};
+}
+
+std::vector<Contest> Memory() {
+  std::vector<Contest> contests = IdleActors();
+  contests.push_back(Footprints());
+  return contests;
 }
 
 }  // namespace
@@ -244,8 +281,11 @@ std::vector<Contest> AllContests(Effort effort) {
 }
 
 std::map<std::string, std::vector<Contest>> ScaleContests() {
-  return {
-      {"payload", GrowingPayloads()}, {"keys", GrowingKeys()}, {"actors", GrowingActors()}, {"memory", IdleActors()}};
+  return {{"payload", GrowingPayloads()},
+          {"keys", GrowingKeys()},
+          {"actors", GrowingActors()},
+          {"subscriptions", GrowingSubscriptions()},
+          {"memory", Memory()}};
 }
 
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests) {

@@ -18,7 +18,8 @@ enum class Effort {
 /// Every row of `./dev bench`.
 std::vector<Contest> AllContests(Effort effort);
 
-/// How the cost of consuming grows with payload, keys and actors, and memory with actors: contests by table.
+/// How the cost of consuming grows with payload, keys, actors and subscriptions, and what memory idle ones and messages
+/// seen take: contests by table.
 std::map<std::string, std::vector<Contest>> ScaleContests();
 
 /// Those contests of `contests` that have a row in `names`, reduced to these rows; all of them when there are no names.

@@ -13,6 +13,10 @@ enum class Figure {
   kRate,  ///< messages a second: higher is better
   kP50,   ///< latency in microseconds: lower is better
   kP99,
+  kBytesPerIdleActor,  ///< resident memory: lower is better
+  kBytesPerIdleSubscription,
+  kBytesPerIdleKey,
+  kBytesPerMessageSeen,
 };
 
 /// What a program finds when it starts.
@@ -43,7 +47,7 @@ struct Ideal {
   double messages_per_second = 0;
 };
 
-/// Programs that do the same work, to be run in turns.
+/// Programs that do the same work, to be run in turns. Without peers and ideal it states what ours comes to.
 struct Contest {
   std::vector<Row> rows{};  ///< what to report of the same runs
   Side ours{};

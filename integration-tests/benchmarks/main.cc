@@ -96,7 +96,8 @@ int main(int argc, char** argv) {
   penstock::bench::Options options;
   CLI::App app("Runs Penstock and its peers at the same work in turns, and compares them.", "penstock-bench");
   app.add_flag("--quick", options.quick, "Every row small");
-  app.add_flag("--scale", options.scale, "Also how cost grows with payload, keys and actors; always full size");
+  app.add_flag("--scale", options.scale,
+               "Also how cost grows with payload, keys, actors and subscriptions, and memory; full size");
   app.add_option("--pairs", options.pairs, "Runs of each side")->capture_default_str()->check(CLI::Range(1, 1000));
   app.add_option("--only", options.only, "These rows only, separated by commas; scale: those tables")
       ->delimiter(',')

@@ -10,12 +10,17 @@
 namespace penstock::bench {
 namespace {
 
-/// A number above 0; nothing when there is none of this name.
-std::optional<double> Positive(const nlohmann::json& line, const char* name) {
+/// Nothing when there is no number of this name.
+std::optional<double> Number(const nlohmann::json& line, const char* name) {
   const auto field = line.find(name);
   if (field == line.end() || !field->is_number()) return std::nullopt;
-  const double value = field->get<double>();
-  return value > 0 ? std::optional(value) : std::nullopt;
+  return field->get<double>();
+}
+
+/// A number above 0; nothing when there is none of this name.
+std::optional<double> Positive(const nlohmann::json& line, const char* name) {
+  const auto value = Number(line, name);
+  return value > 0.0 ? value : std::nullopt;
 }
 
 }  // namespace
@@ -34,6 +39,10 @@ absl::StatusOr<Measurement> MeasurementOf(const Outcome& outcome) {
                          .seconds = *seconds,
                          .p50_us = Positive(line, "p50_us"),
                          .p99_us = Positive(line, "p99_us"),
+                         .bytes_per_idle_actor = Number(line, "bytes_per_idle_actor"),
+                         .bytes_per_idle_subscription = Number(line, "bytes_per_idle_subscription"),
+                         .bytes_per_idle_key = Number(line, "bytes_per_idle_key"),
+                         .bytes_per_message_seen = Number(line, "bytes_per_message_seen"),
                          .cpu_s = outcome.cpu_s,
                          .peak_rss_mib = outcome.peak_rss_mib};
     }

@@ -63,6 +63,16 @@ RowResult ComparedWithIdeal(const Row& row, const SideResult& ours, const Ideal&
   return compared;
 }
 
+RowResult Alone(const Row& row, const SideResult& ours) {
+  RowResult alone = {.name = row.name, .figure = row.figure, .failed = ours.failed};
+  const std::vector<double> values = ValuesOf(ours.runs, row.figure);
+  alone.ours = Median(values);
+  alone.spread = Spread(values);
+  alone.pairs = values.size();
+  alone.our_cost = CostOf(ours.runs);
+  return alone;
+}
+
 double Rounded(double number, double digits) {
   const double factor = std::pow(10, digits);
   return std::round(number * factor) / factor;
@@ -72,8 +82,10 @@ void AddFigures(Json& json, const RowResult& row) {
   json["unit"] = UnitOf(row.figure);
   json["better"] = BetterOf(row.figure);
   json["ours"] = Rounded(row.ours, 1);
-  json["peer"] = Rounded(row.peer, 1);
-  json["ratio"] = Rounded(row.ratio, 3);
+  if (!row.alone()) {
+    json["peer"] = Rounded(row.peer, 1);
+    json["ratio"] = Rounded(row.ratio, 3);
+  }
   json["spread"] = Rounded(row.spread, 3);
   json["pairs"] = row.pairs;
   json["cpu_s_per_million"] = Rounded(row.our_cost.cpu_s_per_million, 3);
@@ -85,7 +97,8 @@ void AddFigures(Json& json, const RowResult& row) {
 }
 
 Json JsonOf(const RowResult& row) {
-  Json json = {{"name", row.name}, {"peer_name", row.peer_name}};
+  Json json = {{"name", row.name}};
+  if (!row.alone()) json["peer_name"] = row.peer_name;
   if (!row.failed.empty()) {
     json["failed"] = row.failed;
   } else if (!row.absent.empty()) {
@@ -118,11 +131,22 @@ std::optional<double> ValueOf(const Measurement& run, Figure figure) {
       return run.p50_us;
     case Figure::kP99:
       return run.p99_us;
+    case Figure::kBytesPerIdleActor:
+      return run.bytes_per_idle_actor;
+    case Figure::kBytesPerIdleSubscription:
+      return run.bytes_per_idle_subscription;
+    case Figure::kBytesPerIdleKey:
+      return run.bytes_per_idle_key;
+    case Figure::kBytesPerMessageSeen:
+      return run.bytes_per_message_seen;
   }
   return std::nullopt;
 }
 
-std::string UnitOf(Figure figure) { return figure == Figure::kRate ? "msg/s" : "us"; }
+std::string UnitOf(Figure figure) {
+  if (figure == Figure::kRate) return "msg/s";
+  return figure == Figure::kP50 || figure == Figure::kP99 ? "us" : "bytes";
+}
 
 std::string BetterOf(Figure figure) { return figure == Figure::kRate ? "higher" : "lower"; }
 
@@ -132,6 +156,7 @@ std::vector<RowResult> RowsOf(const Contest& contest, const ContestResult& resul
     for (std::size_t peer = 0; peer < contest.peers.size(); ++peer)
       rows.push_back(ComparedWithPeer(row, result, contest.peers[peer].name, result.peers[peer]));
     if (contest.ideal) rows.push_back(ComparedWithIdeal(row, result.ours, *contest.ideal));
+    if (contest.peers.empty() && !contest.ideal) rows.push_back(Alone(row, result.ours));
   }
   return rows;
 }

@@ -20,7 +20,8 @@ struct Cost {
   double peak_rss_mib = 0;
 };
 
-/// Ours against one peer. With a text in `absent` or `failed`, the figures mean nothing.
+/// Ours against one peer, or ours alone: without a name of a peer nothing of it means anything. With a text in `absent`
+/// or `failed`, the figures mean nothing.
 struct RowResult {
   std::string name{};
   Figure figure = Figure::kRate;
@@ -30,11 +31,13 @@ struct RowResult {
   double ours = 0;    ///< median
   double peer = 0;    ///< median
   double ratio = 0;   ///< median of the pairs' ratios, ours / peer
-  double spread = 0;  ///< of these ratios: largest minus smallest, as a share of the median
+  double spread = 0;  ///< of these ratios, of our values without a peer: largest minus smallest, by the median
   std::size_t pairs = 0;
   Cost our_cost{};
   std::optional<Cost> peer_cost{};      ///< none of an ideal
   std::optional<std::uint64_t> rate{};  ///< messages a second at which a latency was measured
+
+  bool alone() const { return peer_name.empty(); }
 };
 
 using Tables = std::map<std::string, std::vector<RowResult>>;
@@ -49,13 +52,14 @@ struct Report {
 /// The figure of one run; nothing when the program did not measure it.
 std::optional<double> ValueOf(const Measurement& run, Figure figure);
 
-/// `msg/s` or `us`.
+/// `msg/s`, `us` or `bytes`.
 std::string UnitOf(Figure figure);
 
 /// What is better: `higher` or `lower`.
 std::string BetterOf(Figure figure);
 
-/// A row for each of the contest's rows and each peer, absent and failed ones too.
+/// A row for each of the contest's rows and each peer, absent and failed ones too; one for ours alone when there is
+/// nobody.
 std::vector<RowResult> RowsOf(const Contest& contest, const ContestResult& result);
 
 /// Whether any side of any row failed.

@@ -48,9 +48,10 @@ Line LineOf(const RowResult& row) {
     line.resize(Header().size());
     return line;
   }
-  line.insert(line.end(), {Number(row.ours, row.figure), row.peer_name, Number(row.peer, row.figure),
-                           absl::StrFormat("%.2f", row.ratio), absl::StrFormat("%.0f %%", row.spread * 100),
-                           absl::StrFormat("%.2f", row.our_cost.cpu_s_per_million)});
+  line.insert(line.end(),
+              {Number(row.ours, row.figure), row.peer_name, row.alone() ? "" : Number(row.peer, row.figure),
+               row.alone() ? "" : absl::StrFormat("%.2f", row.ratio), absl::StrFormat("%.0f %%", row.spread * 100),
+               absl::StrFormat("%.2f", row.our_cost.cpu_s_per_million)});
   line.push_back(row.peer_cost ? absl::StrFormat("%.2f", row.peer_cost->cpu_s_per_million) : "");
   line.push_back(absl::StrFormat("%.0f", row.our_cost.peak_rss_mib));
   line.push_back(row.peer_cost ? absl::StrFormat("%.0f", row.peer_cost->peak_rss_mib) : "");

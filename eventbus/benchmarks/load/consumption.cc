@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "benchmarks/load/consumption.h"
 
-#include <charconv>
 #include <thread>
 
 #include "absl/strings/str_format.h"
@@ -9,17 +8,6 @@
 
 namespace penstock::benchmarks {
 namespace {
-
-constexpr std::string_view kAggregatePrefix = "aggregate-";
-constexpr std::chrono::milliseconds kLook{5};
-constexpr std::chrono::seconds kPatience{60};
-
-std::size_t NumberOf(std::string_view aggregate) {
-  std::size_t number = 0;
-  aggregate.remove_prefix(std::min(aggregate.size(), kAggregatePrefix.size()));
-  std::from_chars(aggregate.data(), aggregate.data() + aggregate.size(), number);
-  return number;
-}
 
 // An at-most-once subscription begins with what comes; this durable begins with what is there.
 absl::Status MakeDurableFromTheFirst(const Target& target) {
@@ -49,16 +37,14 @@ void AddConsumeOptions(CLI::App& app, ConsumeSettings& settings) {
       ->check(CLI::NonNegativeNumber);
 }
 
-Consumption::Consumption(ConsumeSettings settings) : settings_(std::move(settings)), last_of_key_(settings_.keys) {}
+Consumption::Consumption(ConsumeSettings settings) : settings_(std::move(settings)), order_(settings_.keys) {}
 
 void Consumption::Handle(std::string_view aggregate, std::uint64_t sequence) {
   if (begun_.load(std::memory_order_relaxed) == 0) {
     Clock::rep none = 0;
     begun_.compare_exchange_strong(none, Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
   }
-  std::uint64_t& last = last_of_key_[NumberOf(aggregate) % last_of_key_.size()];
-  if (sequence <= last) disorders_.fetch_add(1, std::memory_order_relaxed);
-  last = sequence;
+  order_.Take(aggregate, sequence);
   if (settings_.handler.count() > 0) std::this_thread::sleep_for(settings_.handler);
 }
 
@@ -93,15 +79,10 @@ absl::Status Consumption::Subscribe(EventBus& bus) {
 }
 
 absl::Status Consumption::AwaitAll(const EventBus& bus) const {
-  const std::uint64_t wanted = settings_.bus.target.messages;
-  std::uint64_t before = 0;
-  for (auto deadline = Clock::now() + kPatience; Clock::now() < deadline; std::this_thread::sleep_for(kLook)) {
+  return AwaitCount("consume", settings_.bus.target.messages, [this, &bus] {
     const SubscriptionStats stats = OnlySubscription(bus);
-    const std::uint64_t done = settings_.mode == "at-most-once" ? stats.handled : stats.acked;
-    if (done >= wanted) return absl::OkStatus();
-    if (std::exchange(before, done) != done) deadline = Clock::now() + kPatience;
-  }
-  return absl::DataLossError(absl::StrFormat("consume: %d messages of %d came", before, wanted));
+    return settings_.mode == "at-most-once" ? stats.handled : stats.acked;
+  });
 }
 
 absl::StatusOr<Result> Consumption::Run(EventBus& bus) {
@@ -110,8 +91,8 @@ absl::StatusOr<Result> Consumption::Run(EventBus& bus) {
   if (DrainReport drained = bus.Drain(std::chrono::seconds{30}); !drained.status.ok()) return drained.status;
   const Clock::time_point begun{Clock::duration(begun_.load(std::memory_order_relaxed))};
   const Result result{.messages = settings_.bus.target.messages, .elapsed = Clock::now() - begun};
-  if (disorders_.load(std::memory_order_relaxed) == 0) return result;
-  return absl::DataLossError(absl::StrFormat("consume: %d messages came out of order", disorders_.load()));
+  if (order_.disorders() == 0) return result;
+  return absl::DataLossError(absl::StrFormat("consume: %d messages came out of order", order_.disorders()));
 }
 
 }  // namespace penstock::benchmarks

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "benchmarks/load/key_order.h"
 #include "benchmarks/load/load_bus.h"
 
 namespace penstock::benchmarks {
@@ -43,9 +43,8 @@ class Consumption {
   void Handle(std::string_view aggregate, std::uint64_t sequence);
 
   const ConsumeSettings settings_;
-  std::vector<std::uint64_t> last_of_key_;   // each element belongs to whom its aggregate is with
-  std::atomic<Clock::rep> begun_{0};         // relaxed: read when all is over
-  std::atomic<std::uint64_t> disorders_{0};  // relaxed: a counter
+  KeyOrder order_;
+  std::atomic<Clock::rep> begun_{0};  // relaxed: read when all is over
 };
 
 }  // namespace penstock::benchmarks

@@ -3,7 +3,11 @@
 
 #include <cstddef>
 #include <memory>
+#include <string>
+#include <string_view>
 
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "benchmarks/program.h"
 #include "penstock/eventbus/event_bus.h"
@@ -22,11 +26,18 @@ struct BusSettings {
 /// Adds the target's options, --actors, --workers, --inbox and --publish-window.
 void AddBusOptions(CLI::App& app, BusSettings& settings);
 
+/// What comes before the subject in the name of the target's stream. `kInvalidArgument` when it is not named
+/// `<base>_<subject>`.
+absl::StatusOr<std::string> BaseOf(const Target& target);
+
 /// A bus whose stream for the target's subject is the target's stream. `kInvalidArgument` when that cannot be: the
 /// stream has to be named `<base>_<subject>`.
 absl::StatusOr<std::unique_ptr<EventBus>> ConnectBus(const BusSettings& settings);
 
 /// What the only subscription of `bus` has counted.
 SubscriptionStats OnlySubscription(const EventBus& bus);
+
+/// Blocks until `count` has come to `wanted`. `kDataLoss`, beginning with `what`, when it did not move for a minute.
+absl::Status AwaitCount(std::string_view what, std::uint64_t wanted, absl::FunctionRef<std::uint64_t()> count);
 
 }  // namespace penstock::benchmarks

@@ -22,6 +22,8 @@ std::vector<std::string> NamesOf(const std::vector<Contest>& contests) {
   return names;
 }
 
+bool StatesMemory(const Contest& contest) { return contest.rows[0].figure == Figure::kBytesPerIdleActor; }
+
 TEST(CatalogTest, HasEveryRow) {
   EXPECT_THAT(
       NamesOf(AllContests(Effort::kFull)),
@@ -48,8 +50,26 @@ TEST(CatalogTest, EveryContestIsBetweenOursAndNamedPeersThatDoSomething) {
       EXPECT_GT(peer.size, 0u) << peer.name;
       EXPECT_TRUE(names.insert(peer.name).second) << peer.name;
     }
-    EXPECT_FALSE(names.empty());
+    EXPECT_EQ(names.empty(), StatesMemory(contest));
   }
+}
+
+TEST(CatalogTest, GrowsFromOneSubscriptionToTwoHundred) {
+  const std::vector<Contest> contests = ScaleContests().at("subscriptions");
+  EXPECT_THAT(NamesOf(contests),
+              ElementsAre("subscriptions_1", "subscribe_call_1", "subscriptions_10", "subscribe_call_10",
+                          "subscriptions_50", "subscribe_call_50", "subscriptions_200", "subscribe_call_200"));
+  EXPECT_THAT(contests.back().ours.arguments, ElementsAre("--subscriptions", "200"));
+  for (const Contest& contest : contests) {
+    ASSERT_THAT(contest.peers, SizeIs(1));
+    EXPECT_THAT(contest.peers[0].arguments, ElementsAre("--subscriptions", "1"));
+    EXPECT_EQ(contest.peers[0].size, contest.ours.size);
+  }
+}
+
+TEST(CatalogTest, StatesTheMemoryOfWhatIsIdle) {
+  EXPECT_THAT(NamesOf(ScaleContests().at("memory")),
+              ElementsAre("idle_actors_16384", "idle_actor", "idle_subscription", "idle_key", "message_seen"));
 }
 
 TEST(CatalogTest, WhoSharesAStreamWantsAsManyMessagesAsItHolds) {

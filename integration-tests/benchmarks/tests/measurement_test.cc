@@ -31,6 +31,24 @@ TEST(MeasurementTest, ReadsLatencies) {
   EXPECT_THAT(read->p99_us, Optional(40));
 }
 
+TEST(MeasurementTest, ReadsMemoryThatMayBeBelowNothing) {
+  const auto read = MeasurementOf({.output = R"({"messages":1,"seconds":2,"bytes_per_idle_actor":900.5,
+      "bytes_per_idle_subscription":2e4,"bytes_per_idle_key":0,"bytes_per_message_seen":-0.25})"});
+  ASSERT_THAT(read, IsOk());
+  EXPECT_THAT(read->bytes_per_idle_actor, Optional(900.5));
+  EXPECT_THAT(read->bytes_per_idle_subscription, Optional(20'000));
+  EXPECT_THAT(read->bytes_per_idle_key, Optional(0));
+  EXPECT_THAT(read->bytes_per_message_seen, Optional(-0.25));
+}
+
+TEST(MeasurementTest, HasNoFigureOfAnotherKind) {
+  const auto read = MeasurementOf({.output = R"({"messages":1,"seconds":2,"p50_us":0,"bytes_per_idle_key":"few"})"});
+  ASSERT_THAT(read, IsOk());
+  EXPECT_EQ(read->p50_us, std::nullopt);
+  EXPECT_EQ(read->bytes_per_idle_key, std::nullopt);
+  EXPECT_EQ(read->bytes_per_idle_actor, std::nullopt);
+}
+
 TEST(MeasurementTest, QuotesWhatAFailedProgramSaid) {
   EXPECT_THAT(MeasurementOf({.exit_code = 1, .output = R"({"messages":1,"seconds":2})", .errors = "lost two\n"}),
               StatusIs(absl::StatusCode::kAborted, "exit code 1: lost two"));

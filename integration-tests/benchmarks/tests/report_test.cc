@@ -67,6 +67,34 @@ TEST(ReportTest, ComparesWithAnIdealThatCostsNothing) {
   EXPECT_FALSE(rows[1].peer_cost);
 }
 
+TEST(ReportTest, StatesOursAloneWithoutAnyPeer) {
+  Contest contest = OneRow(Figure::kBytesPerIdleKey);
+  contest.peers.clear();
+  ContestResult result;
+  for (const double bytes : {3.0, 1.0, 2.0}) {
+    result.ours.runs.push_back(RunOf(100));
+    result.ours.runs.back().bytes_per_idle_key = bytes;
+  }
+  const auto rows = RowsOf(contest, result);
+  ASSERT_THAT(rows, SizeIs(1));
+  EXPECT_TRUE(rows[0].alone());
+  const auto json = nlohmann::json::parse(ToJson({.rows = rows}));
+  EXPECT_EQ(json["rows"][0], nlohmann::json::parse(R"({"name":"consume","unit":"bytes","better":"lower","ours":2.0,
+      "spread":1.0,"pairs":3,"cpu_s_per_million":1.0,"peak_rss_mib":8.0})"));
+  EXPECT_TRUE(AnyFailed({.rows = RowsOf(contest, {.ours = {.failed = "lost one"}})}));
+}
+
+TEST(ReportTest, EveryMemoryFigureIsReadByItsName) {
+  const Measurement run = {.bytes_per_idle_actor = 1,
+                           .bytes_per_idle_subscription = 2,
+                           .bytes_per_idle_key = 3,
+                           .bytes_per_message_seen = 4};
+  EXPECT_THAT(ValueOf(run, Figure::kBytesPerIdleActor), Optional(1));
+  EXPECT_THAT(ValueOf(run, Figure::kBytesPerIdleSubscription), Optional(2));
+  EXPECT_THAT(ValueOf(run, Figure::kBytesPerIdleKey), Optional(3));
+  EXPECT_THAT(ValueOf(run, Figure::kBytesPerMessageSeen), Optional(4));
+}
+
 TEST(ReportTest, AnAbsentPeerIsNoFailure) {
   const ContestResult result = {.ours = {.runs = {RunOf(1)}}, .peers = {{.absent = "no go"}}};
   const Report report = {.rows = RowsOf(OneRow(), result)};

@@ -75,6 +75,17 @@ TEST(TableTest, LeavesOutTheCostOfAnIdeal) {
   EXPECT_THAT(ToMarkdown(std::vector{ideal}), HasSubstr("| 2.50 |  | 20 |  |\n"));
 }
 
+TEST(TableTest, LeavesOutThePeerThatThereIsNot) {
+  const RowResult alone = {.name = "idle_subscription",
+                           .figure = Figure::kBytesPerIdleSubscription,
+                           .ours = 26'325.5,
+                           .spread = 0.1,
+                           .pairs = 5,
+                           .our_cost = {.cpu_s_per_million = 2.5, .peak_rss_mib = 20}};
+  EXPECT_THAT(ToMarkdown(std::vector{alone}),
+              HasSubstr("| idle_subscription | bytes | lower | 26,326 |  |  |  | 10 % | 2.50 |  | 20 |  |\n"));
+}
+
 TEST(TableTest, AReportHasItsMachineAndEveryTable) {
   const Report report = {
       .machine = {.cpu = "fast", .cores = 2, .kernel = "6.1", .nats_server = "2.9.10", .commit = "abc"},

@@ -83,6 +83,12 @@ absl::Status Session::DeleteConsumer(const std::string& stream, const std::strin
   return Check(status, absl::StrFormat("delete consumer \"%s\" of stream \"%s\"", durable, stream));
 }
 
+absl::Status Session::DeleteStream(const std::string& stream) const {
+  const natsStatus status = js_DeleteStream(context_.get(), stream.c_str(), nullptr, nullptr);
+  if (status == NATS_NOT_FOUND) return absl::OkStatus();
+  return Check(status, absl::StrFormat("delete stream \"%s\"", stream));
+}
+
 absl::Status Session::AwaitAllAcked(const std::string& stream, const std::string& durable) const {
   for (const auto deadline = Clock::now() + kSettleTimeout;;) {
     jsConsumerInfo* raw = nullptr;

@@ -50,6 +50,8 @@ class Session {
   absl::Status ReplaceConsumer(const std::string& stream, jsConsumerConfig& config) const;
   /// Fine, too, when there is none.
   absl::Status DeleteConsumer(const std::string& stream, const std::string& durable) const;
+  /// Fine, too, when there is none.
+  absl::Status DeleteStream(const std::string& stream) const;
   /// OK as soon as the server has every acknowledgement of the consumer, an error when that takes longer than 10 s.
   absl::Status AwaitAllAcked(const std::string& stream, const std::string& durable) const;
 
