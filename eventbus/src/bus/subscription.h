@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "bus/dead_letter_writer.h"
 #include "bus/deferral.h"
@@ -83,7 +84,19 @@ class Subscription {
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:
-  class Call;
+  /// Marks a call from outside as under way.
+  class Call {
+   public:
+    explicit Call(Subscription& subscription) : calls_(subscription.calls_) {
+      calls_.fetch_add(1, std::memory_order_relaxed);  // ordered by the mutex that the call takes next
+    }
+    ~Call() { calls_.fetch_sub(1, std::memory_order_release); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    std::atomic<int>& calls_;
+  };
   class HandlerCall;
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
@@ -102,8 +115,7 @@ class Subscription {
   absl::Status LookUpQuarantine();
 
   /// Has the flow do something and carries out what that leads to.
-  template <typename Event>
-  void Do(Event event);
+  void Do(absl::FunctionRef<void(TimePoint, Actions&)> event);
   void Execute(Actions& actions);
   bool Offer(Item& item, actorpool::ActorPool::Batch& batch);
   absl::Status Work(Item& item);

@@ -8,7 +8,7 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::seconds kLetterPause{1};
-constexpr std::size_t kMostSpares = 1024;
+constexpr std::size_t kMostSpares = 512;
 // How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 

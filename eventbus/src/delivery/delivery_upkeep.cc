@@ -108,6 +108,7 @@ TimePoint DeliveryFlow::next_tick() const {
 void DeliveryFlow::Tick(TimePoint now, Actions& out) {
   now_ = now;
   for (; forgotten_ > 0; --forgotten_) Grant(out);
+  if (items_.empty()) spares_.clear();
   if (closed_) {
     next_look_ = now + LookInterval();
     if (options_.acknowledges) LookAtAll(out);

@@ -86,16 +86,24 @@ void EventLoop::Stop() {
   Wake();
   SetStuck(false);
   MutexLock lock(join_mutex_);
-  if (!thread_.joinable()) return;
-  if (thread_.get_id() == std::this_thread::get_id()) return thread_.detach();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
-void EventLoop::Add(std::weak_ptr<Readable> readable) {
+void EventLoop::Add(Readable& readable) {
   MutexLock lock(mutex_);
-  std::erase_if(readables_, [](const auto& other) { return other.expired(); });
-  readables_.push_back(std::move(readable));
+  readables_.push_back(&readable);
   ++version_;
+}
+
+void EventLoop::Remove(Readable& readable) {
+  MutexLock lock(mutex_);
+  if (std::erase(readables_, &readable) == 0) return;
+  ++version_;
+  if (on_loop_thread) {
+    std::ranges::replace(called_, &readable, nullptr);
+  } else {
+    while (calling_ != 0 && calling_ < version_) changed_.Wait(lock);
+  }
 }
 
 void EventLoop::DrainSoon() {
@@ -139,7 +147,11 @@ void EventLoop::Run() {
     const bool readable = Await();
     if (!attached() || stopping_.load(std::memory_order_relaxed)) return;
     if (readable) natsConnection_ProcessReadEvent(connection_);
-    if (drain_.exchange(false) || readable) Drain();
+    if (drain_.exchange(false) || readable) {
+      ForEach(&Readable::Drain);
+      restless_ = true;
+      drained_at_ = Clock::now();
+    }
     if (attached() && !stopping_.load(std::memory_order_relaxed)) WriteDue();
   }
 }
@@ -148,7 +160,8 @@ void EventLoop::Run() {
 bool EventLoop::Await() {
   if (!restless_) return Poll(/*wait=*/true);
   if (Poll(/*wait=*/false)) return true;
-  Rest();
+  ForEach(&Readable::Rest);
+  restless_ = false;
   return Poll(/*wait=*/true);
 }
 
@@ -191,26 +204,21 @@ std::chrono::nanoseconds EventLoop::UntilWrite(Clock::time_point now) const {
   return std::max<std::chrono::nanoseconds>(due - now, std::chrono::nanoseconds(0));
 }
 
-void EventLoop::Drain() {
+void EventLoop::ForEach(void (Readable::*call)()) {
   {
     MutexLock lock(mutex_);
-    if (draining_version_ != version_) {
-      draining_ = readables_;
-      draining_version_ = version_;
+    if (called_version_ != version_) {
+      called_ = readables_;
+      called_version_ = version_;
     }
+    calling_ = called_version_;
   }
-  for (const std::weak_ptr<Readable>& each : draining_) {
-    if (const std::shared_ptr<Readable> readable = each.lock()) readable->Drain();
+  for (Readable* const each : called_) {
+    if (each != nullptr) (each->*call)();
   }
-  restless_ = true;
-  drained_at_ = Clock::now();
-}
-
-void EventLoop::Rest() {
-  for (const std::weak_ptr<Readable>& each : draining_) {
-    if (const std::shared_ptr<Readable> readable = each.lock()) readable->Rest();
-  }
-  restless_ = false;
+  MutexLock lock(mutex_);
+  calling_ = 0;
+  if (called_version_ != version_) changed_.NotifyAll();
 }
 
 void EventLoop::WriteDue() {

@@ -50,11 +50,13 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
 
   /// Begins, once the connection is made.
   void Start();
-  /// Ends the loop, and waits for it unless called from it. Idempotent.
+  /// Ends the loop and waits for it. Not from it. Idempotent.
   void Stop();
 
   /// From now on what was read is taken from there.
-  void Add(std::weak_ptr<Readable> readable);
+  void Add(Readable& readable);
+  /// No more; waits for a call of it that runs, unless called from one.
+  void Remove(Readable& readable);
   /// Has every `Readable` drained, as after reading.
   void DrainSoon();
 
@@ -106,8 +108,7 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
   std::chrono::nanoseconds LongestSleep() const;
   bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
-  void Drain();
-  void Rest();
+  void ForEach(void (Readable::*call)());
   void WriteDue();
   void Write();
   void SetStuck(bool stuck);
@@ -131,12 +132,13 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
 
   Mutex mutex_;
   CondVar changed_;
-  std::vector<std::weak_ptr<Readable>> readables_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<Readable*> readables_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;  // of `readables_`
+  std::uint64_t calling_ ABSL_GUARDED_BY(mutex_) = 0;  // the version whose readables are being called; 0: none
 
   // Of the thread.
-  std::vector<std::weak_ptr<Readable>> draining_{};
-  std::uint64_t draining_version_ = 0;
+  std::vector<Readable*> called_{};
+  std::uint64_t called_version_ = 0;
   bool restless_ = false;  // drained since it last rested
   Clock::time_point written_at_{};
   Clock::time_point drained_at_{};

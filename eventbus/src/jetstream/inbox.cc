@@ -24,7 +24,7 @@ absl::StatusOr<std::shared_ptr<Inbox>> Inbox::Open(std::shared_ptr<Link> link, c
     inbox->link_->Report(status);
     return NatsError("subscribe to an inbox", status);
   }
-  if (thread == Thread::kLoop) inbox->link_->loop().Add(inbox);
+  if (thread == Thread::kLoop) inbox->link_->loop().Add(*inbox);
   return inbox;
 }
 
@@ -62,6 +62,7 @@ void Inbox::Close() {
     while (running_ && runner_ != std::this_thread::get_id()) changed_.Wait(lock);
     if (!first) return;
   }
+  link_->loop().Remove(*this);
   Closures<Inbox>::Remove(closure_);
   if (subscription_ == nullptr) return;
   std::int64_t dropped = 0;
