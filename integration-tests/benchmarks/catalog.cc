@@ -157,7 +157,7 @@ Side SlowPenstock(std::string name, const char* actors) {
 
 Contest SlowHandlers(const Scale& scale) {
   Contest contest =
-      Consuming("slow_handlers", scale(20'000, 5000), SlowPenstock("penstock", "4096"),
+      Consuming("slow_handlers", scale(100'000, 20'000), SlowPenstock("penstock", "4096"),
                 {SlowPenstock("penstock, 256 actors", "256"),
                  {.name = "nats.go pull", .program = "peers/consume_natsgo", .arguments = {"--handler-us", "5000"}}});
   contest.peers.push_back({.name = "jxt-core",
