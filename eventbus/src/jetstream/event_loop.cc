@@ -20,6 +20,8 @@ namespace {
 // As often as a write costs little beside what it carries; see docs/performance.md.
 constexpr std::chrono::microseconds kSoon(100);
 constexpr std::chrono::microseconds kLate(1000);
+// What one read brings at most, and with it a batch: twice the library's own choice, so that large bodies need fewer.
+constexpr int kReadBytes = 64 << 10;
 constexpr std::chrono::nanoseconds kNever = std::chrono::nanoseconds::max();
 
 thread_local bool on_loop_thread = false;
@@ -42,6 +44,7 @@ natsStatus EventLoop::Configure(natsOptions* options) {
   natsStatus status = natsOptions_SetEventLoop(options, this, OnAttach, OnRead, OnWrite, OnDetach);
   // Else a thread of nats.c would gather for a millisecond before it asks us to write.
   if (status == NATS_OK) status = natsOptions_SetSendAsap(options, true);
+  if (status == NATS_OK) status = natsOptions_SetIOBufSize(options, kReadBytes);
   return status;
 }
 

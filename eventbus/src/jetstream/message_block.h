@@ -6,8 +6,8 @@
 namespace penstock::eventbus::jetstream {
 
 /// Memory for objects of one kind that one thread makes in great numbers and others let go: taken from the heap eight
-/// at a time, and given back when all eight are over. (No more: one that is kept for long keeps its neighbours' memory.)
-/// Thread-safe.
+/// at a time, and given back when all eight are over. (No more: one that is kept for long keeps its neighbours'
+/// memory.) Thread-safe.
 class MessageBlock {
  public:
   /// Memory for an object of `size` bytes, the same at every call. Throws `std::bad_alloc`.
