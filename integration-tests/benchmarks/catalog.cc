@@ -232,19 +232,6 @@ std::vector<Contest> GrowingSubscriptions() {
   return contests;
 }
 
-/// Actors that get next to nothing to do: what their peaks of memory differ by is theirs.
-std::vector<Contest> IdleActors() {
-  const auto side = [](std::string name, std::string actors) {
-    return Side{.name = std::move(name),
-                .program = "load/dispatch_penstock",
-                .arguments = {"--actors", std::move(actors)},
-                .size = 512};
-  };
-  return {{.rows = {{.name = "idle_actors_16384"}},
-           .ours = side("penstock", "16384"),
-           .peers = {side("penstock, 1 actor", "1")}}};
-}
-
 /// What is kept in memory, each by itself.
 Contest Footprints() {
   return {
@@ -254,12 +241,6 @@ Contest Footprints() {
                {.name = "message_seen", .figure = Figure::kBytesPerMessageSeen}},
       .ours = {
           .name = "penstock", .program = "load/memory_penstock", .size = 1'000'000, .ground = Ground::kFreshStream}};
-}
-
-std::vector<Contest> Memory() {
-  std::vector<Contest> contests = IdleActors();
-  contests.push_back(Footprints());
-  return contests;
 }
 
 }  // namespace
@@ -285,7 +266,7 @@ std::map<std::string, std::vector<Contest>> ScaleContests() {
           {"keys", GrowingKeys()},
           {"actors", GrowingActors()},
           {"subscriptions", GrowingSubscriptions()},
-          {"memory", Memory()}};
+          {"memory", {Footprints()}}};
 }
 
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests) {

@@ -29,7 +29,7 @@ std::optional<Tokens> Split(std::string_view text) {
   return tokens;
 }
 
-// Of each message five are read here, so by hand: `std::from_chars` takes three times as long.
+// By hand, since five of each message are read here: with `std::from_chars` it was half of what the subject cost.
 bool ReadNumber(std::string_view text, std::uint64_t least, std::uint64_t& out) {
   constexpr std::size_t kMostDigits = 19;  // which cannot overflow
   if (text.size() > kMostDigits) return false;

@@ -7,9 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/thread_name.h"
@@ -28,9 +26,9 @@ thread_local bool on_loop_thread = false;
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<EventLoop>> EventLoop::Create() {
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_fd >= 0) return std::shared_ptr<EventLoop>(new EventLoop(wake_fd));
+  if (wake_fd >= 0) return std::unique_ptr<EventLoop>(new EventLoop(wake_fd));
   return absl::ResourceExhaustedError(
       absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
 }
@@ -81,7 +79,7 @@ natsStatus EventLoop::OnDetach(void* user_data) {
 
 void EventLoop::Start() {
   MutexLock lock(join_mutex_);
-  thread_ = std::thread([self = shared_from_this()] { self->Run(); });
+  thread_ = std::thread([this] { Run(); });
 }
 
 void EventLoop::Stop() {
@@ -119,8 +117,6 @@ void EventLoop::WriteSoon() {
   Wake();
 }
 
-void EventLoop::WriteNow() { Write(); }
-
 bool EventLoop::OnLoopThread() { return on_loop_thread; }
 
 void EventLoop::Wake(Sleep from) {
@@ -137,9 +133,10 @@ void EventLoop::AwaitRoom(Clock::time_point deadline) {
   }
 }
 
+// A connection that ended meanwhile holds nobody up.
 void EventLoop::SetStuck(bool stuck) {
   MutexLock lock(mutex_);
-  stuck_.store(stuck, std::memory_order_relaxed);
+  stuck_.store(stuck && attached(), std::memory_order_relaxed);
   if (!stuck) changed_.NotifyAll();
 }
 
@@ -184,7 +181,7 @@ bool EventLoop::Poll(bool wait) {
     eventfd_t count = 0;
     eventfd_read(wake_fd_, &count);
   }
-  if ((fds[0].revents & POLLOUT) != 0) Write();
+  if ((fds[0].revents & POLLOUT) != 0) WriteNow();
   return (fds[0].revents & ~POLLOUT) != 0;
 }
 
@@ -225,10 +222,10 @@ void EventLoop::ForEach(void (Readable::*call)()) {
 }
 
 void EventLoop::WriteDue() {
-  if (!stuck() && UntilWrite(Clock::now()).count() == 0) Write();
+  if (!stuck() && UntilWrite(Clock::now()).count() == 0) WriteNow();
 }
 
-void EventLoop::Write() {
+void EventLoop::WriteNow() {
   MutexLock lock(write_mutex_);
   if (natsConnection_Buffered(connection_) <= 0) return;
   const bool urgent = urgent_.exchange(false);
@@ -238,7 +235,7 @@ void EventLoop::Write() {
     written_at_ = Clock::now();
     wrote_soon_ = urgent;
   }
-  if (!wrote_all_.load(std::memory_order_relaxed) && attached()) SetStuck(true);
+  if (!wrote_all_.load(std::memory_order_relaxed)) SetStuck(true);
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -35,12 +35,12 @@ class Readable {
 /// **Thread safety:** thread-safe. **Ownership:** owns its thread; the connection must not be destroyed before `Stop`
 /// has returned.
 /// **Ordering:** what nats.c took is written in that order. **Shutdown:** `Stop`.
-class EventLoop : public std::enable_shared_from_this<EventLoop> {
+class EventLoop {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// `kResourceExhausted` when the process has no file descriptor left.
-  static absl::StatusOr<std::shared_ptr<EventLoop>> Create();
+  static absl::StatusOr<std::unique_ptr<EventLoop>> Create();
   ~EventLoop();
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -110,7 +110,6 @@ class EventLoop : public std::enable_shared_from_this<EventLoop> {
   bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
   void ForEach(void (Readable::*call)());
   void WriteDue();
-  void Write();
   void SetStuck(bool stuck);
   void Wake(Sleep from = Sleep::kDozes);
 

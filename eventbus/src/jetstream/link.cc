@@ -7,10 +7,10 @@
 
 namespace penstock::eventbus::jetstream {
 
-Link::Link(ConnectionHandle connection, std::shared_ptr<EventLoop> loop, std::uint64_t generation,
+Link::Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::uint64_t generation,
            std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped)
-    : connection_(std::move(connection)),
-      loop_(std::move(loop)),
+    : loop_(std::move(loop)),
+      connection_(std::move(connection)),
       generation_(generation),
       max_payload_bytes_(static_cast<std::size_t>(natsConnection_GetMaxPayload(connection_.get()))),
       broken_(std::move(broken)),

@@ -21,7 +21,7 @@ class Link {
  public:
   /// `connection` was made to use `loop`, which begins now. `broken` is told, possibly more than once, when a new
   /// connection is needed.
-  Link(ConnectionHandle connection, std::shared_ptr<EventLoop> loop, std::uint64_t generation,
+  Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::uint64_t generation,
        std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped);
   ~Link();
   Link(const Link&) = delete;
@@ -60,8 +60,8 @@ class Link {
   bool BeginRequest();
   void EndRequest();
 
+  const std::unique_ptr<EventLoop> loop_;  // outlives the connection, which calls it
   const ConnectionHandle connection_;
-  const std::shared_ptr<EventLoop> loop_;
   const std::uint64_t generation_;
   const std::size_t max_payload_bytes_;
   const std::function<void()> broken_;

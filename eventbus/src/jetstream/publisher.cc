@@ -60,23 +60,20 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
       work_.NotifyOne();
     }
     if (absl::Status sent = SendNew(index); !sent.ok()) return sent;
-    link = ToBeSeenTo();
+    link = LeaveToLoop();
   }
-  if (link != nullptr) SeeToWriting(*link, deadline);
+  if (link != nullptr) link->loop().stuck() ? link->loop().AwaitRoom(deadline) : link->loop().WriteNow();
   return absl::OkStatus();
 }
 
 // One of a few is written here and now. Of some the loop writes those of the last 100 us in one go; of many, which wait
 // for each other anyway, those of a millisecond.
-std::shared_ptr<Link> Publisher::ToBeSeenTo() const {
+// With a link the caller is to write, or to wait.
+std::shared_ptr<Link> Publisher::LeaveToLoop() const {
   if (link_ == nullptr) return nullptr;
   if (entries_.size() <= kFew || link_->loop().stuck()) return link_;
   if (entries_.size() <= kSome) link_->loop().WriteSoon();
   return nullptr;
-}
-
-void Publisher::SeeToWriting(Link& link, Clock::time_point deadline) const {
-  link.loop().stuck() ? link.loop().AwaitRoom(deadline) : link.loop().WriteNow();
 }
 
 absl::StatusOr<ComposedHandle> Publisher::Compose(const Outgoing& message, std::uint64_t index) const {

@@ -32,7 +32,8 @@ namespace penstock::eventbus::jetstream {
 ///
 /// **Thread safety:** thread-safe.
 /// **Ownership:** owns its thread and its messages; shares the connection, which must outlive it.
-/// **Blocking:** `Publish` while the window is full, and for up to the write deadline of the connection.
+/// **Blocking:** `Publish` while the window is full or the socket takes nothing more, for up to the timeout; never on
+/// the thread of an `EventLoop`, which would have to end that: there the window may be exceeded.
 /// **Ordering:** messages are sent in the order of the calls.
 /// **Shutdown:** `Close` tells every outstanding publish `kCancelled`.
 class Publisher : private ConnectionObserver {
@@ -91,8 +92,7 @@ class Publisher : private ConnectionObserver {
 
   absl::StatusOr<ComposedHandle> Compose(const Outgoing& message, std::uint64_t index) const;
   absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::shared_ptr<Link> ToBeSeenTo() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SeeToWriting(Link& link, Clock::time_point deadline) const;
+  std::shared_ptr<Link> LeaveToLoop() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendNew(std::uint64_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAgain(std::uint64_t index, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -165,7 +165,7 @@ absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, cons
   absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
       link, subject, Inbox::Thread::kLoop,
       [this](MessageHandle message, bool more) {
-        message == nullptr ? OnNobodyThere() : OnMessage(std::move(message), more);
+        message == nullptr ? RequestSynchronisation("the consumer is gone") : OnMessage(std::move(message), more);
       },
       [this] { Rest(); });
   if (!inbox.ok()) return inbox.status();

@@ -62,8 +62,6 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) = 0;
   /// Called for each message, on the thread of the inbox.
   virtual void OnMessage(MessageHandle message, bool more) = 0;
-  /// Called when nobody takes what was asked for, on the same thread.
-  void OnNobodyThere() { RequestSynchronisation("the consumer is gone"); }
   /// After the inbox was opened, and every `Tick` while messages flow.
   virtual void OnTick(const std::shared_ptr<Link>& /*link*/, Clock::time_point /*now*/) {}
   virtual Clock::duration Tick() const;

@@ -180,8 +180,8 @@ class Transport {
 
   /// Sends, and sends again with the same message ID, until a PubAck with a sequence above 0 or the publish timeout;
   /// then `done` is told, exactly once, on a thread of the transport (which may be the caller's). Blocks while the
-  /// publish window is full. Publishes of one thread are stored in the order of the calls. On an error returned here
-  /// `done` is not told.
+  /// publish window is full or the server takes nothing. Publishes of one thread are stored in the order of the calls.
+  /// On an error returned here `done` is not told.
   virtual absl::Status Publish(Outgoing message, PublishDone done) = 0;
 
   /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
