@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/thread_name.h"
@@ -22,7 +23,7 @@ constexpr std::chrono::microseconds kLate(1000);
 constexpr int kReadBytes = 64 << 10;
 constexpr std::chrono::nanoseconds kNever = std::chrono::nanoseconds::max();
 
-thread_local bool on_loop_thread = false;
+thread_local const EventLoop* this_threads_loop = nullptr;
 
 }  // namespace
 
@@ -100,7 +101,7 @@ void EventLoop::Remove(Readable& readable) {
   MutexLock lock(mutex_);
   if (std::erase(readables_, &readable) == 0) return;
   ++version_;
-  if (on_loop_thread) {
+  if (this_threads_loop == this) {
     std::ranges::replace(called_, &readable, nullptr);
   } else {
     while (calling_ != 0 && calling_ < version_) changed_.Wait(lock);
@@ -112,12 +113,18 @@ void EventLoop::DrainSoon() {
   Wake();
 }
 
+// What it destroys may take a while, so not under the lock.
+void EventLoop::Bury(SubscriptionHandle ended) {
+  MutexLock lock(mutex_);
+  if (reading_) buried_.push_back(std::move(ended));
+}
+
 void EventLoop::WriteSoon() {
   if (urgent_.load() || urgent_.exchange(true)) return;
   Wake();
 }
 
-bool EventLoop::OnLoopThread() { return on_loop_thread; }
+bool EventLoop::OnLoopThread() { return this_threads_loop != nullptr; }
 
 void EventLoop::Wake(Sleep from) {
   Sleep sleep = sleep_.load();
@@ -127,7 +134,7 @@ void EventLoop::Wake(Sleep from) {
 }
 
 void EventLoop::AwaitRoom(Clock::time_point deadline) {
-  if (on_loop_thread) return;
+  if (OnLoopThread()) return;
   MutexLock lock(mutex_);
   while (stuck() && changed_.WaitUntil(lock, deadline)) {
   }
@@ -142,11 +149,11 @@ void EventLoop::SetStuck(bool stuck) {
 
 void EventLoop::Run() {
   NameThisThread("ps-io");
-  on_loop_thread = true;
+  this_threads_loop = this;
   while (attached() && !stopping_.load(std::memory_order_relaxed)) {
     const bool readable = Await();
     if (!attached() || stopping_.load(std::memory_order_relaxed)) return;
-    if (readable) natsConnection_ProcessReadEvent(connection_);
+    if (readable) Read();
     if (drain_.exchange(false) || readable) {
       ForEach(&Readable::Drain);
       restless_ = true;
@@ -183,6 +190,18 @@ bool EventLoop::Poll(bool wait) {
   }
   if ((fds[0].revents & POLLOUT) != 0) WriteNow();
   return (fds[0].revents & ~POLLOUT) != 0;
+}
+
+void EventLoop::Read() {
+  {
+    MutexLock lock(mutex_);
+    reading_ = true;
+  }
+  natsConnection_ProcessReadEvent(connection_);
+  std::vector<SubscriptionHandle> ended;
+  MutexLock lock(mutex_);
+  reading_ = false;
+  ended.swap(buried_);
 }
 
 // While publish follows publish and acknowledgements follow messages, the loop looks for them by itself: to be woken
@@ -231,7 +250,7 @@ void EventLoop::WriteNow() {
   const bool urgent = urgent_.exchange(false);
   wrote_all_.store(false, std::memory_order_relaxed);
   natsConnection_ProcessWriteEvent(connection_);
-  if (on_loop_thread) {
+  if (this_threads_loop == this) {
     written_at_ = Clock::now();
     wrote_soon_ = urgent;
   }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "jetstream/handles.h"
 #include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::jetstream {
@@ -60,6 +61,10 @@ class EventLoop {
   /// Has every `Readable` drained, as after reading.
   void DrainSoon();
 
+  /// Destroys a subscription that was ended, between two reads: nats.c before 3.6 looks subscriptions up and then uses
+  /// them without holding them (nats.c issue 637).
+  void Bury(SubscriptionHandle ended);
+
   /// Has what was published written soon by the loop. Costs nanoseconds while it is awake.
   void WriteSoon();
   /// Writes what was published, on this thread, as far as the socket takes it at once.
@@ -105,6 +110,7 @@ class EventLoop {
   /// Waits, or only looks, for something to do; true when there is something to read.
   bool Poll(bool wait);
   bool Await();
+  void Read();
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
   std::chrono::nanoseconds LongestSleep() const;
   bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
@@ -134,6 +140,8 @@ class EventLoop {
   std::vector<Readable*> readables_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;  // of `readables_`
   std::uint64_t calling_ ABSL_GUARDED_BY(mutex_) = 0;  // the version whose readables are being called; 0: none
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<SubscriptionHandle> buried_ ABSL_GUARDED_BY(mutex_);
 
   // Of the thread.
   std::vector<Readable*> called_{};

@@ -69,6 +69,7 @@ void Inbox::Close() {
   if (natsSubscription_GetDropped(subscription_.get(), &dropped) == NATS_OK) link_->CountDropped(dropped);
   // Fails when the connection is gone, and then there is nothing left to unsubscribe from.
   natsSubscription_Unsubscribe(subscription_.get());
+  link_->loop().Bury(std::move(subscription_));
 }
 
 void Inbox::OnMessage(natsConnection* /*connection*/, natsSubscription* subscription, natsMsg* message, void* closure) {

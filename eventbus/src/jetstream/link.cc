@@ -6,6 +6,11 @@
 #include "jetstream/status_mapping.h"
 
 namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::int64_t kLastFlushMs = 500;  // as the library's own, on closing
+
+}  // namespace
 
 Link::Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::uint64_t generation,
            std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped)
@@ -18,10 +23,7 @@ Link::Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::ui
   loop_->Start();
 }
 
-Link::~Link() {
-  Close();
-  loop_->Stop();
-}
+Link::~Link() { Close(); }
 
 absl::Status Link::Publish(const char* subject, std::string_view body, const char* reply) {
   const int size = static_cast<int>(body.size());
@@ -70,12 +72,16 @@ void Link::EndRequest() {
 }
 
 void Link::Close() {
-  failed_.store(true, std::memory_order_relaxed);
+  const bool failed = failed_.exchange(true, std::memory_order_relaxed);
   {
     MutexLock lock(mutex_);
     closing_ = true;
     while (requests_ > 0) no_requests_.Wait(lock);
   }
+  // What was published goes out while the loop can still write it; nothing is read any more while the library takes
+  // its own subscriptions apart.
+  if (!failed) natsConnection_FlushTimeout(connection_.get(), kLastFlushMs);
+  loop_->Stop();
   natsConnection_Close(connection_.get());
 }
 

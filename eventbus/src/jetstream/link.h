@@ -48,7 +48,8 @@ class Link {
   bool Ping(std::int64_t timeout_ms);
 
   /// Ends the connection, once no request is under way: nats.c frees what an answer that comes just then still uses
-  /// (3.4.1, seen by ThreadSanitizer). Waits as long as a request may.
+  /// (3.4.1, seen by ThreadSanitizer). Ends the loop too. Waits as long as a request may, and for what was published to
+  /// go out.
   void Close();
 
   /// Gives the connection up when `status` says that it is at fault: a write that failed halfway leaves it useless.

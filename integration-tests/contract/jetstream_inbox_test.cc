@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "contract/jetstream_fixture.h"
+#include "jetstream/connection.h"
+#include "jetstream/inbox.h"
+
+namespace penstock::eventbus::contract {
+namespace {
+
+using jetstream::Connection;
+using jetstream::Inbox;
+using jetstream::Link;
+using jetstream::MessageHandle;
+
+class JetStreamInboxTest : public JetStreamFixture, public ::testing::WithParamInterface<Inbox::Thread> {
+ protected:
+  std::shared_ptr<Connection> Open() { return *Connection::Open(Options()); }
+};
+
+/// Publishes to a subject without a pause, from a connection of its own.
+class Flood {
+ public:
+  Flood(std::shared_ptr<Link> link, std::string subject)
+      : link_(std::move(link)), thread_([this, subject = std::move(subject)] { Run(subject.c_str()); }) {}
+  ~Flood() {
+    stop_.store(true);
+    thread_.join();
+  }
+
+ private:
+  void Run(const char* subject) {
+    const std::string body(100, 'x');
+    while (!stop_.load()) {
+      EXPECT_THAT(link_->Publish(subject, body), IsOk());
+      link_->loop().WriteSoon();
+      link_->loop().AwaitRoom(jetstream::EventLoop::Clock::now() + seconds(1));
+    }
+  }
+
+  const std::shared_ptr<Link> link_;
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
+// nats.c before 3.6 looks a subscription up and then uses it without holding it (nats.c issue 637).
+TEST_P(JetStreamInboxTest, MayEndWhileItsMessagesArrive) {
+  Launch();
+  const std::shared_ptr<Connection> publishing = Open();
+  const std::shared_ptr<Connection> receiving = Open();
+  const Flood flood(publishing->link(), "flood");
+  for (int round = 0; round < 500; ++round) {
+    std::atomic<int> arrived = 0;
+    auto inbox =
+        Inbox::Open(receiving->link(), "flood", GetParam(), [&](MessageHandle, bool) { arrived.fetch_add(1); });
+    ASSERT_THAT(inbox, IsOk());
+    (*inbox)->Release();
+    receiving->link()->loop().WriteSoon();
+    ASSERT_TRUE(Eventually([&] { return arrived.load() > 0; }, seconds(30), milliseconds(1)));
+    (*inbox)->Close();
+  }
+}
+
+std::string NameOf(const ::testing::TestParamInfo<Inbox::Thread>& thread) {
+  return thread.param == Inbox::Thread::kLoop ? "HandledByTheLoop" : "HandledByTheLibrary";
+}
+
+INSTANTIATE_TEST_SUITE_P(Threads, JetStreamInboxTest, ::testing::Values(Inbox::Thread::kLoop, Inbox::Thread::kLibrary),
+                         NameOf);
+
+}  // namespace
+}  // namespace penstock::eventbus::contract
