@@ -46,7 +46,7 @@ class Flood {
   std::thread thread_;
 };
 
-// nats.c before 3.6 looks a subscription up and then uses it without holding it (nats.c issue 637).
+// nats.c before 3.6.1 looks a subscription up and then uses it without holding it (nats.c issue 637).
 TEST_P(JetStreamInboxTest, MayEndWhileItsMessagesArrive) {
   Launch();
   const std::shared_ptr<Connection> publishing = Open();

@@ -61,7 +61,7 @@ class EventLoop {
   /// Has every `Readable` drained, as after reading.
   void DrainSoon();
 
-  /// Destroys a subscription that was ended, between two reads: nats.c before 3.6 looks subscriptions up and then uses
+  /// Destroys a subscription that was ended, between two reads: nats.c before 3.6.1 looks subscriptions up and then uses
   /// them without holding them (nats.c issue 637).
   void Bury(SubscriptionHandle ended);
 
