@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -25,6 +26,18 @@ class JetStreamFeedTest : public JetStreamFixture {
     const std::string member = "\"deliver_subject\":\"";
     const std::size_t begin = info.find(member) + member.size();
     return info.substr(begin, info.find('"', begin) - begin);
+  }
+
+  // While the server is down.
+  void ForgetConfigurationOf(const std::string& consumer) {
+    int forgotten = 0;
+    for (const auto& file : std::filesystem::recursive_directory_iterator(server().store())) {
+      const std::filesystem::path& path = file.path();
+      if (path.filename() != "meta.inf" || path.parent_path().filename() != consumer) continue;
+      std::filesystem::resize_file(path, 0);
+      ++forgotten;
+    }
+    ASSERT_EQ(forgotten, 1);
   }
 
   // Everything once, later deliveries of the same left out.
@@ -162,6 +175,48 @@ TEST_F(JetStreamFeedTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMessage
   EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 3, 4, 5}));
   EXPECT_THAT(recorder.Settle(*feed, 2, Verb::kAck), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(recorder.Settle(*feed, 5, Verb::kAck), IsOk());
+}
+
+// What a server that was killed while it wrote a consumer's configuration comes back with (2.9.10, seen by chaos).
+TEST_F(JetStreamFeedTest, ADurableOfWhichOnlyTheStateWasLeftBringsWhatIsPendingFirst) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder recorder;
+  const auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing", 100), recorder.Events());
+  PublishMany(*transport, 100);
+  ASSERT_TRUE(recorder.Reach(100));
+  for (std::size_t index = 0; index < 50; ++index) ASSERT_THAT(recorder.Settle(*feed, index, Verb::kAck), IsOk());
+  ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
+  server().Stop();
+  ForgetConfigurationOf("billing");
+  auto results = Send(*transport, 20, 101);
+  ASSERT_THAT(server().Start(), IsOk());
+  AwaitStored(results);
+  ASSERT_TRUE(recorder.Reach(170));
+  const std::vector<std::string> bodies = recorder.Bodies();
+  EXPECT_EQ(std::vector<std::string>(bodies.begin() + 100, bodies.end()), Numbers(70, 51));
+  EXPECT_THAT(recorder.Settle(*feed, 100, Verb::kAck), IsOk());
+}
+
+TEST_F(JetStreamFeedTest, ANewProcessToo) {
+  Launch();
+  const auto transport = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder before, after;
+  auto feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing", 100), before.Events());
+  PublishMany(*transport, 100);
+  ASSERT_TRUE(before.Reach(100));
+  for (std::size_t index = 0; index < 50; ++index) ASSERT_THAT(before.Settle(*feed, index, Verb::kAck), IsOk());
+  feed = nullptr;
+  server().Stop();
+  ForgetConfigurationOf("billing");
+  auto results = Send(*transport, 20, 101);
+  ASSERT_THAT(server().Start(), IsOk());
+  AwaitStored(results);
+  feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing", 100), after.Events());
+  ASSERT_TRUE(after.Reach(70));
+  EXPECT_EQ(after.Bodies(), Numbers(70, 51));
 }
 
 TEST_F(JetStreamFeedTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledMessage) {

@@ -102,7 +102,7 @@ std::string NatsServer::log() const {
 void NatsServer::WriteConfig() const {
   std::ofstream file(directory_ / "server.conf");
   file << "host: 127.0.0.1\nport: " << port_ << "\nlog_file: \"" << (directory_ / "server.log").string() << "\"\n";
-  if (options_.jetstream) file << "jetstream: { store_dir: \"" << (directory_ / "store").string() << "\" }\n";
+  if (options_.jetstream) file << "jetstream: { store_dir: \"" << store().string() << "\" }\n";
   file << options_.config << "\n";
 }
 

@@ -56,6 +56,8 @@ class NatsServer {
   pid_t pid() const { return pid_; }
   int port() const { return port_; }
   std::string url() const;
+  /// Where JetStream keeps its files.
+  std::filesystem::path store() const { return directory_ / "store"; }
   /// What it wrote so far.
   std::string log() const;
 

@@ -8,21 +8,12 @@
 #include "transport/options_check.h"
 
 namespace penstock::eventbus {
-namespace {
-
-absl::Status CheckPublish(std::string_view topic, const BusOptions& bus, const PublishOptions& options) {
-  if (auto status = CheckTopic("publish to", topic, bus.base_stream_name); !status.ok()) return status;
-  return CheckOptions(options);
-}
-
-}  // namespace
-
 Publisher::Publisher(const BusOptions& options, Transport& transport, TopicStreams& streams)
     : options_(options), transport_(transport), streams_(streams) {}
 
 absl::Status Publisher::PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
                                      PublishCallback done) {
-  if (auto status = CheckPublish(topic, options_, options); !status.ok()) return status;
+  if (auto status = Check(topic, options); !status.ok()) return status;
   // A plain message needs an ID too, so that sending it again after a lost PubAck stores it once.
   Outgoing message{.subject = std::string(topic),
                    .body = std::string(body),
@@ -34,7 +25,7 @@ absl::Status Publisher::PublishBytes(std::string_view topic, std::string_view bo
 
 absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options,
                                         PublishCallback done) {
-  if (auto status = CheckPublish(topic, options_, options); !status.ok()) return status;
+  if (auto status = Check(topic, options); !status.ok()) return status;
   if (!options.key.empty() || !options.message_id.empty()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's "
@@ -50,6 +41,7 @@ absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelop
                    .body = *std::move(body),
                    .message_id = std::move(envelope.event_id),
                    .headers = std::move(options.headers)};
+  message.headers.reserve(message.headers.size() + 4);
   message.headers.emplace_back(header::kAggregateId, PercentEncode(envelope.aggregate_id));
   message.headers.emplace_back(header::kEventType, std::move(envelope.event_type));
   message.headers.emplace_back(header::kContentType, ContentType(options.format));
@@ -58,12 +50,20 @@ absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelop
   return Send(topic, Storage::kFile, std::move(message), std::move(done));
 }
 
+// A topic that was published to was checked then.
+absl::Status Publisher::Check(std::string_view topic, const PublishOptions& options) const {
+  if (FindCounts(topic) == nullptr) {
+    if (auto status = CheckTopic("publish to", topic, options_.base_stream_name); !status.ok()) return status;
+  }
+  return CheckOptions(options);
+}
+
 absl::Status Publisher::Send(std::string_view topic, Storage storage, Outgoing message, PublishCallback done) {
   if (auto status = CheckSize(topic, message); !status.ok()) return status;
   if (auto status = streams_.Ensure(topic, storage); !status.ok()) return status;
   auto counts = CountsOf(topic);
   const auto begun = std::chrono::steady_clock::now();
-  auto counted = [done = std::move(done), counts, latency = latency_, begun,
+  auto counted = [done = std::move(done), counts = std::move(counts), latency = latency_, begun,
                   bytes = message.body.size()](absl::StatusOr<PubAck> ack) mutable {
     if (ack.ok()) {
       latency->Observe(std::chrono::steady_clock::now() - begun);
@@ -87,11 +87,16 @@ absl::Status Publisher::CheckSize(std::string_view topic, const Outgoing& messag
       Quoted(topic), size, limit));
 }
 
-std::shared_ptr<Publisher::Counts> Publisher::CountsOf(std::string_view topic) {
+std::shared_ptr<Publisher::Counts> Publisher::FindCounts(std::string_view topic) const {
   MutexLock lock(mutex_);
-  auto found = counts_.find(topic);
-  if (found == counts_.end()) found = counts_.emplace(topic, std::make_shared<Counts>()).first;
-  return found->second;
+  const auto found = counts_.find(topic);
+  return found == counts_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Publisher::Counts> Publisher::CountsOf(std::string_view topic) {
+  if (auto found = FindCounts(topic); found != nullptr) return found;
+  MutexLock lock(mutex_);
+  return counts_.try_emplace(std::string(topic), std::make_shared<Counts>()).first->second;
 }
 
 std::vector<TopicPublishStats> Publisher::TopicStats() const {

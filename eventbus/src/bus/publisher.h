@@ -41,8 +41,12 @@ class Publisher {
     std::atomic<std::uint64_t> published{0}, duplicates{0}, failed{0}, bytes{0};
   };
 
+  /// Checks topic and options.
+  absl::Status Check(std::string_view topic, const PublishOptions& options) const;
   absl::Status Send(std::string_view topic, Storage storage, Outgoing message, PublishCallback done);
   absl::Status CheckSize(std::string_view topic, const Outgoing& message) const;
+  /// Null before something was published to it.
+  std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
   std::shared_ptr<Counts> CountsOf(std::string_view topic);
 
   const BusOptions& options_;

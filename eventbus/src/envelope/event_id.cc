@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <ratio>
 #include <string>
@@ -55,9 +56,10 @@ std::uint64_t Random() {
   return mixed ^ (mixed >> 31);
 }
 
-void AppendHex(std::uint64_t value, int digits, std::string& out) {
+// Writes the lowest digits of `value` from `at` on.
+void PutHex(std::uint64_t value, std::size_t digits, std::size_t at, std::string& out) {
   constexpr std::string_view kDigits = "0123456789abcdef";
-  for (int shift = (digits - 1) * 4; shift >= 0; shift -= 4) out += kDigits[(value >> shift) & 0xF];
+  for (std::size_t i = digits; i-- > 0; value >>= 4) out[at + i] = kDigits[value & 0xF];
 }
 
 }  // namespace
@@ -65,17 +67,12 @@ void AppendHex(std::uint64_t value, int digits, std::string& out) {
 std::string NewEventId() {
   const std::uint64_t tick = NextTick();
   const std::uint64_t random = Random();
-  std::string id;
-  id.reserve(36);
-  AppendHex(tick >> 28, 8, id);
-  id += '-';
-  AppendHex(tick >> 12, 4, id);
-  id += "-7";
-  AppendHex(tick, 3, id);
-  id += '-';
-  AppendHex((random >> 48 & 0x3FFF) | 0x8000, 4, id);
-  id += '-';
-  AppendHex(random, 12, id);
+  std::string id = "........-....-7...-....-............";
+  PutHex(tick >> 28, 8, 0, id);
+  PutHex(tick >> 12, 4, 9, id);
+  PutHex(tick, 3, 15, id);
+  PutHex((random >> 48 & 0x3FFF) | 0x8000, 4, 19, id);
+  PutHex(random, 12, 24, id);
   return id;
 }
 

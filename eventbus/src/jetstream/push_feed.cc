@@ -153,7 +153,7 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::TakeOver(const std::shared_ptr<Link>
   if (news) TellTakenAway();
   refused_our_own_since_.reset();
   if (!MayTakeFromAnother(facts)) return Outcome::kStandingBy;
-  return Rebind(link, facts);
+  return Rebind(link, facts, /*made=*/false);
 }
 
 bool PushFeed::MayTakeFromAnother(const ConsumerFacts& facts) {
@@ -169,7 +169,7 @@ bool PushFeed::MayTakeFromAnother(const ConsumerFacts& facts) {
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::TakeBack(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
-  const absl::StatusOr<Outcome> bound = Rebind(link, facts);
+  const absl::StatusOr<Outcome> bound = Rebind(link, facts, /*made=*/false);
   if (!bound.ok() || *bound == Outcome::kFlowing) return bound;
   const Clock::time_point now = Clock::now();
   if (!refused_our_own_since_) refused_our_own_since_ = now;
@@ -186,17 +186,24 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::MakeAgain(const std::shared_ptr<Link
   return Make(link);
 }
 
+// Made while nobody listens, and then taken as one that was there. For a server that was killed can have lost a
+// consumer and kept its state, which one made by that name then has: it would send what is new before what is pending,
+// which waits for AckWait (2.9.10, seen by chaos).
 absl::StatusOr<PushFeed::Outcome> PushFeed::Make(const std::shared_ptr<Link>& link) {
   const absl::StatusOr<StartPoint> start = WhereToBegin();
   if (!start.ok()) return start.status();
-  const std::string subject = NextSubject();
-  return Bind(link, Wanted(subject, *start), subject, true);
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextSubject(), *start), cancelled());
+  if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
+  if (!put.ok()) return put.status();
+  unsettled_.SettledUpTo(put->acknowledged);
+  return Rebind(link, *put, /*made=*/true);
 }
 
-absl::StatusOr<PushFeed::Outcome> PushFeed::Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+absl::StatusOr<PushFeed::Outcome> PushFeed::Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
+                                                   bool made) {
   if (absl::Status asked = AskForPending(link, facts); !asked.ok()) return asked;
   const std::string subject = NextSubject();
-  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, false);
+  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
 }
 
 // What has been sent to an earlier inbox of ours is known; of what another owner had, it is known only where it lies.

@@ -70,7 +70,7 @@ class PushFeed final : public SynchronisedFeed {
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
   std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) const;
   absl::Status AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
-  absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
+  absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
   absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const Json& config, const std::string& subject,
                                bool made);
   absl::StatusOr<StartPoint> WhereToBegin();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -54,10 +55,12 @@ std::size_t SizeBytes(const Outgoing& message) {
 }
 
 std::string PercentEncode(std::string_view text) {
+  const auto plain = [](char c) { return IsVisibleAscii(c) && c != '%'; };
+  if (std::ranges::all_of(text, plain)) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (const char c : text) {
-    if (IsVisibleAscii(c) && c != '%') {
+    if (plain(c)) {
       out += c;
     } else {
       out += '%';
