@@ -2,6 +2,7 @@
 #include "intake.h"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "actor.h"
@@ -11,6 +12,7 @@ namespace {
 
 constexpr std::size_t kChunk = 256;
 constexpr std::size_t kSpareChunks = 4;
+constexpr std::size_t kChunksBehind = 4;
 constexpr std::size_t kPerReading = 4;
 constexpr std::chrono::milliseconds kLookForRoom{2};
 
@@ -21,15 +23,23 @@ void Intake::Serve(Actor& actor) {
   accounts_.emplace_back().actor = &actor;
 }
 
+// Many producers beside few workers would fill every inbox, and what lies there has left the processor's caches when
+// its turn comes. So one that may wait lets others run whenever it sees that they are behind.
 Admission Intake::Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout, bool& wake) {
-  MutexLock lock(mutex_);
-  Account& account = accounts_[number];
-  if (!closed_ && Full(account)) {
-    ++account.inbox_full;
-    if (timeout.count() <= 0 || !AwaitRoom(lock, account, DeadlineAfter(timeout))) return Admission::kFull;
+  const bool may_wait = timeout.count() > 0;
+  bool behind = false;
+  {
+    MutexLock lock(mutex_);
+    Account& account = accounts_[number];
+    if (!closed_ && Full(account)) {
+      ++account.inbox_full;
+      if (!may_wait || !AwaitRoom(lock, account, DeadlineAfter(timeout))) return Admission::kFull;
+    }
+    if (closed_) return Admission::kClosed;
+    wake = Append(account, message);
+    behind = open_.size() == 1 && full_.size() >= kChunksBehind;
   }
-  if (closed_) return Admission::kClosed;
-  wake = Append(account, message);
+  if (behind && may_wait) std::this_thread::yield();
   return Admission::kAccepted;
 }
 
