@@ -193,10 +193,17 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Make(const std::shared_ptr<Link>& li
   const absl::StatusOr<StartPoint> start = WhereToBegin();
   if (!start.ok()) return start.status();
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextSubject(), *start), cancelled());
-  if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
-  if (!put.ok()) return put.status();
+  if (!put.ok()) return AfterRefusal(put.status());
   unsettled_.SettledUpTo(put->acknowledged);
   return Rebind(link, *put, /*made=*/true);
+}
+
+// Another process may have made it just now, to begin elsewhere: then it is looked at as one that is there.
+absl::StatusOr<PushFeed::Outcome> PushFeed::AfterRefusal(const absl::Status& refusal) {
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
+  if (facts.ok() && *facts) return Outcome::kStandingBy;
+  return refusal;
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,

@@ -68,6 +68,7 @@ class PushFeed final : public SynchronisedFeed {
   void Tell(const SettledBefore::Ranges& settled) const;
   bool PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
+  absl::StatusOr<Outcome> AfterRefusal(const absl::Status& refusal);
   std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) const;
   absl::Status AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
