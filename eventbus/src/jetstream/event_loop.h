@@ -61,8 +61,8 @@ class EventLoop {
   /// Has every `Readable` drained, as after reading.
   void DrainSoon();
 
-  /// Destroys a subscription that was ended, between two reads: nats.c before 3.6.1 looks subscriptions up and then uses
-  /// them without holding them (nats.c issue 637).
+  /// Destroys a subscription that was ended, between two reads: nats.c before 3.6.1 looks subscriptions up and then
+  /// uses them without holding them (nats.c issue 637).
   void Bury(SubscriptionHandle ended);
 
   /// Has what was published written soon by the loop. Costs nanoseconds while it is awake.
