@@ -80,7 +80,8 @@ void Link::Close() {
   }
   // What was published goes out while the loop can still write it; nothing is read any more while the library takes
   // its own subscriptions apart.
-  if (!failed) natsConnection_FlushTimeout(connection_.get(), kLastFlushMs);
+  const bool unwritten = natsConnection_Buffered(connection_.get()) > 0;
+  if (!failed && unwritten) natsConnection_FlushTimeout(connection_.get(), kLastFlushMs);
   loop_->Stop();
   natsConnection_Close(connection_.get());
 }
