@@ -123,6 +123,7 @@ class Subscription {
   std::shared_ptr<Deferral> Defer(Item& item);
   void Finish(Item& item);
   void TakeFinished();
+  void TakeNow();
   void FinishAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StoreDeadLetter(Item& item);
   void RemoveLetter(Item& item);

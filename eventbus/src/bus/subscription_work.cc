@@ -84,8 +84,14 @@ void Subscription::Finish(Item& item) {
     item.last_failed_at = std::chrono::system_clock::now();
     if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }
+  const bool awaited = item.awaited.load(std::memory_order_relaxed);
   finished_.Add(item);
-  TakeFinished();
+  awaited ? TakeNow() : TakeFinished();
+}
+
+// Whoever else is the one to take: the flow's lock keeps the order.
+void Subscription::TakeNow() {
+  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
 }
 
 void Subscription::TakeFinished() {

@@ -7,6 +7,8 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::size_t kGrowth = 4;
+// Narrowing and widening again costs more than the width does: each asks the server to write the consumer down.
+constexpr std::chrono::seconds kStaysWide{5};
 
 }  // namespace
 
@@ -26,15 +28,20 @@ std::size_t CreditWindow::Fits() const {
 }
 
 // Changed by halves and doubles only, since a change asks something of the server.
-std::size_t CreditWindow::Resize(std::size_t held_up) {
+std::size_t CreditWindow::Resize(std::size_t held_up, TimePoint now) {
   std::size_t wanted = Fits();
   if (wanted > size_) wanted = weighed_ >= size_ ? std::min(wanted, kGrowth * size_) : size_;
   if (held_up > wanted / 2) wanted = std::min(wanted + 2 * held_up, base_ * kWidest);
+  if (wanted >= size_) needed_ = now;
   const bool near = wanted < size_ + size_ / 2 && wanted > size_ / 2 && !(wanted == base_ && size_ < base_);
-  if (near || wanted == size_) return 0;
+  if (near || wanted == size_ || (wanted < size_ && StaysWide(now))) return 0;
   if (wanted < size_) weighed_ = 0;
   size_ = wanted;
   return wanted;
+}
+
+bool CreditWindow::StaysWide(TimePoint now) const {
+  return size_ * average_bytes_x64_ / 64 <= max_bytes_ && now - needed_ < kStaysWide;
 }
 
 }  // namespace penstock::eventbus

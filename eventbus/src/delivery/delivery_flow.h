@@ -162,6 +162,10 @@ class DeliveryFlow {
   void LookAtAll(Actions& out);
   void LookAt(Item& item, Actions& out);
   void LookAtRunning(Item& item, Actions& out);
+  /// What is parked may soon fill the window, which then stops the keys that do not wait.
+  bool crowded() const {
+    return options_.acknowledges && !closed_ && !window_.widest() && parked_ > window_.size() / 2;
+  }
   bool HoldsUp(const Item& item) const;
   std::size_t HeldUp() const;
   void Resize(Actions& out);
@@ -198,6 +202,7 @@ class DeliveryFlow {
   std::size_t bytes_ = 0;
   TimePoint now_{};
   TimePoint next_look_{};
+  TimePoint next_widening_{};
   FlowCounters counters_;
 };
 

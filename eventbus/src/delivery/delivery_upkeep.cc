@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kOfferAgain{2};
 constexpr std::chrono::milliseconds kResume{50};
+constexpr std::chrono::milliseconds kWidenAgain{20};
 
 bool IsAtLetter(const Item& item) {
   return item.stage == Stage::kDeadLettering || item.stage == Stage::kRemovingLetter;
@@ -102,6 +103,7 @@ TimePoint DeliveryFlow::next_tick() const {
   if (!waiting_.empty()) next = std::min(next, waiting_.begin()->first);
   if (refused_count_ > 0) next = std::min(next, now_ + kOfferAgain);
   if (!paused_.empty() && letters_known_) next = std::min(next, outage_.on() ? outage_.next_probe() : now_ + kResume);
+  if (crowded()) next = std::min(next, next_widening_);
   return next;
 }
 
@@ -123,11 +125,14 @@ void DeliveryFlow::Tick(TimePoint now, Actions& out) {
   }
   if (!paused_.empty() && letters_known_) outage_.on() ? Probe(out) : ResumePaused(out);
   if (!put_down_.empty()) AskForPutDown(out);
-  if (now < next_look_) return;
-  next_look_ = now + LookInterval();
-  if (!options_.acknowledges) return;
-  LookAtAll(out);
-  Resize(out);
+  if (now >= next_look_) {
+    next_look_ = now + LookInterval();
+    if (!options_.acknowledges) return;
+    LookAtAll(out);
+    Resize(out);
+  } else if (crowded() && now >= next_widening_) {
+    Resize(out);
+  }
 }
 
 void DeliveryFlow::WakeWaiting(Actions& out) {
@@ -209,8 +214,9 @@ std::size_t DeliveryFlow::HeldUp() const {
 
 // A feed that is told what it may send, message by message, is told here of the difference.
 void DeliveryFlow::Resize(Actions& out) {
+  next_widening_ = now_ + kWidenAgain;
   const std::size_t before = window_.size();
-  const std::size_t wanted = window_.Resize(HeldUp());
+  const std::size_t wanted = window_.Resize(HeldUp(), now_);
   if (wanted == 0) return;
   out.window = wanted;
   if (wanted < before) {

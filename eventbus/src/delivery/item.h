@@ -81,6 +81,9 @@ struct Item {
   /// In an inbox or running when another process got the consumer, and not delivered to us again: must not begin.
   /// Relaxed: read by the worker before it begins, by when what was not begun at once had time to be told.
   std::atomic<bool> taken{false};
+  /// Many of its key wait for it: its end is not to wait for the feed. Relaxed: a worker that reads it late is merely
+  /// slower.
+  std::atomic<bool> awaited{false};
   Item* next_of_key = nullptr;
   Item* next_finished = nullptr;
 

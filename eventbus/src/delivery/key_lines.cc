@@ -2,6 +2,13 @@
 #include "delivery/key_lines.h"
 
 namespace penstock::eventbus {
+namespace {
+
+constexpr std::size_t kMany = 8;
+
+void Await(Item& first, std::size_t waiting) { first.awaited.store(waiting >= kMany, std::memory_order_relaxed); }
+
+}  // namespace
 
 // Almost always at the end: only a redelivery comes out of order.
 bool KeyLines::Join(Item& item) {
@@ -10,7 +17,7 @@ bool KeyLines::Join(Item& item) {
     line.first = &item;
     return true;
   }
-  ++line.waiting;
+  if (++line.waiting == kMany) Await(*line.first, line.waiting);
   if (line.last == nullptr || line.last->sequence < item.sequence) {
     (line.last == nullptr ? line.next : line.last->next_of_key) = &item;
     line.last = &item;
@@ -40,6 +47,7 @@ Item* KeyLines::Leave(const Item& first) {
   line->second.next = next->next_of_key;
   if (line->second.next == nullptr) line->second.last = nullptr;
   next->next_of_key = nullptr;
+  Await(*next, line->second.waiting);
   return next;
 }
 

@@ -9,6 +9,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+constexpr TimePoint kNow{std::chrono::hours{1}};
+
 class DeliveryCreditTest : public DeliveryFlowTest {
  protected:
   DeliveryCreditTest() {
@@ -104,6 +106,23 @@ TEST_F(DeliveryCreditTest, WidensTheWindowForWhatAHeldKeyParksAndNarrowsItAfterw
   EXPECT_THAT(Said(), ElementsAre("window 182"));
   EXPECT_EQ(granted_ - granted, 182u - 64u);
   EXPECT_EQ(flow_->window(), 182u);
+  Pass(seconds{1000});
+  EXPECT_EQ(flow_->window(), 64u) << "it runs again";
+}
+
+TEST_F(DeliveryCreditTest, WidensTheWindowBeforeAKeyThatWaitsForAMomentFillsIt) {
+  options_.max_bytes = 1 << 20;
+  Begin();
+  Pass(milliseconds{0});
+  Arrive(1, "a");
+  Fail(1, milliseconds{100});
+  for (std::uint64_t sequence = 2; sequence <= 60; ++sequence) {
+    Arrive(sequence, "a");
+    now_ += milliseconds{1};
+    if (now_ >= flow_->next_tick()) Tick();
+  }
+  EXPECT_GT(flow_->window(), 96u) << "though the key waits on";
+  EXPECT_EQ(flow_->waiting(), 1u);
 }
 
 TEST_F(DeliveryCreditTest, WhatWaitsForAWorkerDoesNotWidenTheWindow) {
@@ -136,17 +155,33 @@ TEST_F(DeliveryCreditTest, TheWindowOpensAsMessagesAreWeighed) {
 
 TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
   CreditWindow window(100, 1 << 20, 0);
-  EXPECT_EQ(window.Resize(0), 0u);
-  EXPECT_EQ(window.Resize(50), 0u);
-  EXPECT_EQ(window.Resize(51), 202u);
-  EXPECT_EQ(window.Resize(60), 0u) << "not for every message more";
-  EXPECT_EQ(window.Resize(5), 100u);
+  EXPECT_EQ(window.Resize(0, kNow), 0u);
+  EXPECT_EQ(window.Resize(50, kNow), 0u);
+  EXPECT_EQ(window.Resize(51, kNow), 202u);
+  EXPECT_EQ(window.Resize(60, kNow), 0u) << "not for every message more";
+}
+
+TEST(CreditWindowTest, WhatWasWidenedStaysSoForFiveSeconds) {
+  CreditWindow window(100, 1 << 20, 0);
+  EXPECT_EQ(window.Resize(51, kNow), 202u);
+  EXPECT_EQ(window.Resize(5, kNow + seconds{4}), 0u);
+  EXPECT_EQ(window.Resize(60, kNow + seconds{4}), 0u) << "it is needed again";
+  EXPECT_EQ(window.Resize(0, kNow + milliseconds{8999}), 0u);
+  EXPECT_EQ(window.Resize(0, kNow + seconds{9}), 100u);
+}
+
+TEST(CreditWindowTest, WhatWasWidenedIsNarrowedAtOnceWhenItsBytesWouldNotFit) {
+  CreditWindow window(100, 10'000, 0);
+  for (int i = 0; i < 100; ++i) window.Weighed(10);
+  EXPECT_EQ(window.Resize(60, kNow), 220u);
+  for (int i = 0; i < 1000; ++i) window.Weighed(60);
+  EXPECT_EQ(window.Resize(0, kNow), 100u);
 }
 
 TEST(CreditWindowTest, IsNeverWiderThanSixteenTimesItsBase) {
   CreditWindow window(100, 1 << 20, 0);
-  EXPECT_EQ(window.Resize(1'000'000), 1600u);
-  EXPECT_EQ(window.Resize(1'000'000), 0u);
+  EXPECT_EQ(window.Resize(1'000'000, kNow), 1600u);
+  EXPECT_EQ(window.Resize(1'000'000, kNow), 0u);
 }
 
 TEST(CreditWindowTest, BeginsWithWhatFitsWhateverComes) {
@@ -158,16 +193,16 @@ TEST(CreditWindowTest, BeginsWithWhatFitsWhateverComes) {
 
 TEST(CreditWindowTest, WidensFourfoldEachTimeAsManyWereWeighed) {
   CreditWindow window(4096, 64 << 20, 1 << 20);
-  EXPECT_EQ(window.Resize(0), 0u) << "nothing is known yet";
+  EXPECT_EQ(window.Resize(0, kNow), 0u) << "nothing is known yet";
   std::size_t weighed = 0;
   for (const std::size_t wider : {256U, 1024U, 4096U}) {
     for (; weighed + 1 < window.size(); ++weighed) window.Weighed(200);
     EXPECT_FALSE(window.ripe());
-    EXPECT_EQ(window.Resize(0), 0u);
+    EXPECT_EQ(window.Resize(0, kNow), 0u);
     window.Weighed(200);
     ++weighed;
     EXPECT_TRUE(window.ripe());
-    EXPECT_EQ(window.Resize(0), wider);
+    EXPECT_EQ(window.Resize(0, kNow), wider);
   }
   for (int i = 0; i < 5000; ++i) window.Weighed(200);
   EXPECT_FALSE(window.ripe());
@@ -176,18 +211,18 @@ TEST(CreditWindowTest, WidensFourfoldEachTimeAsManyWereWeighed) {
 TEST(CreditWindowTest, NarrowsToWhatFitsAndWidensWhenMessagesAreSmallAgain) {
   CreditWindow window(100, 1000, 0);
   for (int i = 0; i < 1000; ++i) window.Weighed(100);
-  EXPECT_EQ(window.Resize(0), 10u);
+  EXPECT_EQ(window.Resize(0, kNow), 10u);
   for (int i = 0; i < 1000; ++i) window.Weighed(1);
   EXPECT_TRUE(window.ripe());
-  EXPECT_EQ(window.Resize(0), 40u);
+  EXPECT_EQ(window.Resize(0, kNow), 40u);
   for (int i = 0; i < 1000; ++i) window.Weighed(1);
-  EXPECT_EQ(window.Resize(0), 100u);
+  EXPECT_EQ(window.Resize(0, kNow), 100u);
 }
 
 TEST(CreditWindowTest, IsNeverEmpty) {
   CreditWindow window(100, 1000, 0);
   window.Weighed(1 << 30);
-  EXPECT_EQ(window.Resize(0), 1u);
+  EXPECT_EQ(window.Resize(0, kNow), 1u);
 }
 
 }  // namespace

@@ -46,6 +46,8 @@ class Process {
   const Witness& witness() const { return witness_; }
   /// Nothing is in hand and nothing is under way.
   bool idle() const { return calls_ == 0 && flow_->in_hand() == 0 && flow_->quiescent(); }
+  /// The window is still as it was widened for a key that waited. (It follows by halves only.)
+  bool wide() const { return flow_->window() / 2 >= scenario_.flow.max_in_flight; }
   void CheckAtRest() const;
   std::string Describe() const;
 

@@ -136,7 +136,7 @@ void World::CalmDown() {
 bool World::AtRest() const {
   if (!network_.reachable() || !network_.server().settled()) return false;
   const auto rests = [](const Process* process) {
-    return process != nullptr && !process->gone() && !process->draining() && process->idle();
+    return process != nullptr && !process->gone() && !process->draining() && process->idle() && !process->wide();
   };
   return std::all_of(members_.begin(), members_.end(), rests);
 }

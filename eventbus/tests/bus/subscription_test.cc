@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscription.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace penstock::eventbus {
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+
+class KeyedMessage final : public StoredMessage {
+ public:
+  KeyedMessage(std::uint64_t sequence, std::string key) : key_(std::move(key)) { stream_sequence_ = sequence; }
+  std::unique_ptr<StoredMessage> Stub() const override {
+    return std::make_unique<KeyedMessage>(stream_sequence(), std::string{});
+  }
+  std::optional<std::string_view> Header(std::string_view name) const override {
+    return name == header::kAggregateId ? std::optional<std::string_view>(key_) : std::nullopt;
+  }
+  Headers AllHeaders() const override { return {}; }
+
+ private:
+  const std::string key_;
+};
+
+class IdleFeed final : public Feed {
+ public:
+  using Feed::Settle;
+  void Grant(std::size_t) override {}
+  absl::Status Settle(std::span<const Settling>) override { return absl::OkStatus(); }
+  void SetWindow(std::size_t) override {}
+  bool MayHandle(std::chrono::steady_clock::time_point) const override { return true; }
+  void StopArrivals() override {}
+  void Stop() override {}
+  FeedStats Stats() const override { return {.active = true}; }
+};
+
+/// Of its one feed, the test is the thread.
+class HandFedTransport final : public Transport {
+ public:
+  std::string_view name() const override { return "hand-fed"; }
+  absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec&) override { return absl::UnimplementedError("none"); }
+  absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec&, FeedEvents events) override {
+    events_ = std::move(events);
+    return std::make_unique<IdleFeed>();
+  }
+  absl::Status Publish(Outgoing, PublishDone) override { return absl::UnimplementedError("none"); }
+  absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string&, const std::string&,
+                                                             std::uint64_t) override {
+    return absl::NotFoundError("none");
+  }
+  absl::Status DeleteMessage(const std::string&, std::uint64_t) override { return absl::NotFoundError("none"); }
+  std::size_t max_payload_bytes() const override { return 1 << 20; }
+  bool connected() const override { return true; }
+  std::uint64_t generation() const override { return 1; }
+  ConnectionStats Stats() const override { return {}; }
+  absl::Status Flush(std::chrono::milliseconds) override { return absl::OkStatus(); }
+  void Close() override {}
+
+  const FeedEvents& events() const { return events_; }
+
+ private:
+  FeedEvents events_;
+};
+
+class SubscriptionTest : public testing::Test {
+ protected:
+  void Open(std::function<void(const StoredMessage&)> handler) {
+    subscription_ = std::make_unique<Subscription>(
+        SubscriptionSpec{
+            .id = 1,
+            .topic = "orders",
+            .flow = {},
+            .handle =
+                [handler = std::move(handler)](const StoredMessage& message, std::uint64_t, DeferralSource&) {
+                  handler(message);
+                  return Verdict{};
+                }},
+        SubscriptionContext{.pool = *pool_, .dead_letters = letters_, .log = log_, .hurry = [] {}});
+    ASSERT_TRUE(subscription_->Open(transport_).ok());
+  }
+  void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key) {
+    std::vector<std::unique_ptr<StoredMessage>> messages;
+    for (std::uint64_t i = first; i <= last; ++i) messages.push_back(std::make_unique<KeyedMessage>(i, key));
+    transport_.events().arrived(std::move(messages));
+  }
+  void TearDown() override {
+    if (!subscription_) return;
+    subscription_->StopReceiving();
+    EXPECT_TRUE(subscription_->WaitQuiescent(std::chrono::steady_clock::now() + kPatience));
+    subscription_->HandBack();
+  }
+
+  const BusOptions options_{.client_id = "billing"};
+  const LogSink log_{};
+  HandFedTransport transport_;
+  DeadLetterWriter letters_{options_, transport_};
+  std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
+  std::unique_ptr<Subscription> subscription_;
+};
+
+TEST_F(SubscriptionTest, WhatIsFinishedWaitsForTheFeedUnlessManyOfItsKeyWaitForIt) {
+  constexpr std::uint64_t kCount = 100;
+  std::vector<std::uint64_t> handled;  // by one worker, at last read after `all`
+  std::promise<void> most;
+  std::promise<void> all;
+  Open([&](const StoredMessage& message) {
+    handled.push_back(message.stream_sequence());
+    if (handled.size() == kCount / 2) most.set_value();
+    if (handled.size() == kCount) all.set_value();
+  });
+  Arrive(1, kCount, "k");
+  EXPECT_EQ(most.get_future().wait_for(kPatience), std::future_status::ready) << "the feed neither rests nor goes on";
+  transport_.events().resting();
+  ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+  for (std::uint64_t i = 0; i < kCount; ++i) EXPECT_EQ(handled[i], i + 1);
+}
+
+TEST_F(SubscriptionTest, WhenTheFeedRestsWorkersTakeWhatIsFinished) {
+  constexpr std::uint64_t kCount = 3;
+  std::atomic<std::uint64_t> handled{0};
+  std::promise<void> all;
+  Open([&](const StoredMessage&) {
+    if (++handled == kCount) all.set_value();
+  });
+  Arrive(1, kCount, "k");
+  transport_.events().resting();
+  EXPECT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+}  // namespace
+}  // namespace penstock::eventbus
