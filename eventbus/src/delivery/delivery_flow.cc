@@ -203,25 +203,32 @@ void DeliveryFlow::Failed(Item& item, Actions& out) {
   ++counters_.failed;
   ++item.failures;
   if (kind == Verdict::Kind::kUndecodable) ++counters_.undecodable;
-  const bool taken = item.taken.load(std::memory_order_relaxed);
-  if (item.stale || taken || !options_.acknowledges) return Forget(item, out);
-  const bool probe = std::exchange(item.probe, false);
+  if (item.stale || !options_.acknowledges) return Forget(item, out);
+  NoteFailure(item);
+  if (item.taken.load(std::memory_order_relaxed)) return Forget(item, out);
   if (CountsAsAttempt(kind)) {
-    const bool before = outage_.on();
-    outage_.Failed(item.sequence, probe, now_);
-    if (outage_.on() && !before) ++counters_.outages;
     const auto asked = item.verdict.delay;
     if (outage_.on() && asked.count() <= 0) return SetStage(item, closed_ ? Stage::kParked : Stage::kPaused);
     if (outage_.on() || !GivesUp(item)) {
       return Wait(item, asked.count() >= 0 ? asked : retry_.DelayAfter(item.attempts()), out);
     }
-  } else if (probe) {
-    outage_.ProbeAgain(now_);
   }
   if (options_.after_dead_letter == AfterDeadLetter::kBlock) {
     return Wait(item, std::max(item.verdict.delay, options_.retry.max_backoff), out);
   }
   BeginLetter(item, Stage::kDeadLettering, out);
+}
+
+// Whoever has the message by now: its handler failed here.
+void DeliveryFlow::NoteFailure(Item& item) {
+  const bool probe = std::exchange(item.probe, false);
+  if (!CountsAsAttempt(item.verdict.kind)) {
+    if (probe) outage_.ProbeAgain(now_);
+    return;
+  }
+  const bool before = outage_.on();
+  outage_.Failed(item.sequence, probe, now_);
+  if (outage_.on() && !before) ++counters_.outages;
 }
 
 // What other processes saw of the message is known by the server's count only, which also counts what was never begun:

@@ -137,6 +137,7 @@ class DeliveryFlow {
   // Ends.
   void Succeeded(Item& item, Actions& out);
   void Failed(Item& item, Actions& out);
+  void NoteFailure(Item& item);
   bool GivesUp(const Item& item) const;
   void Wait(Item& item, std::chrono::milliseconds delay, Actions& out);
   void RetryNow(Item& item, Actions& out);

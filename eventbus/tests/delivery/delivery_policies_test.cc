@@ -240,6 +240,16 @@ TEST_F(DeliveryOutageTest, AProbeThatWasPostponedIsFollowedByAnother) {
   EXPECT_THAT(Said(), ElementsAre("run 3"));
 }
 
+TEST_F(DeliveryOutageTest, CountsWhatFailsHereThoughItWasTakenAwayMeanwhile) {
+  for (std::uint64_t sequence : {1, 2, 3}) Arrive(sequence, std::to_string(sequence));
+  Fail(1, seconds{9});
+  Fail(2, seconds{9});
+  flow_->TakenAway();
+  Fail(3);
+  EXPECT_TRUE(flow_->outage());
+  EXPECT_EQ(flow_->in_hand(), 0u);
+}
+
 TEST_F(DeliveryFlowTest, TakenAwayForgetsWhatHasNotBegunAndLetsTheRestFinish) {
   Arrive(1, "a");
   Arrive(2, "a");
