@@ -39,14 +39,17 @@ class JetStreamFeedTest : public JetStreamFixture {
   }
 
   void ForgetConfigurationOf(const std::string& consumer) {
-    int forgotten = 0;
+    std::filesystem::resize_file(StateOf(consumer) / "meta.inf", 0);
+  }
+
+  // The folder in which the server keeps a consumer.
+  std::filesystem::path StateOf(const std::string& consumer) {
     for (const auto& file : std::filesystem::recursive_directory_iterator(server().store())) {
       const std::filesystem::path& path = file.path();
-      if (path.filename() != "meta.inf" || path.parent_path().filename() != consumer) continue;
-      std::filesystem::resize_file(path, 0);
-      ++forgotten;
+      if (path.filename() == "meta.inf" && path.parent_path().filename() == consumer) return path.parent_path();
     }
-    ASSERT_EQ(forgotten, 1);
+    ADD_FAILURE() << "the server keeps no consumer " << consumer;
+    return {};
   }
 
   // Everything once, later deliveries of the same left out.
@@ -59,13 +62,12 @@ class JetStreamFeedTest : public JetStreamFixture {
     return first;
   }
 
-  static bool ReachBody(FeedRecorder& recorder, const std::string& body, std::chrono::milliseconds deadline) {
-    return Eventually(
-        [&] {
-          const auto bodies = recorder.Bodies();
-          return std::find(bodies.begin(), bodies.end(), body) != bodies.end();
-        },
-        deadline);
+  static bool HasBody(const FeedRecorder& recorder, const std::string& body) {
+    const auto bodies = recorder.Bodies();
+    return std::find(bodies.begin(), bodies.end(), body) != bodies.end();
+  }
+  static bool ReachBody(const FeedRecorder& recorder, const std::string& body, std::chrono::milliseconds deadline) {
+    return Eventually([&] { return HasBody(recorder, body); }, deadline);
   }
 };
 
@@ -217,6 +219,37 @@ TEST_F(JetStreamFeedTest, ANewProcessTakesWhatIsPendingOfSuchADurableFirst) {
   feed = Open(*transport, Feeding(FeedKind::kExclusive, "billing", 100), after.Events());
   ASSERT_TRUE(after.Reach(70));
   EXPECT_EQ(after.Bodies(), Numbers(70, 51));
+}
+
+// The owner would have it begin with what is unsettled, the other, which knows of nothing, with the first message: the
+// server takes one of the two.
+TEST_F(JetStreamFeedTest, OfTwoThatMakeADurableAtOnceOneFlowsAndTheOtherStandsBy) {
+  Launch();
+  const auto transport = Connect();
+  const auto other = Connect();
+  ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+  FeedRecorder first, second;
+  std::atomic<int> lost = 0;
+  const auto events = [&lost](FeedRecorder& recorder) {
+    FeedEvents told = recorder.Events();
+    told.lost = [&lost](const absl::Status&) { ++lost; };
+    return told;
+  };
+  const auto owned = Open(*transport, Feeding(FeedKind::kExclusive, "billing", 100), events(first));
+  const auto waiting = Open(*other, Feeding(FeedKind::kExclusive, "billing", 100), events(second));
+  PublishMany(*transport, 10);
+  ASSERT_TRUE(first.Reach(10));
+  for (std::size_t index = 0; index < 5; ++index) ASSERT_THAT(first.Settle(*owned, index, Verb::kAck), IsOk());
+  for (int round = 11; round <= 35; ++round) {
+    server().Stop();
+    std::filesystem::remove_all(StateOf("billing"));
+    ASSERT_THAT(server().Start(), IsOk());
+    PublishMany(*transport, 1, round);
+    const std::string news = std::to_string(round);
+    ASSERT_TRUE(Eventually([&] { return HasBody(first, news) || HasBody(second, news); }, seconds(10))) << round;
+    EXPECT_TRUE(Eventually([&] { return owned->Stats().active != waiting->Stats().active; }, seconds(10))) << round;
+  }
+  EXPECT_EQ(lost, 0);
 }
 
 TEST_F(JetStreamFeedTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledMessage) {

@@ -163,12 +163,9 @@ absl::StatusOr<Result> Measure(const Settings& settings, const std::vector<std::
                 .footprint = footprint};
 }
 
-absl::StatusOr<Result> MeasureAndTidyUp(const Settings& settings) {
-  const auto topics = TopicsBelow(settings.bus.target.subject, settings.subscriptions + 1);
-  auto result = Measure(settings, topics);
-  absl::Status deleted = DeleteStreams(settings.bus, topics);
-  if (result.ok() && !deleted.ok()) return deleted;
-  return result;
+absl::StatusOr<Result> Run(const Settings& settings) {
+  return WithTopics(settings.bus, settings.subscriptions + 1,
+                    [&](const std::vector<std::string>& topics) { return Measure(settings, topics); });
 }
 
 }  // namespace
@@ -184,6 +181,5 @@ int main(int argc, char** argv) {
   app.add_option("--idle-actors", settings.idle_actors, "actors, against one")->check(CLI::Range(2, 65'536));
   app.add_option("--subscriptions", settings.subscriptions, "subscriptions, against one")->check(CLI::Range(2, 10'000));
   app.add_option("--events", settings.events, "events that each of these handles")->check(CLI::PositiveNumber);
-  return penstock::benchmarks::RunProgram(app, argc, argv,
-                                          [&settings] { return penstock::benchmarks::MeasureAndTidyUp(settings); });
+  return penstock::benchmarks::RunProgram(app, argc, argv, [&settings] { return penstock::benchmarks::Run(settings); });
 }

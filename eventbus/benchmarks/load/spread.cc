@@ -32,13 +32,25 @@ Envelope EventOf(std::uint64_t number, std::uint64_t keys) {
           .payload = std::string(kPayload, 'x')};
 }
 
-}  // namespace
-
 std::vector<std::string> TopicsBelow(const std::string& subject, std::size_t count) {
   std::vector<std::string> topics;
   for (std::size_t topic = 0; topic < count; ++topic) topics.push_back(absl::StrCat(subject, ".", topic));
   return topics;
 }
+
+absl::Status DeleteStreams(const BusSettings& settings, const std::vector<std::string>& topics) {
+  const auto base = BaseOf(settings.target);
+  if (!base.ok()) return base.status();
+  const auto session = Session::Connect(settings.target.url);
+  if (!session.ok()) return session.status();
+  for (const std::string& topic : topics) {
+    absl::Status deleted = (*session)->DeleteStream(StreamName(*base, topic));
+    if (!deleted.ok()) return deleted;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::Status PublishEvents(EventBus& bus, const Spread& spread, std::uint64_t events) {
   const auto ends = std::make_shared<Ends>();
@@ -72,16 +84,13 @@ absl::Status AwaitAcked(const EventBus& bus, std::uint64_t wanted) {
   });
 }
 
-absl::Status DeleteStreams(const BusSettings& settings, const std::vector<std::string>& topics) {
-  const auto base = BaseOf(settings.target);
-  if (!base.ok()) return base.status();
-  const auto session = Session::Connect(settings.target.url);
-  if (!session.ok()) return session.status();
-  for (const std::string& topic : topics) {
-    absl::Status deleted = (*session)->DeleteStream(StreamName(*base, topic));
-    if (!deleted.ok()) return deleted;
-  }
-  return absl::OkStatus();
+absl::StatusOr<Result> WithTopics(const BusSettings& settings, std::size_t count,
+                                  absl::FunctionRef<absl::StatusOr<Result>(const std::vector<std::string>&)> measure) {
+  const std::vector<std::string> topics = TopicsBelow(settings.target.subject, count);
+  auto result = measure(topics);
+  absl::Status deleted = DeleteStreams(settings, topics);
+  if (result.ok() && !deleted.ok()) return deleted;
+  return result;
 }
 
 }  // namespace penstock::benchmarks

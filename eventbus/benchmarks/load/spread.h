@@ -6,7 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "benchmarks/load/key_order.h"
 #include "benchmarks/load/load_bus.h"
 
@@ -18,9 +20,6 @@ struct Spread {
   std::uint64_t keys = 1000;  ///< aggregates in all
 };
 
-/// `<subject>.0` and so on. Each has a stream of its own.
-std::vector<std::string> TopicsBelow(const std::string& subject, std::size_t count);
-
 /// Publishes `events` to the topics in turn, and blocks until the server has stored all of them.
 absl::Status PublishEvents(EventBus& bus, const Spread& spread, std::uint64_t events);
 
@@ -31,7 +30,8 @@ absl::Status SubscribeInOrder(EventBus& bus, const std::string& topic, const Env
 /// Blocks until the subscriptions of `bus` have acknowledged `wanted` events together. `kDataLoss` when no more come.
 absl::Status AwaitAcked(const EventBus& bus, std::uint64_t wanted);
 
-/// Deletes the streams of these topics that `settings` name. Fine, too, when there are none.
-absl::Status DeleteStreams(const BusSettings& settings, const std::vector<std::string>& topics);
+/// Measures with `count` topics, `<subject>.0` and so on, each with a stream of its own, which it deletes afterwards.
+absl::StatusOr<Result> WithTopics(const BusSettings& settings, std::size_t count,
+                                  absl::FunctionRef<absl::StatusOr<Result>(const std::vector<std::string>&)> measure);
 
 }  // namespace penstock::benchmarks

@@ -76,12 +76,9 @@ absl::StatusOr<Result> Measure(const Settings& settings, const std::vector<std::
   return subscriptions.Run(**bus);
 }
 
-absl::StatusOr<Result> MeasureAndTidyUp(const Settings& settings) {
-  const std::vector<std::string> topics = TopicsBelow(settings.bus.target.subject, settings.subscriptions);
-  auto result = Measure(settings, topics);
-  absl::Status deleted = DeleteStreams(settings.bus, topics);
-  if (result.ok() && !deleted.ok()) return deleted;
-  return result;
+absl::StatusOr<Result> Run(const Settings& settings) {
+  return WithTopics(settings.bus, settings.subscriptions,
+                    [&](const std::vector<std::string>& topics) { return Measure(settings, topics); });
 }
 
 }  // namespace
@@ -95,6 +92,5 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 10'000));
   app.add_option("--keys", settings.keys, "aggregates in all")->check(CLI::PositiveNumber);
   app.add_option("--window", settings.window, "messages in flight, of each subscription")->check(CLI::PositiveNumber);
-  return penstock::benchmarks::RunProgram(app, argc, argv,
-                                          [&settings] { return penstock::benchmarks::MeasureAndTidyUp(settings); });
+  return penstock::benchmarks::RunProgram(app, argc, argv, [&settings] { return penstock::benchmarks::Run(settings); });
 }
