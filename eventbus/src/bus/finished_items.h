@@ -30,7 +30,8 @@ class FinishedItems {
 
   bool empty() const { return head_.load(std::memory_order_seq_cst) == nullptr; }
 
-  /// Everything added so far, linked by `next_finished`.
+  /// Everything added so far, linked by `next_finished`. Who cannot wait for the one to take may call it too, under a
+  /// lock that both hold from here until they are done with the items: it keeps the order.
   Item* Take() {
     Item* newest = head_.exchange(nullptr, std::memory_order_acquire);
     Item* oldest = nullptr;

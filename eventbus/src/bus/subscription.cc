@@ -96,9 +96,7 @@ void Subscription::OnResting() {
   if (!takes_) return;
   Call call(*this);
   takes_ = false;
-  if (!finished_.empty()) {
-    Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
-  }
+  if (!finished_.empty()) TakeNow();
   finished_.TakingEnds();
   TakeFinished();
 }

@@ -89,14 +89,13 @@ void Subscription::Finish(Item& item) {
   awaited ? TakeNow() : TakeFinished();
 }
 
-// Whoever else is the one to take: the flow's lock keeps the order.
 void Subscription::TakeNow() {
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
 }
 
 void Subscription::TakeFinished() {
   while (finished_.ShallTake()) {
-    Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
+    TakeNow();
     finished_.TakingEnds();
   }
 }

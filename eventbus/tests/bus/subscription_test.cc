@@ -79,7 +79,6 @@ class SubscriptionTest : public testing::Test {
         SubscriptionSpec{
             .id = 1,
             .topic = "orders",
-            .flow = {},
             .handle =
                 [handler = std::move(handler)](const StoredMessage& message, std::uint64_t, DeferralSource&) {
                   handler(message);
@@ -108,7 +107,7 @@ class SubscriptionTest : public testing::Test {
   std::unique_ptr<Subscription> subscription_;
 };
 
-TEST_F(SubscriptionTest, WhatIsFinishedWaitsForTheFeedUnlessManyOfItsKeyWaitForIt) {
+TEST_F(SubscriptionTest, AKeyOfWhichManyWaitGoesOnWithoutTheFeed) {
   constexpr std::uint64_t kCount = 100;
   std::vector<std::uint64_t> handled;  // by one worker, at last read after `all`
   std::promise<void> most;
