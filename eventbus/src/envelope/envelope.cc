@@ -38,7 +38,7 @@ absl::Status BadField(std::string_view field, std::string_view fault) {
 }
 
 absl::Status CheckOptional(std::string_view field, std::string_view value, std::size_t max_bytes) {
-  return CheckVisibleAscii(field, value, max_bytes, Presence::kOptional);
+  return value.empty() ? absl::OkStatus() : CheckVisibleAscii(field, value, max_bytes, Presence::kOptional);
 }
 
 absl::Status CheckEventVersion(std::int64_t version) {
@@ -57,6 +57,7 @@ absl::Status CheckTenant(std::int64_t tenant) {
 }
 
 absl::Status CheckContentType(std::string_view type) {
+  if (type.empty()) return absl::OkStatus();
   const bool printable = std::ranges::all_of(type, [](char c) { return c == ' ' || eventbus::IsVisibleAscii(c); });
   if (printable && type.size() <= kMaxIdBytes) return absl::OkStatus();
   return BadField("content_type", "breaks its rule; use up to 128 bytes of printable ASCII");
@@ -104,10 +105,10 @@ absl::StatusOr<EnvelopeFormat> FormatOf(std::string_view body, std::string_view 
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
   const auto is = [type](std::string_view name) {
-    return absl::EqualsIgnoreCase({type.data(), type.size()}, {name.data(), name.size()});
+    return type == name || absl::EqualsIgnoreCase({type.data(), type.size()}, {name.data(), name.size()});
   };
-  if (is("application/json")) return EnvelopeFormat::kJson;
   if (is("application/x-protobuf") || is("application/protobuf")) return EnvelopeFormat::kProtobuf;
+  if (is("application/json")) return EnvelopeFormat::kJson;
   return absl::InvalidArgumentError(absl::StrCat("the content type ", Quoted(content_type),
                                                  " is unknown; use application/x-protobuf or application/json"));
 }

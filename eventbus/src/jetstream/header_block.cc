@@ -28,6 +28,12 @@ std::string_view TakeLine(std::string_view& text) {
   return line;
 }
 
+std::size_t EndOfName(std::string_view line) {
+  const std::size_t colon = line.find(':');
+  const std::size_t read = line.substr(0, colon).find(kReadColon);
+  return std::min(colon, read);
+}
+
 }  // namespace
 
 bool SameName(std::string_view one, std::string_view other) {
@@ -52,9 +58,9 @@ bool WalkHeaders(std::string_view block, absl::FunctionRef<bool(std::string_view
   TakeLine(block);
   while (!block.empty()) {
     const std::string_view line = TakeLine(block);
-    const std::size_t colon = std::min(line.find(':'), line.find(kReadColon));
-    if (colon == std::string_view::npos || colon == 0) continue;
-    if (!see(line.substr(0, colon), Trimmed(line.substr(colon + 1)))) return false;
+    const std::size_t end = EndOfName(line);
+    if (end == std::string_view::npos || end == 0) continue;
+    if (!see(line.substr(0, end), Trimmed(line.substr(end + 1)))) return false;
   }
   return true;
 }

@@ -25,7 +25,7 @@ HeaderIndex::HeaderIndex(std::string_view block) {
 std::optional<std::string_view> HeaderIndex::Find(std::string_view block, std::string_view name) const {
   for (std::size_t i = 0; i < size_; ++i) {
     const Field& field = fields_[i];
-    if (!SameName({block.data() + field.name_begin, field.name_size}, name)) continue;
+    if (field.name_size != name.size() || !SameName({block.data() + field.name_begin, field.name_size}, name)) continue;
     return std::string_view(block.data() + field.value_begin, field.value_size);
   }
   return complete_ ? std::nullopt : FindHeader(block, name);

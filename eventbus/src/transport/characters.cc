@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/characters.h"
 
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
 namespace penstock::eventbus {
 namespace {
 
@@ -22,7 +26,25 @@ constexpr bool IsScalarOfSize(char32_t value, std::size_t size) {
   return true;
 }
 
+// Whether eight bytes are all visible ASCII: none is above '~', none below '!'. Where the subtraction borrows from a
+// neighbour, a byte below '!' has already answered.
+bool AreVisibleAscii(const char* eight) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  std::uint64_t bytes = 0;
+  std::memcpy(&bytes, eight, sizeof(bytes));
+  const std::uint64_t outside = bytes | (bytes + kOnes) | (bytes - kOnes * '!');
+  return (outside & (kOnes * 0x80)) == 0;
+}
+
 }  // namespace
+
+std::size_t FindNotVisibleAscii(std::string_view text) {
+  constexpr std::size_t kStep = sizeof(std::uint64_t);
+  std::size_t position = 0;
+  while (position + kStep <= text.size() && AreVisibleAscii(text.data() + position)) position += kStep;
+  while (position < text.size() && IsVisibleAscii(text[position])) ++position;
+  return position < text.size() ? position : std::string_view::npos;
+}
 
 CodePoint FirstCodePoint(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text.front());
@@ -65,7 +87,7 @@ bool IsUtf8(std::string_view text) {
 }
 
 std::size_t FindInvisible(std::string_view text) {
-  std::size_t position = 0;
+  std::size_t position = std::min(FindNotVisibleAscii(text), text.size());
   while (position < text.size()) {
     if (IsVisibleAscii(text[position])) {
       ++position;

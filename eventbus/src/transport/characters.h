@@ -11,6 +11,9 @@ namespace penstock::eventbus {
 /// `!` to `~`: ASCII that leaves ink.
 constexpr bool IsVisibleAscii(char c) { return c > ' ' && c < '\x7f'; }
 
+/// Where `text` first has something else, or `npos`.
+std::size_t FindNotVisibleAscii(std::string_view text);
+
 /// `[A-Za-z0-9_-]`.
 constexpr bool IsNameCharacter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';

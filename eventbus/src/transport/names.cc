@@ -158,10 +158,9 @@ absl::Status CheckVisibleAscii(std::string_view field, std::string_view value, s
     return Invalid("field ", Quoted(field), " is empty; use 1 to ", absl::StrCat(max_bytes), " bytes of visible ASCII");
   }
   if (value.size() > max_bytes) return Invalid("field ", Quoted(field), " ", TooLong(value.size(), max_bytes));
-  const auto bad = std::ranges::find_if_not(value, IsVisibleAscii);
-  if (bad == value.end()) return absl::OkStatus();
-  return Invalid("field ", Quoted(field), " ", At(value, static_cast<std::size_t>(bad - value.begin())),
-                 "; use visible ASCII, without spaces");
+  const std::size_t bad = FindNotVisibleAscii(value);
+  if (bad == std::string_view::npos) return absl::OkStatus();
+  return Invalid("field ", Quoted(field), " ", At(value, bad), "; use visible ASCII, without spaces");
 }
 
 absl::Status CheckMessageId(std::string_view id) {

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 
 #include "../refusal.h"
+#include "generated_envelope.h"
 #include "penstock/eventbus/envelope.h"
 #include "sample_envelopes.h"
 
@@ -49,6 +51,16 @@ TEST(ProtobufCodecTest, KeepsItsBytes) {
             "a\x22\x01t\x28\x01"s);
 }
 
+TEST(ProtobufCodecTest, WritesTheBytesOfTheGeneratedCode) {
+  EnvelopeSource source(14);
+  for (int i = 0; i < 1'000; ++i) {
+    Envelope envelope = source.Next();
+    if (i % 10 == 0) envelope.timestamp = {};
+    if (i % 7 == 0) envelope.attributes["empty"] = "";
+    ASSERT_EQ(EncodeEnvelope(envelope, EnvelopeFormat::kProtobuf).value(), BytesOf(GeneratedFrom(envelope)));
+  }
+}
+
 TEST(ProtobufCodecTest, CarriesAnyPayload) {
   Envelope envelope = DecodeEnvelope(Minimal(), kProtobuf).value();
   EXPECT_EQ(envelope.payload, "");
@@ -76,6 +88,15 @@ TEST(ProtobufCodecTest, TakesTheLastOfSeveral) {
   const std::string body = Minimal() + Text(2, "b");
   EXPECT_EQ(DecodeEnvelope(body, kProtobuf).value().aggregate_id, "b");
   EXPECT_EQ(AggregateIdOf(body, kProtobuf).value(), "b");
+}
+
+TEST(ProtobufCodecTest, TakesTheLastOfSeveralInsideAField) {
+  const std::string times = Text(6, Number(1, 5) + Number(2, 7)) + Text(6, Number(1, 9));
+  const std::string attributes =
+      Text(14, Text(2, "x") + Text(1, "k")) + Text(14, Text(1, "k") + Text(2, "y") + "\x18\x01");
+  const Envelope read = DecodeEnvelope(Minimal() + times + attributes, kProtobuf).value();
+  EXPECT_EQ(read.timestamp.time_since_epoch(), std::chrono::seconds{9} + std::chrono::nanoseconds{7});
+  EXPECT_EQ(read.attributes, (std::map<std::string, std::string>{{"k", "y"}}));
 }
 
 TEST(ProtobufCodecTest, ReadsGosZeroTimeAsUnset) {
@@ -122,6 +143,14 @@ TEST(ProtobufCodecTest, RefusesBrokenBodies) {
         Minimal() + bomb, Minimal() + "this is no protobuf"}) {
     EXPECT_THAT(DecodeEnvelope(body, kProtobuf), IsRefusedFor("is no penstock.v1.Envelope"));
     EXPECT_THAT(AggregateIdOf(body, kProtobuf), IsRefusedFor("is no penstock.v1.Envelope"));
+  }
+}
+
+TEST(ProtobufCodecTest, RefusesFieldsThatAreBrokenInside) {
+  const std::string group = Varint(99 << 3 | 3);
+  for (const std::string& field : {"\x32\x05\x08\x01"s, "\x72\x7F\x0A\x01k"s, Text(6, "\x08"), Text(6, "\0"s),
+                                   Text(14, Text(1, "k") + "\x12\x02x") + "yz", Text(14, group), Text(6, group)}) {
+    EXPECT_THAT(DecodeEnvelope(Minimal() + field, kProtobuf), IsRefusedFor("is no penstock.v1.Envelope"));
   }
 }
 

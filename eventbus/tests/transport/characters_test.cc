@@ -56,6 +56,23 @@ TEST(CharactersTest, SeesSpacesAndControlCharactersOfUnicode) {
   for (char32_t c : {0xA1, 0xFC, 0x167F, 0x1681, 0x1FFF, 0x2060, 0x3001, 0x1F6B0}) EXPECT_TRUE(IsVisible(c));
 }
 
+TEST(CharactersTest, TellsWhereTheFirstThatIsNoVisibleAsciiIs) {
+  EXPECT_EQ(FindNotVisibleAscii(""), std::string_view::npos);
+  // Every byte at every place of texts that are longer and shorter than a machine word, alone and after another such.
+  for (std::size_t size = 1; size <= 20; ++size) {
+    for (std::size_t at = 0; at < size; ++at) {
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(size, '~');
+        text[at] = static_cast<char>(byte);
+        const bool visible = byte > ' ' && byte < 0x7F;
+        ASSERT_EQ(FindNotVisibleAscii(text), visible ? std::string_view::npos : at) << byte << " in " << size;
+        text.back() = '\x80';
+        ASSERT_EQ(FindNotVisibleAscii(text), visible || at + 1 == size ? size - 1 : at) << byte << " in " << size;
+      }
+    }
+  }
+}
+
 TEST(CharactersTest, TellsWhereTheFirstInvisibleOneIs) {
   EXPECT_EQ(FindInvisible("order-42"), std::string_view::npos);
   EXPECT_EQ(FindInvisible(""), std::string_view::npos);
