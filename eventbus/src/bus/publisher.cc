@@ -13,19 +13,21 @@ Publisher::Publisher(const BusOptions& options, Transport& transport, TopicStrea
 
 absl::Status Publisher::PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
                                      PublishCallback done) {
-  if (auto status = Check(topic, options); !status.ok()) return status;
+  auto to = Check(topic, options);
+  if (!to.ok()) return to.status();
   // A plain message needs an ID too, so that sending it again after a lost PubAck stores it once.
   Outgoing message{.subject = std::string(topic),
                    .body = std::string(body),
                    .message_id = options.message_id.empty() ? NewEventId() : std::move(options.message_id),
                    .headers = std::move(options.headers)};
-  if (!options.key.empty()) message.headers.emplace_back(header::kAggregateId, PercentEncode(options.key));
-  return Send(topic, Storage::kMemory, std::move(message), std::move(done));
+  if (!options.key.empty()) message.own_headers.push_back({header::kAggregateId, PercentEncode(options.key)});
+  return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(done));
 }
 
-absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options,
+absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
                                         PublishCallback done) {
-  if (auto status = Check(topic, options); !status.ok()) return status;
+  auto to = Check(topic, options);
+  if (!to.ok()) return to.status();
   if (!options.key.empty() || !options.message_id.empty()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's "
@@ -41,32 +43,33 @@ absl::Status Publisher::PublishEnvelope(std::string_view topic, Envelope envelop
                    .body = *std::move(body),
                    .message_id = std::move(envelope.event_id),
                    .headers = std::move(options.headers)};
-  message.headers.reserve(message.headers.size() + 4);
-  message.headers.emplace_back(header::kAggregateId, PercentEncode(envelope.aggregate_id));
-  message.headers.emplace_back(header::kEventType, std::move(envelope.event_type));
-  message.headers.emplace_back(header::kContentType, ContentType(options.format));
+  message.own_headers.push_back({header::kAggregateId, PercentEncode(envelope.aggregate_id)});
+  message.own_headers.push_back({header::kEventType, std::move(envelope.event_type)});
+  message.own_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
   if (!envelope.traceparent.empty())
-    message.headers.emplace_back(header::kTraceparent, std::move(envelope.traceparent));
-  return Send(topic, Storage::kFile, std::move(message), std::move(done));
+    message.own_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
+  return Send(*std::move(to), Storage::kFile, std::move(message), std::move(done));
 }
 
 // A topic that was published to was checked then.
-absl::Status Publisher::Check(std::string_view topic, const PublishOptions& options) const {
-  if (FindCounts(topic) == nullptr) {
+absl::StatusOr<Publisher::Destination> Publisher::Check(std::string_view topic, const PublishOptions& options) const {
+  Destination to{.topic = topic, .counts = FindCounts(topic)};
+  if (to.counts == nullptr) {
     if (auto status = CheckTopic("publish to", topic, options_.base_stream_name); !status.ok()) return status;
   }
-  return CheckOptions(options);
+  if (auto status = CheckOptions(options); !status.ok()) return status;
+  return to;
 }
 
-absl::Status Publisher::Send(std::string_view topic, Storage storage, Outgoing message, PublishCallback done) {
-  if (auto status = CheckSize(topic, message); !status.ok()) return status;
-  if (auto status = streams_.Ensure(topic, storage); !status.ok()) return status;
-  auto counts = CountsOf(topic);
+absl::Status Publisher::Send(Destination to, Storage storage, Outgoing message, PublishCallback done) {
+  if (auto status = CheckSize(to.topic, message); !status.ok()) return status;
+  if (auto status = streams_.Ensure(to.topic, storage); !status.ok()) return status;
+  if (to.counts == nullptr) to.counts = MakeCounts(to.topic);
   const auto begun = std::chrono::steady_clock::now();
-  auto counted = [done = std::move(done), counts = std::move(counts), latency = latency_, begun,
+  auto counted = [done = std::move(done), counts = std::move(to.counts), begun,
                   bytes = message.body.size()](absl::StatusOr<PubAck> ack) mutable {
     if (ack.ok()) {
-      latency->Observe(std::chrono::steady_clock::now() - begun);
+      counts->latency->Observe(std::chrono::steady_clock::now() - begun);
       counts->published.fetch_add(1, std::memory_order_relaxed);
       counts->bytes.fetch_add(bytes, std::memory_order_relaxed);
       if (ack->duplicate) counts->duplicates.fetch_add(1, std::memory_order_relaxed);
@@ -93,10 +96,12 @@ std::shared_ptr<Publisher::Counts> Publisher::FindCounts(std::string_view topic)
   return found == counts_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<Publisher::Counts> Publisher::CountsOf(std::string_view topic) {
-  if (auto found = FindCounts(topic); found != nullptr) return found;
+// The one there is, when another thread was faster.
+std::shared_ptr<Publisher::Counts> Publisher::MakeCounts(std::string_view topic) {
+  auto counts = std::make_shared<Counts>();
+  counts->latency = latency_;
   MutexLock lock(mutex_);
-  return counts_.try_emplace(std::string(topic), std::make_shared<Counts>()).first->second;
+  return counts_.try_emplace(std::string(topic), std::move(counts)).first->second;
 }
 
 std::vector<TopicPublishStats> Publisher::TopicStats() const {

@@ -30,7 +30,9 @@ class Publisher {
 
   absl::Status PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
                             PublishCallback done);
-  absl::Status PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options, PublishCallback done);
+  /// Moves from `envelope`.
+  absl::Status PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
+                               PublishCallback done);
 
   std::vector<TopicPublishStats> TopicStats() const;
   actorpool::LatencySnapshot Latency() const { return latency_->Snapshot(); }
@@ -39,15 +41,20 @@ class Publisher {
   // Statistics of one topic: relaxed throughout.
   struct Counts {
     std::atomic<std::uint64_t> published{0}, duplicates{0}, failed{0}, bytes{0};
+    std::shared_ptr<PublishLatency> latency{};  // of all topics together
+  };
+  /// A topic as somebody publishes to it.
+  struct Destination {
+    std::string_view topic{};
+    std::shared_ptr<Counts> counts{};  // null: nothing was published to it before
   };
 
   /// Checks topic and options.
-  absl::Status Check(std::string_view topic, const PublishOptions& options) const;
-  absl::Status Send(std::string_view topic, Storage storage, Outgoing message, PublishCallback done);
+  absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
+  absl::Status Send(Destination to, Storage storage, Outgoing message, PublishCallback done);
   absl::Status CheckSize(std::string_view topic, const Outgoing& message) const;
-  /// Null before something was published to it.
   std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
-  std::shared_ptr<Counts> CountsOf(std::string_view topic);
+  std::shared_ptr<Counts> MakeCounts(std::string_view topic);
 
   const BusOptions& options_;
   Transport& transport_;

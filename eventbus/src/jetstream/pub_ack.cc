@@ -18,9 +18,9 @@ constexpr std::string_view kPlainSequence = "\"seq\":";
 std::optional<PubAck> ReadPlain(std::string_view body) {
   if (body.substr(0, kPlainBegin.size()) != kPlainBegin) return std::nullopt;
   body.remove_prefix(kPlainBegin.size());
-  const std::size_t name_end = body.find_first_of("\"\\");
-  if (name_end == std::string_view::npos || body[name_end] != '"') return std::nullopt;
+  const std::size_t name_end = body.find('"');
   const std::string_view name = body.substr(0, name_end);
+  if (name_end == std::string_view::npos || name.find('\\') != std::string_view::npos) return std::nullopt;
   body.remove_prefix(name_end + 1);
   if (body.empty() || body.front() != ',') return std::nullopt;
   body.remove_prefix(std::min(body.find_first_not_of(' ', 1), body.size()));

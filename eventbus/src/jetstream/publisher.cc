@@ -19,6 +19,7 @@ constexpr int kNoResponders = 503;
 constexpr std::size_t kMostAnswers = 64;
 constexpr std::size_t kFew = 16;
 constexpr std::size_t kSome = 512;
+constexpr std::size_t kMuch = 32 << 10;
 constexpr std::size_t kMostOver = 256;
 constexpr std::size_t kMostOverBytes = 256 << 10;
 constexpr const char* kNoStream = "no stream takes this subject";
@@ -60,6 +61,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
       work_.NotifyOne();
     }
     if (absl::Status sent = SendNew(index); !sent.ok()) return sent;
+    gathered_ += SizeBytes(message);
     link = LeaveToLoop();
   }
   if (link != nullptr) link->loop().stuck() ? link->loop().AwaitRoom(deadline) : link->loop().WriteNow();
@@ -67,11 +69,15 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
 }
 
 // One of a few is written here and now. Of some the loop writes those of the last 100 us in one go; of many, which wait
-// for each other anyway, those of a millisecond.
+// for each other anyway, those of a millisecond, unless they have become much before: the library holds its lock while
+// it writes, so that the loop would hold up who publishes, and be held up.
 // With a link the caller is to write, or to wait.
-std::shared_ptr<Link> Publisher::LeaveToLoop() const {
+std::shared_ptr<Link> Publisher::LeaveToLoop() {
   if (link_ == nullptr) return nullptr;
-  if (entries_.size() <= kFew || link_->loop().stuck()) return link_;
+  if (entries_.size() <= kFew || gathered_ >= kMuch || link_->loop().stuck()) {
+    gathered_ = 0;
+    return link_;
+  }
   if (entries_.size() <= kSome) link_->loop().WriteSoon();
   return nullptr;
 }
@@ -83,6 +89,9 @@ absl::StatusOr<ComposedHandle> Publisher::Compose(const Outgoing& message, std::
                                      static_cast<int>(message.body.size()));
   ComposedHandle composed(raw);
   if (status == NATS_OK) status = natsMsgHeader_Set(raw, header::kMessageId.data(), message.message_id.c_str());
+  for (const OwnHeader& own : message.own_headers) {
+    if (status == NATS_OK) status = natsMsgHeader_Set(raw, own.name.data(), own.value.c_str());
+  }
   for (const auto& [name, value] : message.headers) {
     if (status == NATS_OK) status = natsMsgHeader_Add(raw, name.c_str(), value.c_str());
   }

@@ -92,7 +92,7 @@ class Publisher : private ConnectionObserver {
 
   absl::StatusOr<ComposedHandle> Compose(const Outgoing& message, std::uint64_t index) const;
   absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::shared_ptr<Link> LeaveToLoop() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::shared_ptr<Link> LeaveToLoop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendNew(std::uint64_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAgain(std::uint64_t index, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -132,7 +132,8 @@ class Publisher : private ConnectionObserver {
   Clock::time_point next_deadline_ ABSL_GUARDED_BY(mutex_) = Clock::time_point::max();  // none is earlier
   std::vector<ComposedHandle> over_ ABSL_GUARDED_BY(mutex_);                            // freed many at a time
   std::size_t over_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;  // ended, and their callbacks not back yet
+  std::size_t gathered_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes published since a publisher wrote
+  std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;    // ended, and their callbacks not back yet
   std::size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   bool connection_changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

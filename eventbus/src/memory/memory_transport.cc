@@ -104,6 +104,11 @@ absl::StatusOr<std::unique_ptr<Feed>> MemoryTransport::OpenFeed(const FeedSpec& 
 
 absl::Status MemoryTransport::Publish(Outgoing message, PublishDone done) {
   if (!connected()) return Closed(absl::StrCat("publish to \"", message.subject, "\""));
+  Headers own;
+  for (OwnHeader& each : message.own_headers) own.emplace_back(each.name, std::move(each.value));
+  message.headers.insert(message.headers.begin(), std::make_move_iterator(own.begin()),
+                         std::make_move_iterator(own.end()));
+  message.own_headers.clear();
   const std::size_t bytes = message.body.size() + HeaderBytes(message.headers, message.message_id);
   if (bytes > max_payload_bytes()) {
     return absl::InvalidArgumentError(absl::StrCat("publish to \"", message.subject, "\": body and headers have ",

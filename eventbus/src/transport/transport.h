@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/inlined_vector.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -149,11 +150,18 @@ class Feed {
   virtual FeedStats Stats() const = 0;
 };
 
+/// A header that Penstock writes. Its name is of static storage and ended by a NUL.
+struct OwnHeader {
+  std::string_view name{};
+  std::string value{};
+};
+
 struct Outgoing {
   std::string subject{};
   std::string body{};
-  std::string message_id{};  ///< never empty
-  Headers headers{};         ///< without the message ID
+  std::string message_id{};                         ///< never empty
+  absl::InlinedVector<OwnHeader, 4> own_headers{};  ///< each name once; before the others
+  Headers headers{};                                ///< without the message ID
 };
 
 /// Bytes of body and headers, the message ID among them, as they go over the wire.
