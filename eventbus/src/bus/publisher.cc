@@ -61,7 +61,7 @@ absl::StatusOr<Publisher::Destination> Publisher::Check(std::string_view topic, 
   return to;
 }
 
-absl::Status Publisher::Send(Destination to, Storage storage, Outgoing message, PublishCallback done) {
+absl::Status Publisher::Send(Destination to, Storage storage, Outgoing&& message, PublishCallback done) {
   if (auto status = CheckSize(to.topic, message); !status.ok()) return status;
   if (auto status = streams_.Ensure(to.topic, storage); !status.ok()) return status;
   if (to.counts == nullptr) to.counts = MakeCounts(to.topic);

@@ -51,7 +51,7 @@ class Publisher {
 
   /// Checks topic and options.
   absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
-  absl::Status Send(Destination to, Storage storage, Outgoing message, PublishCallback done);
+  absl::Status Send(Destination to, Storage storage, Outgoing&& message, PublishCallback done);
   absl::Status CheckSize(std::string_view topic, const Outgoing& message) const;
   std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
   std::shared_ptr<Counts> MakeCounts(std::string_view topic);

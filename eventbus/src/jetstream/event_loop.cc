@@ -175,7 +175,8 @@ bool EventLoop::Await() {
 bool EventLoop::Poll(bool wait) {
   if (wait) sleep_.store(Sleep::kSleeps);
   const bool full = stuck();
-  const short socket_events = full ? POLLIN | POLLOUT : POLLIN;
+  const bool later = wait && !full && AnswersMayWait(Clock::now());
+  const short socket_events = full ? POLLIN | POLLOUT : later ? 0 : POLLIN;
   pollfd fds[] = {{socket_.load(std::memory_order_acquire), socket_events, 0}, {wake_fd_, POLLIN, 0}};
   std::chrono::nanoseconds longest = full ? kNever : LongestSleep();
   if (!wait || drain_.load() || stopping_.load()) longest = std::chrono::nanoseconds(0);
@@ -209,10 +210,16 @@ void EventLoop::Read() {
 std::chrono::nanoseconds EventLoop::LongestSleep() const {
   const Clock::time_point now = Clock::now();
   const std::chrono::nanoseconds until_write = UntilWrite(now);
+  if (wrote_soon_ && now < written_at_ + kSoon) return std::min(until_write, written_at_ + kSoon - now);
   if (until_write != kNever) return until_write;
-  if (wrote_soon_ && now < written_at_ + kSoon) return written_at_ + kSoon - now;
   if (now < drained_at_ + kLate) return drained_at_ + kLate - now;
   return kNever;
+}
+
+// To be woken for every few PubAcks would cost as much: where no messages come, they are read when the next publishes
+// are written.
+bool EventLoop::AnswersMayWait(Clock::time_point now) const {
+  return wrote_soon_ && now < written_at_ + kSoon && called_.empty() && hurried_.load(std::memory_order_relaxed) == 0;
 }
 
 // A millisecond at most.

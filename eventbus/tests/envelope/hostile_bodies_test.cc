@@ -53,7 +53,7 @@ class HostileBodiesTest : public testing::Test {
       EXPECT_THAT(envelope.status().message(), testing::Not(testing::HasSubstr("is no penstock")));
       return;
     }
-    ++compared_;
+    ++compared;
     EXPECT_EQ(TimestampFrom(read.timestamp().seconds(), read.timestamp().nanos()), envelope->timestamp);
     v1::Envelope ours = GeneratedFrom(*envelope);
     ours.clear_timestamp();
@@ -62,7 +62,7 @@ class HostileBodiesTest : public testing::Test {
     EXPECT_EQ(BytesOf(ours), BytesOf(read));
   }
 
-  static inline int compared_ = 0;
+  static inline int compared = 0;
 
  private:
   google::protobuf::LogSilencer silence_{};
@@ -120,7 +120,7 @@ TEST_F(HostileBodiesTest, WithPiecesOfEnvelopesShuffled) {
     Feed(body, ContentType(format));
     Feed(body, "");
   }
-  EXPECT_GT(compared_, 50);
+  EXPECT_GT(compared, 50);
 }
 
 }  // namespace
