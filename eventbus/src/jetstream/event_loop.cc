@@ -17,7 +17,7 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 // As often as a write costs little beside what it carries; see docs/performance.md.
-constexpr std::chrono::microseconds kSoon(100);
+constexpr std::chrono::microseconds kSoon(200);
 constexpr std::chrono::microseconds kLate(1000);
 // What one read brings at most, and with it a batch: twice the library's own choice, so that large bodies need fewer.
 constexpr int kReadBytes = 64 << 10;

@@ -30,7 +30,7 @@ class Readable {
 /// writes what was published meanwhile. nats.c by itself reads on one thread and hands on from another, which then
 /// fight for a lock and wake each other, message by message; and it writes what was published a millisecond later.
 ///
-/// Writing is paced: what somebody waits for goes out at once, though not more often than every 100 us, the rest
+/// Writing is paced: what somebody waits for goes out at once, though not more often than every 200 us, the rest
 /// (acknowledgements) within a millisecond.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its thread; the connection must not be destroyed before `Stop`
@@ -94,7 +94,7 @@ class EventLoop {
  private:
   /// How long the loop may not look by itself.
   enum class Sleep : int {
-    kAwake,  ///< 100 us at most: nobody has to wake it
+    kAwake,  ///< 200 us at most: nobody has to wake it
     kDozes,  ///< a millisecond at most: who is in a hurry does
     kSleeps,
   };

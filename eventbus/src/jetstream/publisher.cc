@@ -17,7 +17,7 @@ constexpr std::chrono::milliseconds kFirstBackoff(100);
 constexpr std::chrono::milliseconds kLongestBackoff(1000);
 constexpr int kNoResponders = 503;
 constexpr std::size_t kMostAnswers = 64;
-constexpr std::size_t kFew = 16;
+constexpr std::size_t kFew = 32;
 constexpr std::size_t kSome = 512;
 constexpr std::size_t kMuch = 32 << 10;
 constexpr std::size_t kMostOver = 256;
@@ -68,7 +68,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
   return absl::OkStatus();
 }
 
-// One of a few is written here and now. Of some the loop writes those of the last 100 us in one go; of many, which wait
+// One of a few is written here and now. Of some the loop writes those of the last 200 us in one go; of many, which wait
 // for each other anyway, those of a millisecond, unless they have become much before: the library holds its lock while
 // it writes, so that the loop would hold up who publishes, and be held up.
 // With a link the caller is to write, or to wait.
