@@ -174,11 +174,13 @@ bool EventLoop::Await() {
 
 bool EventLoop::Poll(bool wait) {
   if (wait) sleep_.store(Sleep::kSleeps);
+  const Clock::time_point now = Clock::now();
   const bool full = stuck();
-  const bool later = wait && !full && AnswersMayWait(Clock::now());
-  const short socket_events = full ? POLLIN | POLLOUT : later ? 0 : POLLIN;
+  short socket_events = POLLIN;
+  if (full) socket_events = POLLIN | POLLOUT;
+  if (wait && !full && AnswersMayWait(now)) socket_events = 0;
   pollfd fds[] = {{socket_.load(std::memory_order_acquire), socket_events, 0}, {wake_fd_, POLLIN, 0}};
-  std::chrono::nanoseconds longest = full ? kNever : LongestSleep();
+  std::chrono::nanoseconds longest = full ? kNever : LongestSleep(now);
   if (!wait || drain_.load() || stopping_.load()) longest = std::chrono::nanoseconds(0);
   if (wait && longest <= kLate) sleep_.store(longest <= kSoon ? Sleep::kAwake : Sleep::kDozes);
   const timespec timeout{.tv_sec = 0, .tv_nsec = longest == kNever ? 0 : static_cast<long>(longest.count())};
@@ -207,8 +209,7 @@ void EventLoop::Read() {
 
 // While publish follows publish and acknowledgements follow messages, the loop looks for them by itself: to be woken
 // for each would cost both sides more.
-std::chrono::nanoseconds EventLoop::LongestSleep() const {
-  const Clock::time_point now = Clock::now();
+std::chrono::nanoseconds EventLoop::LongestSleep(Clock::time_point now) const {
   const std::chrono::nanoseconds until_write = UntilWrite(now);
   if (wrote_soon_ && now < written_at_ + kSoon) return std::min(until_write, written_at_ + kSoon - now);
   if (until_write != kNever) return until_write;

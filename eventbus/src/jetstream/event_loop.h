@@ -112,7 +112,7 @@ class EventLoop {
   bool Await();
   void Read();
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
-  std::chrono::nanoseconds LongestSleep() const;
+  std::chrono::nanoseconds LongestSleep(Clock::time_point now) const;
   bool AnswersMayWait(Clock::time_point now) const;
   bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
   void ForEach(void (Readable::*call)());

@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "../refusal.h"
 #include "generated_envelope.h"
@@ -59,6 +60,15 @@ TEST(ProtobufCodecTest, WritesTheBytesOfTheGeneratedCode) {
     if (i % 7 == 0) envelope.attributes["empty"] = "";
     ASSERT_EQ(EncodeEnvelope(envelope, EnvelopeFormat::kProtobuf).value(), BytesOf(GeneratedFrom(envelope)));
   }
+}
+
+TEST(ProtobufCodecTest, ForgetsNoFieldOfTheSchema) {
+  const v1::Envelope message = GeneratedFrom(FullEnvelope());
+  std::vector<const google::protobuf::FieldDescriptor*> set;
+  message.GetReflection()->ListFields(message, &set);
+  EXPECT_EQ(static_cast<int>(set.size()), v1::Envelope::descriptor()->field_count());
+  const Envelope read = DecodeEnvelope(BytesOf(message), kProtobuf).value();
+  EXPECT_EQ(EncodeEnvelope(read, EnvelopeFormat::kProtobuf).value(), BytesOf(message));
 }
 
 TEST(ProtobufCodecTest, CarriesAnyPayload) {
