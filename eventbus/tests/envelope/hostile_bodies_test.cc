@@ -58,7 +58,7 @@ class HostileBodiesTest : public testing::Test {
     v1::Envelope ours = GeneratedFrom(*envelope);
     ours.clear_timestamp();
     read.clear_timestamp();
-    read.DiscardUnknownFields();
+    read.GetReflection()->MutableUnknownFields(&read)->Clear();
     EXPECT_EQ(BytesOf(ours), BytesOf(read));
   }
 
