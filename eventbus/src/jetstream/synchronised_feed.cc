@@ -110,16 +110,16 @@ SynchronisedFeed::Clock::duration SynchronisedFeed::Watch(const std::shared_ptr<
 
 SynchronisedFeed::Clock::duration SynchronisedFeed::TrySynchronise(const std::shared_ptr<Link>& link) {
   Withdraw();
-  const absl::StatusOr<Outcome> outcome = Synchronise(link);
-  if (!outcome.ok()) return GoOnAfter(outcome.status());
+  absl::StatusOr<Outcome> outcome = Synchronise(link);
+  if (!outcome.ok()) return GoOnAfter(std::move(outcome).status());
   Resume(link, *outcome);
   return *outcome == Outcome::kFlowing ? Tick() : StandByPause();
 }
 
-SynchronisedFeed::Clock::duration SynchronisedFeed::GoOnAfter(const absl::Status& status) {
+SynchronisedFeed::Clock::duration SynchronisedFeed::GoOnAfter(absl::Status status) {
   Withdraw();
   if (absl::IsFailedPrecondition(status)) {
-    GiveUp(status);
+    GiveUp(std::move(status));
     return kIdle;
   }
   const std::string text(status.message());

@@ -130,7 +130,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   Clock::duration Watch(const std::shared_ptr<Link>& link);
   Clock::duration TrySynchronise(const std::shared_ptr<Link>& link);
   void Resume(const std::shared_ptr<Link>& link, Outcome outcome);
-  Clock::duration GoOnAfter(const absl::Status& status);
+  Clock::duration GoOnAfter(absl::Status status);
   void Withdraw();
   void GiveUp(absl::Status why);
   void Rest();
