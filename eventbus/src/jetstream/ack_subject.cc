@@ -10,8 +10,8 @@ namespace {
 constexpr std::string_view kPrefix = "$JS.ACK.";
 constexpr std::size_t kMostTokensAfter = 7;  // the numbers, in the longer form
 
-/// Takes one token after the other. By hand, since each message is read so: with a list of tokens and `std::from_chars`
-/// it cost three times as much.
+/// Takes one token after the other. By hand, since each message is read so: with a list of tokens it cost more than
+/// twice as much.
 class Reader {
  public:
   explicit Reader(std::string_view text) : rest_(text) {}
