@@ -54,7 +54,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
   {
     MutexLock lock(mutex_);
     if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
-    entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline, message.body.size()});
+    entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline});
     pending_count_.store(entries_.size(), std::memory_order_relaxed);
     if (deadline < next_deadline_) {
       next_deadline_ = deadline;
@@ -199,7 +199,7 @@ void Publisher::Recovered(const char* subject) {
 
 Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> result) {
   Ended ended{std::move(entry->second.done), std::move(result)};
-  Bury(entry->second);
+  Bury(std::move(entry->second.message));
   entries_.erase(entry);
   ++untold_;
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
@@ -207,9 +207,9 @@ Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> 
 }
 
 // The library frees messages on a thread of its own: woken for each, it costs as much as sending them did.
-void Publisher::Bury(Entry& entry) {
-  over_bytes_ += entry.bytes;
-  over_.push_back(std::move(entry.message));
+void Publisher::Bury(ComposedHandle message) {
+  over_bytes_ += static_cast<std::size_t>(natsMsg_GetDataLength(message.get()));
+  over_.push_back(std::move(message));
   if (over_.size() < kMostOver && over_bytes_ < kMostOverBytes) return;
   over_.clear();
   over_bytes_ = 0;

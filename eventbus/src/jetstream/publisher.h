@@ -64,7 +64,6 @@ class Publisher : private ConnectionObserver {
     ComposedHandle message{};
     PublishDone done{};
     Clock::time_point deadline{};
-    std::size_t bytes = 0;  ///< of the body, known without a look at the message, which nobody has seen for a while
     std::uint32_t attempts = 0;
     const char* cause = "not connected";  ///< why it was not stored yet
   };
@@ -115,7 +114,7 @@ class Publisher : private ConnectionObserver {
   std::vector<std::uint64_t> Indexes(const std::function<bool(const Entry&)>& wanted) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(std::vector<Ended> ended);
-  void Bury(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Bury(ComposedHandle message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Connection& connection_;
   const Limits limits_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/memory_transport.h"
 
+#include <iterator>
 #include <map>
 #include <string>
 #include <utility>

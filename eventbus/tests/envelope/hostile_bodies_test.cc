@@ -25,7 +25,7 @@ constexpr EnvelopeFormat kFormats[] = {EnvelopeFormat::kProtobuf, EnvelopeFormat
 class HostileBodiesTest : public testing::Test {
  protected:
   /// Whether it was accepted.
-  static bool Feed(const std::string& body, std::string_view content_type) {
+  bool Feed(const std::string& body, std::string_view content_type) {
     if (content_type == ContentType(EnvelopeFormat::kProtobuf)) Compare(body);
     // A copy without the terminating zero, so that the address sanitizer sees one byte too many.
     const std::vector<char> exact(body.begin(), body.end());
@@ -45,7 +45,7 @@ class HostileBodiesTest : public testing::Test {
   }
 
   /// What the generated code makes of a body, the decoder makes of it too, but for fields that break a rule.
-  static void Compare(const std::string& body) {
+  void Compare(const std::string& body) {
     v1::Envelope read;
     if (!read.ParseFromString(body)) return;
     const auto envelope = DecodeEnvelope(body, ContentType(EnvelopeFormat::kProtobuf));
@@ -53,7 +53,7 @@ class HostileBodiesTest : public testing::Test {
       EXPECT_THAT(envelope.status().message(), testing::Not(testing::HasSubstr("is no penstock")));
       return;
     }
-    ++compared;
+    ++compared_;
     EXPECT_EQ(TimestampFrom(read.timestamp().seconds(), read.timestamp().nanos()), envelope->timestamp);
     v1::Envelope ours = GeneratedFrom(*envelope);
     ours.clear_timestamp();
@@ -62,7 +62,7 @@ class HostileBodiesTest : public testing::Test {
     EXPECT_EQ(BytesOf(ours), BytesOf(read));
   }
 
-  static inline int compared = 0;
+  int compared_ = 0;  // bodies that both took
 
  private:
   google::protobuf::LogSilencer silence_{};
@@ -120,7 +120,7 @@ TEST_F(HostileBodiesTest, WithPiecesOfEnvelopesShuffled) {
     Feed(body, ContentType(format));
     Feed(body, "");
   }
-  EXPECT_GT(compared, 50);
+  EXPECT_GT(compared_, 50);
 }
 
 }  // namespace
