@@ -55,26 +55,27 @@ std::optional<TimePoint> Actor::AcceptStaged() {
   return resume_at_;
 }
 
-Turn Actor::Run(LatencyHistogram& latency) {
-  const Turn turn = RunBurst(latency);
+Turn Actor::Run(LatencyHistogram& latency, TimePoint enough) {
+  const Turn turn = RunBurst(latency, enough);
   if (waiters_.load(std::memory_order_relaxed) > 0) intake_.RoomMade(number_);
   return turn;
 }
 
-Turn Actor::RunBurst(LatencyHistogram& latency) {
-  for (std::size_t run = 0; run < options_.burst && !scheduler_.stopped(); ++run) {
-    if (!Refill()) return {.next = Turn::Next::kIdle};
+Turn Actor::RunBurst(LatencyHistogram& latency, TimePoint enough) {
+  TimePoint now{};
+  for (std::size_t run = 0; run < options_.burst && now < enough && !scheduler_.stopped(); ++run) {
+    if (!Refill()) return {.next = Turn::Next::kIdle, .ended = now};
     Task& task = Begin();
     const Settlement settlement = Perform(task.work);
-    const TimePoint now = Clock::now();
+    now = Clock::now();
     latency.Observe(now - task.accepted);
     const std::optional<RestartVerdict> verdict = Supervise(settlement, now);
     Settle(task, settlement);
     if (!verdict.has_value()) continue;
     const TimePoint resume_at = now + verdict->pause;
-    return {.next = Refill(resume_at) ? Turn::Next::kPause : Turn::Next::kIdle, .resume_at = resume_at};
+    return {.next = Refill(resume_at) ? Turn::Next::kPause : Turn::Next::kIdle, .resume_at = resume_at, .ended = now};
   }
-  return {.next = Refill() ? Turn::Next::kAgain : Turn::Next::kIdle};
+  return {.next = Refill() ? Turn::Next::kAgain : Turn::Next::kIdle, .ended = now};
 }
 
 bool Actor::Refill(TimePoint resume_at) {

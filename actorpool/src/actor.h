@@ -55,7 +55,7 @@ class alignas(64) Actor final : public Runnable {
   std::optional<TimePoint> AcceptStaged();
 
   /// Runs up to a burst of messages, fewer when a handler throws or the scheduler is stopped.
-  Turn Run(LatencyHistogram& latency) override;
+  Turn Run(LatencyHistogram& latency, TimePoint enough) override;
 
   /// Settles what is left without running it, and returns how many that were.
   std::size_t Abandon();
@@ -72,7 +72,7 @@ class alignas(64) Actor final : public Runnable {
   ActorStats Stats() const;
 
  private:
-  Turn RunBurst(LatencyHistogram& latency);
+  Turn RunBurst(LatencyHistogram& latency, TimePoint enough);
 
   /// Makes sure that `batch_` has a message to begin. False: there is none, and the actor is idle, to be run again no
   /// sooner than `resume_at`. Its queue belongs to whoever adds it next: the caller must not touch it any more.

@@ -55,6 +55,9 @@ class ActorPool::Core {
   absl::Status StartWorkers();
   Admission Offer(Message& message, std::chrono::milliseconds timeout, bool& wake);
   void WakeOne() { scheduler_.WakeOne(); }
+  std::optional<std::size_t> BeginHelp() { return OnOwnThread() ? std::nullopt : scheduler_.BeginHelp(); }
+  void Help(std::size_t helper, TimePoint enough);
+  void RelieveHelper() { scheduler_.RelieveHelper(); }
   absl::Status Refusal(Admission admission) const;
   std::size_t ActorFor(std::string_view key) const { return SlotOf(KeyHash(key), actors_.size()); }
   PoolStats Stats() const;
@@ -81,7 +84,7 @@ class ActorPool::Core {
   Scheduler scheduler_;
   std::deque<Intake> intakes_;
   std::deque<Actor> actors_;
-  std::vector<LatencyHistogram> latency_;  ///< one per worker
+  std::vector<LatencyHistogram> latency_;  ///< one per worker, then one per helper
   /// Relaxed: it spreads messages and orders nothing.
   std::atomic<std::uint64_t> unkeyed_{0};
   std::atomic<std::uint64_t> abandoned_{0};  ///< relaxed: a count of its own
@@ -96,8 +99,8 @@ ActorPool::Core::Core(ActorPoolOptions options)
     : options_(WithWorkers(std::move(options))),
       intake_bits_(IntakeBits(options_.actors)),
       restart_log_(options_.name, options_.log),
-      scheduler_(options_.actors + intakes()),
-      latency_(options_.workers) {
+      scheduler_(options_.actors + intakes(), options_.workers),
+      latency_(options_.workers + Scheduler::kHelpers) {
   for (std::size_t i = 0; i < intakes(); ++i) intakes_.emplace_back(options_.inbox_capacity, scheduler_);
   for (std::size_t i = 0; i < options_.actors; ++i) {
     Intake& intake = IntakeOf(i);
@@ -117,7 +120,20 @@ void ActorPool::Core::RunWorker(std::size_t worker) {
   NameThisThread(options_.name, worker);
   current_pool = this;
   Turn turn;
-  for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) turn = next->Run(latency_[worker]);
+  for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) {
+    turn = next->Run(latency_[worker], TimePoint::max());
+  }
+}
+
+void ActorPool::Core::Help(std::size_t helper, TimePoint enough) {
+  const void* const outer_pool = std::exchange(current_pool, this);
+  LatencyHistogram& latency = latency_[options_.workers + helper];
+  Turn turn;
+  Runnable* next = nullptr;
+  while ((next = scheduler_.NextForHelper(helper, next, turn, turn.ended < enough)) != nullptr) {
+    turn = next->Run(latency, enough);
+  }
+  current_pool = outer_pool;
 }
 
 Admission ActorPool::Core::Offer(Message& message, std::chrono::milliseconds timeout, bool& wake) {
@@ -200,6 +216,7 @@ bool ActorPool::Core::End(TimePoint deadline) {
 void ActorPool::Core::EndNow() {
   scheduler_.Stop();
   workers_.clear();
+  scheduler_.AwaitHelpers();
   const void* const outer_pool = std::exchange(current_pool, this);
   for (Intake& intake : intakes_) intake.Flush();
   for (Actor& actor : actors_) abandoned_.fetch_add(actor.Abandon(), std::memory_order_relaxed);
@@ -237,6 +254,14 @@ Admission ActorPool::Batch::TryProcess(Message& message) {
 ActorPool::Batch::~Batch() {
   for (; wakes_ > 0; --wakes_) pool_.core_->WakeOne();
 }
+
+std::optional<std::size_t> ActorPool::BeginHelp() { return core_->BeginHelp(); }
+
+void ActorPool::Help(std::size_t helper, std::chrono::nanoseconds enough) {
+  core_->Help(helper, Clock::now() + enough);
+}
+
+void ActorPool::RelieveHelper() { core_->RelieveHelper(); }
 
 std::size_t ActorPool::ActorFor(std::string_view key) const { return core_->ActorFor(key); }
 

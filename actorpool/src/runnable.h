@@ -15,6 +15,7 @@ struct Turn {
   };
   Next next = Next::kIdle;
   TimePoint resume_at{};
+  TimePoint ended{};  ///< when its last message did, if any
 };
 
 /// What the workers take turns at: actors, and the intakes in front of them.
@@ -22,8 +23,8 @@ struct Turn {
 /// **Thread safety:** `Run` by one worker at a time, which the scheduler sees to.
 class Runnable {
  public:
-  /// One turn. The latencies of messages that end in it go to `latency`.
-  virtual Turn Run(LatencyHistogram& latency) = 0;
+  /// One turn, which begins nothing any more after `enough`. The latencies of messages that end in it go to `latency`.
+  virtual Turn Run(LatencyHistogram& latency, TimePoint enough) = 0;
 
  protected:
   ~Runnable() = default;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "scheduler.h"
 
+#include <algorithm>
 #include <thread>
 #include <utility>
 
@@ -57,20 +58,66 @@ Runnable* Scheduler::Next(Runnable* previous, const Turn& turn) {
     if (previous != nullptr) GiveBack(previous, turn);
     AwaitReady(lock);
     if (stopped()) return nullptr;
-    runnable = ready_.Pop();
-    NoteReady();
+    runnable = Take();
     wake = !ready_.empty() && PromiseWake();
   }
   if (wake) WakeOne();
   return runnable;
 }
 
+Runnable* Scheduler::Take() {
+  ++running_;
+  Runnable* const runnable = ready_.Pop();
+  NoteReady();
+  return runnable;
+}
+
+std::optional<std::size_t> Scheduler::BeginHelp() {
+  MutexLock lock(mutex_);
+  const auto free = std::ranges::find(helpers_, false);
+  if (helping_ || stopped() || free == helpers_.end()) return std::nullopt;
+  *free = true;
+  helping_ = static_cast<std::size_t>(free - helpers_.begin());
+  return helping_;
+}
+
+Runnable* Scheduler::NextForHelper(std::size_t helper, Runnable* previous, const Turn& turn, bool go_on) {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    if (previous != nullptr) GiveBack(previous, turn);
+    if (!pauses_.empty()) EndDuePauses();
+    if (go_on && helping_ == helper && !stopped() && MayTake()) return Take();
+    if (helping_ == helper) helping_.reset();
+    helpers_[helper] = false;
+    idle_.NotifyAll();
+    wake = !ready_.empty() && PromiseWake();
+  }
+  if (wake) WakeOne();
+  return nullptr;
+}
+
+void Scheduler::RelieveHelper() {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    helping_.reset();
+    wake = !ready_.empty() && PromiseWake();
+  }
+  if (wake) WakeOne();
+}
+
+void Scheduler::AwaitHelpers() {
+  MutexLock lock(mutex_);
+  while (std::ranges::find(helpers_, true) != helpers_.end()) idle_.Wait(lock);
+}
+
 void Scheduler::AwaitReady(MutexLock& lock) {
   bool sought = false;
   while (!stopped()) {
     if (!pauses_.empty()) EndDuePauses();
-    if (!ready_.empty()) return;
-    if (seeking_ || std::exchange(sought, true)) {
+    if (MayTake()) return;
+    if (seeking_ || helping_ || running_ >= seats_ || std::exchange(sought, true)) {
       Sleep(lock);
     } else {
       Seek(lock);
@@ -91,12 +138,13 @@ void Scheduler::Seek(MutexLock& lock) {
 }
 
 bool Scheduler::PromiseWake() {
-  if (seeking_ || sleepers_ == wakes_) return false;
+  if (seeking_ || helping_ || running_ >= seats_ || sleepers_ == wakes_) return false;
   ++wakes_;
   return true;
 }
 
 void Scheduler::GiveBack(Runnable* runnable, const Turn& turn) {
+  --running_;
   switch (turn.next) {
     case Turn::Next::kIdle:
       if (--active_ == 0) idle_.NotifyAll();

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <queue>
 #include <span>
 #include <vector>
@@ -21,8 +23,11 @@ namespace penstock::actorpool {
 /// A runnable is *active* from `Add` until a worker gives it back as idle; while active it is added no second time, so
 /// it is in one place: the list, the heap, or on one worker.
 ///
-/// **Thread safety:** thread-safe. **Blocking:** `Next` and `AwaitIdle`.
-/// **Shutdown:** after `Stop`, `Next` returns null to every worker, whatever is left.
+/// A thread that makes runnables ready may help: it runs them itself, in a worker's place, and while it does nobody is
+/// woken. There are never more that run than seats, helpers among them.
+///
+/// **Thread safety:** thread-safe. **Blocking:** `Next`, `AwaitIdle` and `AwaitHelpers`.
+/// **Shutdown:** after `Stop`, `Next` and `NextForHelper` return null to everybody, whatever is left.
 class Scheduler {
  public:
   /// An idle runnable with something to do, though not before that time.
@@ -31,7 +36,11 @@ class Scheduler {
     TimePoint not_before{};
   };
 
-  explicit Scheduler(std::size_t runnables) : ready_(runnables) {}
+  /// Helpers at once: one that helps, and one that was relieved while it ran something and has not come back.
+  static constexpr std::size_t kHelpers = 2;
+
+  /// `seats`: how many may run at once.
+  Scheduler(std::size_t runnables, std::size_t seats) : seats_(seats), ready_(runnables) {}
 
   /// Makes an idle runnable active: ready at once, or from `not_before` on when that is after `now`. True: the caller
   /// must `WakeOne()`, best after letting go of its own locks.
@@ -44,6 +53,21 @@ class Scheduler {
 
   /// For workers: gives `previous` back (null at first) and waits for the next runnable to run. Null when stopped.
   Runnable* Next(Runnable* previous, const Turn& turn);
+
+  /// Announces a thread that is about to make runnables ready and then calls `NextForHelper` until that is null, without
+  /// waiting for anything in between: until then nobody is woken. Its number, below `kHelpers`; nothing when another
+  /// helps, or after `Stop`.
+  std::optional<std::size_t> BeginHelp();
+
+  /// As `Next`, but does not wait: null, and the end of that help, when none is ready, all seats are taken, the helper
+  /// was relieved or does not `go_on`. Who is needed for what is left is woken.
+  Runnable* NextForHelper(std::size_t helper, Runnable* previous, const Turn& turn, bool go_on);
+
+  /// The helper is kept by what it runs: others are woken for what it would have run next.
+  void RelieveHelper();
+
+  /// Waits until all help has ended.
+  void AwaitHelpers();
 
   /// Waits until no runnable is active, or the scheduler was stopped: true. False when `deadline` came first.
   bool AwaitIdle(TimePoint deadline);
@@ -82,21 +106,27 @@ class Scheduler {
   void Seek(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Sleep(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool PromiseWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayTake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !ready_.empty() && running_ < seats_; }
+  Runnable* Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     any_ready_.store(!ready_.empty(), std::memory_order_relaxed);
   }
 
+  const std::size_t seats_;
   mutable Mutex mutex_;
   Ring ready_ ABSL_GUARDED_BY(mutex_);
   std::priority_queue<Pause, std::vector<Pause>, std::greater<>> pauses_ ABSL_GUARDED_BY(mutex_);
   std::size_t active_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  ///< runnables on workers and helpers
   std::size_t sleepers_ ABSL_GUARDED_BY(mutex_) = 0;
   /// Wake-ups promised and not yet used. Never more than sleepers on their way up, so a sleeper without one can be
   /// woken.
   std::size_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool seeking_ ABSL_GUARDED_BY(mutex_) = false;  ///< a worker looks for work a little longer before it sleeps
+  std::optional<std::size_t> helping_ ABSL_GUARDED_BY(mutex_){};       ///< who helps and was not relieved
+  std::array<bool, kHelpers> helpers_ ABSL_GUARDED_BY(mutex_){};       ///< numbers that are taken
   CondVar work_;
-  CondVar idle_;
+  CondVar idle_;  ///< also told when a help ends
   /// Both are written under `mutex_` and read without it as hints, to end a burst or a search early: relaxed is enough.
   std::atomic<bool> stopped_{false};
   std::atomic<bool> any_ready_{false};

@@ -35,7 +35,7 @@ class IntakeTest : public ::testing::Test {
       workers_.emplace_back([this] {
         LatencyHistogram latency;
         Turn turn;
-        for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) turn = next->Run(latency);
+        for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) turn = next->Run(latency, TimePoint::max());
       });
     }
   }
@@ -48,7 +48,7 @@ class IntakeTest : public ::testing::Test {
   /// Takes one turn as a worker would, and returns what had it.
   Runnable* TakeTurn() {
     Runnable* const next = scheduler_.Next(previous_, turn_);
-    turn_ = next->Run(latency_);
+    turn_ = next->Run(latency_, TimePoint::max());
     return previous_ = next;
   }
 
@@ -62,7 +62,7 @@ class IntakeTest : public ::testing::Test {
 
   ActorPoolOptions options_ = {.actors = kActors, .inbox_capacity = kCapacity};
   RestartLog log_{"pool", {}};
-  Scheduler scheduler_{kActors + 1};
+  Scheduler scheduler_{kActors + 1, 1};
   Intake intake_{kCapacity, scheduler_};
   std::deque<Actor> actors_{};
   LatencyHistogram latency_;

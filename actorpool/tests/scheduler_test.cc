@@ -30,7 +30,7 @@ class SchedulerTest : public ::testing::Test {
   static Turn PauseUntil(TimePoint time) { return {.next = Turn::Next::kPause, .resume_at = time}; }
 
   std::array<double, 4> places_{};
-  Scheduler scheduler_{4};
+  Scheduler scheduler_{4, 4};
 };
 
 TEST_F(SchedulerTest, HandsActorsOutInTheOrderTheyBecameReady) {

@@ -29,6 +29,8 @@ using eventbus::Verdict;
 constexpr std::chrono::milliseconds kLastFlush{2000};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
+// How long the thread that reads runs handlers before it reads again: what one read brings, when they are short.
+constexpr std::chrono::microseconds kMoment{200};
 
 // Whether this thread is in a handler, of whichever bus: it then must not wait for handlers.
 thread_local int handlers_on_this_thread = 0;
@@ -86,6 +88,18 @@ Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic,
   return eventbus::ToVerdict(handler(*envelope, Delivery(message, topic, attempt, &deferrals)));
 }
 
+/// Lets the thread that reads run handlers of what it read.
+class PoolHands final : public eventbus::Hands {
+ public:
+  explicit PoolHands(actorpool::ActorPool& pool) : pool_(pool) {}
+  std::optional<std::size_t> BeginHelp() override { return pool_.BeginHelp(); }
+  void Help(std::size_t helper) override { pool_.Help(helper, kMoment); }
+  void RelieveHelper() override { pool_.RelieveHelper(); }
+
+ private:
+  actorpool::ActorPool& pool_;
+};
+
 }  // namespace
 
 /// Everything a bus consists of, in the order in which it can be torn down from the end.
@@ -93,13 +107,16 @@ class EventBus::Core {
  public:
   Core(BusOptions options, std::unique_ptr<eventbus::Transport> transport, std::unique_ptr<actorpool::ActorPool> pool)
       : options_(std::move(options)),
+        hands_(*pool),
         transport_(std::move(transport)),
         pool_(std::move(pool)),
         streams_(options_, *transport_),
         letter_writer_(options_, *transport_),
         dead_letters_(options_, *transport_, streams_),
         publisher_(options_, *transport_, streams_),
-        subscriptions_(options_.client_id + "-tick") {}
+        subscriptions_(options_.client_id + "-tick") {
+    transport_->LendTo(hands_);
+  }
 
   ~Core() {
     Shut(std::nullopt);
@@ -185,6 +202,7 @@ class EventBus::Core {
   }
 
   const BusOptions options_;
+  PoolHands hands_;
   const std::unique_ptr<eventbus::Transport> transport_;
   const std::unique_ptr<actorpool::ActorPool> pool_;
   eventbus::TopicStreams streams_;

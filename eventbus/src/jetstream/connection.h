@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/handles.h"
 #include "jetstream/link.h"
+#include "jetstream/loop_crew.h"
 #include "penstock/actorpool/mutex.h"
 #include "penstock/eventbus/options.h"
 
@@ -73,6 +74,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool connected() const;
   bool closed() const;
 
+  /// The threads that read for this connection.
+  LoopCrew& crew() { return crew_; }
+
   /// Flushes for up to `flush` and ends the connection for good. Idempotent.
   void Close(std::chrono::milliseconds flush);
 
@@ -100,6 +104,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::atomic<std::uint64_t> reconnects_{0};  // relaxed: a counter
   const std::shared_ptr<std::atomic<std::uint64_t>> dropped_ = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::atomic<std::size_t> max_payload_bytes_{0};  // relaxed: a number by itself
+
+  LoopCrew crew_{};  // outlives the links
 
   mutable Mutex mutex_;
   mutable CondVar changed_;

@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -27,9 +26,9 @@ thread_local const EventLoop* this_threads_loop = nullptr;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(LoopCrew& crew) {
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_fd >= 0) return std::unique_ptr<EventLoop>(new EventLoop(wake_fd));
+  if (wake_fd >= 0) return std::unique_ptr<EventLoop>(new EventLoop(crew, wake_fd));
   return absl::ResourceExhaustedError(
       absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
 }
@@ -78,17 +77,14 @@ natsStatus EventLoop::OnDetach(void* user_data) {
   return NATS_OK;
 }
 
-void EventLoop::Start() {
-  MutexLock lock(join_mutex_);
-  thread_ = std::thread([this] { Run(); });
-}
+void EventLoop::Start() { crew_.Start(*this); }
 
-void EventLoop::Stop() {
+void EventLoop::Stop() { crew_.Stop(*this); }
+
+void EventLoop::End() {
   stopping_.store(true);
   Wake();
   SetStuck(false);
-  MutexLock lock(join_mutex_);
-  if (thread_.joinable()) thread_.join();
 }
 
 void EventLoop::Add(Readable& readable) {
@@ -148,28 +144,29 @@ void EventLoop::SetStuck(bool stuck) {
 }
 
 void EventLoop::Run() {
-  NameThisThread("ps-io");
   this_threads_loop = this;
-  while (attached() && !stopping_.load(std::memory_order_relaxed)) {
-    const bool readable = Await();
-    if (!attached() || stopping_.load(std::memory_order_relaxed)) return;
-    if (readable) Read();
-    if (drain_.exchange(false) || readable) {
-      ForEach(&Readable::Drain);
-      restless_ = true;
-      drained_at_ = Clock::now();
-    }
-    if (attached() && !stopping_.load(std::memory_order_relaxed)) WriteDue();
+  // Only looking costs less than waking somebody who could have gone on.
+  while (running()) {
+    const bool readable = Poll(/*wait=*/!restless_);
+    if (running() && !HandOn(readable)) return;
   }
+  this_threads_loop = nullptr;
 }
 
-// Only looking costs less than waking somebody who could have gone on.
-bool EventLoop::Await() {
-  if (!restless_) return Poll(/*wait=*/true);
-  if (Poll(/*wait=*/false)) return true;
-  ForEach(&Readable::Rest);
-  restless_ = false;
-  return Poll(/*wait=*/true);
+// False when another thread runs the loop now.
+bool EventLoop::HandOn(bool readable) {
+  if (readable) Read();
+  const bool drains = drain_.exchange(false) || readable;
+  const bool rests = std::exchange(restless_, drains) && !drains;
+  const bool lends = (drains || rests) && crew_.MayLend();
+  if (drains || rests) ForEach(drains ? &Readable::Drain : &Readable::Rest);
+  if (drains) drained_at_ = Clock::now();
+  if (running()) WriteDue();
+  if (!lends) return true;
+  this_threads_loop = nullptr;
+  if (!crew_.Lend()) return false;
+  this_threads_loop = this;
+  return true;
 }
 
 bool EventLoop::Poll(bool wait) {

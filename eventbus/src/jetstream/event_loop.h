@@ -7,11 +7,11 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "jetstream/handles.h"
+#include "jetstream/loop_crew.h"
 #include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::jetstream {
@@ -29,20 +29,21 @@ class Readable {
 /// Reads and writes for one nats.c connection, on one thread: reads what has come, has the inboxes hand it on, then
 /// writes what was published meanwhile. nats.c by itself reads on one thread and hands on from another, which then
 /// fight for a lock and wake each other, message by message; and it writes what was published a millisecond later.
+/// Between reading and the next look at the socket it lends a hand with the handlers (see `LoopCrew`).
 ///
 /// Writing is paced: what somebody waits for goes out at once, though not more often than every 200 us, the rest
 /// (acknowledgements) within a millisecond.
 ///
-/// **Thread safety:** thread-safe. **Ownership:** owns its thread; the connection must not be destroyed before `Stop`
-/// has returned.
+/// **Thread safety:** thread-safe. **Ownership:** refers to its crew, whose threads it runs on; the connection must not
+/// be destroyed before `Stop` has returned.
 /// **Ordering:** what nats.c took is written in that order. **Shutdown:** `Stop`.
-class EventLoop {
+class EventLoop final : public Watch {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// `kResourceExhausted` when the process has no file descriptor left.
-  static absl::StatusOr<std::unique_ptr<EventLoop>> Create();
-  ~EventLoop();
+  static absl::StatusOr<std::unique_ptr<EventLoop>> Create(LoopCrew& crew);
+  ~EventLoop() override;
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
 
@@ -51,8 +52,11 @@ class EventLoop {
 
   /// Begins, once the connection is made.
   void Start();
-  /// Ends the loop and waits for it. Not from it. Idempotent.
+  /// Ends the loop and waits for it, though not for a handler. Not from it. Idempotent.
   void Stop();
+
+  void Run() override;
+  void End() override;
 
   /// From now on what was read is taken from there.
   void Add(Readable& readable);
@@ -99,18 +103,18 @@ class EventLoop {
     kSleeps,
   };
 
-  explicit EventLoop(int wake_fd) : wake_fd_(wake_fd) {}
+  EventLoop(LoopCrew& crew, int wake_fd) : crew_(crew), wake_fd_(wake_fd) {}
 
   static natsStatus OnAttach(void** user_data, void* loop, natsConnection* connection, natsSock socket);
   static natsStatus OnRead(void* user_data, bool add);
   static natsStatus OnWrite(void* user_data, bool add);
   static natsStatus OnDetach(void* user_data);
 
-  void Run();
   /// Waits, or only looks, for something to do; true when there is something to read.
   bool Poll(bool wait);
-  bool Await();
   void Read();
+  bool HandOn(bool readable);
+  bool running() const { return attached() && !stopping_.load(std::memory_order_relaxed); }
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
   std::chrono::nanoseconds LongestSleep(Clock::time_point now) const;
   bool AnswersMayWait(Clock::time_point now) const;
@@ -120,6 +124,7 @@ class EventLoop {
   void SetStuck(bool stuck);
   void Wake(Sleep from = Sleep::kDozes);
 
+  LoopCrew& crew_;
   const int wake_fd_;
   natsConnection* connection_ = nullptr;  // set by `OnAttach`, before the thread
   std::atomic<int> socket_{-1};           // -1: not attached (any more)
@@ -144,16 +149,13 @@ class EventLoop {
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<SubscriptionHandle> buried_ ABSL_GUARDED_BY(mutex_);
 
-  // Of the thread.
+  // Of the thread that runs it.
   std::vector<Readable*> called_{};
   std::uint64_t called_version_ = 0;
   bool restless_ = false;  // drained since it last rested
   Clock::time_point written_at_{};
   Clock::time_point drained_at_{};
   bool wrote_soon_ = false;  // the last time, somebody was in a hurry
-
-  Mutex join_mutex_;
-  std::thread thread_ ABSL_GUARDED_BY(join_mutex_);
 };
 
 }  // namespace penstock::eventbus::jetstream

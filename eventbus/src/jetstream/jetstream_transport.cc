@@ -45,7 +45,10 @@ absl::StatusOr<std::unique_ptr<Transport>> JetStreamTransport::Connect(const Bus
 JetStreamTransport::JetStreamTransport(std::shared_ptr<Connection> connection, LogSink log)
     : connection_(std::move(connection)), log_(std::move(log)), api_(*connection_) {}
 
-JetStreamTransport::~JetStreamTransport() { Close(); }
+JetStreamTransport::~JetStreamTransport() {
+  Close();
+  connection_->crew().Join();  // others may hold the connection for a moment, on a thread of its
+}
 
 absl::Status JetStreamTransport::CheckJetStream(std::chrono::milliseconds budget) {
   const std::string what = absl::StrCat("connect to ", connection_->redacted_url());

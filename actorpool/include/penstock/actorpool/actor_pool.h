@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -116,6 +117,19 @@ class ActorPool {
   /// Hands over many like `TryProcess`, and wakes workers for them once, when it goes: who hands over is not disturbed
   /// by them meanwhile. For one thread, and for moments: who is awake takes messages at once, others wait for its end.
   class Batch;
+
+  /// Lets the calling thread hand messages over and then run them itself, in a worker's place: it has them in its caches,
+  /// and nobody needs to be woken. From `BeginHelp` on no worker is, until `Help` returns, which must follow on the same
+  /// thread, with nothing in between that waits. No more handlers run at once than there are workers. The helper's
+  /// number; nothing when another thread helps, or one that was relieved twice over is still kept, from a handler, and
+  /// once the pool is stopped.
+  std::optional<std::size_t> BeginHelp();
+  /// Runs messages until none is ready, every worker's place is taken, or `enough` time has passed; one that began by
+  /// then is finished. Workers are woken for the rest.
+  void Help(std::size_t helper, std::chrono::nanoseconds enough);
+  /// For whoever sees that a helper stays away, kept by a handler: workers are woken for what it would have run next, and
+  /// another thread may help.
+  void RelieveHelper();
 
   /// The actor that messages of `key` go to, 0 to actors - 1: the same in every process and build, for that many
   /// actors. `key` must not be empty, since messages without key have no actor of their own.
