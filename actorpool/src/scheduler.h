@@ -54,9 +54,9 @@ class Scheduler {
   /// For workers: gives `previous` back (null at first) and waits for the next runnable to run. Null when stopped.
   Runnable* Next(Runnable* previous, const Turn& turn);
 
-  /// Announces a thread that is about to make runnables ready and then calls `NextForHelper` until that is null, without
-  /// waiting for anything in between: until then nobody is woken. Its number, below `kHelpers`; nothing when another
-  /// helps, or after `Stop`.
+  /// Announces a thread that is about to make runnables ready and then calls `NextForHelper` until that is null,
+  /// without waiting for anything in between: until then nobody is woken. Its number, below `kHelpers`; nothing when
+  /// another helps, or after `Stop`.
   std::optional<std::size_t> BeginHelp();
 
   /// As `Next`, but does not wait: null, and the end of that help, when none is ready, all seats are taken, the helper
@@ -123,8 +123,8 @@ class Scheduler {
   /// woken.
   std::size_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool seeking_ ABSL_GUARDED_BY(mutex_) = false;  ///< a worker looks for work a little longer before it sleeps
-  std::optional<std::size_t> helping_ ABSL_GUARDED_BY(mutex_){};       ///< who helps and was not relieved
-  std::array<bool, kHelpers> helpers_ ABSL_GUARDED_BY(mutex_){};       ///< numbers that are taken
+  std::optional<std::size_t> helping_ ABSL_GUARDED_BY(mutex_){};  ///< who helps and was not relieved
+  std::array<bool, kHelpers> helpers_ ABSL_GUARDED_BY(mutex_){};  ///< numbers that are taken
   CondVar work_;
   CondVar idle_;  ///< also told when a help ends
   /// Both are written under `mutex_` and read without it as hints, to end a burst or a search early: relaxed is enough.

@@ -35,7 +35,8 @@ class IntakeTest : public ::testing::Test {
       workers_.emplace_back([this] {
         LatencyHistogram latency;
         Turn turn;
-        for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) turn = next->Run(latency, TimePoint::max());
+        for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;)
+          turn = next->Run(latency, TimePoint::max());
       });
     }
   }

@@ -136,5 +136,108 @@ TEST_F(SchedulerTest, StopSendsEveryWorkerHomeWhateverIsLeft) {
   EXPECT_TRUE(scheduler_.AwaitIdle(Clock::now()));
 }
 
+/// With a worker that sleeps in `Next`, and counts what it was handed out.
+class HelpTest : public SchedulerTest {
+ protected:
+  HelpTest() {
+    while (scheduler_.sleepers() == 0) std::this_thread::yield();
+  }
+  ~HelpTest() override { scheduler_.Stop(); }
+
+  Runnable* Help(std::size_t helper, bool go_on = true) { return scheduler_.NextForHelper(helper, nullptr, {}, go_on); }
+
+  Gate served_;
+  std::jthread worker_{[this] {
+    while (scheduler_.Next(nullptr, {}) != nullptr) served_.Pass();
+  }};
+};
+
+TEST_F(HelpTest, WhoHelpsTakesWhatIsReadyAndNobodyIsWoken) {
+  const auto helper = scheduler_.BeginHelp();
+  ASSERT_TRUE(helper);
+  EXPECT_FALSE(scheduler_.Add(actor(0), Clock::now(), {}));
+  EXPECT_FALSE(scheduler_.Add(actor(1), Clock::now(), {}));
+  EXPECT_EQ(Help(*helper), actor(0));
+  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kAgain, true), actor(1));
+  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(1), kIdle, true), actor(0));
+  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kIdle, true), nullptr);
+  EXPECT_TRUE(scheduler_.AwaitIdle(Clock::now()));
+  EXPECT_EQ(served_.passed(), 0U);
+  EXPECT_EQ(scheduler_.sleepers(), 1U);
+}
+
+TEST_F(HelpTest, AWorkerIsWokenForWhatIsLeft) {
+  const auto helper = scheduler_.BeginHelp();
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(scheduler_.Add(actor(i), Clock::now(), {}));
+  EXPECT_EQ(Help(*helper), actor(0));
+  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kIdle, /*go_on=*/false), nullptr);
+  EXPECT_TRUE(served_.Await(2));
+}
+
+TEST_F(HelpTest, AWorkerIsWokenInsteadOfAHelperThatWasRelieved) {
+  const auto helper = scheduler_.BeginHelp();
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(scheduler_.Add(actor(i), Clock::now(), {}));
+  EXPECT_EQ(Help(*helper), actor(0));
+  scheduler_.RelieveHelper();
+  EXPECT_TRUE(served_.Await(2));
+  Add(actor(3));
+  EXPECT_TRUE(served_.Await(3));
+  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kAgain, true), nullptr);
+  EXPECT_TRUE(served_.Await(4)) << "what the helper gave back is left to workers too";
+}
+
+TEST_F(HelpTest, OneHelpsAtATimeAndAnotherWhenThatWasRelieved) {
+  const auto first = scheduler_.BeginHelp();
+  EXPECT_FALSE(scheduler_.BeginHelp());
+  Add(actor(0));
+  EXPECT_EQ(Help(*first), actor(0));
+  scheduler_.RelieveHelper();
+  const auto second = scheduler_.BeginHelp();
+  ASSERT_TRUE(second);
+  EXPECT_NE(*second, *first);
+  scheduler_.RelieveHelper();
+  EXPECT_FALSE(scheduler_.BeginHelp()) << "both are still kept";
+  EXPECT_EQ(scheduler_.NextForHelper(*first, actor(0), kIdle, true), nullptr);
+  EXPECT_EQ(scheduler_.BeginHelp(), first);
+  EXPECT_EQ(Help(*second), nullptr) << "was relieved";
+  EXPECT_EQ(Help(*first), nullptr);
+}
+
+TEST_F(HelpTest, IsRefusedOnceStoppedAndAwaited) {
+  const auto helper = scheduler_.BeginHelp();
+  Add(actor(0));
+  scheduler_.Stop();
+  Gate awaited;
+  std::jthread waiter([&] {
+    scheduler_.AwaitHelpers();
+    awaited.Pass();
+  });
+  EXPECT_FALSE(awaited.Await(1, milliseconds(20)));
+  EXPECT_EQ(Help(*helper), nullptr);
+  EXPECT_TRUE(awaited.Await());
+  EXPECT_FALSE(scheduler_.BeginHelp());
+}
+
+TEST(SeatsTest, AHelperTakesAWorkersPlace) {
+  std::array<double, 3> places{};
+  const auto actor = [&](std::size_t i) { return reinterpret_cast<Runnable*>(&places[i]); };
+  Scheduler scheduler(3, /*seats=*/1);
+  const auto helper = scheduler.BeginHelp();
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(scheduler.Add(actor(i), Clock::now(), {}));
+  ASSERT_EQ(scheduler.NextForHelper(*helper, nullptr, {}, true), actor(0));
+  scheduler.RelieveHelper();
+  Gate served;
+  std::jthread worker([&] {
+    if (scheduler.Next(nullptr, {}) == actor(1)) served.Pass();
+  });
+  while (scheduler.sleepers() == 0) std::this_thread::yield();
+  EXPECT_FALSE(served.Await(1, milliseconds(20))) << "the only seat is taken";
+  EXPECT_EQ(scheduler.NextForHelper(*helper, actor(0), kIdle, true), nullptr);
+  EXPECT_TRUE(served.Await());
+  const auto again = scheduler.BeginHelp();
+  ASSERT_TRUE(again);
+  EXPECT_EQ(scheduler.NextForHelper(*again, nullptr, {}, true), nullptr) << "the worker has it";
+}
+
 }  // namespace
 }  // namespace penstock::actorpool

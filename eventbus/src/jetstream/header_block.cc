@@ -28,12 +28,6 @@ std::string_view TakeLine(std::string_view& text) {
   return line;
 }
 
-std::size_t EndOfName(std::string_view line) {
-  const std::size_t colon = line.find(':');
-  const std::size_t read = line.substr(0, colon).find(kReadColon);
-  return std::min(colon, read);
-}
-
 }  // namespace
 
 bool SameName(std::string_view one, std::string_view other) {
@@ -53,14 +47,17 @@ HeaderBlock ParseHeaderBlock(std::string_view block) {
   return headers;
 }
 
+// In one pass, since every message is read so.
 bool WalkHeaders(std::string_view block, absl::FunctionRef<bool(std::string_view name, std::string_view value)> see) {
   if (!block.starts_with(kVersion)) return true;
   TakeLine(block);
   while (!block.empty()) {
-    const std::string_view line = TakeLine(block);
-    const std::size_t end = EndOfName(line);
-    if (end == std::string_view::npos || end == 0) continue;
-    if (!see(line.substr(0, end), Trimmed(line.substr(end + 1)))) return false;
+    std::size_t end = 0;
+    while (end < block.size() && block[end] != ':' && block[end] != kReadColon && block[end] != '\n') ++end;
+    const std::string_view name = block.substr(0, end);
+    block.remove_prefix(end);
+    const std::string_view rest = TakeLine(block);
+    if (!name.empty() && !rest.empty() && !see(name, Trimmed(rest.substr(1)))) return false;
   }
   return true;
 }

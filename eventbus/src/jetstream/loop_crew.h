@@ -25,14 +25,14 @@ class Watch {
   virtual void End() = 0;
 };
 
-/// Two threads for one watch after another. One runs the watch; the other stands by. The one on watch may lend a hand: it
-/// runs handlers of what it has just read, which are then in its processor's caches. When one of them keeps it, the
+/// Two threads for one watch after another. One runs the watch; the other stands by. The one on watch may lend a hand:
+/// it runs handlers of what it has just read, which are then in its processor's caches. When one of them keeps it, the
 /// other takes over the watch: after `kPatience` when it sleeps there, so that receiving does not wait for handlers
 /// that block, and while those are about no hand is lent; after `kLongPatience` when it computes or waits for its
 /// processor, where the other would wait too.
 ///
-/// **Thread safety:** thread-safe. **Ownership:** owns its threads; refers to the watch until `Stop`, to the hands until
-/// `Join`.
+/// **Thread safety:** thread-safe. **Ownership:** owns its threads; refers to the watch until `Stop`, to the hands
+/// until `Join`.
 /// **Shutdown:** `Stop` for a watch, `Join` for good: it waits for handlers that still run.
 class LoopCrew {
  public:

@@ -170,8 +170,8 @@ std::size_t SizeBytes(const Outgoing& message);
 
 using PublishDone = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
-/// Who runs the handlers of what a transport hands on, and lets the transport's own thread do it: that has the messages in
-/// its caches, and nobody needs to be woken. Thread-safe.
+/// Who runs the handlers of what a transport hands on, and lets the transport's own thread do it: that has the messages
+/// in its caches, and nobody needs to be woken. Thread-safe.
 class Hands {
  public:
   virtual ~Hands() = default;

@@ -35,9 +35,10 @@ struct Message {
   /// Messages of equal key go to the same actor, in the order they were accepted. Empty: the next actor, round-robin.
   /// Read only during the call that hands the message over.
   std::string_view key{};
-  /// Runs once, on a worker thread. It may throw and may block; while it runs its actor does nothing else.
+  /// Runs once, on a worker thread or one that helps. It may throw and may block; while it runs its actor does nothing
+  /// else.
   absl::AnyInvocable<absl::Status()> work{};
-  /// Optional. Called exactly once for every accepted message, on the worker thread (on the thread of Stop() when
+  /// Optional. Called exactly once for every accepted message, on the thread that ran it (on the thread of Stop() when
   /// abandoned), before the actor goes on. Must not throw.
   absl::AnyInvocable<void(const Settlement&)> settled{};
 };
@@ -118,17 +119,17 @@ class ActorPool {
   /// by them meanwhile. For one thread, and for moments: who is awake takes messages at once, others wait for its end.
   class Batch;
 
-  /// Lets the calling thread hand messages over and then run them itself, in a worker's place: it has them in its caches,
-  /// and nobody needs to be woken. From `BeginHelp` on no worker is, until `Help` returns, which must follow on the same
-  /// thread, with nothing in between that waits. No more handlers run at once than there are workers. The helper's
-  /// number; nothing when another thread helps, or one that was relieved twice over is still kept, from a handler, and
-  /// once the pool is stopped.
+  /// Lets the calling thread hand messages over and then run them itself, in a worker's place: it has them in its
+  /// caches, and nobody needs to be woken. From `BeginHelp` on no worker is, until `Help` returns, which must follow on
+  /// the same thread, with nothing in between that waits. No more handlers run at once than there are workers. The
+  /// helper's number; nothing when another thread helps, or one that was relieved twice over is still kept, from a
+  /// handler, and once the pool is stopped.
   std::optional<std::size_t> BeginHelp();
   /// Runs messages until none is ready, every worker's place is taken, or `enough` time has passed; one that began by
   /// then is finished. Workers are woken for the rest.
   void Help(std::size_t helper, std::chrono::nanoseconds enough);
-  /// For whoever sees that a helper stays away, kept by a handler: workers are woken for what it would have run next, and
-  /// another thread may help.
+  /// For whoever sees that a helper stays away, kept by a handler: workers are woken for what it would have run next,
+  /// and another thread may help.
   void RelieveHelper();
 
   /// The actor that messages of `key` go to, 0 to actors - 1: the same in every process and build, for that many
