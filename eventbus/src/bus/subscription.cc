@@ -244,9 +244,11 @@ void Subscription::SettleOver(const Actions& actions) {
     if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
     if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
   }
-  // The server looks for the first unsettled one whenever that is settled: in order, it finds it at once.
+  // The server looks for the first unsettled one whenever that is settled: in order, it finds it at once. One that takes
+  // in all before is not told of each.
   const auto sequence = [](const Settling& each) { return each.message->stream_sequence(); };
-  if (!std::ranges::is_sorted(settlings, {}, sequence)) std::ranges::stable_sort(settlings, {}, sequence);
+  const bool fits = spec_.feed.ack_all || std::ranges::is_sorted(settlings, {}, sequence);
+  if (!fits) std::ranges::stable_sort(settlings, {}, sequence);
   // An answer that is lost comes back as a redelivery, which the flow recognises.
   feed_->Settle(settlings).IgnoreError();
 }

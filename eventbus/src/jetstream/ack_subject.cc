@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/ack_subject.h"
 
-#include <algorithm>
+#include <charconv>
 #include <cstddef>
+#include <system_error>
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -23,12 +24,9 @@ class Reader {
   }
 
   bool Number(std::uint64_t least, std::uint64_t& out) {
-    constexpr std::size_t kMostDigits = 19;  // which cannot overflow
-    const char* const end = rest_.data() + std::min(rest_.size(), kMostDigits);
-    const char* at = rest_.data();
-    for (out = 0; at != end && *at >= '0' && *at <= '9'; ++at) out = out * 10 + static_cast<std::uint64_t>(*at - '0');
+    const auto [at, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), out);
     const auto size = static_cast<std::size_t>(at - rest_.data());
-    const bool whole = size > 0 && (size == rest_.size() || *at == '.');
+    const bool whole = error == std::errc() && (size == rest_.size() || *at == '.');
     Pass(size);
     return whole && out >= least;
   }
