@@ -44,7 +44,7 @@ class Consumption {
 
   const ConsumeSettings settings_;
   KeyOrder order_;
-  std::atomic<Clock::rep> begun_{0};  // relaxed: read when all is over
+  std::atomic<Clock::rep> begun_{0};       // relaxed: read when all is over
   std::atomic<std::uint64_t> handled_{0};  // relaxed: a counter
 };
 

@@ -244,8 +244,8 @@ void Subscription::SettleOver(const Actions& actions) {
     if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
     if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
   }
-  // The server looks for the first unsettled one whenever that is settled: in order, it finds it at once. One that takes
-  // in all before is not told of each.
+  // The server looks for the first unsettled one whenever that is settled: in order, it finds it at once. One that
+  // takes in all before is not told of each.
   const auto sequence = [](const Settling& each) { return each.message->stream_sequence(); };
   const bool fits = spec_.feed.ack_all || std::ranges::is_sorted(settlings, {}, sequence);
   if (!fits) std::ranges::stable_sort(settlings, {}, sequence);
