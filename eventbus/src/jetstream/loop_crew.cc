@@ -45,15 +45,20 @@ void LoopCrew::Start(Watch& watch) {
   }
 }
 
+// Who is kept by a handler does not find its way back to the watch, and somebody else goes on in the pool.
 void LoopCrew::Stop(Watch& watch) {
-  MutexLock lock(mutex_);
-  if (watch_ != &watch) return;
-  watch_ = nullptr;
-  watch.End();
-  while (manned_ && !lending_) ended_.Wait(lock);
-  // Who is kept by a handler does not find its way back to it.
-  ++term_;
-  manned_ = lending_ = false;
+  Hands* relieved = nullptr;
+  {
+    MutexLock lock(mutex_);
+    if (watch_ != &watch) return;
+    watch_ = nullptr;
+    watch.End();
+    while (manned_ && !lending_) ended_.Wait(lock);
+    if (lending_) relieved = hands_;
+    ++term_;
+    manned_ = lending_ = false;
+  }
+  if (relieved != nullptr) relieved->RelieveHelper();
 }
 
 void LoopCrew::Join() {

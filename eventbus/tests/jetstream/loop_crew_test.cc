@@ -99,10 +99,12 @@ class Latch {
     open_ = true;
     changed_.NotifyAll();
   }
-  void Await() {
+  void Await() { AwaitUntil(Clock::time_point::max()); }
+  void AwaitUntil(Clock::time_point deadline) {
     MutexLock lock(mutex_);
-    while (!open_) changed_.Wait(lock);
-    passed_ = true;
+    while (!open_ && changed_.WaitUntil(lock, deadline)) {
+    }
+    passed_ = open_;
   }
   bool passed() const { return passed_; }
 
@@ -199,6 +201,7 @@ TEST_F(LoopCrewTest, StopDoesNotWaitForAHandler) {
   ASSERT_TRUE(Soon([&] { return hands_.helps == 1; }));
   crew_.Stop(watch_);
   EXPECT_FALSE(latch_.passed());
+  EXPECT_EQ(hands_.relieved, 1) << "others could not go on";
   const int turns = watch_.turns();
   // The one that stood by runs the next watch.
   Lender next(crew_);
@@ -229,7 +232,8 @@ TEST_F(LoopCrewTest, AWatchThatIsStoppedIsRunNoMoreHoweverOftenItChangesHands) {
   crew_.SetHands(&hands_);
   for (int round = 0; round < 200; ++round) {
     auto watch = std::make_unique<Lender>(crew_);
-    if (round % 3 == 0) hands_.Next([&] { std::this_thread::sleep_for(milliseconds(round % 5)); });
+    const milliseconds length(round % 5);
+    if (round % 3 == 0) hands_.Next([this, length] { latch_.AwaitUntil(Clock::now() + length); });
     crew_.Start(*watch);
     ASSERT_TRUE(Soon([&] { return watch->turns() > round % 7; }));
     crew_.Stop(*watch);
