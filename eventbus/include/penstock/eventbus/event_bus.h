@@ -23,11 +23,12 @@
 
 namespace penstock {
 
-/// Handles plain messages. Runs on pool workers, for different actors at the same time. May block, may throw.
+/// Handles plain messages. Runs on pool workers and on the thread that received, for different actors at the same time,
+/// never more at once than there are workers. May block, may throw.
 using MessageHandler = std::function<absl::Status(const Delivery& delivery)>;
 
-/// Handles envelopes. Runs on pool workers: one call at a time per aggregate, several at a time otherwise. May block; a
-/// throw counts as `Retry` and restarts its actor.
+/// Handles envelopes. Runs as a `MessageHandler` does: one call at a time per aggregate, several at a time otherwise.
+/// May block; a throw counts as `Retry` and restarts its actor.
 using EnvelopeHandler = std::function<Outcome(const Envelope& envelope, const Delivery& delivery)>;
 
 /// Told the end of an asynchronous publish, once, on a thread of the transport: must not block and must not throw.
