@@ -158,7 +158,7 @@ bool EventLoop::HandOn(bool readable) {
   if (readable) Read();
   const bool drains = drain_.exchange(false) || readable;
   const bool rests = std::exchange(restless_, drains) && !drains;
-  const bool lends = (drains || rests) && crew_.MayLend();
+  const bool lends = (drains || rests) && !called_.empty() && crew_.MayLend();
   if (drains || rests) ForEach(drains ? &Readable::Drain : &Readable::Rest);
   if (drains) drained_at_ = Clock::now();
   if (running()) WriteDue();
