@@ -54,7 +54,7 @@ class alignas(64) Actor final : public Runnable {
   /// to be run no sooner than that.
   std::optional<TimePoint> AcceptStaged();
 
-  /// Runs up to a burst of messages, fewer when a handler throws or the scheduler is stopped.
+  /// Runs up to a burst of messages, fewer when a handler throws, `enough` has passed or the scheduler is stopped.
   Turn Run(LatencyHistogram& latency, TimePoint enough) override;
 
   /// Settles what is left without running it, and returns how many that were.

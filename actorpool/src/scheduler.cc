@@ -59,7 +59,7 @@ Runnable* Scheduler::Next(Runnable* previous, const Turn& turn) {
     AwaitReady(lock);
     if (stopped()) return nullptr;
     runnable = Take();
-    wake = !ready_.empty() && PromiseWake();
+    wake = PromiseWake();
   }
   if (wake) WakeOne();
   return runnable;
@@ -91,7 +91,7 @@ Runnable* Scheduler::NextForHelper(std::size_t helper, Runnable* previous, const
     if (helping_ == helper) helping_.reset();
     helpers_[helper] = false;
     idle_.NotifyAll();
-    wake = !ready_.empty() && PromiseWake();
+    wake = PromiseWake();
   }
   if (wake) WakeOne();
   return nullptr;
@@ -102,7 +102,7 @@ void Scheduler::RelieveHelper() {
   {
     MutexLock lock(mutex_);
     helping_.reset();
-    wake = !ready_.empty() && PromiseWake();
+    wake = PromiseWake();
   }
   if (wake) WakeOne();
 }
@@ -138,7 +138,7 @@ void Scheduler::Seek(MutexLock& lock) {
 }
 
 bool Scheduler::PromiseWake() {
-  if (seeking_ || helping_ || running_ >= seats_ || sleepers_ == wakes_) return false;
+  if (!MayTake() || seeking_ || helping_ || sleepers_ == wakes_) return false;
   ++wakes_;
   return true;
 }

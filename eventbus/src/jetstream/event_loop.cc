@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -158,13 +159,14 @@ bool EventLoop::HandOn(bool readable) {
   if (readable) Read();
   const bool drains = drain_.exchange(false) || readable;
   const bool rests = std::exchange(restless_, drains) && !drains;
-  const bool lends = (drains || rests) && !called_.empty() && crew_.MayLend();
+  std::optional<std::size_t> helper;
+  if ((drains || rests) && !called_.empty()) helper = crew_.BeginLending();
   if (drains || rests) ForEach(drains ? &Readable::Drain : &Readable::Rest);
   if (drains) drained_at_ = Clock::now();
   if (running()) WriteDue();
-  if (!lends) return true;
+  if (!helper) return true;
   this_threads_loop = nullptr;
-  if (!crew_.Lend()) return false;
+  if (!crew_.Lend(*helper)) return false;
   this_threads_loop = this;
   return true;
 }

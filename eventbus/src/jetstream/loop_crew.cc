@@ -111,7 +111,8 @@ bool LoopCrew::AwaitWatch(MutexLock& lock) {
   return !joining_;
 }
 
-// Looked at without the lock: who waits for that one would seem to be kept.
+// Looked at without the lock: who waits for that one would seem to be kept. What changes meanwhile is seen at the next
+// look, which is soon: a hand was lent.
 bool LoopCrew::IsKept(MutexLock& lock, Clock::time_point now) {
   const Clock::time_point since = lent_at_;
   if (!lending_ || now - since < kPatience) return false;
@@ -124,17 +125,13 @@ bool LoopCrew::IsKept(MutexLock& lock, Clock::time_point now) {
   return sleeps || now - since >= kLongPatience;
 }
 
-bool LoopCrew::MayLend() {
-  helper_.reset();
+std::optional<std::size_t> LoopCrew::BeginLending() {
   MutexLock lock(mutex_);
-  if (hands_ == nullptr || standing_by_ == 0 || watch_ == nullptr) return false;
-  if (rest_.count() > 0 && Clock::now() < rests_until_) return false;
-  helper_ = hands_->BeginHelp();
-  return helper_.has_value();
+  const bool may = hands_ != nullptr && standing_by_ > 0 && watch_ != nullptr && Clock::now() >= rests_until_;
+  return may ? hands_->BeginHelp() : std::nullopt;
 }
 
-bool LoopCrew::Lend() {
-  const std::size_t helper = *helper_;
+bool LoopCrew::Lend(std::size_t helper) {
   Hands* hands = nullptr;
   std::uint64_t term = 0;
   {

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <thread>
@@ -55,10 +56,11 @@ class LoopCrew {
   /// Ends the threads. `Stop` was called. Not from one of them. Idempotent.
   void Join();
 
-  /// For the one on watch: announces that it will lend a hand, once it has handed on what it read. False: not now.
-  bool MayLend();
+  /// For the one on watch: announces that it will lend a hand, once it has handed on what it read. The number to `Lend`
+  /// with; nothing: not now.
+  std::optional<std::size_t> BeginLending();
   /// Lends it, for a moment. False: another has the watch now, and the caller must not touch it any more.
-  bool Lend();
+  bool Lend(std::size_t helper);
 
  private:
   void Serve();
@@ -82,8 +84,7 @@ class LoopCrew {
   bool joining_ ABSL_GUARDED_BY(mutex_) = false;
   std::chrono::milliseconds rest_ ABSL_GUARDED_BY(mutex_){0};  // no hand is lent for this long, since handlers block
   Clock::time_point rests_until_ ABSL_GUARDED_BY(mutex_){};
-  std::optional<std::size_t> helper_{};  // of the thread on watch
-  std::array<std::thread, 2> threads_;   // of who starts and joins
+  std::array<std::thread, 2> threads_;  // of who starts and joins
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "penstock/actorpool/mutex.h"
@@ -36,12 +37,13 @@ class Lender final : public Watch {
     ++runs_;
     while (!ending_) {
       ++turns_;
-      if (!crew_.MayLend()) {
+      const std::optional<std::size_t> helper = crew_.BeginLending();
+      if (!helper) {
         std::this_thread::yield();
         continue;
       }
       run_ = false;
-      if (!crew_.Lend()) return;
+      if (!crew_.Lend(*helper)) return;
       run_ = true;
     }
     run_ = false;

@@ -122,7 +122,7 @@ class ActorPool {
   /// Lets the calling thread hand messages over and then run them itself, in a worker's place: it has them in its
   /// caches, and nobody needs to be woken. From `BeginHelp` on no worker is, until `Help` returns, which must follow on
   /// the same thread, with nothing in between that waits. No more handlers run at once than there are workers. The
-  /// helper's number; nothing when another thread helps, or one that was relieved twice over is still kept, from a
+  /// helper's number; nothing when another thread helps, when two that were relieved have not come back, from a
   /// handler, and once the pool is stopped.
   std::optional<std::size_t> BeginHelp();
   /// Runs messages until none is ready, every worker's place is taken, or `enough` time has passed; one that began by
