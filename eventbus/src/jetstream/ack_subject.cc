@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/ack_subject.h"
 
-#include <charconv>
 #include <cstddef>
-#include <system_error>
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::string_view kPrefix = "$JS.ACK.";
 constexpr std::size_t kMostTokensAfter = 7;  // the numbers, in the longer form
+constexpr std::size_t kMostDigits = 19;      // so many fit into 64 bits, whatever they are
 
 /// Takes one token after the other. By hand, since each message is read so: with a list of tokens it cost more than
 /// twice as much.
@@ -24,9 +23,14 @@ class Reader {
   }
 
   bool Number(std::uint64_t least, std::uint64_t& out) {
-    const auto [at, error] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), out);
-    const auto size = static_cast<std::size_t>(at - rest_.data());
-    const bool whole = error == std::errc() && (size == rest_.size() || *at == '.');
+    out = 0;
+    std::size_t size = 0;
+    for (; size < rest_.size(); ++size) {
+      const unsigned digit = static_cast<unsigned char>(rest_[size]) - unsigned{'0'};
+      if (digit > 9) break;
+      out = out * 10 + digit;
+    }
+    const bool whole = 0 < size && size <= kMostDigits && (size == rest_.size() || rest_[size] == '.');
     Pass(size);
     return whole && out >= least;
   }

@@ -10,10 +10,8 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::string_view kVersion = "NATS/1.0";
-// nats.c looks into messages without a body (natsSubscription_NextMsg, whether one says "no responders"), and ends what
-// it reads there by NULs: instead of the colon after a name, and of what follows a value.
+// NULs: what nats.c ends a value by that it has read.
 constexpr bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\0'; }
-constexpr char kReadColon = '\0';
 
 std::string_view Trimmed(std::string_view text) {
   while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
@@ -21,54 +19,49 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
-std::string_view TakeLine(std::string_view& text) {
-  const std::size_t end = text.find('\n');
-  const std::string_view line = text.substr(0, end);
-  text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  return line;
-}
-
-}  // namespace
-
 bool SameName(std::string_view one, std::string_view other) {
   if (one.size() != other.size()) return false;
   return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
 }
 
+}  // namespace
+
+std::string_view TakeLine(std::string_view& lines) {
+  const std::size_t end = lines.find('\n');
+  const std::string_view line = lines.substr(0, end);
+  lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+  return line;
+}
+
+std::string_view FieldLines(std::string_view block) {
+  if (!block.starts_with(kVersion)) return {};
+  TakeLine(block);
+  return block;
+}
+
 HeaderBlock ParseHeaderBlock(std::string_view block) {
   HeaderBlock headers;
-  if (block.substr(0, kVersion.size()) != kVersion) return headers;
-  std::string_view first = block;
-  headers.status = Trimmed(TakeLine(first).substr(kVersion.size()));
-  WalkHeaders(block, [&](std::string_view name, std::string_view value) {
-    headers.fields.emplace_back(name, value);
-    return true;
-  });
+  std::string_view lines = FieldLines(block);
+  if (block.starts_with(kVersion)) headers.status = Trimmed(TakeLine(block).substr(kVersion.size()));
+  while (!lines.empty()) {
+    const std::string_view line = TakeLine(lines);
+    const auto end = static_cast<std::size_t>(std::ranges::find_if(line, EndsName) - line.begin());
+    if (end > 0 && end < line.size()) headers.fields.emplace_back(line.substr(0, end), Trimmed(line.substr(end + 1)));
+  }
   return headers;
 }
 
-// In one pass, since every message is read so.
-bool WalkHeaders(std::string_view block, absl::FunctionRef<bool(std::string_view name, std::string_view value)> see) {
-  if (!block.starts_with(kVersion)) return true;
-  TakeLine(block);
-  while (!block.empty()) {
-    std::size_t end = 0;
-    while (end < block.size() && block[end] != ':' && block[end] != kReadColon && block[end] != '\n') ++end;
-    const std::string_view name = block.substr(0, end);
-    block.remove_prefix(end);
-    const std::string_view rest = TakeLine(block);
-    if (!name.empty() && !rest.empty() && !see(name, Trimmed(rest.substr(1)))) return false;
-  }
-  return true;
+std::optional<std::string_view> ValueOf(std::string_view line, std::string_view name) {
+  if (line.size() <= name.size() || !EndsName(line[name.size()]) || name.empty()) return std::nullopt;
+  if (!SameName(line.substr(0, name.size()), name) || name.find(':') != std::string_view::npos) return std::nullopt;
+  return Trimmed(line.substr(name.size() + 1));
 }
 
 std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name) {
-  std::optional<std::string_view> found;
-  WalkHeaders(block, [&](std::string_view field, std::string_view value) {
-    if (SameName(field, name)) found = value;
-    return !found;
-  });
-  return found;
+  for (std::string_view lines = FieldLines(block); !lines.empty();) {
+    if (const auto value = ValueOf(TakeLine(lines), name)) return value;
+  }
+  return std::nullopt;
 }
 
 std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name) {

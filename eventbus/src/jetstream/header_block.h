@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "absl/functional/function_ref.h"
 #include "penstock/eventbus/message.h"
 
 namespace penstock::eventbus::jetstream {
@@ -23,12 +22,18 @@ struct HeaderBlock {
 /// skipped; what is no header block at all gives an empty result.
 HeaderBlock ParseHeaderBlock(std::string_view block);
 
-/// Whether two names are the same but for their case.
-bool SameName(std::string_view one, std::string_view other);
+/// What follows the first line of a block as above; empty when it is no header block.
+std::string_view FieldLines(std::string_view block);
 
-/// Calls `see(name, value)` for each field of a block as above, in their order, until it returns false; whether it
-/// never did.
-bool WalkHeaders(std::string_view block, absl::FunctionRef<bool(std::string_view name, std::string_view value)> see);
+/// Takes the first line off `lines`, without the newline that ends it.
+std::string_view TakeLine(std::string_view& lines);
+
+/// What stands after a name: a colon, or the NUL that nats.c has put in its place (`natsSubscription_NextMsg` looks
+/// into messages without a body for "no responders", and ends what it reads there by NULs).
+constexpr bool EndsName(char c) { return c == ':' || c == '\0'; }
+
+/// The value of a line when it is the field `name`, whatever the case.
+std::optional<std::string_view> ValueOf(std::string_view line, std::string_view name);
 
 /// The first value of a header in a block as above, whatever the case of its name.
 std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name);

@@ -9,8 +9,8 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// Where the headers of a message are in their block: found once, since each message is asked for several, one of which
-/// it seldom has.
+/// Where the header lines of a message are in their block: found once, since each message is asked for several, one of
+/// which it seldom has.
 class HeaderIndex {
  public:
   HeaderIndex() = default;
@@ -21,13 +21,13 @@ class HeaderIndex {
   std::optional<std::string_view> Find(std::string_view block, std::string_view name) const;
 
  private:
-  struct Field {
-    std::uint16_t name_begin = 0, name_size = 0, value_begin = 0, value_size = 0;
+  struct Line {
+    std::uint16_t begin = 0, size = 0;
   };
-  /// Ours are six at most; of more, or in a block of 64 KiB and more, the later ones are looked for.
+  /// Ours are six at most, and a blank one; of more, or in a block of 64 KiB and more, the later ones are looked for.
   static constexpr std::size_t kMost = 8;
 
-  std::array<Field, kMost> fields_{};
+  std::array<Line, kMost> lines_{};
   std::uint8_t size_ = 0;
   bool complete_ = true;
 };

@@ -41,7 +41,11 @@ bool AreVisibleAscii(const char* eight) {
 std::size_t FindNotVisibleAscii(std::string_view text) {
   constexpr std::size_t kStep = sizeof(std::uint64_t);
   std::size_t position = 0;
-  while (position + kStep <= text.size() && AreVisibleAscii(text.data() + position)) position += kStep;
+  if (text.size() >= kStep) {
+    const std::size_t last = text.size() - kStep;
+    while (position <= last && AreVisibleAscii(text.data() + position)) position += kStep;
+    if (position > last && AreVisibleAscii(text.data() + last)) return std::string_view::npos;
+  }
   while (position < text.size() && IsVisibleAscii(text[position])) ++position;
   return position < text.size() ? position : std::string_view::npos;
 }

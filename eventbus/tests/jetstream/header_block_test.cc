@@ -49,12 +49,13 @@ TEST(HeaderBlockTest, SkipsLinesThatAreNoField) {
 }
 
 TEST(HeaderBlockTest, FindsAHeaderWithoutListingAll) {
-  constexpr std::string_view kBlock = "NATS/1.0\r\nKeys: no\r\nkEY: first \r\nKey:second\r\nEmpty:\r\nbare\r\nCut:";
+  constexpr std::string_view kBlock =
+      "NATS/1.0\r\nKeys: no\r\nkEY: first \r\nKey:second\r\nEmpty:\r\nbare\r\na:b:c\r\nCut:";
   EXPECT_EQ(FindHeader(kBlock, "Key"), "first");
   EXPECT_EQ(FindHeader(kBlock, "KEYS"), "no");
   EXPECT_EQ(FindHeader(kBlock, "Empty"), "");
   EXPECT_EQ(FindHeader(kBlock, "Cut"), "");
-  for (const std::string_view missing : {"Ke", "bare", "", "NATS/1.0", "Key: first"})
+  for (const std::string_view missing : {"Ke", "bare", "", "NATS/1.0", "Key: first", "a:b"})
     EXPECT_EQ(FindHeader(kBlock, missing), std::nullopt) << missing;
   for (const std::string_view text : {"", "NATS/1.0", "NATS/2.0\r\nKey: value", "Key: value"})
     EXPECT_EQ(FindHeader(text, "Key"), std::nullopt) << text;
