@@ -12,6 +12,8 @@ constexpr std::size_t kMostSpares = 512;
 // How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 
+bool IsListed(Stage stage) { return stage == Stage::kPaused || stage == Stage::kPutDown || stage == Stage::kWaiting; }
+
 bool CountsAsAttempt(Verdict::Kind kind) { return kind == Verdict::Kind::kRetry || kind == Verdict::Kind::kThrew; }
 
 // The key goes where its text is: into the message, which stays where it was, or into `key_storage`, which does not.
@@ -354,38 +356,29 @@ void DeliveryFlow::Grant(Actions& out) {
   }
 }
 
+// Keeps counts and queues in step with the stages.
 void DeliveryFlow::SetStage(Item& item, Stage stage) {
   if (item.stage == stage) return;
-  Index(item, false);
+  --in_stage_[static_cast<std::size_t>(item.stage)];
+  ++in_stage_[static_cast<std::size_t>(stage)];
+  if (IsListed(item.stage)) Unlist(item);
   item.stage = stage;
-  Index(item, true);
+  if (IsListed(stage)) List(item);
 }
 
-// Keeps counts and queues in step with the stages.
-void DeliveryFlow::Index(Item& item, bool present) {
-  const auto count = [present](std::size_t& counter) { present ? ++counter : --counter; };
-  const auto list = [&](BySequence& queue) {
-    present ? static_cast<void>(queue.emplace(item.sequence, &item)) : static_cast<void>(queue.erase(item.sequence));
-  };
-  switch (item.stage) {
-    case Stage::kNew:
-      return;
-    case Stage::kParked:
-      return count(parked_);
-    case Stage::kHeld:
-      return count(held_);
-    case Stage::kRefused:
-    case Stage::kDispatched:
-    case Stage::kDeadLettering:
-    case Stage::kRemovingLetter:
-      return count(active_);
-    case Stage::kPaused:
-      return list(paused_);
-    case Stage::kPutDown:
-      return list(put_down_);
-    case Stage::kWaiting:
-      present ? static_cast<void>(waiting_.emplace(item.due, item.sequence))
-              : static_cast<void>(waiting_.erase({item.due, item.sequence}));
+void DeliveryFlow::List(Item& item) {
+  if (item.stage == Stage::kWaiting) {
+    waiting_.emplace(item.due, item.sequence);
+  } else {
+    (item.stage == Stage::kPaused ? paused_ : put_down_).emplace(item.sequence, &item);
+  }
+}
+
+void DeliveryFlow::Unlist(const Item& item) {
+  if (item.stage == Stage::kWaiting) {
+    waiting_.erase({item.due, item.sequence});
+  } else {
+    (item.stage == Stage::kPaused ? paused_ : put_down_).erase(item.sequence);
   }
 }
 

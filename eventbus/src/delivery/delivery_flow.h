@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -99,15 +100,19 @@ class DeliveryFlow {
   void TakeSpares(std::vector<std::unique_ptr<Item>>& spares) { spares.swap(spares_); }
 
   /// Nothing is running, queued or on its way to or from the dead letters; what is left can only be handed back.
-  bool quiescent() const { return active_ == 0; }
+  bool quiescent() const { return active() == 0; }
   /// Nothing but the probe is to begin.
   bool outage() const { return outage_.on(); }
   TimePoint next_tick() const;
 
   std::size_t in_hand() const { return items_.size(); }
-  std::size_t active() const { return active_; }
-  std::size_t parked() const { return parked_; }
-  std::size_t held() const { return held_; }
+  /// Dispatched, refused, or busy with a letter.
+  std::size_t active() const {
+    return count(Stage::kDispatched) + count(Stage::kRefused) + count(Stage::kDeadLettering) +
+           count(Stage::kRemovingLetter);
+  }
+  std::size_t parked() const { return count(Stage::kParked); }
+  std::size_t held() const { return count(Stage::kHeld); }
   std::size_t waiting() const { return waiting_.size(); }
   std::size_t stuck() const { return stuck_; }
   std::size_t bytes() const { return bytes_; }
@@ -165,14 +170,16 @@ class DeliveryFlow {
   void LookAtRunning(Item& item, Actions& out);
   /// What is parked may soon fill the window, which then stops the keys that do not wait.
   bool crowded() const {
-    return options_.acknowledges && !closed_ && !window_.widest() && parked_ > window_.size() / 2;
+    return options_.acknowledges && !closed_ && !window_.widest() && parked() > window_.size() / 2;
   }
   bool HoldsUp(const Item& item) const;
   std::size_t HeldUp() const;
   void Resize(Actions& out);
   void Grant(Actions& out);
   void SetStage(Item& item, Stage stage);
-  void Index(Item& item, bool present);
+  void List(Item& item);
+  void Unlist(const Item& item);
+  std::size_t count(Stage stage) const { return in_stage_[static_cast<std::size_t>(stage)]; }
   std::chrono::milliseconds LookInterval() const;
 
   const FlowOptions options_;
@@ -194,11 +201,9 @@ class DeliveryFlow {
   std::uint64_t last_probed_ = 0;
   bool letters_known_ = true;  // false: after `TakenAway`, while others may have stored or removed some
   bool closed_ = false;
-  std::size_t forgotten_ = 0;  // since the last tick: to be granted again
-  std::size_t owed_ = 0;       // grants to keep back, since the window was narrowed
-  std::size_t active_ = 0;     // dispatched, refused, or busy with a letter
-  std::size_t parked_ = 0;
-  std::size_t held_ = 0;
+  std::size_t forgotten_ = 0;                    // since the last tick: to be granted again
+  std::size_t owed_ = 0;                         // grants to keep back, since the window was narrowed
+  std::array<std::size_t, kStages> in_stage_{};  // that of `kNew` is not kept
   std::size_t stuck_ = 0;
   std::size_t bytes_ = 0;
   TimePoint now_{};

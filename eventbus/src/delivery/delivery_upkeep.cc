@@ -76,7 +76,7 @@ void DeliveryFlow::AskForPutDown(Actions& out) {
     Item& item = *put_down_.begin()->second;
     const auto fits = [&] { return bytes_ == 0 || bytes_ + item.weight <= options_.max_bytes; };
     if (!fits()) PutDownParked(options_.max_bytes - std::min(options_.max_bytes, item.weight));
-    if (!fits() && active_ == 0) GiveUpRoomForWhatComesLater(item);
+    if (!fits() && active() == 0) GiveUpRoomForWhatComesLater(item);
     if (!fits()) return;
     Charge(item, item.weight);
     const bool ours = !options_.retries_in_place;

@@ -28,6 +28,7 @@ enum class Stage {
   kDeadLettering,   ///< on its way to the dead letters; its key waits
   kRemovingLetter,  ///< redriven and settled; the letter it came from is being removed; its key waits
 };
+inline constexpr std::size_t kStages = static_cast<std::size_t>(Stage::kRemovingLetter) + 1;
 
 /// What became of a message in its handler.
 struct Verdict {
