@@ -78,6 +78,7 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   for (auto& message : messages) items.push_back(MakeItem(std::move(message)));
   takes_ = takes_ || finished_.BeginTaking();
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    actions.list.reserve(2 * items.size());
     if (takes_) FinishAll(now, actions);
     if (spares_.empty()) flow_.TakeSpares(spares_);
     for (auto& item : items) {
@@ -227,7 +228,7 @@ void Subscription::Execute(Actions& actions) {
         break;  // done under the lock
     }
   }
-  if (over > 0) SettleOver(actions);
+  if (over > 0) SettleOver(actions, over);
   if (actions.grant > 0) feed_->Grant(actions.grant);
   if (actions.window > 0) feed_->SetWindow(actions.window);
   if (refused.empty()) return;
@@ -237,18 +238,14 @@ void Subscription::Execute(Actions& actions) {
 }
 
 // In one go, after what runs next was handed on: the server can wait longer than a worker.
-void Subscription::SettleOver(const Actions& actions) {
+void Subscription::SettleOver(const Actions& actions, std::size_t over) {
   absl::InlinedVector<Settling, 32> settlings;
+  settlings.reserve(over);
   for (const Action& action : actions.list) {
     if (action.kind == Action::Kind::kAck) settlings.push_back({action.message.get(), Verb::kAck});
     if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
     if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
   }
-  // The server looks for the first unsettled one whenever that is settled: in order, it finds it at once. One that
-  // takes in all before is not told of each.
-  const auto sequence = [](const Settling& each) { return each.message->stream_sequence(); };
-  const bool fits = spec_.feed.ack_all || std::ranges::is_sorted(settlings, {}, sequence);
-  if (!fits) std::ranges::stable_sort(settlings, {}, sequence);
   // An answer that is lost comes back as a redelivery, which the flow recognises.
   feed_->Settle(settlings).IgnoreError();
 }

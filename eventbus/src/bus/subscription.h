@@ -128,7 +128,7 @@ class Subscription {
   void StoreDeadLetter(Item& item);
   void RemoveLetter(Item& item);
   void SettleInHand(const Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SettleOver(const Actions& actions);
+  void SettleOver(const Actions& actions, std::size_t over);
   void Settle(const StoredMessage& message, Verb verb);
   void Log(LogLevel level, const std::string& what) const;
 

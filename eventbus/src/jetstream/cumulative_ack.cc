@@ -51,11 +51,12 @@ void CumulativeAck::SetMark(const StoredMessage& message) {
   marks_.push_back({message.stream_sequence(), std::string(message.ack_token())});
 }
 
-std::optional<std::string> CumulativeAck::Settled(std::uint64_t sequence, std::size_t enough) {
+std::optional<std::string> CumulativeAck::Settled(std::span<const std::uint64_t> sequences, std::size_t enough) {
   MutexLock lock(mutex_);
-  const auto found = Find(sequence);
-  if (found == deliveries_.end() || found->sequence != sequence) return std::nullopt;
-  found->settled = true;
+  for (const std::uint64_t sequence : sequences) {
+    const auto found = Find(sequence);
+    if (found != deliveries_.end() && found->sequence == sequence) found->settled = true;
+  }
   while (!deliveries_.empty() && deliveries_.front().settled) {
     settled_up_to_ = deliveries_.front().sequence;
     deliveries_.pop_front();

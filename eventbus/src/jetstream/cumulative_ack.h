@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -28,9 +29,9 @@ class CumulativeAck {
   void Restart();
   /// Messages came on this inbox.
   void Arrived(const std::vector<std::unique_ptr<StoredMessage>>& messages);
-  /// A message is settled; one that did not come on this inbox (yet) is none of ours. Returns the subject to
-  /// acknowledge once `enough` were settled.
-  std::optional<std::string> Settled(std::uint64_t sequence, std::size_t enough);
+  /// Messages are settled; what did not come on this inbox (yet) is none of ours. Returns the subject to acknowledge
+  /// once `enough` were settled.
+  std::optional<std::string> Settled(std::span<const std::uint64_t> sequences, std::size_t enough);
   /// The subject to acknowledge, when anything was settled since the last time.
   std::optional<std::string> Due();
 

@@ -301,12 +301,16 @@ void PushFeed::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& mes
 }
 
 absl::Status PushFeed::Answer(Link& link, const NatsMessage& message, Verb verb) {
-  if (!spec_.ack_all || (verb != Verb::kAck && verb != Verb::kTerm)) {
-    return SynchronisedFeed::Answer(link, message, verb);
-  }
+  const bool together = spec_.ack_all && (verb == Verb::kAck || verb == Verb::kTerm);
+  return together ? absl::OkStatus() : SynchronisedFeed::Answer(link, message, verb);
+}
+
+absl::Status PushFeed::OnSettled(Link& link, std::span<const std::uint64_t> sequences) {
+  unsettled_.Settled(sequences);
+  if (!spec_.ack_all) return absl::OkStatus();
   const std::size_t window = window_.load(std::memory_order_relaxed);
   const std::size_t enough = stopping() ? 1 : std::clamp<std::size_t>(window / 8, 1, kMostUnacknowledged);
-  const std::optional<std::string> subject = cumulative_.Settled(message.stream_sequence(), enough);
+  const std::optional<std::string> subject = cumulative_.Settled(sequences, enough);
   return subject ? link.Publish(subject->c_str(), SettlementBody(Verb::kAck)) : absl::OkStatus();
 }
 

@@ -50,7 +50,7 @@ class PushFeed final : public SynchronisedFeed {
   void OnWithdraw() override;
   void OnRelease() override;
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
-  void OnSettled(std::span<const std::uint64_t> sequences) override { unsettled_.Settled(sequences); }
+  absl::Status OnSettled(Link& link, std::span<const std::uint64_t> sequences) override;
 
   absl::StatusOr<Outcome> TakeOver(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> TakeBack(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);

@@ -263,13 +263,14 @@ absl::Status SynchronisedFeed::Settle(std::span<const Settling> deliveries) {
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
   absl::Status first_error;
   absl::InlinedVector<std::uint64_t, 32> settled;
+  settled.reserve(deliveries.size());
   for (const Settling& each : deliveries) {
     absl::Status sent = SettleOne(*link, each);
     const bool over = each.verb == Verb::kAck || each.verb == Verb::kTerm;
     if (sent.ok() && over) settled.push_back(each.message->stream_sequence());
     first_error.Update(std::move(sent));
   }
-  if (!settled.empty()) OnSettled(settled);
+  if (!settled.empty()) first_error.Update(OnSettled(*link, settled));
   return first_error;
 }
 

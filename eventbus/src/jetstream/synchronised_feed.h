@@ -79,8 +79,11 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
   /// Sends an answer.
   virtual absl::Status Answer(Link& link, const NatsMessage& message, Verb verb);
-  /// Told that the messages with these sequences need no redelivery any more.
-  virtual void OnSettled(std::span<const std::uint64_t> /*sequences*/) {}
+  /// Told that the messages with these sequences need no redelivery any more, after their answers; sends one for all of
+  /// them, if such is due.
+  virtual absl::Status OnSettled(Link& /*link*/, std::span<const std::uint64_t> /*sequences*/) {
+    return absl::OkStatus();
+  }
 
   /// Opens an inbox whose messages go to `OnMessage`, in place of the one before; nothing comes until synchronising has
   /// succeeded.

@@ -39,7 +39,7 @@ class CumulativeAckTest : public testing::Test {
     for (std::uint64_t sequence = first; sequence <= last; ++sequence) Arrive({sequence});
   }
   std::optional<std::string> Settle(std::uint64_t sequence, std::size_t enough = 1000) {
-    return ack_.Settled(sequence, enough);
+    return ack_.Settled({&sequence, 1}, enough);
   }
 
   CumulativeAck ack_;
@@ -64,6 +64,15 @@ TEST_F(CumulativeAckTest, IsWorthItOnceEnoughWereSettled) {
   EXPECT_THAT(Settle(2, 3), Optional(std::string("5/5")));
   EXPECT_EQ(Settle(6, 3), std::nullopt);
   EXPECT_THAT(ack_.Due(), Optional(std::string("6/6")));
+}
+
+TEST_F(CumulativeAckTest, TakesManyAtOnceInAnyOrder) {
+  ArriveEach(1, 10);
+  const std::uint64_t all[] = {4, 99, 2, 7, 1, 3};
+  EXPECT_THAT(ack_.Settled(all, 4), Optional(std::string("4/4"))) << "99 is none of ours, 7 waits for 5";
+  const std::uint64_t rest[] = {6, 5};
+  EXPECT_EQ(ack_.Settled(rest, 4), std::nullopt);
+  EXPECT_THAT(ack_.Due(), Optional(std::string("7/7")));
 }
 
 TEST_F(CumulativeAckTest, OfABatchTheLastOneCounts) {
