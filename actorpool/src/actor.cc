@@ -45,14 +45,17 @@ bool Actor::Stage(Task&& task) {
 
 std::optional<TimePoint> Actor::AcceptStaged() {
   MutexLock lock(mutex_);
+  if (!std::exchange(active_, true)) {
+    batch_.swap(staged_);
+    return resume_at_;
+  }
   if (incoming_.empty()) {
     incoming_.swap(staged_);
   } else {
     std::move(staged_.begin(), staged_.end(), std::back_inserter(incoming_));
     staged_.clear();
   }
-  if (std::exchange(active_, true)) return std::nullopt;
-  return resume_at_;
+  return std::nullopt;
 }
 
 Turn Actor::Run(LatencyHistogram& latency, TimePoint enough) {

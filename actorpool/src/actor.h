@@ -25,9 +25,10 @@ class Intake;
 
 /// One actor: its queue, the turn that empties it, and its supervision.
 ///
-/// The queue is three vectors that change places. The intake sorts into `staged_` and hands that over as `incoming_`,
-/// under the lock; the worker that has the actor swaps it with the empty `batch_` and runs from that without a lock.
-/// All keep their memory, so a steady flow allocates nothing.
+/// The queue is three vectors that change places. The intake sorts into `staged_`. It hands that over as `batch_` when
+/// the actor is idle, and the worker that gets the actor runs from it without a lock; else as `incoming_`, under the
+/// lock, and the worker takes it from there when its batch has ended. All keep their memory, so a steady flow allocates
+/// nothing.
 ///
 /// **Thread safety:** `Stage` and `AcceptStaged` by the one that has the intake, `Run` and `Abandon` by the one that
 /// has the actor, which the scheduler sees to while workers run; the others by any thread.
@@ -95,7 +96,7 @@ class alignas(64) Actor final : public Runnable {
   TimePoint resume_at_ ABSL_GUARDED_BY(mutex_){};  ///< an actor gone idle in its pause is not run before this
 
   /// From here on: touched by the worker that has the actor, so on cache lines of its own.
-  alignas(64) std::vector<Task> batch_{};
+  alignas(64) std::vector<Task> batch_{};  ///< of an idle actor it is empty, and the intake's
   std::size_t next_ = 0;  ///< the first of `batch_` not begun
   Counter begun_;
   std::atomic<std::uint32_t> waiters_{0};
