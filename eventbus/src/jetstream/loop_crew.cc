@@ -3,7 +3,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <fstream>
 #include <string>
 #include <utility>
@@ -13,9 +12,6 @@
 
 namespace penstock::eventbus::jetstream {
 namespace {
-
-constexpr std::chrono::milliseconds kFirstRest(100);
-constexpr std::chrono::milliseconds kLongestRest(10'000);
 
 /// Whether that thread of ours sleeps, rather than runs or waits for its processor. A system that does not tell counts
 /// as yes.
@@ -121,13 +117,13 @@ bool LoopCrew::IsKept(MutexLock& lock, Clock::time_point now) {
   const bool sleeps = Sleeps(who);
   lock.native().lock();
   if (!lending_ || lent_at_ != since) return false;
-  if (sleeps) NoteBlocking(now);
+  if (sleeps) rest_.Begin(now);
   return sleeps || now - since >= kLongPatience;
 }
 
 std::optional<std::size_t> LoopCrew::BeginLending() {
   MutexLock lock(mutex_);
-  const bool may = hands_ != nullptr && standing_by_ > 0 && watch_ != nullptr && Clock::now() >= rests_until_;
+  const bool may = hands_ != nullptr && standing_by_ > 0 && watch_ != nullptr && rest_.over(Clock::now());
   return may ? hands_->BeginHelp() : std::nullopt;
 }
 
@@ -148,13 +144,6 @@ bool LoopCrew::Lend(std::size_t helper) {
   if (term != term_) return false;
   lending_ = false;
   return true;
-}
-
-// Longer each time, unless it went well for as long as the last rest was.
-void LoopCrew::NoteBlocking(Clock::time_point now) {
-  const bool again = now < rests_until_ + rest_;
-  rest_ = again ? std::clamp(rest_ * 2, kFirstRest, kLongestRest) : kFirstRest;
-  rests_until_ = now + rest_;
 }
 
 }  // namespace penstock::eventbus::jetstream

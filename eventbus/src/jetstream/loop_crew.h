@@ -10,6 +10,7 @@
 #include <optional>
 #include <thread>
 
+#include "jetstream/lending_rest.h"
 #include "penstock/actorpool/mutex.h"
 #include "transport/transport.h"
 
@@ -66,7 +67,6 @@ class LoopCrew {
   void Serve();
   bool IsKept(MutexLock& lock, Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AwaitWatch(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NoteBlocking(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   CondVar turn_;   // for who stands by
@@ -82,8 +82,7 @@ class LoopCrew {
   bool lent_ ABSL_GUARDED_BY(mutex_) = false;      // since who stands by looked last
   bool watching_ ABSL_GUARDED_BY(mutex_) = false;  // who stands by looks again within `kPatience`
   bool joining_ ABSL_GUARDED_BY(mutex_) = false;
-  std::chrono::milliseconds rest_ ABSL_GUARDED_BY(mutex_){0};  // no hand is lent for this long, since handlers block
-  Clock::time_point rests_until_ ABSL_GUARDED_BY(mutex_){};
+  LendingRest rest_ ABSL_GUARDED_BY(mutex_){};
   std::array<std::thread, 2> threads_;  // of who starts and joins
 };
 

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+
+namespace penstock::eventbus::jetstream {
+
+/// For how long no hand is lent, since handlers block: longer each time, until it went well for as long as the last
+/// rest was. Thread-compatible.
+class LendingRest {
+ public:
+  using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::milliseconds kFirst{100};
+  static constexpr std::chrono::milliseconds kLongest{10'000};
+
+  bool over(Clock::time_point now) const { return now >= until_; }
+
+  /// A handler blocked.
+  void Begin(Clock::time_point now) {
+    const bool again = now < until_ + length_;
+    length_ = again ? std::clamp(length_ * 2, kFirst, kLongest) : kFirst;
+    until_ = now + length_;
+  }
+
+ private:
+  std::chrono::milliseconds length_{0};
+  Clock::time_point until_{};
+};
+
+}  // namespace penstock::eventbus::jetstream
