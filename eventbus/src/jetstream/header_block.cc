@@ -41,19 +41,19 @@ std::string_view FieldLines(std::string_view block) {
 
 HeaderBlock ParseHeaderBlock(std::string_view block) {
   HeaderBlock headers;
-  std::string_view lines = FieldLines(block);
-  if (block.starts_with(kVersion)) headers.status = Trimmed(TakeLine(block).substr(kVersion.size()));
-  while (!lines.empty()) {
-    const std::string_view line = TakeLine(lines);
+  if (!block.starts_with(kVersion)) return headers;
+  headers.status = Trimmed(TakeLine(block).substr(kVersion.size()));
+  while (!block.empty()) {
+    const std::string_view line = TakeLine(block);
     const auto end = static_cast<std::size_t>(std::ranges::find_if(line, EndsName) - line.begin());
     if (end > 0 && end < line.size()) headers.fields.emplace_back(line.substr(0, end), Trimmed(line.substr(end + 1)));
   }
   return headers;
 }
 
-std::optional<std::string_view> ValueOf(std::string_view line, std::string_view name) {
-  if (line.size() <= name.size() || !EndsName(line[name.size()]) || name.empty()) return std::nullopt;
-  if (!SameName(line.substr(0, name.size()), name) || name.find(':') != std::string_view::npos) return std::nullopt;
+std::optional<std::string_view> ValueIfNamed(std::string_view line, std::string_view name) {
+  const bool is_name = !name.empty() && name.find(':') == std::string_view::npos;
+  if (!is_name || !SameName(line.substr(0, name.size()), name)) return std::nullopt;
   return Trimmed(line.substr(name.size() + 1));
 }
 

@@ -21,9 +21,7 @@ HeaderIndex::HeaderIndex(std::string_view block) {
 
 std::optional<std::string_view> HeaderIndex::Find(std::string_view block, std::string_view name) const {
   for (std::size_t i = 0; i < size_; ++i) {
-    const std::string_view line(block.data() + lines_[i].begin, lines_[i].size);
-    if (line.size() <= name.size() || !EndsName(line[name.size()])) continue;
-    if (const auto value = ValueOf(line, name)) return value;
+    if (const auto value = ValueOf({block.data() + lines_[i].begin, lines_[i].size}, name)) return value;
   }
   return complete_ ? std::nullopt : FindHeader(block, name);
 }

@@ -19,7 +19,7 @@ class LendingRest {
   /// A handler blocked.
   void Begin(Clock::time_point now) {
     const bool again = now < until_ + length_;
-    length_ = again ? std::clamp(length_ * 2, kFirst, kLongest) : kFirst;
+    length_ = again ? std::min(length_ * 2, kLongest) : kFirst;
     until_ = now + length_;
   }
 
