@@ -97,7 +97,7 @@ class alignas(64) Actor final : public Runnable {
 
   /// From here on: touched by the worker that has the actor, so on cache lines of its own.
   alignas(64) std::vector<Task> batch_{};  ///< of an idle actor it is empty, and the intake's
-  std::size_t next_ = 0;  ///< the first of `batch_` not begun
+  std::size_t next_ = 0;                   ///< the first of `batch_` not begun
   Counter begun_;
   std::atomic<std::uint32_t> waiters_{0};
   Counter succeeded_;
