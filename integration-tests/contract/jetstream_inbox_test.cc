@@ -25,17 +25,17 @@ class JetStreamInboxTest : public JetStreamFixture, public ::testing::WithParamI
 class Flood {
  public:
   Flood(std::shared_ptr<Link> link, std::string subject)
-      : link_(std::move(link)), thread_([this, subject = std::move(subject)] { Run(subject.c_str()); }) {}
+      : link_(std::move(link)), thread_([this, subject = std::move(subject)] { Run(subject); }) {}
   ~Flood() {
     stop_.store(true);
     thread_.join();
   }
 
  private:
-  void Run(const char* subject) {
+  void Run(const std::string& subject) {
     const std::string body(100, 'x');
     while (!stop_.load()) {
-      EXPECT_THAT(link_->Publish(subject, body), IsOk());
+      EXPECT_THAT(link_->Publish({subject, body}), IsOk());
       link_->loop().WriteSoon();
       link_->loop().AwaitRoom(jetstream::EventLoop::Clock::now() + seconds(1));
     }

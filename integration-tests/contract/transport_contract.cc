@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "support/test_certificate.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus::contract {
@@ -14,14 +15,25 @@ void TransportContract::SetUp() {
   if (GetParam() == "memory") {
     url_ = "memory://contract";
   } else {
-    auto server = penstock::testing::NatsServer::Launch();
-    ASSERT_THAT(server, penstock::testing::IsOk());
-    server_ = *std::move(server);
-    url_ = server_->url();
+    Launch();
   }
   transport_ = Connect();
   ASSERT_NE(transport_, nullptr);
   ASSERT_THAT(transport_->EnsureStream(Orders()), penstock::testing::IsOk());
+}
+
+void TransportContract::Launch() {
+  penstock::testing::NatsServerOptions options;
+  if (GetParam() == "jetstream_tls") {
+    const auto certificate = penstock::testing::TestCertificate::Get();
+    ASSERT_THAT(certificate, penstock::testing::IsOk());
+    options.config = (*certificate)->ServerConfig();
+    tls_ = {.mode = TlsOptions::Mode::kRequired, .ca_file = (*certificate)->file()};
+  }
+  auto server = penstock::testing::NatsServer::Launch(std::move(options));
+  ASSERT_THAT(server, penstock::testing::IsOk());
+  server_ = *std::move(server);
+  url_ = server_->url();
 }
 
 void TransportContract::TearDown() {
@@ -29,7 +41,7 @@ void TransportContract::TearDown() {
 }
 
 std::unique_ptr<Transport> TransportContract::Connect(std::chrono::milliseconds publish_timeout) {
-  const BusOptions options{.url = url_, .client_id = "contract", .publish_timeout = publish_timeout};
+  const BusOptions options{.url = url_, .client_id = "contract", .tls = tls_, .publish_timeout = publish_timeout};
   auto transport = GetParam() == "memory" ? ConnectMemory(options) : ConnectJetStream(options);
   EXPECT_THAT(transport, penstock::testing::IsOk());
   return transport.ok() ? *std::move(transport) : nullptr;

@@ -18,7 +18,8 @@
 namespace penstock::eventbus::contract {
 
 /// The promises of `Transport`, once for every transport: each test has a fresh server (or embedded broker) with one
-/// file stream, `ORDERS` on the subject `orders`. The parameter is the transport's name.
+/// file stream, `ORDERS` on the subject `orders`. The parameter is the transport's name; "jetstream_tls" is JetStream
+/// over an encrypted connection, where other code reads and writes.
 class TransportContract : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override;
@@ -45,8 +46,11 @@ class TransportContract : public ::testing::TestWithParam<std::string> {
   }
 
  private:
+  void Launch();
+
   std::unique_ptr<penstock::testing::NatsServer> server_;
   std::string url_{};
+  TlsOptions tls_{};
   std::unique_ptr<Transport> transport_;
   std::atomic<int> ids_ = 0;
   int published_ = 0;
@@ -54,8 +58,8 @@ class TransportContract : public ::testing::TestWithParam<std::string> {
 
 inline std::string TransportName(const ::testing::TestParamInfo<std::string>& parameter) { return parameter.param; }
 
-/// Runs a suite over both transports.
+/// Runs a suite over all transports.
 #define PENSTOCK_TRANSPORT_CONTRACT(Suite) \
-  INSTANTIATE_TEST_SUITE_P(Over, Suite, ::testing::Values("memory", "jetstream"), TransportName)
+  INSTANTIATE_TEST_SUITE_P(Over, Suite, ::testing::Values("memory", "jetstream", "jetstream_tls"), TransportName)
 
 }  // namespace penstock::eventbus::contract

@@ -3,12 +3,13 @@
 
 #include <cstddef>
 
+#include "jetstream/digits.h"
+
 namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::string_view kPrefix = "$JS.ACK.";
 constexpr std::size_t kMostTokensAfter = 7;  // the numbers, in the longer form
-constexpr std::size_t kMostDigits = 19;      // so many fit into 64 bits, whatever they are
 
 /// Takes one token after the other. By hand, since each message is read so: with a list of tokens it cost more than
 /// twice as much.
@@ -23,16 +24,11 @@ class Reader {
   }
 
   bool Number(std::uint64_t least, std::uint64_t& out) {
-    out = 0;
-    std::size_t size = 0;
-    for (; size < rest_.size(); ++size) {
-      const unsigned digit = static_cast<unsigned char>(rest_[size]) - unsigned{'0'};
-      if (digit > 9) break;
-      out = out * 10 + digit;
-    }
-    const bool whole = 0 < size && size <= kMostDigits && (size == rest_.size() || rest_[size] == '.');
-    Pass(size);
-    return whole && out >= least;
+    const Digits read = ReadDigits(rest_);
+    out = read.value;
+    const bool ends = read.count == rest_.size() || rest_[read.count] == '.';
+    Pass(read.count);
+    return ends && 0 < read.count && read.count <= kMostDigits && out >= least;
   }
 
   /// Whether the last token was the last, no dot after it.

@@ -63,7 +63,7 @@ absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const st
   }
   natsMsg* raw = nullptr;
   const natsStatus status = link->Request(&raw, subject, request, patience.count());
-  const MessageHandle reply(raw);
+  const ReplyHandle reply(raw);
   if (status != NATS_OK) return NatsError(absl::StrCat("JetStream API ", subject), status);
   return ParseApiReply({natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))});
 }

@@ -34,12 +34,6 @@ std::string HostOf(const std::string& server) {
   return scheme == std::string::npos ? server : server.substr(scheme + 3);
 }
 
-bool WantsTls(const BusOptions& options, const std::vector<std::string>& servers) {
-  return options.tls.mode == TlsOptions::Mode::kRequired ||
-         std::any_of(servers.begin(), servers.end(),
-                     [](const std::string& server) { return absl::StartsWithIgnoreCase(server, "tls://"); });
-}
-
 // Applies settings until one fails and remembers its name.
 class Settings {
  public:
@@ -86,6 +80,12 @@ void ApplyCredentials(natsOptions* out, const Credentials& credentials, Settings
 }
 
 }  // namespace
+
+bool WantsTls(const BusOptions& options, const std::vector<std::string>& servers) {
+  return options.tls.mode == TlsOptions::Mode::kRequired ||
+         std::any_of(servers.begin(), servers.end(),
+                     [](const std::string& server) { return absl::StartsWithIgnoreCase(server, "tls://"); });
+}
 
 std::vector<std::string> SplitServers(std::string_view url) {
   std::vector<std::string> servers = absl::StrSplit(std::string(url), ',');

@@ -78,7 +78,7 @@ absl::StatusOr<std::shared_ptr<Link>> Connection::Connect() {
   if (!connect_options.ok()) return connect_options.status();
   natsOptions_SetClosedCB(connect_options->get(), OnClosed, closure_);
   natsOptions_SetErrorHandler(connect_options->get(), OnError, closure_);
-  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create(crew_);
+  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create(crew_, WantsTls(options_, servers));
   if (!loop.ok()) return loop.status();
   natsConnection* raw = nullptr;
   natsStatus status = (*loop)->Configure(connect_options->get());

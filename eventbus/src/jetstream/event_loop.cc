@@ -19,17 +19,17 @@ namespace {
 // As often as a write costs little beside what it carries; see docs/performance.md.
 constexpr std::chrono::microseconds kSoon(200);
 constexpr std::chrono::microseconds kLate(1000);
-// What one read brings at most, and with it a batch: twice the library's own choice, so that large bodies need fewer.
-constexpr int kReadBytes = 64 << 10;
+// As much as a wire of ours reads at once: twice the library's own choice, so that large bodies need fewer reads.
+constexpr int kReadBytes = FrameReader::kBufferBytes;
 constexpr std::chrono::nanoseconds kNever = std::chrono::nanoseconds::max();
 
 thread_local const EventLoop* this_threads_loop = nullptr;
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(LoopCrew& crew) {
+absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create(LoopCrew& crew, bool encrypted) {
   const int wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (wake_fd >= 0) return std::unique_ptr<EventLoop>(new EventLoop(crew, wake_fd));
+  if (wake_fd >= 0) return std::unique_ptr<EventLoop>(new EventLoop(crew, wake_fd, encrypted));
   return absl::ResourceExhaustedError(
       absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
 }
@@ -50,9 +50,9 @@ natsStatus EventLoop::Configure(natsOptions* options) {
 natsStatus EventLoop::OnAttach(void** user_data, void* loop, natsConnection* connection, natsSock socket) {
   auto* const self = static_cast<EventLoop*>(loop);
   *user_data = self;
-  self->connection_ = connection;
-  self->socket_.store(socket, std::memory_order_release);
-  return NATS_OK;
+  const natsStatus status = self->wire_->Attach(connection, socket);
+  self->attached_.store(status == NATS_OK, std::memory_order_release);
+  return status;
 }
 
 // It only ever says that there is nothing to read any more.
@@ -60,19 +60,15 @@ natsStatus EventLoop::OnRead(void* user_data, bool add) { return add ? NATS_OK :
 
 natsStatus EventLoop::OnWrite(void* user_data, bool add) {
   auto* const self = static_cast<EventLoop*>(user_data);
-  self->unwritten_.store(add);
-  if (add) {
-    self->Wake(self->hurried_.load(std::memory_order_relaxed) > 0 ? Sleep::kDozes : Sleep::kSleeps);
-    return NATS_OK;
-  }
-  self->wrote_all_.store(true, std::memory_order_relaxed);
-  if (self->stuck()) self->SetStuck(false);
+  self->wire_->NoteUnwritten(add);
+  if (add) self->WakeToWrite();
   return NATS_OK;
 }
 
 natsStatus EventLoop::OnDetach(void* user_data) {
   auto* const self = static_cast<EventLoop*>(user_data);
-  self->socket_.store(-1, std::memory_order_release);
+  self->attached_.store(false, std::memory_order_release);
+  self->wire_->Detach();
   self->Wake();
   self->SetStuck(false);
   return NATS_OK;
@@ -100,6 +96,7 @@ void EventLoop::Remove(Readable& readable) {
   ++version_;
   if (this_threads_loop == this) {
     std::ranges::replace(called_, &readable, nullptr);
+    takers_.erase(readable.subscription_number());
   } else {
     while (calling_ != 0 && calling_ < version_) changed_.Wait(lock);
   }
@@ -115,6 +112,14 @@ void EventLoop::Bury(SubscriptionHandle ended) {
   MutexLock lock(mutex_);
   if (reading_) buried_.push_back(std::move(ended));
 }
+
+natsStatus EventLoop::Publish(std::span<const Publication> publications) {
+  const natsStatus status = wire_->Publish(publications);
+  if (status == NATS_OK) WakeToWrite();
+  return status;
+}
+
+void EventLoop::WakeToWrite() { Wake(hurried_.load(std::memory_order_relaxed) > 0 ? Sleep::kDozes : Sleep::kSleeps); }
 
 void EventLoop::WriteSoon() {
   if (urgent_.load() || urgent_.exchange(true)) return;
@@ -156,12 +161,18 @@ void EventLoop::Run() {
 
 // False when another thread runs the loop now.
 bool EventLoop::HandOn(bool readable) {
-  if (readable) Read();
   const bool drains = drain_.exchange(false) || readable;
   const bool rests = std::exchange(restless_, drains) && !drains;
   std::optional<std::size_t> helper;
-  if ((drains || rests) && !called_.empty()) helper = crew_.BeginLending();
-  if (drains || rests) ForEach(drains ? &Readable::Drain : &Readable::Rest);
+  if (drains || rests) {
+    BeginCalls();
+    if (readable) Read();
+    if (!called_.empty()) helper = crew_.BeginLending();
+    for (Readable* const each : called_) {
+      if (each != nullptr) drains ? each->Drain() : each->Rest();
+    }
+    EndCalls();
+  }
   if (drains) drained_at_ = Clock::now();
   if (running()) WriteDue();
   if (!helper) return true;
@@ -178,7 +189,7 @@ bool EventLoop::Poll(bool wait) {
   short socket_events = POLLIN;
   if (full) socket_events = POLLIN | POLLOUT;
   if (wait && !full && AnswersMayWait(now)) socket_events = 0;
-  pollfd fds[] = {{socket_.load(std::memory_order_acquire), socket_events, 0}, {wake_fd_, POLLIN, 0}};
+  pollfd fds[] = {{wire_->socket(), socket_events, 0}, {wake_fd_, POLLIN, 0}};
   std::chrono::nanoseconds longest = full ? kNever : LongestSleep(now);
   if (!wait || drain_.load() || stopping_.load()) longest = std::chrono::nanoseconds(0);
   if (wait && longest <= kLate) sleep_.store(longest <= kSoon ? Sleep::kAwake : Sleep::kDozes);
@@ -199,7 +210,7 @@ void EventLoop::Read() {
     MutexLock lock(mutex_);
     reading_ = true;
   }
-  natsConnection_ProcessReadEvent(connection_);
+  wire_->Read(*this);
   std::vector<SubscriptionHandle> ended;
   MutexLock lock(mutex_);
   reading_ = false;
@@ -224,27 +235,32 @@ bool EventLoop::AnswersMayWait(Clock::time_point now) const {
 
 // A millisecond at most.
 std::chrono::nanoseconds EventLoop::UntilWrite(Clock::time_point now) const {
-  if (!unwritten_.load()) return kNever;
+  if (!wire_->HasUnwritten()) return kNever;
   const bool soon = urgent_.load() || hurried_.load(std::memory_order_relaxed) > 0;
   const auto due = written_at_ + (soon ? kSoon : kLate);
   return std::max<std::chrono::nanoseconds>(due - now, std::chrono::nanoseconds(0));
 }
 
-void EventLoop::ForEach(void (Readable::*call)()) {
-  {
-    MutexLock lock(mutex_);
-    if (called_version_ != version_) {
-      called_ = readables_;
-      called_version_ = version_;
-    }
-    calling_ = called_version_;
+void EventLoop::BeginCalls() {
+  MutexLock lock(mutex_);
+  if (called_version_ != version_) {
+    called_ = readables_;
+    called_version_ = version_;
+    takers_.clear();
+    for (Readable* const each : called_) takers_.emplace(each->subscription_number(), each);
   }
-  for (Readable* const each : called_) {
-    if (each != nullptr) (each->*call)();
-  }
+  calling_ = called_version_;
+}
+
+void EventLoop::EndCalls() {
   MutexLock lock(mutex_);
   calling_ = 0;
   if (called_version_ != version_) changed_.NotifyAll();
+}
+
+FrameReader::Taker* EventLoop::FindTaker(std::uint64_t subscription) {
+  const auto found = takers_.find(subscription);
+  return found == takers_.end() ? nullptr : found->second;
 }
 
 void EventLoop::WriteDue() {
@@ -253,15 +269,14 @@ void EventLoop::WriteDue() {
 
 void EventLoop::WriteNow() {
   MutexLock lock(write_mutex_);
-  if (natsConnection_Buffered(connection_) <= 0) return;
+  if (!wire_->HasUnwritten()) return;
   const bool urgent = urgent_.exchange(false);
-  wrote_all_.store(false, std::memory_order_relaxed);
-  natsConnection_ProcessWriteEvent(connection_);
+  const bool wrote_all = wire_->Write();
   if (this_threads_loop == this) {
     written_at_ = Clock::now();
     wrote_soon_ = urgent;
   }
-  if (!wrote_all_.load(std::memory_order_relaxed)) SetStuck(true);
+  if (wrote_all == stuck()) SetStuck(!wrote_all);
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -7,19 +7,26 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
+#include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "jetstream/frame_reader.h"
 #include "jetstream/handles.h"
 #include "jetstream/loop_crew.h"
+#include "jetstream/wire.h"
 #include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// Something that messages may be waiting in after the loop has read.
-class Readable {
+/// Something that messages may be waiting in after the loop has read: what it took, or what the library holds for it.
+class Readable : public FrameReader::Taker {
  public:
   virtual ~Readable() = default;
+  /// The library's number of its subscription.
+  virtual std::uint64_t subscription_number() const = 0;
   /// Takes what waits. On the loop's thread, as the next; must not block.
   virtual void Drain() = 0;
   /// Nothing waits any more: the loop is about to.
@@ -27,9 +34,9 @@ class Readable {
 };
 
 /// Reads and writes for one nats.c connection, on one thread: reads what has come, has the inboxes hand it on, then
-/// writes what was published meanwhile. nats.c by itself reads on one thread and hands on from another, which then
-/// fight for a lock and wake each other, message by message; and it writes what was published a millisecond later.
-/// Between reading and the next look at the socket it lends a hand with the handlers (see `LoopCrew`).
+/// writes what was published meanwhile (see `Wire`). nats.c by itself reads on one thread and hands on from another,
+/// which then fight for a lock and wake each other, message by message; and it writes what was published a millisecond
+/// later. Between reading and the next look at the socket it lends a hand with the handlers (see `LoopCrew`).
 ///
 /// Writing is paced: what somebody waits for goes out at once, though not more often than every 200 us, the rest
 /// (acknowledgements) within a millisecond.
@@ -37,12 +44,12 @@ class Readable {
 /// **Thread safety:** thread-safe. **Ownership:** refers to its crew, whose threads it runs on; the connection must not
 /// be destroyed before `Stop` has returned.
 /// **Ordering:** what nats.c took is written in that order. **Shutdown:** `Stop`.
-class EventLoop final : public Watch {
+class EventLoop final : public Watch, private FrameReader::Receiver {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// `kResourceExhausted` when the process has no file descriptor left.
-  static absl::StatusOr<std::unique_ptr<EventLoop>> Create(LoopCrew& crew);
+  /// For a connection that is `encrypted`, or not. `kResourceExhausted` when the process has no file descriptor left.
+  static absl::StatusOr<std::unique_ptr<EventLoop>> Create(LoopCrew& crew, bool encrypted);
   ~EventLoop() override;
   EventLoop(const EventLoop&) = delete;
   EventLoop& operator=(const EventLoop&) = delete;
@@ -58,7 +65,9 @@ class EventLoop final : public Watch {
   void Run() override;
   void End() override;
 
-  /// From now on what was read is taken from there.
+  /// Whether what was read waits in the library's subscriptions, instead of being handed to the readables.
+  bool leaves_messages_to_library() const { return !wire_->finds_takers(); }
+  /// From now on what was read is handed to, or taken from there.
   void Add(Readable& readable);
   /// No more; waits for a call of it that runs, unless called from one.
   void Remove(Readable& readable);
@@ -69,6 +78,8 @@ class EventLoop final : public Watch {
   /// uses them without holding them (nats.c issue 637).
   void Bury(SubscriptionHandle ended);
 
+  /// As `Wire::Publish`, to be written by the loop.
+  natsStatus Publish(std::span<const Publication> publications);
   /// Has what was published written soon by the loop. Costs nanoseconds while it is awake.
   void WriteSoon();
   /// Writes what was published, on this thread, as far as the socket takes it at once.
@@ -103,7 +114,8 @@ class EventLoop final : public Watch {
     kSleeps,
   };
 
-  EventLoop(LoopCrew& crew, int wake_fd) : crew_(crew), wake_fd_(wake_fd) {}
+  EventLoop(LoopCrew& crew, int wake_fd, bool encrypted)
+      : crew_(crew), wake_fd_(wake_fd), wire_(Wire::Make(encrypted)) {}
 
   static natsStatus OnAttach(void** user_data, void* loop, natsConnection* connection, natsSock socket);
   static natsStatus OnRead(void* user_data, bool add);
@@ -113,31 +125,33 @@ class EventLoop final : public Watch {
   /// Waits, or only looks, for something to do; true when there is something to read.
   bool Poll(bool wait);
   void Read();
+  FrameReader::Taker* FindTaker(std::uint64_t subscription) override;
+  void Pass(std::string_view /*bytes*/) override {}  // the wire does
   bool HandOn(bool readable);
   bool running() const { return attached() && !stopping_.load(std::memory_order_relaxed); }
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
   std::chrono::nanoseconds LongestSleep(Clock::time_point now) const;
   bool AnswersMayWait(Clock::time_point now) const;
-  bool attached() const { return socket_.load(std::memory_order_acquire) >= 0; }
-  void ForEach(void (Readable::*call)());
+  bool attached() const { return attached_.load(std::memory_order_acquire); }
+  void BeginCalls();
+  void EndCalls();
   void WriteDue();
   void SetStuck(bool stuck);
+  void WakeToWrite();
   void Wake(Sleep from = Sleep::kDozes);
 
   LoopCrew& crew_;
   const int wake_fd_;
-  natsConnection* connection_ = nullptr;  // set by `OnAttach`, before the thread
-  std::atomic<int> socket_{-1};           // -1: not attached (any more)
+  const std::unique_ptr<Wire> wire_;
+  std::atomic<bool> attached_{false};
   std::atomic<bool> stopping_{false};
   // Sequentially consistent, these: who sets one and then sees the loop asleep wakes it, and the loop looks at them
   // after it has said that it sleeps.
   std::atomic<Sleep> sleep_{Sleep::kAwake};
-  std::atomic<bool> unwritten_{false};  // nats.c holds something to write
   std::atomic<bool> urgent_{false};
   std::atomic<bool> drain_{false};
-  std::atomic<int> hurried_{0};         // relaxed: a hint
-  std::atomic<bool> stuck_{false};      // the socket takes nothing more; relaxed: a hint that is also notified
-  std::atomic<bool> wrote_all_{false};  // relaxed: of the thread that writes
+  std::atomic<int> hurried_{0};     // relaxed: a hint
+  std::atomic<bool> stuck_{false};  // the socket takes nothing more; relaxed: a hint that is also notified
 
   Mutex write_mutex_;  // nats.c takes writing nothing for a closed connection; so one at a time, after a look
 
@@ -151,6 +165,7 @@ class EventLoop final : public Watch {
 
   // Of the thread that runs it.
   std::vector<Readable*> called_{};
+  absl::flat_hash_map<std::uint64_t, Readable*> takers_{};  // the same, by their subscriptions
   std::uint64_t called_version_ = 0;
   bool restless_ = false;  // drained since it last rested
   Clock::time_point written_at_{};

@@ -31,7 +31,7 @@ struct FreeReceived {
 using OptionsHandle = std::unique_ptr<natsOptions, Destroy>;
 using ConnectionHandle = std::unique_ptr<natsConnection, Destroy>;
 using SubscriptionHandle = std::unique_ptr<natsSubscription, Destroy>;
-using MessageHandle = std::unique_ptr<natsMsg, FreeReceived>;  // one that came
-using ComposedHandle = std::unique_ptr<natsMsg, Destroy>;      // one that we made
+using ReplyHandle = std::unique_ptr<natsMsg, FreeReceived>;  // one that came
+using ComposedHandle = std::unique_ptr<natsMsg, Destroy>;    // one that we made
 
 }  // namespace penstock::eventbus::jetstream

@@ -35,6 +35,7 @@ natsStatus Inbox::Subscribe(const char* subject, Thread thread) {
                           : natsConnection_Subscribe(&raw, link_->get(), subject, OnMessage, closure_);
   subscription_.reset(raw);
   if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
+  if (status == NATS_OK) number_ = static_cast<std::uint64_t>(natsSubscription_GetID(raw));
   return status;
 }
 
@@ -73,27 +74,40 @@ void Inbox::Close() {
 }
 
 void Inbox::OnMessage(natsConnection* /*connection*/, natsSubscription* subscription, natsMsg* message, void* closure) {
-  MessageHandle owned(message);
+  const ReplyHandle owned(message);
   const std::shared_ptr<Inbox> inbox = Closures<Inbox>::Find(closure);
   if (inbox == nullptr || owned == nullptr || !inbox->Enter(/*wait=*/true)) return;
   std::uint64_t queued = 0;
   const bool more = natsSubscription_QueuedMsgs(subscription, &queued) == NATS_OK && queued > 0;
-  inbox->handler_(std::move(owned), more);
+  inbox->handler_(ReceivedMessage::Copy(*owned), more);
   inbox->Leave();
 }
 
-// As many as wait now: what is read meanwhile, which only this thread does, is drained after that.
-void Inbox::Drain() {
+void Inbox::Take(MessageHandle message) { waiting_.push_back(std::move(message)); }
+
+// As many as wait now: what is read meanwhile, which only this thread does, is taken after that.
+void Inbox::TakeFromLibrary() {
   std::uint64_t queued = 0;
   if (natsSubscription_QueuedMsgs(subscription_.get(), &queued) != NATS_OK) return;
-  if (queued == 0) return Rest();
-  if (!Enter(/*wait=*/false)) return;
-  while (queued > 0 && !closed_.load(std::memory_order_relaxed)) {
+  for (; queued > 0; --queued) {
     natsMsg* raw = nullptr;
     const natsStatus status = natsSubscription_NextMsg(&raw, subscription_.get(), 0);
-    if (status != NATS_OK && status != NATS_NO_RESPONDERS) break;
-    handler_(MessageHandle(raw), --queued > 0);
+    const ReplyHandle owned(raw);
+    if (status != NATS_OK && status != NATS_NO_RESPONDERS) return;
+    waiting_.push_back(owned == nullptr ? nullptr : ReceivedMessage::Copy(*owned));
   }
+}
+
+void Inbox::Drain() {
+  if (link_->loop().leaves_messages_to_library()) TakeFromLibrary();
+  if (waiting_.empty()) return Rest();
+  if (!Enter(/*wait=*/false)) return;
+  draining_.swap(waiting_);
+  for (std::size_t next = 0; next < draining_.size() && !closed_.load(std::memory_order_relaxed);) {
+    MessageHandle message = std::move(draining_[next++]);
+    handler_(std::move(message), next < draining_.size());
+  }
+  draining_.clear();
   Leave();
 }
 

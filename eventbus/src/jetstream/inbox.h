@@ -2,14 +2,17 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "jetstream/connection.h"
 #include "jetstream/handles.h"
+#include "jetstream/received_message.h"
 #include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::jetstream {
@@ -26,7 +29,7 @@ class Inbox final : public Readable {
  public:
   /// Who calls the handler.
   enum class Thread {
-    kLoop,     ///< the link's loop: quicker. The library swallows a "no responders"; the message is null then.
+    kLoop,     ///< the link's loop: quicker. A "no responders" may be a null message: the library swallows it.
     kLibrary,  ///< a thread of the library for this inbox alone
   };
   /// `more`: further messages wait already. Must not block and must not throw.
@@ -44,6 +47,8 @@ class Inbox final : public Readable {
 
   void Release();
   void Close();
+  std::uint64_t subscription_number() const override { return number_; }
+  void Take(MessageHandle message) override;
   void Drain() override;
   void Rest() override;
 
@@ -56,14 +61,17 @@ class Inbox final : public Readable {
   Inbox(std::shared_ptr<Link> link, Handler handler, std::function<void()> resting);
   static void OnMessage(natsConnection* connection, natsSubscription* subscription, natsMsg* message, void* closure);
   natsStatus Subscribe(const char* subject, Thread thread);
+  void TakeFromLibrary();
   bool Enter(bool wait);
   void Leave();
 
   const std::shared_ptr<Link> link_;
   const Handler handler_;
   const std::function<void()> resting_;
-  void* closure_ = nullptr;          // set before the subscription is made
-  SubscriptionHandle subscription_;  // ended by `Close`
+  void* closure_ = nullptr;                            // set before the subscription is made
+  SubscriptionHandle subscription_;                    // ended by `Close`
+  std::uint64_t number_ = 0;                           // the library's, of the subscription
+  std::vector<MessageHandle> waiting_{}, draining_{};  // of the loop's thread
   Mutex mutex_;
   CondVar changed_;
   std::atomic<bool> closed_{false};  // relaxed: a hint to end a drain early

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/link.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "jetstream/status_mapping.h"
@@ -25,11 +26,10 @@ Link::Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::ui
 
 Link::~Link() { Close(); }
 
-absl::Status Link::Publish(const char* subject, std::string_view body, const char* reply) {
-  const int size = static_cast<int>(body.size());
-  const natsStatus status = reply == nullptr
-                                ? natsConnection_Publish(connection_.get(), subject, body.data(), size)
-                                : natsConnection_PublishRequest(connection_.get(), subject, reply, body.data(), size);
+absl::Status Link::Publish(std::span<const Publication> publications) {
+  const bool fit =
+      std::ranges::all_of(publications, [this](const auto& each) { return each.body.size() <= max_payload_bytes_; });
+  const natsStatus status = fit ? loop_->Publish(publications) : NATS_MAX_PAYLOAD;
   if (status == NATS_OK) return absl::OkStatus();
   Report(status);
   if (IsConnectionFault(status)) return absl::UnavailableError("publish: the connection was lost; it is being remade");

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -36,8 +37,9 @@ class Link {
     return !failed_.load(std::memory_order_relaxed) && !natsConnection_IsClosed(connection_.get());
   }
 
-  /// Publishes; `subject` and `reply` end with a NUL. `kUnavailable` and the like when it could not be sent.
-  absl::Status Publish(const char* subject, std::string_view body, const char* reply = nullptr);
+  /// Publishes, in this order. `kUnavailable` and the like when they could not all be sent.
+  absl::Status Publish(std::span<const Publication> publications);
+  absl::Status Publish(const Publication& publication) { return Publish({&publication, 1}); }
   /// Publishes a message made before, as it is.
   natsStatus Publish(natsMsg* message);
 

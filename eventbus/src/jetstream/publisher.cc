@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/nats_message.h"
+#include "jetstream/received_message.h"
 #include "jetstream/status_mapping.h"
 #include "jetstream/thread_name.h"
 #include "transport/names.h"
@@ -144,7 +144,7 @@ void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
 }
 
 void Publisher::OnReply(MessageHandle reply, bool more) {
-  const std::string_view subject = natsMsg_GetSubject(reply.get());
+  const std::string_view subject = reply->subject();
   const std::optional<std::uint64_t> index =
       ParseNumber(subject.substr(std::min(subject.size(), inbox_prefix_.size())));
   if (index) answers_.push_back(ReadAnswer(*reply, *index));
@@ -158,10 +158,10 @@ void Publisher::OnReply(MessageHandle reply, bool more) {
   Tell(std::move(ended));
 }
 
-Publisher::Answer Publisher::ReadAnswer(const natsMsg& reply, std::uint64_t index) {
+Publisher::Answer Publisher::ReadAnswer(const ReceivedMessage& reply, std::uint64_t index) {
   const std::optional<StatusMessage> status = ReadStatus(reply);
   if (status) return {index, status->code == kNoResponders, {}};
-  return {index, false, ReadPublishReply(BodyOf(reply))};
+  return {index, false, ReadPublishReply(reply.payload())};
 }
 
 void Publisher::Settle(Answer& answer, std::vector<Ended>& ended) {

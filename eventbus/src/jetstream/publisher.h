@@ -98,7 +98,7 @@ class Publisher : private ConnectionObserver {
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void OnReply(MessageHandle reply, bool more);
-  static Answer ReadAnswer(const natsMsg& reply, std::uint64_t index);
+  static Answer ReadAnswer(const ReceivedMessage& reply, std::uint64_t index);
   void Settle(Answer& answer, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BackOff(Entry& entry, const char* cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Recovered(const char* subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

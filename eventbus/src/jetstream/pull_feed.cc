@@ -83,7 +83,7 @@ PullFeed::Clock::duration PullFeed::LongestSilence() const {
 
 void PullFeed::OnMessage(MessageHandle message, bool more) {
   if (!more) Heard();
-  const std::optional<AckSubject> ack = ParseAckSubject(ReplyOf(*message));
+  const std::optional<AckSubject> ack = ParseAckSubject(message->reply());
   if (ack && ack->stream == spec_.stream) {
     Deliver(std::move(message), *ack);
     if (!more || undelivered() >= kMostArrivals) HandOn();
@@ -92,7 +92,7 @@ void PullFeed::OnMessage(MessageHandle message, bool more) {
   HandOn();
   const std::optional<StatusMessage> status = ReadStatus(*message);
   if (!status) return WarnOfStranger();
-  OnStatus(natsMsg_GetSubject(message.get()), *status);
+  OnStatus(message->subject(), *status);
 }
 
 void PullFeed::HandOn() {
@@ -105,12 +105,12 @@ void PullFeed::HandOn() {
   FlushArrivals();
 }
 
-void PullFeed::OnStatus(const std::string& subject, const StatusMessage& status) {
+void PullFeed::OnStatus(std::string_view subject, const StatusMessage& status) {
   const StatusMeaning meaning = MeaningOf(status);
   if (meaning == StatusMeaning::kHeartbeat) return;
   MutexLock lock(mutex_);
   if (subject.size() <= reply_prefix_.size()) return;
-  const std::optional<std::uint64_t> id = ParseNumber(std::string_view(subject).substr(reply_prefix_.size()));
+  const std::optional<std::uint64_t> id = ParseNumber(subject.substr(reply_prefix_.size()));
   if (!id) return;
   credit_.Ended(*id, status.pending_messages);
   const Clock::time_point now = Clock::now();
@@ -142,7 +142,7 @@ void PullFeed::Ask(Clock::time_point now) {
                      ",\"idle_heartbeat\":", std::chrono::nanoseconds(kRequestHeartbeat).count(), "}");
     Heard();
     // When it cannot be sent, the connection is at an end, and the next one begins with all credit.
-    if (!link_->Publish(next_subject_.c_str(), body, absl::StrCat(reply_prefix_, request->id).c_str()).ok()) return;
+    if (!link_->Publish({next_subject_, body, absl::StrCat(reply_prefix_, request->id)}).ok()) return;
   }
 }
 

@@ -34,7 +34,7 @@ class PullFeed final : public SynchronisedFeed {
 
   absl::StatusOr<ConsumerFacts> EnsureConsumer(bool& made);
   void HandOn();
-  void OnStatus(const std::string& subject, const StatusMessage& status);
+  void OnStatus(std::string_view subject, const StatusMessage& status);
   void Ask(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::string inbox_prefix_;

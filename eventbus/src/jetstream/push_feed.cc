@@ -235,13 +235,13 @@ absl::Status PushFeed::AskForPending(const std::shared_ptr<Link>& link, const Co
     return absl::StrCat("$JS.ACK.", spec_.stream, ".", spec_.consumer, ".1.", sequence, ".", facts.deliveries, ".1.0");
   };
   for (const std::uint64_t sequence : pending) {
-    if (absl::Status sent = link->Publish(subject(sequence).c_str(), body); !sent.ok()) return sent;
+    if (absl::Status sent = link->Publish({subject(sequence), body}); !sent.ok()) return sent;
   }
   natsMsg* raw = nullptr;
   const std::int64_t patience =
       kSettleBudget.count() + static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond);
   const natsStatus status = link->Request(&raw, subject(facts.delivered), body, patience);
-  const MessageHandle answer(raw);
+  const ReplyHandle answer(raw);
   return status == NATS_OK ? absl::OkStatus() : NatsError("ask for what is pending", status);
 }
 
@@ -284,7 +284,7 @@ absl::StatusOr<StartPoint> PushFeed::WhereToBegin() {
 void PushFeed::OnMessage(MessageHandle message, bool more) {
   if (lost_track_) return;
   if (!more) Heard();
-  const std::optional<AckSubject> ack = ParseAckSubject(ReplyOf(*message));
+  const std::optional<AckSubject> ack = ParseAckSubject(message->reply());
   if (!ack || ack->stream != spec_.stream) {
     FlushArrivals();
     return OnStatus(std::move(message));
@@ -300,10 +300,7 @@ void PushFeed::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& mes
   if (spec_.ack_all) cumulative_.Arrived(messages);
 }
 
-absl::Status PushFeed::Answer(Link& link, const NatsMessage& message, Verb verb) {
-  const bool together = spec_.ack_all && (verb == Verb::kAck || verb == Verb::kTerm);
-  return together ? absl::OkStatus() : SynchronisedFeed::Answer(link, message, verb);
-}
+bool PushFeed::AnswersEach(Verb verb) const { return !spec_.ack_all || (verb != Verb::kAck && verb != Verb::kTerm); }
 
 absl::Status PushFeed::OnSettled(Link& link, std::span<const std::uint64_t> sequences) {
   unsettled_.Settled(sequences);
@@ -311,14 +308,14 @@ absl::Status PushFeed::OnSettled(Link& link, std::span<const std::uint64_t> sequ
   const std::size_t window = window_.load(std::memory_order_relaxed);
   const std::size_t enough = stopping() ? 1 : std::clamp<std::size_t>(window / 8, 1, kMostUnacknowledged);
   const std::optional<std::string> subject = cumulative_.Settled(sequences, enough);
-  return subject ? link.Publish(subject->c_str(), SettlementBody(Verb::kAck)) : absl::OkStatus();
+  return subject ? link.Publish({*subject, SettlementBody(Verb::kAck)}) : absl::OkStatus();
 }
 
 void PushFeed::AcknowledgeDue(Link& link) {
   if (!spec_.ack_all) return;
   const std::optional<std::string> subject = cumulative_.Due();
   // One that is lost shows as redeliveries of what is recognised.
-  if (subject) link.Publish(subject->c_str(), SettlementBody(Verb::kAck)).IgnoreError();
+  if (subject) link.Publish({*subject, SettlementBody(Verb::kAck)}).IgnoreError();
 }
 
 void PushFeed::OnStatus(MessageHandle message) {

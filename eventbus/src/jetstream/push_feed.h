@@ -46,7 +46,7 @@ class PushFeed final : public SynchronisedFeed {
   Clock::duration Tick() const override;
   Clock::duration LongestSilence() const override;
   Clock::duration StandByPause() override;
-  absl::Status Answer(Link& link, const NatsMessage& message, Verb verb) override;
+  bool AnswersEach(Verb verb) const override;
   void OnWithdraw() override;
   void OnRelease() override;
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;

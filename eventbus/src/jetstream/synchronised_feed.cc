@@ -223,7 +223,8 @@ void SynchronisedFeed::Deliver(MessageHandle message, const AckSubject& ack) {
     highest_sequence_.store(ack.stream_sequence, std::memory_order_relaxed);
   }
   if (arrivals_.empty()) arrivals_.reserve(kMostArrivals);
-  arrivals_.push_back(std::make_unique<NatsMessage>(std::move(message), ack, epoch_.load(std::memory_order_relaxed)));
+  message->SetDelivery(ack, epoch_.load(std::memory_order_relaxed));
+  arrivals_.push_back(std::move(message));
 }
 
 void SynchronisedFeed::FlushArrivals() {
@@ -262,31 +263,33 @@ absl::Status SynchronisedFeed::Settle(std::span<const Settling> deliveries) {
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
   absl::Status first_error;
+  absl::InlinedVector<Publication, 32> answers;
   absl::InlinedVector<std::uint64_t, 32> settled;
+  answers.reserve(deliveries.size());
   settled.reserve(deliveries.size());
   for (const Settling& each : deliveries) {
-    absl::Status sent = SettleOne(*link, each);
+    if (absl::Status known = CheckKnown(*each.message); !known.ok()) {
+      first_error.Update(std::move(known));
+      continue;
+    }
+    if (AnswersEach(each.verb)) answers.push_back({each.message->ack_token(), SettlementBody(each.verb)});
     const bool over = each.verb == Verb::kAck || each.verb == Verb::kTerm;
-    if (sent.ok() && over) settled.push_back(each.message->stream_sequence());
-    first_error.Update(std::move(sent));
+    if (over) settled.push_back(each.message->stream_sequence());
   }
-  if (!settled.empty()) first_error.Update(OnSettled(*link, settled));
+  absl::Status sent = answers.empty() ? absl::OkStatus() : link->Publish(answers);
+  if (sent.ok() && !settled.empty()) sent = OnSettled(*link, settled);
+  first_error.Update(std::move(sent));
   return first_error;
 }
 
-absl::Status SynchronisedFeed::SettleOne(Link& link, const Settling& delivery) {
-  if (typeid(*delivery.message) != typeid(NatsMessage)) {
+absl::Status SynchronisedFeed::CheckKnown(const StoredMessage& message) const {
+  if (typeid(message) != typeid(ReceivedMessage)) {
     return absl::InvalidArgumentError("settle: the message is not one of this feed");
   }
-  const auto& ours = static_cast<const NatsMessage&>(*delivery.message);
-  if (ours.epoch() != epoch_.load(std::memory_order_acquire)) {
-    return absl::UnavailableError("settle: the consumer was made again since this delivery");
+  if (static_cast<const ReceivedMessage&>(message).epoch() == epoch_.load(std::memory_order_acquire)) {
+    return absl::OkStatus();
   }
-  return Answer(link, ours, delivery.verb);
-}
-
-absl::Status SynchronisedFeed::Answer(Link& link, const NatsMessage& message, Verb verb) {
-  return link.Publish(message.ack_token().data(), SettlementBody(verb));
+  return absl::UnavailableError("settle: the consumer was made again since this delivery");
 }
 
 void SynchronisedFeed::StopArrivals() {

@@ -18,7 +18,7 @@
 #include "jetstream/connection.h"
 #include "jetstream/consumer_api.h"
 #include "jetstream/inbox.h"
-#include "jetstream/nats_message.h"
+#include "jetstream/received_message.h"
 #include "penstock/actorpool/log.h"
 #include "penstock/actorpool/mutex.h"
 #include "transport/transport.h"
@@ -77,8 +77,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   virtual void OnStopped() {}
   /// Told of messages that came, before they are handed on, or not.
   virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
-  /// Sends an answer.
-  virtual absl::Status Answer(Link& link, const NatsMessage& message, Verb verb);
+  /// Whether each delivery has such an answer of its own.
+  virtual bool AnswersEach(Verb /*verb*/) const { return true; }
   /// Told that the messages with these sequences need no redelivery any more, after their answers; sends one for all of
   /// them, if such is due.
   virtual absl::Status OnSettled(Link& /*link*/, std::span<const std::uint64_t> /*sequences*/) {
@@ -137,7 +137,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   void Withdraw();
   void GiveUp(absl::Status why);
   void Rest();
-  absl::Status SettleOne(Link& link, const Settling& delivery);
+  absl::Status CheckKnown(const StoredMessage& message) const;
   bool AwaitWork(Clock::duration longest);
 
   std::atomic<std::int64_t> last_heard_{0};         // relaxed: a time, compared with seconds of slack

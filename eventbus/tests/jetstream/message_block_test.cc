@@ -15,16 +15,19 @@ namespace {
 
 constexpr std::size_t kSize = 200;
 
+// Some share their memory with neighbours, some have their own.
+std::size_t SizeOf(int number) { return static_cast<std::size_t>(number) * 37 % 1500; }
+
 TEST(MessageBlockTest, EachIsAlignedAndItsOwn) {
   std::vector<void*> taken;
-  for (int i = 0; i < 100; ++i) {
-    taken.push_back(MessageBlock::Take(kSize));
+  for (int i = 0; i < 200; ++i) {
+    taken.push_back(MessageBlock::Take(SizeOf(i)));
     EXPECT_EQ(reinterpret_cast<std::uintptr_t>(taken.back()) % alignof(std::max_align_t), 0u);
-    std::memset(taken.back(), i, kSize);
+    std::memset(taken.back(), i, SizeOf(i));
   }
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 200; ++i) {
     const auto* const bytes = static_cast<const unsigned char*>(taken[static_cast<std::size_t>(i)]);
-    EXPECT_EQ(std::count(bytes, bytes + kSize, i), static_cast<std::ptrdiff_t>(kSize));
+    EXPECT_EQ(std::count(bytes, bytes + SizeOf(i), i), static_cast<std::ptrdiff_t>(SizeOf(i)));
   }
   for (void* each : taken) MessageBlock::Return(each);
 }

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/frame_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "jetstream/digits.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::size_t kLineEndBytes = 2;
+
+/// `MSG <subject> <subscription> [reply] <size>`, or `HMSG` with the size of the headers before that of both.
+struct MessageLine {
+  std::string_view subject{}, reply{};
+  std::uint64_t subscription = 0, header_bytes = 0, bytes = 0;
+};
+
+std::string_view TakeWord(std::string_view& text) {
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(word.size() + 1, text.size()));
+  return word;
+}
+
+bool ReadNumber(std::string_view text, std::uint64_t& out) {
+  const Digits read = ReadDigits(text);
+  out = read.value;
+  return 0 < read.count && read.count == text.size() && read.count <= kMostDigits;
+}
+
+std::optional<MessageLine> ReadLine(std::string_view line) {
+  const bool has_headers = line.front() == 'H';
+  TakeWord(line);
+  MessageLine read;
+  read.subject = TakeWord(line);
+  const std::string_view subscription = TakeWord(line);
+  const std::string_view first = TakeWord(line);
+  const std::string_view second = has_headers ? TakeWord(line) : "";
+  // What is left then is the last number, unless these were all the numbers there are.
+  const bool replies = !line.empty();
+  if (replies) read.reply = first;
+  const std::string_view header_bytes = !has_headers ? "0" : replies ? second : first;
+  const std::string_view bytes = replies ? line : has_headers ? second : first;
+  const bool valid = !read.subject.empty() && ReadNumber(subscription, read.subscription) &&
+                     ReadNumber(header_bytes, read.header_bytes) && ReadNumber(bytes, read.bytes) &&
+                     read.header_bytes <= read.bytes && read.bytes <= FrameReader::kMostBytes;
+  return valid ? std::optional(read) : std::nullopt;
+}
+
+}  // namespace
+
+std::array<iovec, 2> FrameReader::Room() {
+  const iovec buffer{buffer_.get() + held_, kBufferBytes - held_};
+  if (!in_body()) return {buffer, iovec{nullptr, 0}};
+  const std::span<char> missing = message_->room().last(wanted_);
+  return {iovec{missing.data(), missing.size()}, buffer};
+}
+
+void FrameReader::Arrived(std::size_t bytes, Receiver& receiver) {
+  if (in_body()) {
+    const std::size_t placed = std::min(bytes, wanted_);
+    wanted_ -= placed;
+    bytes -= placed;
+    if (wanted_ == 0) HandOn(receiver);
+  }
+  std::string_view left(buffer_.get(), held_ + bytes);
+  while (!left.empty()) {
+    const std::size_t read = Step(left, receiver);
+    if (read == 0) break;
+    left.remove_prefix(read);
+  }
+  held_ = left.size();
+  if (left.data() != buffer_.get()) std::memmove(buffer_.get(), left.data(), held_);
+  if (passed_.empty()) return;
+  receiver.Pass(passed_);
+  passed_.clear();
+}
+
+// How many bytes of them it has used; none: more are needed.
+std::size_t FrameReader::Step(std::string_view bytes, Receiver& receiver) {
+  switch (state_) {
+    case State::kFrames:
+      return ReadFrame(bytes, receiver);
+    case State::kBody:
+      return Fill(bytes, receiver);
+    case State::kLineEnd: {
+      const std::size_t skipped = std::min(bytes.size(), wanted_);
+      wanted_ -= skipped;
+      if (wanted_ == 0) state_ = State::kFrames;
+      return skipped;
+    }
+    case State::kPassing: {
+      const std::size_t passed = std::min(bytes.size(), wanted_);
+      wanted_ -= passed;
+      return PassOn(bytes.substr(0, passed), wanted_ == 0 ? State::kFrames : State::kPassing);
+    }
+    case State::kPassLine: {
+      const std::size_t end = bytes.find('\n');
+      if (end == std::string_view::npos) return PassOn(bytes, State::kPassLine);
+      return PassOn(bytes.substr(0, end + 1), State::kFrames);
+    }
+    case State::kPassAll:
+      return PassOn(bytes, State::kPassAll);
+  }
+  return 0;
+}
+
+std::size_t FrameReader::ReadFrame(std::string_view bytes, Receiver& receiver) {
+  const std::size_t end = bytes.find('\n');
+  const bool is_message = bytes.starts_with("MSG ") || bytes.starts_with("HMSG ");
+  if (end == std::string_view::npos) {
+    if (bytes.size() < kBufferBytes) return 0;
+    return PassOn(bytes, is_message ? State::kPassAll : State::kPassLine);
+  }
+  const std::size_t line_bytes = end + 1;
+  if (!is_message) return PassOn(bytes.substr(0, line_bytes), State::kFrames);
+  std::string_view line = bytes.substr(0, end);
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  return ReadMessage(line, line_bytes, bytes, receiver);
+}
+
+std::size_t FrameReader::ReadMessage(std::string_view line, std::size_t line_bytes, std::string_view bytes,
+                                     Receiver& receiver) {
+  const std::optional<MessageLine> read = ReadLine(line);
+  if (!read) return PassOn(bytes, State::kPassAll);
+  Taker* const taker = receiver.FindTaker(read->subscription);
+  if (taker == nullptr) {
+    wanted_ = read->bytes + kLineEndBytes;
+    return PassOn(bytes.substr(0, line_bytes), State::kPassing);
+  }
+  message_ = ReceivedMessage::Make(read->subject, read->reply, read->header_bytes, read->bytes - read->header_bytes);
+  const std::string_view body = bytes.substr(line_bytes);
+  if (body.size() >= read->bytes + kLineEndBytes) {
+    std::memcpy(message_->room().data(), body.data(), read->bytes);
+    taker->Take(std::move(message_));
+    return line_bytes + read->bytes + kLineEndBytes;
+  }
+  subscription_ = read->subscription;
+  wanted_ = read->bytes;
+  state_ = State::kBody;
+  return line_bytes + Fill(body, receiver);
+}
+
+std::size_t FrameReader::Fill(std::string_view bytes, Receiver& receiver) {
+  const std::size_t placed = std::min(bytes.size(), wanted_);
+  std::memcpy(message_->room().last(wanted_).data(), bytes.data(), placed);
+  wanted_ -= placed;
+  if (wanted_ == 0) HandOn(receiver);
+  return placed;
+}
+
+// Whoever it was for may have left meanwhile.
+void FrameReader::HandOn(Receiver& receiver) {
+  MessageHandle message = std::move(message_);
+  if (Taker* const taker = receiver.FindTaker(subscription_)) taker->Take(std::move(message));
+  state_ = State::kLineEnd;
+  wanted_ = kLineEndBytes;
+}
+
+std::size_t FrameReader::PassOn(std::string_view bytes, State then) {
+  passed_ += bytes;
+  state_ = then;
+  return bytes.size();
+}
+
+}  // namespace penstock::eventbus::jetstream
