@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "support/test_certificate.h"
 
 namespace penstock::eventbus::contract {
 
@@ -11,6 +12,13 @@ void JetStreamFixture::Launch(NatsServerOptions options) {
   auto server = NatsServer::Launch(std::move(options));
   ASSERT_THAT(server, IsOk());
   server_ = *std::move(server);
+}
+
+void JetStreamFixture::LaunchEncrypted() {
+  const auto certificate = penstock::testing::TestCertificate::Get();
+  ASSERT_THAT(certificate, IsOk());
+  Launch({.config = (*certificate)->ServerConfig()});
+  tls_ = {.mode = TlsOptions::Mode::kRequired, .ca_file = (*certificate)->file()};
 }
 
 std::unique_ptr<Transport> JetStreamFixture::Connect(const BusOptions& options) {

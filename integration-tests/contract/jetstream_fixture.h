@@ -35,9 +35,11 @@ using std::chrono::seconds;
 class JetStreamFixture : public ::testing::Test {
  protected:
   void Launch(NatsServerOptions options = {});
+  /// One that speaks TLS, as `Options` then do too.
+  void LaunchEncrypted();
   NatsServer& server() { return *server_; }
 
-  BusOptions Options() const { return {.url = server_->url(), .client_id = "contract"}; }
+  BusOptions Options() const { return {.url = server_->url(), .client_id = "contract", .tls = tls_}; }
   std::unique_ptr<Transport> Connect() { return Connect(Options()); }
   static std::unique_ptr<Transport> Connect(const BusOptions& options);
   RawNats Raw();
@@ -57,6 +59,7 @@ class JetStreamFixture : public ::testing::Test {
 
  private:
   std::unique_ptr<NatsServer> server_;
+  TlsOptions tls_{};
   std::atomic<int> ids_ = 0;
 };
 

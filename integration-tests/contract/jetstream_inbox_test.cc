@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "contract/jetstream_fixture.h"
 #include "jetstream/connection.h"
@@ -16,7 +17,9 @@ using jetstream::Inbox;
 using jetstream::Link;
 using jetstream::MessageHandle;
 
-class JetStreamInboxTest : public JetStreamFixture, public ::testing::WithParamInterface<Inbox::Thread> {
+using Case = std::pair<Inbox::Use, bool>;  // and whether the connection is encrypted
+
+class JetStreamInboxTest : public JetStreamFixture, public ::testing::WithParamInterface<Case> {
  protected:
   std::shared_ptr<Connection> Open() { return *Connection::Open(Options()); }
 };
@@ -48,14 +51,14 @@ class Flood {
 
 // nats.c before 3.6.1 looks a subscription up and then uses it without holding it (nats.c issue 637).
 TEST_P(JetStreamInboxTest, MayEndWhileItsMessagesArrive) {
-  Launch();
+  const auto [use, encrypted] = GetParam();
+  encrypted ? LaunchEncrypted() : Launch();
   const std::shared_ptr<Connection> publishing = Open();
   const std::shared_ptr<Connection> receiving = Open();
   const Flood flood(publishing->link(), "flood");
   for (int round = 0; round < 500; ++round) {
     std::atomic<int> arrived = 0;
-    auto inbox =
-        Inbox::Open(receiving->link(), "flood", GetParam(), [&](MessageHandle, bool) { arrived.fetch_add(1); });
+    auto inbox = Inbox::Open(receiving->link(), "flood", use, [&](MessageHandle, bool) { arrived.fetch_add(1); });
     ASSERT_THAT(inbox, IsOk());
     (*inbox)->Release();
     receiving->link()->loop().WriteSoon();
@@ -64,11 +67,14 @@ TEST_P(JetStreamInboxTest, MayEndWhileItsMessagesArrive) {
   }
 }
 
-std::string NameOf(const ::testing::TestParamInfo<Inbox::Thread>& thread) {
-  return thread.param == Inbox::Thread::kLoop ? "HandledByTheLoop" : "HandledByTheLibrary";
+std::string NameOf(const ::testing::TestParamInfo<Case>& info) {
+  const std::string use = info.param.first == Inbox::Use::kDeliveries ? "Deliveries" : "Answers";
+  return use + (info.param.second ? "Encrypted" : "");
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, JetStreamInboxTest, ::testing::Values(Inbox::Thread::kLoop, Inbox::Thread::kLibrary),
+INSTANTIATE_TEST_SUITE_P(Uses, JetStreamInboxTest,
+                         ::testing::Values(Case{Inbox::Use::kDeliveries, false}, Case{Inbox::Use::kAnswers, false},
+                                           Case{Inbox::Use::kDeliveries, true}, Case{Inbox::Use::kAnswers, true}),
                          NameOf);
 
 }  // namespace

@@ -35,10 +35,12 @@ bool IsFit(const Publication& each) {
 }
 
 void AppendFrame(std::string& to, const Publication& publication) {
-  const auto& [subject, body, reply] = publication;
-  to.append("PUB ").append(subject).append(" ");
+  const auto& [subject, body, reply, headers] = publication;
+  to.append(headers.empty() ? "PUB " : "HPUB ").append(subject).append(" ");
   if (!reply.empty()) to.append(reply).append(" ");
-  to.append(std::to_string(body.size())).append(kLineEnd).append(body).append(kLineEnd);
+  if (!headers.empty()) to.append(std::to_string(headers.size())).append(" ");
+  to.append(std::to_string(headers.size() + body.size())).append(kLineEnd);
+  to.append(headers).append(body).append(kLineEnd);
 }
 
 void CloseIfOpen(int file) {

@@ -167,7 +167,7 @@ bool EventLoop::HandOn(bool readable) {
   if (drains || rests) {
     BeginCalls();
     if (readable) Read();
-    if (!called_.empty()) helper = crew_.BeginLending();
+    if (feeds_handlers_) helper = crew_.BeginLending();
     for (Readable* const each : called_) {
       if (each != nullptr) drains ? each->Drain() : each->Rest();
     }
@@ -230,7 +230,7 @@ std::chrono::nanoseconds EventLoop::LongestSleep(Clock::time_point now) const {
 // To be woken for every few PubAcks would cost as much: where no messages come, they are read when the next publishes
 // are written.
 bool EventLoop::AnswersMayWait(Clock::time_point now) const {
-  return wrote_soon_ && now < written_at_ + kSoon && called_.empty() && hurried_.load(std::memory_order_relaxed) == 0;
+  return wrote_soon_ && now < written_at_ + kSoon && !feeds_handlers_ && hurried_.load(std::memory_order_relaxed) == 0;
 }
 
 // A millisecond at most.
@@ -248,6 +248,7 @@ void EventLoop::BeginCalls() {
     called_version_ = version_;
     takers_.clear();
     for (Readable* const each : called_) takers_.emplace(each->subscription_number(), each);
+    feeds_handlers_ = std::ranges::any_of(called_, [](const Readable* each) { return each->feeds_handlers(); });
   }
   calling_ = called_version_;
 }

@@ -27,6 +27,8 @@ class Readable : public FrameReader::Taker {
   virtual ~Readable() = default;
   /// The library's number of its subscription.
   virtual std::uint64_t subscription_number() const = 0;
+  /// Whether handlers wait for what comes here.
+  virtual bool feeds_handlers() const = 0;
   /// Takes what waits. On the loop's thread, as the next; must not block.
   virtual void Drain() = 0;
   /// Nothing waits any more: the loop is about to.
@@ -80,6 +82,8 @@ class EventLoop final : public Watch, private FrameReader::Receiver {
 
   /// As `Wire::Publish`, to be written by the loop.
   natsStatus Publish(std::span<const Publication> publications);
+  /// Whether something published is still here.
+  bool HasUnwritten() const { return wire_->HasUnwritten(); }
   /// Has what was published written soon by the loop. Costs nanoseconds while it is awake.
   void WriteSoon();
   /// Writes what was published, on this thread, as far as the socket takes it at once.
@@ -167,7 +171,8 @@ class EventLoop final : public Watch, private FrameReader::Receiver {
   std::vector<Readable*> called_{};
   absl::flat_hash_map<std::uint64_t, Readable*> takers_{};  // the same, by their subscriptions
   std::uint64_t called_version_ = 0;
-  bool restless_ = false;  // drained since it last rested
+  bool feeds_handlers_ = false;  // one of them does
+  bool restless_ = false;        // drained since it last rested
   Clock::time_point written_at_{};
   Clock::time_point drained_at_{};
   bool wrote_soon_ = false;  // the last time, somebody was in a hurry

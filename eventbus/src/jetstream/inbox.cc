@@ -16,31 +16,30 @@ absl::StatusOr<std::string> Inbox::UniqueSubject() {
   return std::string(raw);
 }
 
-absl::StatusOr<std::shared_ptr<Inbox>> Inbox::Open(std::shared_ptr<Link> link, const std::string& subject,
-                                                   Thread thread, Handler handler, std::function<void()> resting) {
-  std::shared_ptr<Inbox> inbox(new Inbox(std::move(link), std::move(handler), std::move(resting)));
+absl::StatusOr<std::shared_ptr<Inbox>> Inbox::Open(std::shared_ptr<Link> link, const std::string& subject, Use use,
+                                                   Handler handler, std::function<void()> resting) {
+  std::shared_ptr<Inbox> inbox(new Inbox(std::move(link), use, std::move(handler), std::move(resting)));
   inbox->closure_ = Closures<Inbox>::Add(inbox);
-  if (const natsStatus status = inbox->Subscribe(subject.c_str(), thread); status != NATS_OK) {
+  if (const natsStatus status = inbox->Subscribe(subject.c_str()); status != NATS_OK) {
     inbox->link_->Report(status);
     return NatsError("subscribe to an inbox", status);
   }
-  if (thread == Thread::kLoop) inbox->link_->loop().Add(*inbox);
+  if (inbox->on_loop()) inbox->link_->loop().Add(*inbox);
   return inbox;
 }
 
-natsStatus Inbox::Subscribe(const char* subject, Thread thread) {
+natsStatus Inbox::Subscribe(const char* subject) {
   natsSubscription* raw = nullptr;
-  natsStatus status = thread == Thread::kLoop
-                          ? natsConnection_SubscribeSync(&raw, link_->get(), subject)
-                          : natsConnection_Subscribe(&raw, link_->get(), subject, OnMessage, closure_);
+  natsStatus status = on_loop() ? natsConnection_SubscribeSync(&raw, link_->get(), subject)
+                                : natsConnection_Subscribe(&raw, link_->get(), subject, OnMessage, closure_);
   subscription_.reset(raw);
   if (status == NATS_OK) status = natsSubscription_SetPendingLimits(raw, -1, -1);
   if (status == NATS_OK) number_ = static_cast<std::uint64_t>(natsSubscription_GetID(raw));
   return status;
 }
 
-Inbox::Inbox(std::shared_ptr<Link> link, Handler handler, std::function<void()> resting)
-    : link_(std::move(link)), handler_(std::move(handler)), resting_(std::move(resting)) {}
+Inbox::Inbox(std::shared_ptr<Link> link, Use use, Handler handler, std::function<void()> resting)
+    : link_(std::move(link)), use_(use), handler_(std::move(handler)), resting_(std::move(resting)) {}
 
 Inbox::~Inbox() { Close(); }
 

@@ -27,19 +27,19 @@ namespace penstock::eventbus::jetstream {
 /// **Shutdown:** no handler runs after `Close` has returned (or, called from the handler, after that call of it).
 class Inbox final : public Readable {
  public:
-  /// Who calls the handler.
-  enum class Thread {
-    kLoop,     ///< the link's loop: quicker. A "no responders" may be a null message: the library swallows it.
-    kLibrary,  ///< a thread of the library for this inbox alone
+  /// What comes, and so who calls the handler.
+  enum class Use {
+    kDeliveries,  ///< for handlers, by the link's loop. A "no responders" may be a null message: the library swallows
+                  ///< it
+    kAnswers,     ///< by the link's loop, or a thread of the library's where only that can tell all of them apart
   };
   /// `more`: further messages wait already. Must not block and must not throw.
   using Handler = std::function<void(MessageHandle message, bool more)>;
 
   /// Subscribes. `resting` is told, on the loop's thread, when nothing waits here any more. No message is handed on
   /// before `Release`.
-  static absl::StatusOr<std::shared_ptr<Inbox>> Open(std::shared_ptr<Link> link, const std::string& subject,
-                                                     Thread thread, Handler handler,
-                                                     std::function<void()> resting = {});
+  static absl::StatusOr<std::shared_ptr<Inbox>> Open(std::shared_ptr<Link> link, const std::string& subject, Use use,
+                                                     Handler handler, std::function<void()> resting = {});
 
   ~Inbox() override;
   Inbox(const Inbox&) = delete;
@@ -48,6 +48,7 @@ class Inbox final : public Readable {
   void Release();
   void Close();
   std::uint64_t subscription_number() const override { return number_; }
+  bool feeds_handlers() const override { return use_ == Use::kDeliveries; }
   void Take(MessageHandle message) override;
   void Drain() override;
   void Rest() override;
@@ -58,14 +59,16 @@ class Inbox final : public Readable {
  private:
   enum class State { kHeld, kOpen, kClosed };
 
-  Inbox(std::shared_ptr<Link> link, Handler handler, std::function<void()> resting);
+  Inbox(std::shared_ptr<Link> link, Use use, Handler handler, std::function<void()> resting);
   static void OnMessage(natsConnection* connection, natsSubscription* subscription, natsMsg* message, void* closure);
-  natsStatus Subscribe(const char* subject, Thread thread);
+  bool on_loop() const { return use_ == Use::kDeliveries || !link_->loop().leaves_messages_to_library(); }
+  natsStatus Subscribe(const char* subject);
   void TakeFromLibrary();
   bool Enter(bool wait);
   void Leave();
 
   const std::shared_ptr<Link> link_;
+  const Use use_;
   const Handler handler_;
   const std::function<void()> resting_;
   void* closure_ = nullptr;                            // set before the subscription is made

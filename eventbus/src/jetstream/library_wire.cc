@@ -3,6 +3,10 @@
 
 #include <sys/socket.h>
 
+#include <string>
+
+#include "jetstream/handles.h"
+#include "jetstream/header_block.h"
 #include "jetstream/library_socket.h"
 
 namespace penstock::eventbus::jetstream {
@@ -23,14 +27,22 @@ void LibraryWire::Read(FrameReader::Receiver& /*receiver*/) { natsConnection_Pro
 
 natsStatus LibraryWire::Publish(std::span<const Publication> publications) {
   natsStatus status = NATS_OK;
-  for (const auto& [subject, body, reply] : publications) {
-    const int size = static_cast<int>(body.size());
-    if (status != NATS_OK) break;
-    status = reply.empty()
-                 ? natsConnection_Publish(connection_, subject.data(), body.data(), size)
-                 : natsConnection_PublishRequest(connection_, subject.data(), reply.data(), body.data(), size);
+  for (const Publication& each : publications) {
+    if (status == NATS_OK) status = PublishOne(each);
   }
   return status;
+}
+
+natsStatus LibraryWire::PublishOne(const Publication& publication) {
+  const auto& [subject, body, reply, headers] = publication;
+  natsMsg* raw = nullptr;
+  natsStatus status = natsMsg_Create(&raw, subject.data(), reply.empty() ? nullptr : reply.data(), body.data(),
+                                     static_cast<int>(body.size()));
+  const ComposedHandle message(raw);
+  for (const auto& [name, value] : ParseHeaderBlock(headers).fields) {
+    if (status == NATS_OK) status = natsMsgHeader_Add(raw, std::string(name).c_str(), std::string(value).c_str());
+  }
+  return status == NATS_OK ? natsConnection_PublishMsg(connection_, raw) : status;
 }
 
 bool LibraryWire::HasUnwritten() const { return library_unwritten(); }

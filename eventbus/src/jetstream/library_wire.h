@@ -22,6 +22,8 @@ class LibraryWire final : public Wire {
   bool Write() override;
 
  private:
+  natsStatus PublishOne(const Publication& publication);
+
   natsConnection* connection_ = nullptr;
   natsSock socket_ = -1;
 };

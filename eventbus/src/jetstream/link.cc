@@ -27,17 +27,17 @@ Link::Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::ui
 Link::~Link() { Close(); }
 
 absl::Status Link::Publish(std::span<const Publication> publications) {
-  const bool fit =
-      std::ranges::all_of(publications, [this](const auto& each) { return each.body.size() <= max_payload_bytes_; });
-  const natsStatus status = fit ? loop_->Publish(publications) : NATS_MAX_PAYLOAD;
+  const natsStatus status = Send(publications);
   if (status == NATS_OK) return absl::OkStatus();
-  Report(status);
   if (IsConnectionFault(status)) return absl::UnavailableError("publish: the connection was lost; it is being remade");
   return NatsError("publish", status);
 }
 
-natsStatus Link::Publish(natsMsg* message) {
-  const natsStatus status = natsConnection_PublishMsg(connection_.get(), message);
+natsStatus Link::Send(std::span<const Publication> publications) {
+  const bool fit = std::ranges::all_of(publications, [this](const Publication& each) {
+    return each.headers.size() + each.body.size() <= max_payload_bytes_;
+  });
+  const natsStatus status = fit ? loop_->Publish(publications) : NATS_MAX_PAYLOAD;
   if (status != NATS_OK) Report(status);
   return status;
 }
@@ -80,8 +80,7 @@ void Link::Close() {
   }
   // What was published goes out while the loop can still write it; nothing is read any more while the library takes
   // its own subscriptions apart.
-  const bool unwritten = natsConnection_Buffered(connection_.get()) > 0;
-  if (!failed && unwritten) natsConnection_FlushTimeout(connection_.get(), kLastFlushMs);
+  if (!failed && loop_->HasUnwritten()) natsConnection_FlushTimeout(connection_.get(), kLastFlushMs);
   loop_->Stop();
   natsConnection_Close(connection_.get());
 }

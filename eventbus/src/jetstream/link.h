@@ -40,8 +40,8 @@ class Link {
   /// Publishes, in this order. `kUnavailable` and the like when they could not all be sent.
   absl::Status Publish(std::span<const Publication> publications);
   absl::Status Publish(const Publication& publication) { return Publish({&publication, 1}); }
-  /// Publishes a message made before, as it is.
-  natsStatus Publish(natsMsg* message);
+  /// The same, with the library's word for what went wrong.
+  natsStatus Send(const Publication& publication) { return Send({&publication, 1}); }
 
   /// Asks and waits for the first answer, which is then `*reply`.
   natsStatus Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms);
@@ -60,6 +60,7 @@ class Link {
   void CountDropped(std::int64_t count);
 
  private:
+  natsStatus Send(std::span<const Publication> publications);
   bool BeginRequest();
   void EndRequest();
 

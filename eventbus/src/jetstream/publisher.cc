@@ -20,12 +20,10 @@ constexpr std::size_t kMostAnswers = 64;
 constexpr std::size_t kFew = 32;
 constexpr std::size_t kSome = 512;
 constexpr std::size_t kMuch = 32 << 10;
-constexpr std::size_t kMostOver = 256;
-constexpr std::size_t kMostOverBytes = 256 << 10;
 constexpr const char* kNoStream = "no stream takes this subject";
 constexpr const char* kNoAnswer = "no acknowledgement came";
 
-std::string About(const natsMsg* message) { return absl::StrCat("publish to ", Quoted(natsMsg_GetSubject(message))); }
+std::string About(const ComposedMessage& message) { return absl::StrCat("publish to ", Quoted(message.subject())); }
 
 }  // namespace
 
@@ -48,7 +46,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
   const Clock::time_point deadline = Clock::now() + limits_.timeout;
   // Ascends in each thread, which is all the order that resending has to keep; so composing needs no lock.
   const std::uint64_t index = last_index_.fetch_add(1, std::memory_order_relaxed) + 1;
-  absl::StatusOr<ComposedHandle> composed = Compose(message, index);
+  absl::StatusOr<ComposedMessage> composed = ComposedMessage::Compose(message, absl::StrCat(inbox_prefix_, index));
   if (!composed.ok()) return composed.status();
   std::shared_ptr<Link> link;
   {
@@ -82,23 +80,6 @@ std::shared_ptr<Link> Publisher::LeaveToLoop() {
   return nullptr;
 }
 
-absl::StatusOr<ComposedHandle> Publisher::Compose(const Outgoing& message, std::uint64_t index) const {
-  natsMsg* raw = nullptr;
-  const std::string reply = absl::StrCat(inbox_prefix_, index);
-  natsStatus status = natsMsg_Create(&raw, message.subject.c_str(), reply.c_str(), message.body.data(),
-                                     static_cast<int>(message.body.size()));
-  ComposedHandle composed(raw);
-  if (status == NATS_OK) status = natsMsgHeader_Set(raw, header::kMessageId.data(), message.message_id.c_str());
-  for (const OwnHeader& own : message.own_headers) {
-    if (status == NATS_OK) status = natsMsgHeader_Set(raw, own.name.data(), own.value.c_str());
-  }
-  for (const auto& [name, value] : message.headers) {
-    if (status == NATS_OK) status = natsMsgHeader_Add(raw, name.c_str(), value.c_str());
-  }
-  if (status != NATS_OK) return NatsError(absl::StrCat("publish to ", Quoted(message.subject)), status);
-  return composed;
-}
-
 absl::Status Publisher::AwaitRoom(MutexLock& lock, Clock::time_point deadline) {
   ++waiters_;
   bool in_time = !EventLoop::OnLoopThread();  // what makes room comes by way of it
@@ -113,7 +94,7 @@ absl::Status Publisher::AwaitRoom(MutexLock& lock, Clock::time_point deadline) {
 
 bool Publisher::HeldBack(const Entry& entry) const {
   if (link_ == nullptr || lanes_.empty()) return link_ == nullptr;
-  const auto lane = lanes_.find(natsMsg_GetSubject(entry.message.get()));
+  const auto lane = lanes_.find(std::string(entry.message.subject()));
   return lane != lanes_.end() && lane->second.waiting;
 }
 
@@ -121,13 +102,13 @@ absl::Status Publisher::SendNew(std::uint64_t index) {
   const auto found = entries_.find(index);
   Entry& entry = found->second;
   if (HeldBack(entry)) return absl::OkStatus();
-  const natsStatus status = link_->Publish(entry.message.get());
+  const natsStatus status = link_->Send(entry.message.publication());
   if (status == NATS_OK || IsConnectionFault(status)) {
     entry.attempts = 1;
     entry.cause = kNoAnswer;
     return absl::OkStatus();
   }
-  absl::Status refused = NatsError(About(entry.message.get()), status);
+  absl::Status refused = NatsError(About(entry.message), status);
   entries_.erase(found);
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
   return refused;
@@ -138,9 +119,9 @@ void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
   Entry& entry = found->second;
   if (HeldBack(entry)) return;
   if (entry.attempts++ > 0) retries_.fetch_add(1, std::memory_order_relaxed);
-  const natsStatus status = link_->Publish(entry.message.get());
+  const natsStatus status = link_->Send(entry.message.publication());
   if (status == NATS_OK || IsConnectionFault(status)) return;
-  ended.push_back(End(found, NatsError(About(entry.message.get()), status)));
+  ended.push_back(End(found, NatsError(About(entry.message), status)));
 }
 
 void Publisher::OnReply(MessageHandle reply, bool more) {
@@ -149,13 +130,12 @@ void Publisher::OnReply(MessageHandle reply, bool more) {
       ParseNumber(subject.substr(std::min(subject.size(), inbox_prefix_.size())));
   if (index) answers_.push_back(ReadAnswer(*reply, *index));
   if (more && answers_.size() < kMostAnswers) return;
-  std::vector<Ended> ended;
   {
     MutexLock lock(mutex_);
-    for (Answer& answer : answers_) Settle(answer, ended);
+    for (Answer& answer : answers_) Settle(answer, ended_);
+    if (!ended_.empty()) work_.NotifyOne();
   }
   answers_.clear();
-  Tell(std::move(ended));
 }
 
 Publisher::Answer Publisher::ReadAnswer(const ReceivedMessage& reply, std::uint64_t index) {
@@ -173,18 +153,18 @@ void Publisher::Settle(Answer& answer, std::vector<Ended>& ended) {
   if (reply.kind == PublishReply::Kind::kUnclear) return BackOff(entry, "the acknowledgement named no sequence");
   if (reply.kind == PublishReply::Kind::kRefused) {
     if (IsTransient(reply.error)) return BackOff(entry, "the server could not store it yet");
-    ended.push_back(End(found, ApiStatus(About(entry.message.get()), reply.error)));
+    ended.push_back(End(found, ApiStatus(About(entry.message), reply.error)));
     return;
   }
   // What an earlier attempt of ours has stored is no duplicate to the caller.
   reply.ack.duplicate = reply.ack.duplicate && entry.attempts <= 1;
-  if (!lanes_.empty()) Recovered(natsMsg_GetSubject(entry.message.get()));
+  if (!lanes_.empty()) Recovered(std::string(entry.message.subject()));
   ended.push_back(End(found, std::move(reply.ack)));
 }
 
 void Publisher::BackOff(Entry& entry, const char* cause) {
   entry.cause = cause;
-  Lane& lane = lanes_[natsMsg_GetSubject(entry.message.get())];
+  Lane& lane = lanes_[std::string(entry.message.subject())];
   if (lane.waiting) return;
   lane.backoff = std::clamp(lane.backoff * 2, kFirstBackoff, kLongestBackoff);
   lane.resume = Clock::now() + lane.backoff;
@@ -192,27 +172,17 @@ void Publisher::BackOff(Entry& entry, const char* cause) {
   work_.NotifyOne();
 }
 
-void Publisher::Recovered(const char* subject) {
+void Publisher::Recovered(const std::string& subject) {
   const auto lane = lanes_.find(subject);
   if (lane != lanes_.end() && !lane->second.waiting) lanes_.erase(lane);
 }
 
 Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> result) {
   Ended ended{std::move(entry->second.done), std::move(result)};
-  Bury(std::move(entry->second.message));
   entries_.erase(entry);
   ++untold_;
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
   return ended;
-}
-
-// The library frees messages on a thread of its own: woken for each, it costs as much as sending them did.
-void Publisher::Bury(ComposedHandle message) {
-  over_bytes_ += static_cast<std::size_t>(natsMsg_GetDataLength(message.get()));
-  over_.push_back(std::move(message));
-  if (over_.size() < kMostOver && over_bytes_ < kMostOverBytes) return;
-  over_.clear();
-  over_bytes_ = 0;
 }
 
 void Publisher::Tell(std::vector<Ended> ended) {
@@ -258,11 +228,12 @@ void Publisher::Run() {
       MutexLock lock(mutex_);
       Clock::time_point wake = next_deadline_;
       for (const auto& [subject, lane] : lanes_) wake = lane.waiting ? std::min(wake, lane.resume) : wake;
-      if (!closed_ && !connection_changed_ && denied_.empty() && Clock::now() < wake) {
+      if (!closed_ && !connection_changed_ && denied_.empty() && ended_.empty() && Clock::now() < wake) {
         // Waiting for `time_point::max()` overflows in some libraries.
         work_.WaitUntil(lock, std::min(wake, Clock::now() + std::chrono::hours(1)));
       }
       if (closed_) return;
+      ended.swap(ended_);
       changed = std::exchange(connection_changed_, false);
       const Clock::time_point now = Clock::now();
       FailDenied(ended);
@@ -286,7 +257,7 @@ void Publisher::Attach() {
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return;  // told again when there is one
   absl::StatusOr<std::shared_ptr<Inbox>> inbox =
-      Inbox::Open(link, inbox_prefix_ + "*", Inbox::Thread::kLibrary,
+      Inbox::Open(link, inbox_prefix_ + "*", Inbox::Use::kAnswers,
                   [this](MessageHandle reply, bool more) { OnReply(std::move(reply), more); });
   if (!inbox.ok()) return link->Report(NATS_CONNECTION_CLOSED);
   inbox_ = *std::move(inbox);
@@ -321,19 +292,17 @@ void Publisher::ResumeLanes(Clock::time_point now, std::vector<Ended>& ended) {
   for (auto& [subject, lane] : lanes_) {
     if (!lane.waiting || now < lane.resume) continue;
     lane.waiting = false;
-    const auto same_subject = [&name = subject](const Entry& entry) {
-      return natsMsg_GetSubject(entry.message.get()) == name;
-    };
+    const auto same_subject = [&name = subject](const Entry& entry) { return entry.message.subject() == name; };
     for (const std::uint64_t index : Indexes(same_subject)) SendAgain(index, ended);
   }
 }
 
 void Publisher::FailDenied(std::vector<Ended>& ended) {
   for (const std::string& subject : std::exchange(denied_, {})) {
-    const auto same_subject = [&](const Entry& entry) { return natsMsg_GetSubject(entry.message.get()) == subject; };
+    const auto same_subject = [&](const Entry& entry) { return entry.message.subject() == subject; };
     for (const std::uint64_t index : Indexes(same_subject)) {
       const auto found = entries_.find(index);
-      ended.push_back(End(found, NatsError(About(found->second.message.get()), NATS_NOT_PERMITTED)));
+      ended.push_back(End(found, NatsError(About(found->second.message), NATS_NOT_PERMITTED)));
     }
   }
 }
@@ -351,9 +320,8 @@ void Publisher::FailExpired(Clock::time_point now, std::vector<Ended>& ended) {
 absl::Status Publisher::Expired(const Entry& entry) const {
   const absl::StatusCode code =
       entry.cause == kNoStream ? absl::StatusCode::kNotFound : absl::StatusCode::kDeadlineExceeded;
-  return absl::Status(code,
-                      absl::StrCat(About(entry.message.get()), ": ", entry.cause, " within ", limits_.timeout.count(),
-                                   "ms; check that the server runs and has a stream for it"));
+  return absl::Status(code, absl::StrCat(About(entry.message), ": ", entry.cause, " within ", limits_.timeout.count(),
+                                         "ms; check that the server runs and has a stream for it"));
 }
 
 void Publisher::Close() {
@@ -371,9 +339,10 @@ void Publisher::Close() {
   {
     MutexLock lock(mutex_);
     link_ = nullptr;
+    ended.swap(ended_);
     for (const std::uint64_t index : Indexes([](const Entry&) { return true; })) {
       const auto found = entries_.find(index);
-      ended.push_back(End(found, absl::CancelledError(absl::StrCat(About(found->second.message.get()),
+      ended.push_back(End(found, absl::CancelledError(absl::StrCat(About(found->second.message),
                                                                    ": the connection was closed before the "
                                                                    "acknowledgement came"))));
     }

@@ -14,8 +14,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
+#include "jetstream/composed_message.h"
 #include "jetstream/connection.h"
-#include "jetstream/handles.h"
 #include "jetstream/inbox.h"
 #include "jetstream/pub_ack.h"
 #include "penstock/actorpool/mutex.h"
@@ -61,9 +61,9 @@ class Publisher : private ConnectionObserver {
   using Clock = Connection::Clock;
 
   struct Entry {
-    ComposedHandle message{};
-    PublishDone done{};
-    Clock::time_point deadline{};
+    ComposedMessage message;
+    PublishDone done;
+    Clock::time_point deadline;
     std::uint32_t attempts = 0;
     const char* cause = "not connected";  ///< why it was not stored yet
   };
@@ -90,7 +90,6 @@ class Publisher : private ConnectionObserver {
   void OnConnectionChanged() override;
   void OnPublishDenied(const std::string& subject) override;
 
-  absl::StatusOr<ComposedHandle> Compose(const Outgoing& message, std::uint64_t index) const;
   absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Link> LeaveToLoop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendNew(std::uint64_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -101,7 +100,7 @@ class Publisher : private ConnectionObserver {
   static Answer ReadAnswer(const ReceivedMessage& reply, std::uint64_t index);
   void Settle(Answer& answer, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BackOff(Entry& entry, const char* cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Recovered(const char* subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Recovered(const std::string& subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ended End(Entries::iterator entry, absl::StatusOr<PubAck> result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Run();
@@ -114,7 +113,6 @@ class Publisher : private ConnectionObserver {
   std::vector<std::uint64_t> Indexes(const std::function<bool(const Entry&)>& wanted) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(std::vector<Ended> ended);
-  void Bury(ComposedHandle message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Connection& connection_;
   const Limits limits_;
@@ -128,10 +126,9 @@ class Publisher : private ConnectionObserver {
   Entries entries_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, Lane> lanes_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Ended> ended_ ABSL_GUARDED_BY(mutex_);    // what answers have ended, for the thread to tell
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until its inbox is subscribed
   Clock::time_point next_deadline_ ABSL_GUARDED_BY(mutex_) = Clock::time_point::max();  // none is earlier
-  std::vector<ComposedHandle> over_ ABSL_GUARDED_BY(mutex_);                            // freed many at a time
-  std::size_t over_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::size_t gathered_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes published since a publisher wrote
   std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;    // ended, and their callbacks not back yet
   std::size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -163,7 +163,7 @@ void SynchronisedFeed::RequestSynchronisation(const char* why) {
 
 absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject) {
   absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
-      link, subject, Inbox::Thread::kLoop,
+      link, subject, Inbox::Use::kDeliveries,
       [this](MessageHandle message, bool more) {
         message == nullptr ? RequestSynchronisation("the consumer is gone") : OnMessage(std::move(message), more);
       },

@@ -12,9 +12,10 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What is published, as views. `subject` and `reply`, which may be empty, are followed by a NUL.
+/// What is published, as views. All but the subject may be empty; NULs follow subject and reply.
 struct Publication {
   std::string_view subject{}, body{}, reply{};
+  std::string_view headers{};  ///< a whole block, as in `ParseHeaderBlock`
 };
 
 /// Carries bytes between a nats.c connection and its server, for an `EventLoop`, which says what may happen at the same
