@@ -67,8 +67,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
 }
 
 // One of a few is written here and now. Of some the loop writes those of the last 200 us in one go; of many, which wait
-// for each other anyway, those of a millisecond, unless they have become much before: the library holds its lock while
-// it writes, so that the loop would hold up who publishes, and be held up.
+// for each other anyway, those of a millisecond, unless they have become much before.
 // With a link the caller is to write, or to wait.
 std::shared_ptr<Link> Publisher::LeaveToLoop() {
   if (link_ == nullptr) return nullptr;
