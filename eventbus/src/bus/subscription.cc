@@ -79,7 +79,7 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     actions.list.reserve(2 * items.size());
     if (takes_) FinishAll(now, actions);
-    if (spares_.empty()) flow_.TakeSpares(spares_);
+    flow_.ExchangeSpares(spares_);
     for (auto& item : items) {
       if (open_) {
         flow_.Arrived(std::move(item), now, actions);

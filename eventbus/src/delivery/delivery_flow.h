@@ -96,8 +96,11 @@ class DeliveryFlow {
   /// more.
   std::vector<std::unique_ptr<Item>> HandBack();
 
-  /// Puts the memory of items that are over into `spares`, which is empty: to be made anew, and given to `Arrived`.
-  void TakeSpares(std::vector<std::unique_ptr<Item>>& spares) { spares.swap(spares_); }
+  /// Exchanges what is left of `spares` for the memory of items that are over since: to be made anew, those that were
+  /// over last before others, since they are still in the caches, and given to `Arrived`.
+  void ExchangeSpares(std::vector<std::unique_ptr<Item>>& spares) {
+    if (!spares_.empty()) spares.swap(spares_);
+  }
 
   /// Nothing is running, queued or on its way to or from the dead letters; what is left can only be handed back.
   bool quiescent() const { return active() == 0; }

@@ -31,7 +31,7 @@ bool FitsInLine(std::string_view text) {
 }
 
 bool IsFit(const Publication& each) {
-  return !each.subject.empty() && FitsInLine(each.subject) && FitsInLine(each.reply);
+  return !each.subject.empty() && FitsInLine(each.subject) && (each.reply.empty() || FitsInLine(each.reply));
 }
 
 void AppendFrame(std::string& to, const Publication& publication) {

@@ -26,13 +26,6 @@ bool SameName(std::string_view one, std::string_view other) {
 
 }  // namespace
 
-std::string_view TakeLine(std::string_view& lines) {
-  const std::size_t end = lines.find('\n');
-  const std::string_view line = lines.substr(0, end);
-  lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
-  return line;
-}
-
 std::string_view FieldLines(std::string_view block) {
   if (!block.starts_with(kVersion)) return {};
   TakeLine(block);
@@ -52,8 +45,8 @@ HeaderBlock ParseHeaderBlock(std::string_view block) {
 }
 
 std::optional<std::string_view> ValueIfNamed(std::string_view line, std::string_view name) {
-  const bool is_name = !name.empty() && name.find(':') == std::string_view::npos;
-  if (!is_name || !SameName(line.substr(0, name.size()), name)) return std::nullopt;
+  if (name.empty() || !SameName(line.substr(0, name.size()), name)) return std::nullopt;
+  if (name.find(':') != std::string_view::npos) return std::nullopt;  // what it found began in a value
   return Trimmed(line.substr(name.size() + 1));
 }
 

@@ -26,7 +26,12 @@ HeaderBlock ParseHeaderBlock(std::string_view block);
 std::string_view FieldLines(std::string_view block);
 
 /// Takes the first line off `lines`, without the newline that ends it.
-std::string_view TakeLine(std::string_view& lines);
+inline std::string_view TakeLine(std::string_view& lines) {
+  const std::size_t end = lines.find('\n');
+  const std::string_view line = lines.substr(0, end);
+  lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
+  return line;
+}
 
 /// What stands after a name: a colon, or the NUL that nats.c has put in its place (`natsSubscription_NextMsg` looks
 /// into messages without a body for "no responders", and ends what it reads there by NULs).
