@@ -14,6 +14,7 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::seconds kLookUpPause{1};
+constexpr std::size_t kSparesAtRest = 64;  // as many as a moderate load needs
 
 std::uint64_t NumberIn(const StoredMessage& message, std::string_view name) {
   std::uint64_t number = 0;
@@ -96,6 +97,7 @@ void Subscription::OnResting() {
   if (!takes_) return;
   Call call(*this);
   takes_ = false;
+  if (spares_.size() > kSparesAtRest) spares_.resize(kSparesAtRest);
   if (!finished_.empty()) TakeNow();
   finished_.TakingEnds();
   TakeFinished();
