@@ -83,26 +83,12 @@ void DirectWire::HangUp() {
   natsConnection_ProcessReadEvent(connection_);
 }
 
-/// Has the library read what is not for a taker.
-class DirectWire::Splitter final : public FrameReader::Receiver {
- public:
-  Splitter(DirectWire& wire, FrameReader::Receiver& receiver) : wire_(wire), receiver_(receiver) {}
-
-  FrameReader::Taker* FindTaker(std::uint64_t subscription) override { return receiver_.FindTaker(subscription); }
-  void Pass(std::string_view bytes) override { wire_.PassToLibrary(bytes); }
-
- private:
-  DirectWire& wire_;
-  FrameReader::Receiver& receiver_;
-};
-
-void DirectWire::Read(FrameReader::Receiver& receiver) {
+void DirectWire::Read(FrameReader::Takers& takers) {
   const std::array<iovec, 2> room = reader_.Room();
   const ssize_t bytes = readv(server_, room.data(), static_cast<int>(room.size()));
   if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return;
   if (bytes <= 0) return HangUp();
-  Splitter splitter(*this, receiver);
-  reader_.Arrived(static_cast<std::size_t>(bytes), splitter);
+  PassToLibrary(reader_.Arrived(static_cast<std::size_t>(bytes), takers));
   if (reader_.lost()) HangUp();
 }
 
@@ -122,7 +108,7 @@ natsStatus DirectWire::Publish(std::span<const Publication> publications) {
   if (!std::ranges::all_of(publications, IsFit)) return NATS_INVALID_SUBJECT;
   if (over_.load(std::memory_order_relaxed)) return NATS_CONNECTION_CLOSED;
   MutexLock lock(mutex_);
-  if (library_unwritten()) TakeFromLibrary();
+  TakeFromLibrary();
   for (const Publication& each : publications) AppendFrame(queue_, each);
   queued_.store(true);
   return NATS_OK;
@@ -130,6 +116,7 @@ natsStatus DirectWire::Publish(std::span<const Publication> publications) {
 
 // Until the library holds nothing: so that what it has taken comes before what is published after that.
 void DirectWire::TakeFromLibrary() {
+  if (!library_unwritten()) return;
   while (!over_.load(std::memory_order_relaxed) && natsConnection_Buffered(connection_) > 0) {
     natsConnection_ProcessWriteEvent(connection_);
     ReadFromLibrary();
@@ -151,7 +138,7 @@ void DirectWire::NextToSend() {
   sent_ = 0;
   if (sending_.capacity() > kMostKept) sending_.shrink_to_fit();
   MutexLock lock(mutex_);
-  if (library_unwritten()) TakeFromLibrary();
+  TakeFromLibrary();
   sending_.swap(queue_);
   queued_.store(!sending_.empty());
 }

@@ -24,14 +24,12 @@ class DirectWire final : public Wire {
   void Detach() override;
   bool finds_takers() const override { return true; }
   int socket() const override { return server_; }
-  void Read(FrameReader::Receiver& receiver) override;
+  void Read(FrameReader::Takers& takers) override;
   natsStatus Publish(std::span<const Publication> publications) override;
   bool HasUnwritten() const override { return library_unwritten() || queued_.load(); }
   bool Write() override;
 
  private:
-  class Splitter;
-
   void PassToLibrary(std::string_view bytes);
   void HangUp();
   void TakeFromLibrary() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

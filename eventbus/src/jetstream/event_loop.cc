@@ -110,7 +110,7 @@ void EventLoop::DrainSoon() {
 // What it destroys may take a while, so not under the lock.
 void EventLoop::Bury(SubscriptionHandle ended) {
   MutexLock lock(mutex_);
-  if (reading_) buried_.push_back(std::move(ended));
+  if (calling_ != 0) buried_.push_back(std::move(ended));
 }
 
 natsStatus EventLoop::Publish(std::span<const Publication> publications) {
@@ -166,7 +166,7 @@ bool EventLoop::HandOn(bool readable) {
   std::optional<std::size_t> helper;
   if (drains || rests) {
     BeginCalls();
-    if (readable) Read();
+    if (readable) wire_->Read(*this);
     if (feeds_handlers_) helper = crew_.BeginLending();
     for (Readable* const each : called_) {
       if (each != nullptr) drains ? each->Drain() : each->Rest();
@@ -203,18 +203,6 @@ bool EventLoop::Poll(bool wait) {
   }
   if ((fds[0].revents & POLLOUT) != 0) WriteNow();
   return (fds[0].revents & ~POLLOUT) != 0;
-}
-
-void EventLoop::Read() {
-  {
-    MutexLock lock(mutex_);
-    reading_ = true;
-  }
-  wire_->Read(*this);
-  std::vector<SubscriptionHandle> ended;
-  MutexLock lock(mutex_);
-  reading_ = false;
-  ended.swap(buried_);
 }
 
 // While publish follows publish and acknowledgements follow messages, the loop looks for them by itself: to be woken
@@ -254,8 +242,10 @@ void EventLoop::BeginCalls() {
 }
 
 void EventLoop::EndCalls() {
+  std::vector<SubscriptionHandle> ended;  // destroyed after the lock
   MutexLock lock(mutex_);
   calling_ = 0;
+  ended.swap(buried_);
   if (called_version_ != version_) changed_.NotifyAll();
 }
 

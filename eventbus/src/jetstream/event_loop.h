@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -46,7 +45,7 @@ class Readable : public FrameReader::Taker {
 /// **Thread safety:** thread-safe. **Ownership:** refers to its crew, whose threads it runs on; the connection must not
 /// be destroyed before `Stop` has returned.
 /// **Ordering:** what nats.c took is written in that order. **Shutdown:** `Stop`.
-class EventLoop final : public Watch, private FrameReader::Receiver {
+class EventLoop final : public Watch, private FrameReader::Takers {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -128,9 +127,7 @@ class EventLoop final : public Watch, private FrameReader::Receiver {
 
   /// Waits, or only looks, for something to do; true when there is something to read.
   bool Poll(bool wait);
-  void Read();
   FrameReader::Taker* FindTaker(std::uint64_t subscription) override;
-  void Pass(std::string_view /*bytes*/) override {}  // the wire does
   bool HandOn(bool readable);
   bool running() const { return attached() && !stopping_.load(std::memory_order_relaxed); }
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
@@ -162,9 +159,8 @@ class EventLoop final : public Watch, private FrameReader::Receiver {
   Mutex mutex_;
   CondVar changed_;
   std::vector<Readable*> readables_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 0;  // of `readables_`
-  std::uint64_t calling_ ABSL_GUARDED_BY(mutex_) = 0;  // the version whose readables are being called; 0: none
-  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  std::uint64_t version_ ABSL_GUARDED_BY(mutex_) = 1;  // of `readables_`
+  std::uint64_t calling_ ABSL_GUARDED_BY(mutex_) = 0;  // the version whose readables read and are called; 0: none
   std::vector<SubscriptionHandle> buried_ ABSL_GUARDED_BY(mutex_);
 
   // Of the thread that runs it.

@@ -59,33 +59,32 @@ std::array<iovec, 2> FrameReader::Room() {
   return {iovec{missing.data(), missing.size()}, buffer};
 }
 
-void FrameReader::Arrived(std::size_t bytes, Receiver& receiver) {
+std::string_view FrameReader::Arrived(std::size_t bytes, Takers& takers) {
+  passed_.clear();
   if (in_body()) {
     const std::size_t placed = std::min(bytes, wanted_);
     wanted_ -= placed;
     bytes -= placed;
-    if (wanted_ == 0) HandOn(receiver);
+    if (wanted_ == 0) HandOn(takers);
   }
   std::string_view left(buffer_.get(), held_ + bytes);
   while (!left.empty()) {
-    const std::size_t read = Step(left, receiver);
+    const std::size_t read = Step(left, takers);
     if (read == 0) break;
     left.remove_prefix(read);
   }
   held_ = left.size();
   if (left.data() != buffer_.get()) std::memmove(buffer_.get(), left.data(), held_);
-  if (passed_.empty()) return;
-  receiver.Pass(passed_);
-  passed_.clear();
+  return passed_;
 }
 
 // How many bytes of them it has used; none: more are needed.
-std::size_t FrameReader::Step(std::string_view bytes, Receiver& receiver) {
+std::size_t FrameReader::Step(std::string_view bytes, Takers& takers) {
   switch (state_) {
     case State::kFrames:
-      return ReadFrame(bytes, receiver);
+      return ReadFrame(bytes, takers);
     case State::kBody:
-      return Fill(bytes, receiver);
+      return Fill(bytes, takers);
     case State::kLineEnd: {
       const std::size_t skipped = std::min(bytes.size(), wanted_);
       wanted_ -= skipped;
@@ -108,7 +107,7 @@ std::size_t FrameReader::Step(std::string_view bytes, Receiver& receiver) {
   return 0;
 }
 
-std::size_t FrameReader::ReadFrame(std::string_view bytes, Receiver& receiver) {
+std::size_t FrameReader::ReadFrame(std::string_view bytes, Takers& takers) {
   const std::size_t end = bytes.find('\n');
   const bool is_message = bytes.starts_with("MSG ") || bytes.starts_with("HMSG ");
   if (end == std::string_view::npos) {
@@ -119,14 +118,14 @@ std::size_t FrameReader::ReadFrame(std::string_view bytes, Receiver& receiver) {
   if (!is_message) return PassOn(bytes.substr(0, line_bytes), State::kFrames);
   std::string_view line = bytes.substr(0, end);
   if (line.ends_with('\r')) line.remove_suffix(1);
-  return ReadMessage(line, line_bytes, bytes, receiver);
+  return ReadMessage(line, line_bytes, bytes, takers);
 }
 
 std::size_t FrameReader::ReadMessage(std::string_view line, std::size_t line_bytes, std::string_view bytes,
-                                     Receiver& receiver) {
+                                     Takers& takers) {
   const std::optional<MessageLine> read = ReadLine(line);
   if (!read) return PassOn(bytes, State::kPassAll);
-  Taker* const taker = receiver.FindTaker(read->subscription);
+  Taker* const taker = takers.FindTaker(read->subscription);
   if (taker == nullptr) {
     wanted_ = read->bytes + kLineEndBytes;
     return PassOn(bytes.substr(0, line_bytes), State::kPassing);
@@ -141,21 +140,21 @@ std::size_t FrameReader::ReadMessage(std::string_view line, std::size_t line_byt
   subscription_ = read->subscription;
   wanted_ = read->bytes;
   state_ = State::kBody;
-  return line_bytes + Fill(body, receiver);
+  return line_bytes + Fill(body, takers);
 }
 
-std::size_t FrameReader::Fill(std::string_view bytes, Receiver& receiver) {
+std::size_t FrameReader::Fill(std::string_view bytes, Takers& takers) {
   const std::size_t placed = std::min(bytes.size(), wanted_);
   std::memcpy(message_->room().last(wanted_).data(), bytes.data(), placed);
   wanted_ -= placed;
-  if (wanted_ == 0) HandOn(receiver);
+  if (wanted_ == 0) HandOn(takers);
   return placed;
 }
 
 // Whoever it was for may have left meanwhile.
-void FrameReader::HandOn(Receiver& receiver) {
+void FrameReader::HandOn(Takers& takers) {
   MessageHandle message = std::move(message_);
-  if (Taker* const taker = receiver.FindTaker(subscription_)) taker->Take(std::move(message));
+  if (Taker* const taker = takers.FindTaker(subscription_)) taker->Take(std::move(message));
   state_ = State::kLineEnd;
   wanted_ = kLineEndBytes;
 }

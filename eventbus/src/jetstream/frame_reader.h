@@ -30,15 +30,13 @@ class FrameReader {
     ~Taker() = default;
   };
 
-  class Receiver {
+  class Takers {
    public:
     /// Who takes the messages of a subscription; null: they are passed on.
     virtual Taker* FindTaker(std::uint64_t subscription) = 0;
-    /// What is passed on: once for each `Arrived` at most, and not empty.
-    virtual void Pass(std::string_view bytes) = 0;
 
    protected:
-    ~Receiver() = default;
+    ~Takers() = default;
   };
 
   /// What one read brings at most, beside the rest of a body.
@@ -50,8 +48,8 @@ class FrameReader {
 
   /// Where the next bytes belong, in this order; never without room.
   std::array<iovec, 2> Room();
-  /// So many have been put there.
-  void Arrived(std::size_t bytes, Receiver& receiver);
+  /// So many have been put there. What is to be passed on, valid until the next call.
+  std::string_view Arrived(std::size_t bytes, Takers& takers);
   /// Whether something was no frame, so that nobody's messages are found any more.
   bool lost() const { return state_ == State::kPassAll; }
 
@@ -65,12 +63,12 @@ class FrameReader {
     kPassAll,
   };
 
-  std::size_t Step(std::string_view bytes, Receiver& receiver);
-  std::size_t ReadFrame(std::string_view bytes, Receiver& receiver);
-  std::size_t ReadMessage(std::string_view line, std::size_t line_bytes, std::string_view bytes, Receiver& receiver);
-  std::size_t Fill(std::string_view bytes, Receiver& receiver);
+  std::size_t Step(std::string_view bytes, Takers& takers);
+  std::size_t ReadFrame(std::string_view bytes, Takers& takers);
+  std::size_t ReadMessage(std::string_view line, std::size_t line_bytes, std::string_view bytes, Takers& takers);
+  std::size_t Fill(std::string_view bytes, Takers& takers);
   std::size_t PassOn(std::string_view bytes, State then);
-  void HandOn(Receiver& receiver);
+  void HandOn(Takers& takers);
   bool in_body() const { return state_ == State::kBody; }
 
   const std::unique_ptr<char[]> buffer_;

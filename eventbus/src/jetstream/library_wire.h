@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <span>
+#include <vector>
 
+#include "jetstream/handles.h"
 #include "jetstream/wire.h"
+#include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -16,16 +20,21 @@ class LibraryWire final : public Wire {
   void Detach() override;
   bool finds_takers() const override { return false; }
   int socket() const override { return socket_; }
-  void Read(FrameReader::Receiver& receiver) override;
+  void Read(FrameReader::Takers& takers) override;
   natsStatus Publish(std::span<const Publication> publications) override;
   bool HasUnwritten() const override;
   bool Write() override;
 
  private:
   natsStatus PublishOne(const Publication& publication);
+  natsStatus PublishWithHeaders(const Publication& publication);
+  void Bury(ComposedHandle published);
 
   natsConnection* connection_ = nullptr;
   natsSock socket_ = -1;
+  Mutex mutex_;
+  std::vector<ComposedHandle> over_ ABSL_GUARDED_BY(mutex_){};  // freed many at a time
+  std::size_t over_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -60,11 +60,11 @@ MessageHandle ReceivedMessage::Copy(const natsMsg& message) {
 
 ReceivedMessage::ReceivedMessage(std::string_view subject, std::string_view reply, std::size_t header_bytes,
                                  std::size_t body_bytes)
-    : text_(reinterpret_cast<char*>(this + 1)), header_bytes_(header_bytes) {
-  char* const reply_begin = Append(text_, subject);
+    : header_bytes_(header_bytes) {
+  char* const reply_begin = Append(text(), subject);
   char* const reply_end = Append(reply_begin, reply);
   *reply_end = '\0';
-  subject_ = {text_, subject.size()};
+  subject_ = {text(), subject.size()};
   reply_ = {reply_begin, reply.size()};
   payload_ = {reply_end + 1 + header_bytes, body_bytes};
   size_bytes_ = header_bytes + body_bytes;

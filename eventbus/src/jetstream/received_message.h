@@ -34,7 +34,7 @@ class ReceivedMessage final : public StoredMessage {
   static void operator delete(void* memory) noexcept;
 
   /// Where headers and body belong, one after the other; to be filled before anything else is asked for.
-  std::span<char> room() { return {text_ + subject_.size() + reply_.size() + 1, size_bytes_}; }
+  std::span<char> room() { return {text() + subject_.size() + reply_.size() + 1, size_bytes_}; }
 
   /// What the reply subject said, and which incarnation of its consumer delivered it.
   void SetDelivery(const AckSubject& ack, std::uint64_t epoch);
@@ -57,7 +57,9 @@ class ReceivedMessage final : public StoredMessage {
 
   ReceivedMessage(std::string_view subject, std::string_view reply, std::size_t header_bytes, std::size_t body_bytes);
 
-  char* const text_;  // behind the object: subject, reply, a NUL, headers, body
+  /// Behind the object: subject, reply, a NUL, headers, body.
+  char* text() { return reinterpret_cast<char*>(this + 1); }
+
   std::string_view reply_;
   const std::size_t header_bytes_;
   std::uint64_t epoch_ = 0;

@@ -37,7 +37,7 @@ class Wire {
   /// What to poll.
   virtual int socket() const = 0;
   /// Reads once, which does not block.
-  virtual void Read(FrameReader::Receiver& receiver) = 0;
+  virtual void Read(FrameReader::Takers& takers) = 0;
 
   /// Publishes these in their order, after all that was published before, in whatever way.
   virtual natsStatus Publish(std::span<const Publication> publications) = 0;

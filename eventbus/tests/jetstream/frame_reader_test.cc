@@ -15,7 +15,7 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 /// Takes subscriptions 1 and 2, and notes what comes as text.
-class Notes final : public FrameReader::Receiver, public FrameReader::Taker {
+class Notes final : public FrameReader::Takers, public FrameReader::Taker {
  public:
   FrameReader::Taker* FindTaker(std::uint64_t subscription) override {
     return takes && (subscription == 1 || subscription == 2) ? this : nullptr;
@@ -24,7 +24,6 @@ class Notes final : public FrameReader::Receiver, public FrameReader::Taker {
     taken.push_back(std::string(message->subject()) + "|" + std::string(message->reply()) + "|" +
                     std::string(message->raw_headers()) + "|" + std::string(message->payload()));
   }
-  void Pass(std::string_view bytes) override { passed += bytes; }
 
   bool takes = true;
   std::vector<std::string> taken{};
@@ -39,7 +38,7 @@ std::size_t ReadOnce(FrameReader& reader, std::string_view bytes, Notes& notes) 
     if (count > 0) std::memcpy(room.iov_base, bytes.data() + placed, count);
     placed += count;
   }
-  reader.Arrived(placed, notes);
+  notes.passed += reader.Arrived(placed, notes);
   return placed;
 }
 
