@@ -12,6 +12,8 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::size_t kLineEndBytes = 2;
+constexpr std::string_view kWithout = "MSG ";
+constexpr std::string_view kWithHeaders = "HMSG ";
 
 /// `MSG <subject> <subscription> [reply] <size>`, or `HMSG` with the size of the headers before that of both.
 struct MessageLine {
@@ -19,34 +21,50 @@ struct MessageLine {
   std::uint64_t subscription = 0, header_bytes = 0, bytes = 0;
 };
 
+// Takes the first word off `text`, and the space behind it; empty when there is none.
 std::string_view TakeWord(std::string_view& text) {
-  const std::string_view word = text.substr(0, text.find(' '));
-  text.remove_prefix(std::min(word.size() + 1, text.size()));
+  const std::size_t end = text.find(' ');
+  if (end == std::string_view::npos) return {};
+  const std::string_view word = text.substr(0, end);
+  text.remove_prefix(end + 1);
   return word;
 }
 
-bool ReadNumber(std::string_view text, std::uint64_t& out) {
+// Takes the first word, which must be a number.
+bool TakeNumber(std::string_view& text, std::uint64_t& out) {
   const Digits read = ReadDigits(text);
+  if (read.count == 0 || read.count > kMostDigits || read.count >= text.size() || text[read.count] != ' ') return false;
   out = read.value;
-  return 0 < read.count && read.count == text.size() && read.count <= kMostDigits;
+  text.remove_prefix(read.count + 1);
+  return true;
+}
+
+// Takes the last word, which must be a number, and the space before it. Digit by digit: they are few.
+bool TakeLastNumber(std::string_view& text, std::uint64_t& out) {
+  out = 0;
+  std::size_t count = 0;
+  for (std::uint64_t power = 1; count < std::min(text.size(), kMostDigits); ++count, power *= 10) {
+    const unsigned digit = static_cast<unsigned char>(text[text.size() - count - 1]) - unsigned{'0'};
+    if (digit > 9) break;
+    out += digit * power;
+  }
+  if (count == 0) return false;
+  text.remove_suffix(count);
+  if (text.empty()) return true;
+  if (text.back() != ' ') return false;
+  text.remove_suffix(1);
+  return true;
 }
 
 std::optional<MessageLine> ReadLine(std::string_view line) {
   const bool has_headers = line.front() == 'H';
-  TakeWord(line);
+  line.remove_prefix(has_headers ? kWithHeaders.size() : kWithout.size());
   MessageLine read;
   read.subject = TakeWord(line);
-  const std::string_view subscription = TakeWord(line);
-  const std::string_view first = TakeWord(line);
-  const std::string_view second = has_headers ? TakeWord(line) : "";
-  // What is left then is the last number, unless these were all the numbers there are.
-  const bool replies = !line.empty();
-  if (replies) read.reply = first;
-  const std::string_view header_bytes = !has_headers ? "0" : replies ? second : first;
-  const std::string_view bytes = replies ? line : has_headers ? second : first;
-  const bool valid = !read.subject.empty() && ReadNumber(subscription, read.subscription) &&
-                     ReadNumber(header_bytes, read.header_bytes) && ReadNumber(bytes, read.bytes) &&
+  const bool valid = !read.subject.empty() && TakeNumber(line, read.subscription) && TakeLastNumber(line, read.bytes) &&
+                     (!has_headers || TakeLastNumber(line, read.header_bytes)) && line.find(' ') == line.npos &&
                      read.header_bytes <= read.bytes && read.bytes <= FrameReader::kMostBytes;
+  read.reply = line;
   return valid ? std::optional(read) : std::nullopt;
 }
 
@@ -109,7 +127,7 @@ std::size_t FrameReader::Step(std::string_view bytes, Takers& takers) {
 
 std::size_t FrameReader::ReadFrame(std::string_view bytes, Takers& takers) {
   const std::size_t end = bytes.find('\n');
-  const bool is_message = bytes.starts_with("MSG ") || bytes.starts_with("HMSG ");
+  const bool is_message = bytes.starts_with(kWithout) || bytes.starts_with(kWithHeaders);
   if (end == std::string_view::npos) {
     if (bytes.size() < kBufferBytes) return 0;
     return PassOn(bytes, is_message ? State::kPassAll : State::kPassLine);

@@ -10,21 +10,27 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::string_view kVersion = "NATS/1.0";
-// NULs: what nats.c ends a value by that it has read.
 constexpr bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\0'; }
 
-std::string_view Trimmed(std::string_view text) {
-  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
-  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
-  return text;
+// The value of a line when it is the field `name`.
+std::optional<std::string_view> ValueOf(std::string_view line, std::string_view name) {
+  const auto end = static_cast<std::size_t>(std::ranges::find_if(line, EndsName) - line.begin());
+  const bool is_it = 0 < end && end < line.size() && SameName(line.substr(0, end), name);
+  return is_it ? std::optional(Trimmed(line.substr(end + 1))) : std::nullopt;
+}
+
+}  // namespace
+
+std::string_view Trimmed(std::string_view value) {
+  while (!value.empty() && IsSpace(value.front())) value.remove_prefix(1);
+  while (!value.empty() && IsSpace(value.back())) value.remove_suffix(1);
+  return value;
 }
 
 bool SameName(std::string_view one, std::string_view other) {
   if (one.size() != other.size()) return false;
   return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
 }
-
-}  // namespace
 
 std::string_view FieldLines(std::string_view block) {
   if (!block.starts_with(kVersion)) return {};
@@ -42,12 +48,6 @@ HeaderBlock ParseHeaderBlock(std::string_view block) {
     if (end > 0 && end < line.size()) headers.fields.emplace_back(line.substr(0, end), Trimmed(line.substr(end + 1)));
   }
   return headers;
-}
-
-std::optional<std::string_view> ValueIfNamed(std::string_view line, std::string_view name) {
-  if (name.empty() || !SameName(line.substr(0, name.size()), name)) return std::nullopt;
-  if (name.find(':') != std::string_view::npos) return std::nullopt;  // what it found began in a value
-  return Trimmed(line.substr(name.size() + 1));
 }
 
 std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name) {

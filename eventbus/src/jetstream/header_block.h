@@ -37,14 +37,11 @@ inline std::string_view TakeLine(std::string_view& lines) {
 /// into messages without a body for "no responders", and ends what it reads there by NULs).
 constexpr bool EndsName(char c) { return c == ':' || c == '\0'; }
 
-/// The value of a line, which has what ends a name after as many bytes as `name` is long, when its name is that one.
-std::optional<std::string_view> ValueIfNamed(std::string_view line, std::string_view name);
+/// Whatever the case.
+bool SameName(std::string_view one, std::string_view other);
 
-/// The value of a line when it is the field `name`, whatever the case.
-inline std::optional<std::string_view> ValueOf(std::string_view line, std::string_view name) {
-  const bool may_be = name.size() < line.size() && EndsName(line[name.size()]);  // tells most names apart
-  return may_be ? ValueIfNamed(line, name) : std::nullopt;
-}
+/// Without the spaces around it, and without the NULs that nats.c ends a value by.
+std::string_view Trimmed(std::string_view value);
 
 /// The first value of a header in a block as above, whatever the case of its name.
 std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name);

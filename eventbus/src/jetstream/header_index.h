@@ -21,13 +21,14 @@ class HeaderIndex {
   std::optional<std::string_view> Find(std::string_view block, std::string_view name) const;
 
  private:
-  struct Line {
-    std::uint16_t begin = 0, size = 0;
+  struct Field {
+    std::uint16_t begin = 0, name_bytes = 0, bytes = 0;
   };
-  /// Ours are six at most, and a blank one; of more, or in a block of 64 KiB and more, the later ones are looked for.
-  static constexpr std::size_t kMost = 8;
+  /// Ours are six at most; of more, the later ones are looked for, and all of them in a block of 64 KiB and more, and
+  /// in one that nats.c has put NULs into.
+  static constexpr std::size_t kMost = 7;
 
-  std::array<Line, kMost> lines_{};
+  std::array<Field, kMost> fields_;  // the first `size_`
   std::uint8_t size_ = 0;
   bool complete_ = true;
 };

@@ -267,7 +267,7 @@ absl::Status SynchronisedFeed::Settle(std::span<const Settling> deliveries) {
   absl::InlinedVector<std::uint64_t, 32> settled;
   answers.reserve(deliveries.size());
   settled.reserve(deliveries.size());
-  for (const Settling& each : deliveries) {
+  for (const Settling& each : InStreamOrder(deliveries)) {
     if (absl::Status known = CheckKnown(*each.message); !known.ok()) {
       first_error.Update(std::move(known));
       continue;

@@ -7,11 +7,11 @@ namespace penstock::eventbus {
 
 /// Makes the checks one after the other, up to the first that fails; a later one may take for granted what an earlier
 /// one found.
-template <typename... Checks>
-absl::Status FirstError(const Checks&... checks) {
-  absl::Status status = absl::OkStatus();
-  static_cast<void>((... && (status = checks()).ok()));
-  return status;
+inline absl::Status FirstError() { return absl::OkStatus(); }
+template <typename Check, typename... Others>
+absl::Status FirstError(const Check& check, const Others&... others) {
+  absl::Status status = check();
+  return status.ok() ? FirstError(others...) : status;
 }
 
 }  // namespace penstock::eventbus

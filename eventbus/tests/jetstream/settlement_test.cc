@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/settlement.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <random>
+
+#include "jetstream/received_message.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+/// Deliveries of these sequences, in this order; the verbs tell those of one sequence apart.
+class Deliveries {
+ public:
+  explicit Deliveries(const std::vector<std::uint64_t>& sequences) {
+    for (const std::uint64_t sequence : sequences) Add(sequence, Verb::kAck);
+  }
+
+  void Add(std::uint64_t sequence, Verb verb) {
+    messages_.push_back(ReceivedMessage::Make("orders", "$JS.ACK", 0, 0));
+    messages_.back()->SetDelivery({.stream_sequence = sequence}, 0);
+    settlings_.push_back({messages_.back().get(), verb});
+  }
+
+  std::vector<std::uint64_t> Ordered() const {
+    std::vector<std::uint64_t> sequences;
+    for (const Settling& each : InStreamOrder(settlings_)) sequences.push_back(each.message->stream_sequence());
+    return sequences;
+  }
+
+  const std::vector<Settling>& settlings() const { return settlings_; }
+
+ private:
+  std::vector<MessageHandle> messages_;
+  std::vector<Settling> settlings_;
+};
+
+TEST(SettlementTest, GoesOutInTheOrderOfTheStream) {
+  EXPECT_THAT(Deliveries({}).Ordered(), IsEmpty());
+  EXPECT_THAT(Deliveries({7}).Ordered(), ElementsAre(7));
+  EXPECT_THAT(Deliveries({5, 3, 4}).Ordered(), ElementsAre(3, 4, 5));
+  EXPECT_THAT(Deliveries({9, 3}).Ordered(), ElementsAre(3, 9)) << "with some missing between";
+}
+
+TEST(SettlementTest, KeepsTwoDeliveriesOfOneMessage) {
+  EXPECT_THAT(Deliveries({5, 3, 5, 4}).Ordered(), ElementsAre(3, 4, 5, 5));
+}
+
+TEST(SettlementTest, ThoseFarApartTakeNoMemoryForWhatIsBetween) {
+  constexpr std::uint64_t kLast = std::numeric_limits<std::uint64_t>::max();
+  EXPECT_THAT(Deliveries({kLast, 0, 1, kLast - 1}).Ordered(), ElementsAre(0, 1, kLast - 1, kLast));
+}
+
+TEST(SettlementTest, EachKeepsItsVerb) {
+  Deliveries deliveries({});
+  deliveries.Add(2, Verb::kNak);
+  deliveries.Add(1, Verb::kTerm);
+  deliveries.Add(3, Verb::kAck);
+  std::vector<Verb> verbs;
+  for (const Settling& each : InStreamOrder(deliveries.settlings())) verbs.push_back(each.verb);
+  EXPECT_THAT(verbs, ElementsAre(Verb::kTerm, Verb::kNak, Verb::kAck));
+}
+
+TEST(SettlementTest, AgreesWithSortingWhateverTheyAre) {
+  std::mt19937_64 random(3);
+  for (int round = 0; round < 500; ++round) {
+    std::vector<std::uint64_t> sequences(random() % 50);
+    const std::uint64_t range = 1 + random() % 600;
+    for (std::uint64_t& each : sequences) each = 1'000 + random() % range;
+    const std::vector<std::uint64_t> ordered = Deliveries(sequences).Ordered();
+    std::ranges::sort(sequences);
+    ASSERT_EQ(ordered, sequences) << "round " << round;
+  }
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream
