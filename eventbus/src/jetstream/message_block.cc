@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/message_block.h"
 
+#include <array>
 #include <atomic>
 #include <new>
 
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::size_t kBlockBytes = 4096;
 constexpr std::size_t kMostShared = 1024;
+// Of a thread: as many as the messages of one read need.
+constexpr std::size_t kMostSpares = 32;
 constexpr std::size_t kAlignment = alignof(std::max_align_t);
 // What a block's own thread holds of it while it takes from it, so that nobody frees it meanwhile.
 constexpr std::size_t kTaker = std::size_t{1} << 32;
@@ -16,16 +19,11 @@ constexpr std::size_t kTaker = std::size_t{1} << 32;
 constexpr std::size_t Aligned(std::size_t size) { return (size + kAlignment - 1) / kAlignment * kAlignment; }
 
 struct alignas(kAlignment) Block {
-  explicit Block(std::size_t holds) : left(holds) {}
+  Block(std::size_t holds, bool is_shared) : left(holds), shared(is_shared) {}
 
-  // What is not yet given back. Acquire/release: the last one frees what all have used.
+  // What is not yet given back. Acquire/release: the last one lets go of what all have used.
   std::atomic<std::size_t> left;
-
-  void GiveBack(std::size_t holds) {
-    if (left.fetch_sub(holds, std::memory_order_acq_rel) != holds) return;
-    this->~Block();
-    ::operator delete(this);
-  }
+  const bool shared;
 };
 
 // Stands before each object.
@@ -33,16 +31,17 @@ struct alignas(kAlignment) Place {
   Block* block;
 };
 
-void* TakeAlone(std::size_t size) {
-  auto* const block = new (::operator new(sizeof(Block) + sizeof(Place) + size)) Block(1);
-  return new (block + 1) Place{block} + 1;
-}
+void GiveBack(Block* block, std::size_t holds) noexcept;
 
-/// The block that a thread takes from.
+/// The block that a thread takes from, and some to go on with: those that were over last are in its caches.
 class Current {
  public:
-  Current() = default;
-  ~Current() { Leave(); }
+  Current() { of_this_thread = this; }
+  ~Current() {
+    of_this_thread = nullptr;
+    Leave();
+    while (spare_count_ > 0) ::operator delete(spares_[--spare_count_]);
+  }
   Current(const Current&) = delete;
   Current& operator=(const Current&) = delete;
 
@@ -50,7 +49,8 @@ class Current {
     const std::size_t step = sizeof(Place) + Aligned(size);
     if (step > room_) {
       Leave();
-      block_ = new (::operator new(kBlockBytes)) Block(kTaker);
+      void* const memory = spare_count_ > 0 ? spares_[--spare_count_] : ::operator new(kBlockBytes);
+      block_ = new (memory) Block(kTaker, /*is_shared=*/true);
       next_ = reinterpret_cast<std::byte*>(block_ + 1);
       room_ = kBlockBytes - sizeof(Block);
     }
@@ -61,9 +61,19 @@ class Current {
     return place + 1;
   }
 
+  /// Keeps the memory of a block that is over, if the calling thread takes any.
+  static bool Keep(void* memory) {
+    Current* const current = of_this_thread;
+    if (current == nullptr || current->spare_count_ == kMostSpares) return false;
+    current->spares_[current->spare_count_++] = memory;
+    return true;
+  }
+
  private:
+  static thread_local Current* of_this_thread;
+
   void Leave() {
-    if (block_ != nullptr) block_->GiveBack(kTaker - taken_);
+    if (block_ != nullptr) GiveBack(block_, kTaker - taken_);
     block_ = nullptr;
     room_ = taken_ = 0;
   }
@@ -71,7 +81,18 @@ class Current {
   Block* block_ = nullptr;
   std::byte* next_ = nullptr;
   std::size_t room_ = 0, taken_ = 0;
+  std::size_t spare_count_ = 0;
+  std::array<void*, kMostSpares> spares_;  // the first `spare_count_`
 };
+
+thread_local Current* Current::of_this_thread = nullptr;
+
+void GiveBack(Block* block, std::size_t holds) noexcept {
+  if (block->left.fetch_sub(holds, std::memory_order_acq_rel) != holds) return;
+  const bool shared = block->shared;
+  block->~Block();
+  if (!shared || !Current::Keep(block)) ::operator delete(block);
+}
 
 }  // namespace
 
@@ -81,6 +102,11 @@ void* MessageBlock::Take(std::size_t size) {
   return current.Take(size);
 }
 
-void MessageBlock::Return(void* memory) noexcept { (static_cast<Place*>(memory) - 1)->block->GiveBack(1); }
+void* MessageBlock::TakeAlone(std::size_t size) {
+  auto* const block = new (::operator new(sizeof(Block) + sizeof(Place) + size)) Block(1, /*is_shared=*/false);
+  return new (block + 1) Place{block} + 1;
+}
+
+void MessageBlock::Return(void* memory) noexcept { GiveBack((static_cast<Place*>(memory) - 1)->block, 1); }
 
 }  // namespace penstock::eventbus::jetstream

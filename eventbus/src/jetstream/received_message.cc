@@ -39,7 +39,9 @@ char* Append(char* to, std::string_view text) {
 
 }  // namespace
 
-void* ReceivedMessage::operator new(std::size_t size, TextBytes text) { return MessageBlock::Take(size + text.count); }
+void* ReceivedMessage::operator new(std::size_t size, TextBytes text) {
+  return text.is_for_long ? MessageBlock::TakeAlone(size + text.count) : MessageBlock::Take(size + text.count);
+}
 void ReceivedMessage::operator delete(void* memory, TextBytes /*text*/) noexcept { MessageBlock::Return(memory); }
 void ReceivedMessage::operator delete(void* memory) noexcept { MessageBlock::Return(memory); }
 
@@ -87,7 +89,7 @@ std::optional<std::string_view> ReceivedMessage::Header(std::string_view name) c
 Headers ReceivedMessage::AllHeaders() const { return CopyHeaders(ParseHeaderBlock(raw_headers()).fields); }
 
 std::unique_ptr<StoredMessage> ReceivedMessage::Stub() const {
-  MessageHandle stub = Make("", reply_, 0, 0);
+  MessageHandle stub(new (TextBytes{reply_.size() + 1, /*is_for_long=*/true}) ReceivedMessage("", reply_, 0, 0));
   stub->CopyNumbers(*this);
   stub->ack_token_ = stub->reply_;
   stub->epoch_ = epoch_;

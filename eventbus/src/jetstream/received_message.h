@@ -51,6 +51,7 @@ class ReceivedMessage final : public StoredMessage {
  private:
   struct TextBytes {
     std::size_t count;
+    bool is_for_long = false;  ///< so that it is to keep no neighbours' memory
   };
   static void* operator new(std::size_t size, TextBytes text);
   static void operator delete(void* memory, TextBytes text) noexcept;

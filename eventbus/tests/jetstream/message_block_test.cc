@@ -32,6 +32,32 @@ TEST(MessageBlockTest, EachIsAlignedAndItsOwn) {
   for (void* each : taken) MessageBlock::Return(each);
 }
 
+// Round after round out of what the one before gave back, and more of it than is kept.
+TEST(MessageBlockTest, WhatIsUsedAgainIsStillEachItsOwn) {
+  std::thread([] {
+    std::vector<unsigned char*> taken(1003);
+    for (std::size_t round = 0; round < 20; ++round) {
+      for (std::size_t i = 0; i < taken.size(); ++i) {
+        taken[i] = static_cast<unsigned char*>(MessageBlock::Take(kSize));
+        std::memset(taken[i], static_cast<int>(i + round) % 251, kSize);
+      }
+      for (std::size_t i = 0; i < taken.size(); ++i) {
+        ASSERT_EQ(std::count(taken[i], taken[i] + kSize, (i + round) % 251), static_cast<std::ptrdiff_t>(kSize));
+      }
+      for (unsigned char* each : taken) MessageBlock::Return(each);
+    }
+  }).join();
+}
+
+TEST(MessageBlockTest, OneThatIsKeptForLongKeepsNoNeighbours) {
+  void* const alone = MessageBlock::TakeAlone(kSize);
+  void* const neighbour = MessageBlock::Take(kSize);
+  std::memset(alone, 1, kSize);
+  MessageBlock::Return(alone);
+  std::memset(neighbour, 2, kSize);
+  MessageBlock::Return(neighbour);
+}
+
 // The address sanitizer's runs show that nothing is freed too early, or never.
 TEST(MessageBlockTest, AnyThreadGivesBackInAnyOrderAlsoAfterTheTaker) {
   std::vector<void*> taken(1003);
