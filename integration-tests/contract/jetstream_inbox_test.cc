@@ -49,14 +49,16 @@ class Flood {
   std::thread thread_;
 };
 
-// nats.c before 3.6.1 looks a subscription up and then uses it without holding it (nats.c issue 637).
+// nats.c before 3.6.1 looks a subscription up and then uses it without holding it (nats.c issue 637). Server 2.10.27
+// encrypts 512 bytes at a time: there the flood outruns the connection, and what a new inbox gets comes behind it.
 TEST_P(JetStreamInboxTest, MayEndWhileItsMessagesArrive) {
   const auto [use, encrypted] = GetParam();
   encrypted ? LaunchEncrypted() : Launch();
   const std::shared_ptr<Connection> publishing = Open();
   const std::shared_ptr<Connection> receiving = Open();
   const Flood flood(publishing->link(), "flood");
-  for (int round = 0; round < 500; ++round) {
+  const auto enough = std::chrono::steady_clock::now() + seconds(20);
+  for (int round = 0; round < 500 && std::chrono::steady_clock::now() < enough; ++round) {
     std::atomic<int> arrived = 0;
     auto inbox = Inbox::Open(receiving->link(), "flood", use, [&](MessageHandle, bool) { arrived.fetch_add(1); });
     ASSERT_THAT(inbox, IsOk());
