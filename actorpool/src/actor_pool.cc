@@ -53,8 +53,7 @@ class ActorPool::Core {
   ~Core() { Stop(); }
 
   absl::Status StartWorkers();
-  Admission Offer(Offering offering, std::size_t& wakes);
-  Admission Offer(Offering offering);
+  Admission Offer(Message& message, std::chrono::milliseconds timeout, bool& wake);
   void WakeOne() { scheduler_.WakeOne(); }
   std::optional<std::size_t> BeginHelp() { return OnOwnThread() ? std::nullopt : scheduler_.BeginHelp(); }
   void Help(std::size_t helper, TimePoint enough);
@@ -137,21 +136,11 @@ void ActorPool::Core::Help(std::size_t helper, TimePoint enough) {
   current_pool = outer_pool;
 }
 
-Admission ActorPool::Core::Offer(Offering offering, std::size_t& wakes) {
-  const std::string_view key = offering.message.key;
+Admission ActorPool::Core::Offer(Message& message, std::chrono::milliseconds timeout, bool& wake) {
   const std::size_t index =
-      key.empty() ? unkeyed_.fetch_add(1, std::memory_order_relaxed) % actors_.size() : ActorFor(key);
-  if (offering.timeout.count() > 0 && OnOwnThread()) offering.timeout = {};
-  const Admission admission = IntakeOf(index).Offer(NumberOf(index), offering);
-  if (offering.wake) ++wakes;
-  return admission;
-}
-
-Admission ActorPool::Core::Offer(Offering offering) {
-  std::size_t wakes = 0;
-  const Admission admission = Offer(offering, wakes);
-  if (wakes > 0) WakeOne();
-  return admission;
+      message.key.empty() ? unkeyed_.fetch_add(1, std::memory_order_relaxed) % actors_.size() : ActorFor(message.key);
+  if (timeout.count() > 0 && OnOwnThread()) timeout = {};
+  return IntakeOf(index).Offer(NumberOf(index), message, timeout, wake);
 }
 
 absl::Status ActorPool::Core::Refusal(Admission admission) const {
@@ -247,15 +236,19 @@ ActorPool::~ActorPool() = default;
 
 absl::Status ActorPool::ProcessMessage(Message&& message, std::chrono::milliseconds timeout) {
   if (!message.work) return absl::InvalidArgumentError("process message: it has no work; set Message::work");
-  const Admission admission = core_->Offer({.message = message, .timeout = timeout});
+  bool wake = false;
+  const Admission admission = core_->Offer(message, timeout, wake);
+  if (wake) core_->WakeOne();
   return admission == Admission::kAccepted ? absl::OkStatus() : core_->Refusal(admission);
 }
 
-Admission ActorPool::TryProcess(Message& message) { return core_->Offer({.message = message}); }
+Admission ActorPool::TryProcess(Message& message) { return Batch(*this).TryProcess(message); }
 
 Admission ActorPool::Batch::TryProcess(Message& message) {
-  if (offered_++ % kPerReading == 0) now_ = Clock::now();
-  return pool_.core_->Offer({.message = message, .now = now_}, wakes_);
+  bool wake = false;
+  const Admission admission = pool_.core_->Offer(message, std::chrono::milliseconds{0}, wake);
+  if (wake) ++wakes_;
+  return admission;
 }
 
 ActorPool::Batch::~Batch() {

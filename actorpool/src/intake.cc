@@ -25,18 +25,18 @@ void Intake::Serve(Actor& actor) {
 
 // Many producers beside few workers would fill every inbox, and what lies there has left the processor's caches when
 // its turn comes. So one that may wait lets others run whenever it sees that they are behind.
-Admission Intake::Offer(std::size_t number, Offering& offering) {
-  const bool may_wait = offering.timeout.count() > 0;
+Admission Intake::Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout, bool& wake) {
+  const bool may_wait = timeout.count() > 0;
   bool behind = false;
   {
     MutexLock lock(mutex_);
     Account& account = accounts_[number];
     if (!closed_ && Full(account)) {
       ++account.inbox_full;
-      if (!may_wait || !AwaitRoom(lock, account, DeadlineAfter(offering.timeout))) return Admission::kFull;
+      if (!may_wait || !AwaitRoom(lock, account, DeadlineAfter(timeout))) return Admission::kFull;
     }
     if (closed_) return Admission::kClosed;
-    Append(account, offering);
+    wake = Append(account, message);
     behind = open_.size() == 1 && full_.size() >= kChunksBehind;
   }
   if (behind && may_wait) std::this_thread::yield();
@@ -61,15 +61,15 @@ bool Intake::Full(Account& account) const {
 }
 
 // Telling the scheduler under this lock is what lets Close() promise that it knows of every accepted message.
-void Intake::Append(Account& account, Offering& offering) {
+bool Intake::Append(Account& account, Message& message) {
   if (open_.size() == kChunk) StartChunk();
-  const TimePoint now = offering.now == TimePoint{} ? Now() : offering.now;
-  open_.emplace_back(offering.message, now, *account.actor);
+  const TimePoint now = Now();
+  open_.emplace_back(message, now, *account.actor);
   if (++account.sent - account.begun_seen > account.depth_highest) {
     account.begun_seen = account.actor->begun();
     account.depth_highest = std::max<std::size_t>(account.depth_highest, account.sent - account.begun_seen);
   }
-  offering.wake = !std::exchange(active_, true) && scheduler_.Add(this, now, {});
+  return !std::exchange(active_, true) && scheduler_.Add(this, now, {});
 }
 
 // Reading the clock costs a third of all that is done here. So messages that pile up share a reading, a few of them and

@@ -17,14 +17,6 @@
 
 namespace penstock::actorpool {
 
-/// A message to be accepted.
-struct Offering {
-  Message& message;
-  std::chrono::milliseconds timeout{0};  ///< above zero: waits that long for room
-  TimePoint now{};                       ///< the epoch: not known
-  bool wake = false;                     ///< set when the caller must `Scheduler::WakeOne()` then
-};
-
 /// The entrance to some of the actors. It keeps their inboxes within their bound and hands accepted messages on.
 ///
 /// Producers append to a chunk, one message behind the other in memory whichever actor it is for; a worker takes a
@@ -44,8 +36,9 @@ class alignas(64) Intake final : public Runnable {
   /// Opens an account for `actor`: number 0 for the first, then 1, and so on.
   void Serve(Actor& actor);
 
-  /// Accepts the message for the actor of that number, or leaves it as it was.
-  Admission Offer(std::size_t number, Offering& offering);
+  /// Accepts `message` for the actor of that number, or leaves it as it was. With a timeout above zero it waits that
+  /// long for room. `wake` becomes true when the caller must `Scheduler::WakeOne()`.
+  Admission Offer(std::size_t number, Message& message, std::chrono::milliseconds timeout, bool& wake);
 
   /// To be called after a turn in which messages left that inbox: wakes those who wait for room once half of it is
   /// free, so that they find enough to do. Until then they look for themselves.
@@ -78,7 +71,7 @@ class alignas(64) Intake final : public Runnable {
 
   bool Full(Account& account) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool AwaitRoom(MutexLock& lock, Account& account, TimePoint deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Append(Account& account, Offering& offering) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool Append(Account& account, Message& message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// When a message appended now was accepted: up to some messages and a tick ago.
   TimePoint Now() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -55,9 +55,9 @@ class IntakeTest : public ::testing::Test {
 
   Admission Offer(std::size_t number, absl::AnyInvocable<absl::Status()> work, milliseconds timeout = {}) {
     Message message = {.work = std::move(work)};
-    Offering offering{.message = message, .timeout = timeout};
-    const Admission admission = intake_.Offer(number, offering);
-    if (offering.wake) scheduler_.WakeOne();
+    bool wake = false;
+    const Admission admission = intake_.Offer(number, message, timeout, wake);
+    if (wake) scheduler_.WakeOne();
     return admission;
   }
 

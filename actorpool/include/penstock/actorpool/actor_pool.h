@@ -167,13 +167,8 @@ class ActorPool::Batch {
   Admission TryProcess(Message& message);
 
  private:
-  /// So many count as accepted at one moment: to read the clock costs a third of accepting a message.
-  static constexpr std::size_t kPerReading = 16;
-
   ActorPool& pool_;
   std::size_t wakes_ = 0;
-  std::size_t offered_ = 0;
-  std::chrono::steady_clock::time_point now_{};
 };
 
 }  // namespace penstock::actorpool
