@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -14,11 +15,11 @@ constexpr std::uint64_t kMostPlaces = 8;
 std::uint64_t SequenceOf(const Settling& settling) { return settling.message->stream_sequence(); }
 
 // Each goes to the place that its sequence has among all from `first` on. False when two have the same.
-bool Place(std::span<const Settling> settlings, std::uint64_t first, std::vector<const Settling*>& places) {
+bool Place(std::span<const Settling> settlings, std::uint64_t first, std::span<Settling> places) {
   for (const Settling& each : settlings) {
-    const Settling*& place = places[SequenceOf(each) - first];
-    if (place != nullptr) return false;
-    place = &each;
+    Settling& place = places[SequenceOf(each) - first];
+    if (place.message != nullptr) return false;
+    place = each;
   }
   return true;
 }
@@ -39,21 +40,17 @@ std::string_view SettlementBody(Verb verb) {
   return "";
 }
 
-std::vector<Settling> InStreamOrder(std::span<const Settling> settlings) {
-  std::vector<Settling> ordered(settlings.begin(), settlings.end());
-  if (ordered.size() < 2) return ordered;
-  const auto [first, last] = std::ranges::minmax_element(settlings, {}, SequenceOf);
-  const std::uint64_t span = SequenceOf(*last) - SequenceOf(*first);
-  std::vector<const Settling*> places(span < kMostPlaces * ordered.size() ? span + 1 : 0);
-  if (places.empty() || !Place(settlings, SequenceOf(*first), places)) {
-    std::ranges::sort(ordered, {}, SequenceOf);
-    return ordered;
+void PutInStreamOrder(std::span<Settling> settlings) {
+  if (settlings.size() < 2) return;
+  const auto [least, most] = std::ranges::minmax_element(settlings, {}, SequenceOf);
+  const std::uint64_t first = SequenceOf(*least);
+  const std::uint64_t span = SequenceOf(*most) - first;
+  std::vector<Settling> places(span < kMostPlaces * settlings.size() ? span + 1 : 0);
+  if (!places.empty() && Place(settlings, first, places)) {
+    std::ranges::copy_if(places, settlings.begin(), [](const Settling& each) { return each.message != nullptr; });
+  } else {
+    std::ranges::sort(settlings, {}, SequenceOf);
   }
-  auto next = ordered.begin();
-  for (const Settling* const each : places) {
-    if (each != nullptr) *next++ = *each;
-  }
-  return ordered;
 }
 
 }  // namespace penstock::eventbus::jetstream

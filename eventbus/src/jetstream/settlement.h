@@ -3,7 +3,6 @@
 
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include "transport/transport.h"
 
@@ -12,8 +11,8 @@ namespace penstock::eventbus::jetstream {
 /// What is published to a delivery's reply subject; ends with a zero.
 std::string_view SettlementBody(Verb verb);
 
-/// The same, by the sequences of their messages. The server looks up what it noted of each delivery when it made it: in
-/// that order it finds that in its caches, which is a tenth of a microsecond for each (docs/performance.md).
-std::vector<Settling> InStreamOrder(std::span<const Settling> settlings);
+/// Orders them by the sequences of their messages. The server looks up what it noted of each delivery when it made it:
+/// in that order it finds that in its caches, which is a tenth of a microsecond for each (docs/performance.md).
+void PutInStreamOrder(std::span<Settling> settlings);
 
 }  // namespace penstock::eventbus::jetstream

@@ -22,6 +22,14 @@ constexpr std::chrono::milliseconds kFirstBackoff(100);
 // A server that is reachable again is found within this; handling has to go on within a second.
 constexpr std::chrono::milliseconds kLongestBackoff(500);
 
+absl::Status Answer(Link& link, std::span<Settling> settlings) {
+  PutInStreamOrder(settlings);
+  absl::InlinedVector<Publication, 32> answers;
+  answers.reserve(settlings.size());
+  for (const Settling& each : settlings) answers.push_back({each.message->ack_token(), SettlementBody(each.verb)});
+  return link.Publish(answers);
+}
+
 }  // namespace
 
 SynchronisedFeed::SynchronisedFeed(Connection& connection, FeedSpec spec, FeedEvents events, LogSink log)
@@ -263,20 +271,20 @@ absl::Status SynchronisedFeed::Settle(std::span<const Settling> deliveries) {
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
   absl::Status first_error;
-  absl::InlinedVector<Publication, 32> answers;
+  absl::InlinedVector<Settling, 32> answered;
   absl::InlinedVector<std::uint64_t, 32> settled;
-  answers.reserve(deliveries.size());
+  answered.reserve(deliveries.size());
   settled.reserve(deliveries.size());
-  for (const Settling& each : InStreamOrder(deliveries)) {
+  for (const Settling& each : deliveries) {
     if (absl::Status known = CheckKnown(*each.message); !known.ok()) {
       first_error.Update(std::move(known));
       continue;
     }
-    if (AnswersEach(each.verb)) answers.push_back({each.message->ack_token(), SettlementBody(each.verb)});
+    if (AnswersEach(each.verb)) answered.push_back(each);
     const bool over = each.verb == Verb::kAck || each.verb == Verb::kTerm;
     if (over) settled.push_back(each.message->stream_sequence());
   }
-  absl::Status sent = answers.empty() ? absl::OkStatus() : link->Publish(answers);
+  absl::Status sent = answered.empty() ? absl::OkStatus() : Answer(*link, {answered.data(), answered.size()});
   if (sent.ok() && !settled.empty()) sent = OnSettled(*link, settled);
   first_error.Update(std::move(sent));
   return first_error;

@@ -32,11 +32,15 @@ class Deliveries {
 
   std::vector<std::uint64_t> Ordered() const {
     std::vector<std::uint64_t> sequences;
-    for (const Settling& each : InStreamOrder(settlings_)) sequences.push_back(each.message->stream_sequence());
+    for (const Settling& each : OrderedSettlings()) sequences.push_back(each.message->stream_sequence());
     return sequences;
   }
 
-  const std::vector<Settling>& settlings() const { return settlings_; }
+  std::vector<Settling> OrderedSettlings() const {
+    std::vector<Settling> ordered = settlings_;
+    PutInStreamOrder(ordered);
+    return ordered;
+  }
 
  private:
   std::vector<MessageHandle> messages_;
@@ -65,7 +69,7 @@ TEST(SettlementTest, EachKeepsItsVerb) {
   deliveries.Add(1, Verb::kTerm);
   deliveries.Add(3, Verb::kAck);
   std::vector<Verb> verbs;
-  for (const Settling& each : InStreamOrder(deliveries.settlings())) verbs.push_back(each.verb);
+  for (const Settling& each : deliveries.OrderedSettlings()) verbs.push_back(each.verb);
   EXPECT_THAT(verbs, ElementsAre(Verb::kTerm, Verb::kNak, Verb::kAck));
 }
 
