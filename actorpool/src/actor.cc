@@ -65,12 +65,13 @@ Turn Actor::Run(LatencyHistogram& latency, TimePoint enough) {
 }
 
 Turn Actor::RunBurst(LatencyHistogram& latency, TimePoint enough) {
+  FrequentClock clock;
   TimePoint now{};
   for (std::size_t run = 0; run < options_.burst && now < enough && !scheduler_.stopped(); ++run) {
     if (!Refill()) return {.next = Turn::Next::kIdle, .ended = now};
     Task& task = Begin();
     const Settlement settlement = Perform(task.work);
-    now = Clock::now();
+    now = clock.Now();
     latency.Observe(now - task.accepted);
     const std::optional<RestartVerdict> verdict = Supervise(settlement, now);
     Settle(task, settlement);

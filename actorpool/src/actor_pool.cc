@@ -7,6 +7,7 @@
 #include <atomic>
 #include <bit>
 #include <deque>
+#include <memory>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -59,7 +60,7 @@ class ActorPool::Core {
   void Help(std::size_t helper, TimePoint enough);
   void RelieveHelper() { scheduler_.RelieveHelper(); }
   absl::Status Refusal(Admission admission) const;
-  std::size_t ActorFor(std::string_view key) const { return SlotOf(KeyHash(key), actors_.size()); }
+  std::size_t ActorFor(std::string_view key) const { return SlotOf(KeyHash(key), options_.actors); }
   PoolStats Stats() const;
   absl::Status Drain(std::chrono::milliseconds timeout);
   void Stop();
@@ -68,8 +69,8 @@ class ActorPool::Core {
   enum class Life { kOpen, kEnding, kEnded };
 
   std::size_t intakes() const { return std::size_t{1} << intake_bits_; }
-  Intake& IntakeOf(std::size_t actor) { return intakes_[actor & (intakes() - 1)]; }
-  const Intake& IntakeOf(std::size_t actor) const { return intakes_[actor & (intakes() - 1)]; }
+  Intake& IntakeOf(std::size_t actor) { return *intakes_[actor & (intakes() - 1)]; }
+  const Intake& IntakeOf(std::size_t actor) const { return *intakes_[actor & (intakes() - 1)]; }
   std::size_t NumberOf(std::size_t actor) const { return actor >> intake_bits_; }
 
   bool OnOwnThread() const { return current_pool == this; }
@@ -82,7 +83,7 @@ class ActorPool::Core {
   const int intake_bits_;  ///< an actor belongs to the intake that its lowest bits name
   RestartLog restart_log_;
   Scheduler scheduler_;
-  std::deque<Intake> intakes_;
+  std::vector<std::unique_ptr<Intake>> intakes_;
   std::deque<Actor> actors_;
   std::vector<LatencyHistogram> latency_;  ///< one per worker, then one per helper
   /// Relaxed: it spreads messages and orders nothing.
@@ -101,7 +102,9 @@ ActorPool::Core::Core(ActorPoolOptions options)
       restart_log_(options_.name, options_.log),
       scheduler_(options_.actors + intakes(), options_.workers),
       latency_(options_.workers + Scheduler::kHelpers) {
-  for (std::size_t i = 0; i < intakes(); ++i) intakes_.emplace_back(options_.inbox_capacity, scheduler_);
+  for (std::size_t i = 0; i < intakes(); ++i) {
+    intakes_.push_back(std::make_unique<Intake>(options_.inbox_capacity, scheduler_));
+  }
   for (std::size_t i = 0; i < options_.actors; ++i) {
     Intake& intake = IntakeOf(i);
     intake.Serve(actors_.emplace_back(i, options_, scheduler_, restart_log_, intake, NumberOf(i)));
@@ -138,7 +141,7 @@ void ActorPool::Core::Help(std::size_t helper, TimePoint enough) {
 
 Admission ActorPool::Core::Offer(Message& message, std::chrono::milliseconds timeout, bool& wake) {
   const std::size_t index =
-      message.key.empty() ? unkeyed_.fetch_add(1, std::memory_order_relaxed) % actors_.size() : ActorFor(message.key);
+      message.key.empty() ? unkeyed_.fetch_add(1, std::memory_order_relaxed) % options_.actors : ActorFor(message.key);
   if (timeout.count() > 0 && OnOwnThread()) timeout = {};
   return IntakeOf(index).Offer(NumberOf(index), message, timeout, wake);
 }
@@ -193,7 +196,7 @@ void ActorPool::Core::Stop() {
 }
 
 void ActorPool::Core::CloseEntrance() {
-  for (Intake& intake : intakes_) intake.Close();
+  for (const auto& intake : intakes_) intake->Close();
 }
 
 /// Ends the pool on the thread that comes first; others wait for it, false when `deadline` passes meanwhile.
@@ -218,7 +221,7 @@ void ActorPool::Core::EndNow() {
   workers_.clear();
   scheduler_.AwaitHelpers();
   const void* const outer_pool = std::exchange(current_pool, this);
-  for (Intake& intake : intakes_) intake.Flush();
+  for (const auto& intake : intakes_) intake->Flush();
   for (Actor& actor : actors_) abandoned_.fetch_add(actor.Abandon(), std::memory_order_relaxed);
   current_pool = outer_pool;
 }

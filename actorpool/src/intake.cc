@@ -13,7 +13,7 @@ namespace {
 constexpr std::size_t kChunk = 256;
 constexpr std::size_t kSpareChunks = 4;
 constexpr std::size_t kChunksBehind = 4;
-constexpr std::size_t kPerReading = 4;
+constexpr std::size_t kPerReading = 8;
 constexpr std::chrono::milliseconds kLookForRoom{2};
 
 }  // namespace
@@ -48,7 +48,7 @@ bool Intake::AwaitRoom(MutexLock& lock, Account& account, TimePoint deadline) {
   account.actor->AddWaiter();
   TimePoint now{};
   while (!closed_ && Full(account) && (now = Clock::now()) < deadline) {
-    account.room.WaitUntil(lock, std::min(deadline, now + kLookForRoom));
+    account.room->WaitUntil(lock, std::min(deadline, now + kLookForRoom));
   }
   account.actor->RemoveWaiter();
   return closed_ || !Full(account);
@@ -93,7 +93,7 @@ void Intake::StartChunk() {
 void Intake::RoomMade(std::size_t number) {
   MutexLock lock(mutex_);
   Account& account = accounts_[number];
-  if (account.sent - account.actor->begun() <= inbox_capacity_ / 2) account.room.NotifyAll();
+  if (account.sent - account.actor->begun() <= inbox_capacity_ / 2) account.room->NotifyAll();
 }
 
 Turn Intake::Run(LatencyHistogram&, TimePoint) {
@@ -145,7 +145,7 @@ void Intake::Flush() {
 void Intake::Close() {
   MutexLock lock(mutex_);
   closed_ = true;
-  for (Account& account : accounts_) account.room.NotifyAll();
+  for (Account& account : accounts_) account.room->NotifyAll();
 }
 
 ActorStats Intake::Stats(std::size_t number) const {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -59,14 +60,14 @@ class alignas(64) Intake final : public Runnable {
   /// Vectors keep their memory, so a steady flow allocates nothing.
   using Chunk = std::vector<Task>;
 
-  /// What one inbox holds, on cache lines of its own.
+  /// What one inbox holds, on one cache line.
   struct alignas(64) Account {
     Actor* actor = nullptr;
     std::uint64_t sent = 0;
     std::uint64_t begun_seen = 0;  ///< an earlier count, to leave the worker's cache line alone
     std::size_t depth_highest = 0;
     std::uint64_t inbox_full = 0;
-    CondVar room{};
+    std::unique_ptr<CondVar> room = std::make_unique<CondVar>();  ///< elsewhere: only those who wait touch it
   };
 
   bool Full(Account& account) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -91,7 +92,7 @@ class alignas(64) Intake final : public Runnable {
   Chunk open_ ABSL_GUARDED_BY(mutex_){};              ///< what producers append to
   std::deque<Chunk> full_ ABSL_GUARDED_BY(mutex_){};  ///< what they filled before, oldest first
   std::vector<Chunk> spare_ ABSL_GUARDED_BY(mutex_){};
-  std::deque<Account> accounts_ ABSL_GUARDED_BY(mutex_){};
+  std::vector<Account> accounts_ ABSL_GUARDED_BY(mutex_){};
 
   /// From here on: touched by the worker that has the intake, so on cache lines of its own.
   alignas(64) Chunk batch_{};
