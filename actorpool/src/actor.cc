@@ -58,21 +58,19 @@ std::optional<TimePoint> Actor::AcceptStaged() {
   return std::nullopt;
 }
 
-Turn Actor::Run(LatencyHistogram& latency, TimePoint enough) {
-  const Turn turn = RunBurst(latency, enough);
+Turn Actor::Run(LatencyMeter& meter, TimePoint enough) {
+  const Turn turn = RunBurst(meter, enough);
   if (waiters_.load(std::memory_order_relaxed) > 0) intake_.RoomMade(number_);
   return turn;
 }
 
-Turn Actor::RunBurst(LatencyHistogram& latency, TimePoint enough) {
-  FrequentClock clock;
+Turn Actor::RunBurst(LatencyMeter& meter, TimePoint enough) {
   TimePoint now{};
   for (std::size_t run = 0; run < options_.burst && now < enough && !scheduler_.stopped(); ++run) {
     if (!Refill()) return {.next = Turn::Next::kIdle, .ended = now};
     Task& task = Begin();
     const Settlement settlement = Perform(task.work);
-    now = clock.Now();
-    latency.Observe(now - task.accepted);
+    now = meter.Ended(task.accepted);
     const std::optional<RestartVerdict> verdict = Supervise(settlement, now);
     Settle(task, settlement);
     if (!verdict.has_value()) continue;

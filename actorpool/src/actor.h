@@ -10,7 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
 #include "counter.h"
-#include "latency_histogram.h"
+#include "latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/mutex.h"
 #include "restart_log.h"
@@ -56,7 +56,7 @@ class alignas(64) Actor final : public Runnable {
   std::optional<TimePoint> AcceptStaged();
 
   /// Runs up to a burst of messages, fewer when a handler throws, `enough` has passed or the scheduler is stopped.
-  Turn Run(LatencyHistogram& latency, TimePoint enough) override;
+  Turn Run(LatencyMeter& meter, TimePoint enough) override;
 
   /// Settles what is left without running it, and returns how many that were.
   std::size_t Abandon();
@@ -73,7 +73,7 @@ class alignas(64) Actor final : public Runnable {
   ActorStats Stats() const;
 
  private:
-  Turn RunBurst(LatencyHistogram& latency, TimePoint enough);
+  Turn RunBurst(LatencyMeter& meter, TimePoint enough);
 
   /// Makes sure that `batch_` has a message to begin. False: there is none, and the actor is idle, to be run again no
   /// sooner than `resume_at`. Its queue belongs to whoever adds it next: the caller must not touch it any more.

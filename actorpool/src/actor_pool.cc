@@ -18,7 +18,7 @@
 #include "clock.h"
 #include "intake.h"
 #include "key_hash.h"
-#include "latency_histogram.h"
+#include "latency_meter.h"
 #include "penstock/actorpool/mutex.h"
 #include "restart_log.h"
 #include "scheduler.h"
@@ -85,7 +85,7 @@ class ActorPool::Core {
   Scheduler scheduler_;
   std::vector<std::unique_ptr<Intake>> intakes_;
   std::deque<Actor> actors_;
-  std::vector<LatencyHistogram> latency_;  ///< one per worker, then one per helper
+  std::vector<LatencyMeter> meters_;  ///< one per worker, then one per helper
   /// Relaxed: it spreads messages and orders nothing.
   std::atomic<std::uint64_t> unkeyed_{0};
   std::atomic<std::uint64_t> abandoned_{0};  ///< relaxed: a count of its own
@@ -101,7 +101,7 @@ ActorPool::Core::Core(ActorPoolOptions options)
       intake_bits_(IntakeBits(options_.actors)),
       restart_log_(options_.name, options_.log),
       scheduler_(options_.actors + intakes(), options_.workers),
-      latency_(options_.workers + Scheduler::kHelpers) {
+      meters_(options_.workers + Scheduler::kHelpers) {
   for (std::size_t i = 0; i < intakes(); ++i) {
     intakes_.push_back(std::make_unique<Intake>(options_.inbox_capacity, scheduler_));
   }
@@ -124,17 +124,17 @@ void ActorPool::Core::RunWorker(std::size_t worker) {
   current_pool = this;
   Turn turn;
   for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;) {
-    turn = next->Run(latency_[worker], TimePoint::max());
+    turn = next->Run(meters_[worker], TimePoint::max());
   }
 }
 
 void ActorPool::Core::Help(std::size_t helper, TimePoint enough) {
   const void* const outer_pool = std::exchange(current_pool, this);
-  LatencyHistogram& latency = latency_[options_.workers + helper];
+  LatencyMeter& meter = meters_[options_.workers + helper];
   Turn turn;
   Runnable* next = nullptr;
   while ((next = scheduler_.NextForHelper(helper, next, turn, turn.ended < enough)) != nullptr) {
-    turn = next->Run(latency, enough);
+    turn = next->Run(meter, enough);
   }
   current_pool = outer_pool;
 }
@@ -162,7 +162,7 @@ PoolStats ActorPool::Core::Stats() const {
                      .workers = options_.workers,
                      .abandoned = abandoned_.load(std::memory_order_relaxed)};
   stats.actors.reserve(actors_.size());
-  for (const LatencyHistogram& latency : latency_) latency.AddTo(stats.latency);
+  for (const LatencyMeter& meter : meters_) meter.AddTo(stats.latency);
   for (std::size_t i = 0; i < actors_.size(); ++i) stats.actors.push_back(IntakeOf(i).Stats(NumberOf(i)));
   return stats;
 }

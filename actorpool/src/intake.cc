@@ -96,7 +96,7 @@ void Intake::RoomMade(std::size_t number) {
   if (account.sent - account.actor->begun() <= inbox_capacity_ / 2) account.room->NotifyAll();
 }
 
-Turn Intake::Run(LatencyHistogram&, TimePoint) {
+Turn Intake::Run(LatencyMeter&, TimePoint) {
   Take();
   Sort();
   return {.next = Recycle() ? Turn::Next::kAgain : Turn::Next::kIdle};

@@ -46,7 +46,7 @@ class alignas(64) Intake final : public Runnable {
   void RoomMade(std::size_t number);
 
   /// Sorts one chunk.
-  Turn Run(LatencyHistogram& latency, TimePoint enough) override;
+  Turn Run(LatencyMeter& meter, TimePoint enough) override;
 
   /// Refuses messages from now on. Those accepted before are known to the scheduler when this returns.
   void Close();

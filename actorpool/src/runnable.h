@@ -2,7 +2,7 @@
 #pragma once
 
 #include "clock.h"
-#include "latency_histogram.h"
+#include "latency_meter.h"
 
 namespace penstock::actorpool {
 
@@ -23,8 +23,8 @@ struct Turn {
 /// **Thread safety:** `Run` by one worker at a time, which the scheduler sees to.
 class Runnable {
  public:
-  /// One turn, which begins nothing any more after `enough`. The latencies of messages that end in it go to `latency`.
-  virtual Turn Run(LatencyHistogram& latency, TimePoint enough) = 0;
+  /// One turn, which begins nothing any more after `enough`. `meter` is told of messages that end in it.
+  virtual Turn Run(LatencyMeter& meter, TimePoint enough) = 0;
 
  protected:
   ~Runnable() = default;

@@ -33,10 +33,10 @@ class IntakeTest : public ::testing::Test {
   void StartWorkers(int workers) {
     for (int i = 0; i < workers; ++i) {
       workers_.emplace_back([this] {
-        LatencyHistogram latency;
+        LatencyMeter meter;
         Turn turn;
         for (Runnable* next = nullptr; (next = scheduler_.Next(next, turn)) != nullptr;)
-          turn = next->Run(latency, TimePoint::max());
+          turn = next->Run(meter, TimePoint::max());
       });
     }
   }
@@ -49,7 +49,7 @@ class IntakeTest : public ::testing::Test {
   /// Takes one turn as a worker would, and returns what had it.
   Runnable* TakeTurn() {
     Runnable* const next = scheduler_.Next(previous_, turn_);
-    turn_ = next->Run(latency_, TimePoint::max());
+    turn_ = next->Run(meter_, TimePoint::max());
     return previous_ = next;
   }
 
@@ -66,7 +66,7 @@ class IntakeTest : public ::testing::Test {
   Scheduler scheduler_{kActors + 1, 1};
   Intake intake_{kCapacity, scheduler_};
   std::deque<Actor> actors_{};
-  LatencyHistogram latency_;
+  LatencyMeter meter_;
   Turn turn_{};
   Runnable* previous_ = nullptr;
   std::vector<std::jthread> workers_{};

@@ -45,7 +45,7 @@ struct PoolStats {
   std::vector<ActorStats> actors{};
   /// Time from acceptance to the end of the handler. Up to eight messages that pile up before a worker comes share one
   /// reading of the clock, so that a latency may be too long by the time between them, 10 ms at most; by messages that
-  /// end within a microsecond of each other it may be too short by that.
+  /// end within two microseconds of each other it may be too short by that.
   LatencySnapshot latency{};
 
   /// All actors added up; depths are added too, `inbox_depth_highest` is the highest of any.
