@@ -61,9 +61,15 @@ Fault Draw(FaultKind kind, std::mt19937_64& random) {
           .with_next = Below(random, 3) == 0};
 }
 
+// A server that was killed leaves no connection to cut or to hold up.
+bool FindsNoConnections(const Fault& first, const Fault& second) {
+  const bool needs_one = second.kind == FaultKind::kPublisherCut || second.kind == FaultKind::kPublisherBlackHoled;
+  return first.kind == FaultKind::kServerKilled && needs_one;
+}
+
 // Overlapping faults of the consumer and the server could make both forget the same acknowledgements, see README.md.
 bool MayOverlap(const Fault& a, const Fault& b) {
-  if (a.kind == FaultKind::kBothCut || b.kind == FaultKind::kBothCut) return false;
+  if (a.kind == FaultKind::kBothCut || b.kind == FaultKind::kBothCut || FindsNoConnections(a, b)) return false;
   return FactsOf(a.kind).publisher_alone != FactsOf(b.kind).publisher_alone;
 }
 

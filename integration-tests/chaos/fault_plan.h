@@ -44,8 +44,8 @@ struct Fault {
 };
 
 /// `count` faults drawn from the seed: each kind once before any comes again, spread evenly over 3 to 93 % of the run.
-/// One in three that may overlap with the next does: one of them then concerns the publisher alone. None without
-/// kinds.
+/// One in three that may overlap with the next does: one of them then concerns the publisher alone, and the second does
+/// not need a connection of a server that the first killed. None without kinds.
 std::vector<Fault> DrawFaults(std::uint64_t seed, std::size_t count, std::span<const FaultKind> kinds);
 
 }  // namespace penstock::chaos

@@ -63,6 +63,20 @@ TEST(FaultPlanTest, OverlapsOnlyAFaultOfThePublisherWithAnother) {
   EXPECT_GT(pairs, 100);
 }
 
+TEST(FaultPlanTest, DoesNotReachForAConnectionOfAServerThatItJustKilled) {
+  int pairs = 0;
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const std::vector<Fault> faults = DrawFaults(seed, 20, AllFaultKinds());
+    for (std::size_t i = 0; i < faults.size(); ++i) {
+      if (!faults[i].with_next || faults[i].kind != FaultKind::kServerKilled) continue;
+      ++pairs;
+      EXPECT_NE(faults[i + 1].kind, FaultKind::kPublisherCut) << "seed " << seed;
+      EXPECT_NE(faults[i + 1].kind, FaultKind::kPublisherBlackHoled) << "seed " << seed;
+    }
+  }
+  EXPECT_GT(pairs, 20);
+}
+
 TEST(FaultPlanTest, LastsAsLongAsItsKindDoes) {
   for (const Fault& fault : DrawFaults(3, 1500, AllFaultKinds())) {
     const bool lasts = fault.kind == FaultKind::kServerStopped || fault.kind == FaultKind::kConsumerStopped;
