@@ -11,7 +11,7 @@ namespace {
 constexpr int kReadings = 100'000;
 constexpr std::chrono::microseconds kResolution{2};
 
-TEST(FrequentClock, TellsTheTimeToTwoMicrosecondsAndNeverGoesBack) {
+TEST(FrequentClockTest, TellsTheTimeToTwoMicrosecondsAndNeverGoesBack) {
   FrequentClock clock;
   TimePoint last{};
   for (int i = 0; i < kReadings; ++i) {
@@ -25,7 +25,7 @@ TEST(FrequentClock, TellsTheTimeToTwoMicrosecondsAndNeverGoesBack) {
   }
 }
 
-TEST(FrequentClock, TellsTheTimeAfterALongWhileToo) {
+TEST(FrequentClockTest, TellsTheTimeAfterALongWhileToo) {
   FrequentClock clock;
   clock.Now();
   for (const TimePoint end = Clock::now() + std::chrono::milliseconds(5); Clock::now() < end;) {
@@ -34,7 +34,7 @@ TEST(FrequentClock, TellsTheTimeAfterALongWhileToo) {
   EXPECT_GE(clock.Now(), before - kResolution);
 }
 
-TEST(FrequentClock, ReadsTheClockAtOnce) {
+TEST(FrequentClockTest, ReadsTheClockAtOnce) {
   const TimePoint before = Clock::now();
   EXPECT_GE(FrequentClock{}.Now(), before);
 }

@@ -82,7 +82,7 @@ func run(ctx context.Context, js jetstream.JetStream, s settings) (time.Duration
 	if err != nil {
 		return 0, fmt.Errorf("subscribe: %w", err)
 	}
-	err = workers.await(peer.Silence)
+	err = workers.progress.Await()
 	err = errors.Join(err, js.Conn().FlushTimeout(peer.Silence))
 	ended := time.Now()
 	if err != nil {

@@ -7,10 +7,11 @@ import (
 	"hash/fnv"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"penstock/benchmarks/peers/internal/peer"
 )
 
 const (
@@ -25,13 +26,11 @@ const (
 type pool struct {
 	inboxes  [workers]chan jetstream.Msg
 	pause    time.Duration
-	messages uint64
-	handled  atomic.Uint64
-	outcome  chan error
+	progress *peer.Progress
 }
 
 func newPool(messages uint64, pause time.Duration) *pool {
-	p := &pool{pause: pause, messages: messages, outcome: make(chan error, 1)}
+	p := &pool{pause: pause, progress: peer.NewProgress(messages)}
 	for i := range p.inboxes {
 		p.inboxes[i] = make(chan jetstream.Msg, inbox)
 		go p.work(p.inboxes[i])
@@ -56,9 +55,9 @@ func (p *pool) work(messages <-chan jetstream.Msg) {
 	last := make(map[string]uint64)
 	for msg := range messages {
 		if err := p.handle(msg, last); err != nil {
-			p.finish(err)
-		} else if p.handled.Add(1) == p.messages {
-			p.finish(nil)
+			p.progress.Failed(err)
+		} else {
+			p.progress.Handled()
 		}
 	}
 }
@@ -77,32 +76,6 @@ func (p *pool) handle(msg jetstream.Msg, last map[string]uint64) error {
 		return fmt.Errorf("acknowledge: %w", err)
 	}
 	return nil
-}
-
-// finish keeps the first outcome.
-func (p *pool) finish(err error) {
-	select {
-	case p.outcome <- err:
-	default:
-	}
-}
-
-// await returns once every message is handled, or what went wrong, a time without any message included.
-func (p *pool) await(silence time.Duration) error {
-	ticker := time.NewTicker(silence)
-	defer ticker.Stop()
-	for seen := uint64(0); ; {
-		select {
-		case err := <-p.outcome:
-			return err
-		case <-ticker.C:
-			handled := p.handled.Load()
-			if handled == seen {
-				return fmt.Errorf("consume: only %d of %d messages came", handled, p.messages)
-			}
-			seen = handled
-		}
-	}
 }
 
 // streamSequence reads $JS.ACK.<stream>.<consumer>.<delivered>.<stream sequence>..., which is cheaper than

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package peer is what the programs of this module have in common: their command line, their line of output, and the
-// durable consumer that they work on.
+// Package peer is what these programs have in common: their command line, their line of output, how far they are, and
+// the durable consumer that they work on.
 package peer
 
 import (
