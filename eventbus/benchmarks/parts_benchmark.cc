@@ -7,8 +7,8 @@
 #include "benchmark/benchmark.h"
 #include "delivery/delivery_flow.h"
 #include "envelope/codecs.h"
-#include "jetstream/ack_subject.h"
-#include "jetstream/header_block.h"
+#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/protocol/header_block.h"
 #include "penstock/eventbus/envelope.h"
 
 namespace penstock::eventbus {

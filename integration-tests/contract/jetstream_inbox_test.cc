@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "contract/jetstream_fixture.h"
-#include "jetstream/connection.h"
-#include "jetstream/inbox.h"
+#include "jetstream/connection/connection.h"
+#include "jetstream/connection/inbox.h"
 
 namespace penstock::eventbus::contract {
 namespace {

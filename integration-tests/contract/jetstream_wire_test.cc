@@ -17,9 +17,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "contract/jetstream_fixture.h"
-#include "jetstream/connection.h"
-#include "jetstream/inbox.h"
-#include "jetstream/wire.h"
+#include "jetstream/connection/connection.h"
+#include "jetstream/connection/inbox.h"
+#include "jetstream/io/wire.h"
 #include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::contract {

@@ -8,16 +8,16 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/dead_letter_writer.h"
-#include "bus/deferral.h"
-#include "bus/publisher.h"
-#include "bus/subscription_set.h"
-#include "bus/topic_streams.h"
+#include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/subscribe/deferral.h"
+#include "bus/publish/publisher.h"
+#include "bus/subscribe/subscription_set.h"
+#include "bus/publish/topic_streams.h"
 #include "envelope/codecs.h"
 #include "penstock/actorpool/mutex.h"
 #include "transport/connect.h"
-#include "transport/names.h"
-#include "transport/options_check.h"
+#include "naming/names.h"
+#include "options/options_check.h"
 
 namespace penstock {
 namespace {

@@ -13,9 +13,9 @@
 #include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
 #include "envelope/timestamp.h"
-#include "transport/characters.h"
-#include "transport/first_error.h"
-#include "transport/names.h"
+#include "naming/characters.h"
+#include "naming/first_error.h"
+#include "naming/names.h"
 
 namespace penstock {
 namespace {

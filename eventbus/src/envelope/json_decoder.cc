@@ -15,7 +15,7 @@
 #include "envelope/json_walk.h"
 #include "envelope/timestamp.h"
 #include "nlohmann/json.hpp"
-#include "transport/names.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus {
 namespace {

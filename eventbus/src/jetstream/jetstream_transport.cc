@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/message_api.h"
-#include "jetstream/pull_feed.h"
-#include "jetstream/push_feed.h"
-#include "jetstream/stream_api.h"
+#include "jetstream/api/message_api.h"
+#include "jetstream/consume/pull_feed.h"
+#include "jetstream/consume/push_feed.h"
+#include "jetstream/api/stream_api.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {

@@ -9,9 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/api_client.h"
-#include "jetstream/connection.h"
-#include "jetstream/publisher.h"
+#include "jetstream/api/api_client.h"
+#include "jetstream/connection/connection.h"
+#include "jetstream/publish/publisher.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {

@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "transport/connect.h"
-#include "transport/names.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus {
 namespace memory {

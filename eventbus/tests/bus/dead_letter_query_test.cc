@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/dead_letter_query.h"
+#include "bus/dead_letters/dead_letter_query.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

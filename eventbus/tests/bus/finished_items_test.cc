@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/finished_items.h"
+#include "bus/subscribe/finished_items.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

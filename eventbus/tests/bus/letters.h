@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "bus/dead_letter_writer.h"
-#include "bus/topic_streams.h"
+#include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/publish/topic_streams.h"
 #include "delivery/item.h"
 #include "memory/memory_message.h"
 #include "penstock/eventbus/dead_letters.h"

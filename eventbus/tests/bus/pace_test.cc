@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/pace.h"
+#include "bus/dead_letters/pace.h"
 
 #include <gtest/gtest.h>
 

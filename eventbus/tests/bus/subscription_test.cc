@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscription.h"
+#include "bus/subscribe/subscription.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,10 +3,10 @@
 
 #include <string>
 
-#include "jetstream/api_client.h"
-#include "jetstream/consumer_api.h"
-#include "jetstream/message_api.h"
-#include "jetstream/stream_api.h"
+#include "jetstream/api/api_client.h"
+#include "jetstream/api/consumer_api.h"
+#include "jetstream/api/message_api.h"
+#include "jetstream/api/stream_api.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

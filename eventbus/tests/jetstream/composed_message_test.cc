@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/composed_message.h"
+#include "jetstream/protocol/composed_message.h"
 
 #include <gtest/gtest.h>
 

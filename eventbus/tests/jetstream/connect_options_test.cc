@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/connect_options.h"
+#include "jetstream/connection/connect_options.h"
 
 #include <gmock/gmock.h>
 

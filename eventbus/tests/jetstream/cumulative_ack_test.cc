@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/cumulative_ack.h"
+#include "jetstream/consume/cumulative_ack.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

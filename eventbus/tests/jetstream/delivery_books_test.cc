@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <random>
 
-#include "jetstream/pull_credit.h"
-#include "jetstream/sequence_track.h"
-#include "jetstream/settled_before.h"
-#include "jetstream/settlement.h"
-#include "jetstream/unsettled.h"
+#include "jetstream/consume/pull_credit.h"
+#include "jetstream/consume/sequence_track.h"
+#include "jetstream/consume/settled_before.h"
+#include "jetstream/consume/settlement.h"
+#include "jetstream/consume/unsettled.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/digits.h"
+#include "jetstream/protocol/digits.h"
 
 #include <gtest/gtest.h>
 

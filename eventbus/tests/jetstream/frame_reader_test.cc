@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/frame_reader.h"
+#include "jetstream/protocol/frame_reader.h"
 
 #include <gtest/gtest.h>
 

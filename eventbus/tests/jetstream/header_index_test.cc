@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/header_index.h"
+#include "jetstream/protocol/header_index.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/lending_rest.h"
+#include "jetstream/io/lending_rest.h"
 
 #include <gtest/gtest.h>
 

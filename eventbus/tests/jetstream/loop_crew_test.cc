@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/loop_crew.h"
+#include "jetstream/io/loop_crew.h"
 
 #include <gtest/gtest.h>
 

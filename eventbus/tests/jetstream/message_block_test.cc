@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/message_block.h"
+#include "jetstream/protocol/message_block.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/pub_ack.h"
+#include "jetstream/publish/pub_ack.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/received_message.h"
+#include "jetstream/protocol/received_message.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <cstring>
 #include <string>
 
-#include "jetstream/handles.h"
+#include "jetstream/io/handles.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

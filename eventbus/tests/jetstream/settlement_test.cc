@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/settlement.h"
+#include "jetstream/consume/settlement.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,7 +9,7 @@
 #include <limits>
 #include <random>
 
-#include "jetstream/received_message.h"
+#include "jetstream/protocol/received_message.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

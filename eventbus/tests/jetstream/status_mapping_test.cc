@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/status_mapping.h"
+#include "jetstream/connection/status_mapping.h"
 
 #include <gmock/gmock.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/timestamp.h"
+#include "jetstream/api/timestamp.h"
 
 #include <gtest/gtest.h>
 

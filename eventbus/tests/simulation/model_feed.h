@@ -7,8 +7,8 @@
 #include <set>
 #include <vector>
 
-#include "jetstream/pull_credit.h"
-#include "jetstream/unsettled.h"
+#include "jetstream/consume/pull_credit.h"
+#include "jetstream/consume/unsettled.h"
 #include "simulation/network.h"
 #include "transport/transport.h"
 

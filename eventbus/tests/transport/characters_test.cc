@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/characters.h"
+#include "naming/characters.h"
 
 #include <gtest/gtest.h>
 

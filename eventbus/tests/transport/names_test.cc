@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/names.h"
+#include "naming/names.h"
 
 #include <gtest/gtest.h>
 

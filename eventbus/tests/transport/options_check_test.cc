@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/options_check.h"
+#include "options/options_check.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "transport/server_url.h"
+#include "naming/server_url.h"
 
 #include <gtest/gtest.h>
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "transport/characters.h"
-#include "transport/names.h"
+#include "naming/characters.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus {
 namespace {

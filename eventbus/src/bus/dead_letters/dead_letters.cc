@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "penstock/eventbus/dead_letters.h"
+
+#include <algorithm>
+#include <future>
+#include <memory>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bus/dead_letters/dead_letter_query.h"
+#include "bus/dead_letters/dead_letter_story.h"
+#include "bus/dead_letters/pace.h"
+#include "bus/publish/topic_streams.h"
+#include "penstock/eventbus/event_bus.h"
+#include "naming/names.h"
+
+namespace penstock {
+namespace {
+
+using eventbus::Transport;
+
+std::string StreamOf(const BusOptions& options) { return DeadLetterStreamName(options.base_stream_name); }
+
+// Tells `visit` the letters that fit, by ascending ID, until it returns false.
+template <typename Visit>
+absl::Status ForEach(const BusOptions& options, Transport& transport, const DeadLetterQuery& query,
+                     std::uint64_t after_id, Visit visit) {
+  const std::string stream = StreamOf(options);
+  const std::string subject = eventbus::LetterSubject(stream, query.topic.empty() ? ">" : query.topic);
+  const eventbus::IdWalk walk(query, after_id);
+  for (std::uint64_t id = walk.first(); id != 0;) {
+    const auto message = transport.ReadMessage(stream, subject, id);
+    if (absl::IsNotFound(message.status())) return absl::OkStatus();
+    if (!message.ok()) return message.status();
+    id = walk.Next((*message)->stream_sequence() + 1);
+    DeadLetter letter = eventbus::ReadLetter(**message, stream);
+    if (eventbus::Matches(query, letter) && !visit(std::move(letter))) break;
+  }
+  return absl::OkStatus();
+}
+
+std::string_view OriginalId(const StoredMessage& message) {
+  if (const auto kept = message.Header(header::kOriginalMessageId)) return *kept;
+  return message.Header(header::kMessageId).value_or(std::string_view{});
+}
+
+// Who made the letter may have lied about its stream, and the stream may have been made again since.
+void FetchBody(const BusOptions& options, Transport& transport, DeadLetter& letter) {
+  if (letter.body_omitted == 0 || !eventbus::CheckTopic("", letter.topic, options.base_stream_name).ok()) return;
+  const auto original =
+      transport.ReadMessage(StreamName(options.base_stream_name, letter.topic), letter.topic, letter.stream_sequence);
+  if (!original.ok() || (*original)->stream_sequence() != letter.stream_sequence) return;
+  if (eventbus::PercentDecode(OriginalId(**original)) != letter.message_id) return;
+  letter.body = std::string((*original)->payload());
+  letter.body_omitted = 0;
+}
+
+absl::StatusOr<PubAck> Publish(Transport& transport, eventbus::Outgoing message) {
+  auto told = std::make_shared<std::promise<absl::StatusOr<PubAck>>>();
+  auto result = told->get_future();
+  const absl::Status sent =
+      transport.Publish(std::move(message), [told](absl::StatusOr<PubAck> ack) { told->set_value(std::move(ack)); });
+  // The transport tells every publish its end by the publish timeout, so this ends.
+  return sent.ok() ? result.get() : absl::StatusOr<PubAck>(sent);
+}
+
+// Whether the next letter would only meet the same.
+bool IsLost(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<DeadLetter>> DeadLetters::List(const DeadLetterQuery& query, const ListOptions& options) {
+  if (auto status = eventbus::CheckQuery("list dead letters", query, options_.base_stream_name); !status.ok()) {
+    return status;
+  }
+  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  std::vector<DeadLetter> letters;
+  const absl::Status read = ForEach(options_, transport_, query, options.after_id, [&](DeadLetter letter) {
+    if (options.bodies == LetterBodies::kInclude) {
+      FetchBody(options_, transport_, letter);
+    } else {
+      letter.body.clear();
+      letter.body_omitted = 0;
+    }
+    letters.push_back(std::move(letter));
+    return letters.size() < options.limit;
+  });
+  if (!read.ok()) return eventbus::Prefixed("list dead letters", read);
+  return letters;
+}
+
+absl::StatusOr<DeadLetter> DeadLetters::Get(std::uint64_t id) {
+  if (id == 0) return absl::InvalidArgumentError("get a dead letter: the ID is 0; IDs begin at 1");
+  const std::string stream = StreamOf(options_);
+  const auto message = transport_.ReadMessage(stream, eventbus::LetterSubject(stream, ">"), id);
+  const bool found = message.ok() && (*message)->stream_sequence() == id;
+  if (message.ok() ? !found : absl::IsNotFound(message.status())) {
+    return absl::NotFoundError(absl::StrCat("get dead letter ", id, ": stream \"", stream,
+                                            "\" does not have it; it was redriven and handled, or never was"));
+  }
+  if (!message.ok()) return eventbus::Prefixed(absl::StrCat("get dead letter ", id), message.status());
+  DeadLetter letter = eventbus::ReadLetter(**message, stream);
+  FetchBody(options_, transport_, letter);
+  return letter;
+}
+
+/// One call of `Redrive`: first all letters that fit, without their bodies, then one after the other.
+class DeadLetters::Round {
+  struct Candidate {
+    std::string topic{};
+    std::string consumer{};
+    std::uint64_t origin = 0;
+    std::uint64_t id = 0;
+    std::string key{};
+    std::uint64_t redrives = 0;
+    bool quarantined = false;
+
+    auto Place() const { return std::tie(topic, consumer, origin, id); }
+  };
+
+ public:
+  Round(DeadLetters& letters, const RedriveOptions& options)
+      : letters_(letters), options_(options), pace_(options.messages_per_second, options.stop) {}
+
+  absl::Status Collect(const DeadLetterQuery& query) {
+    const absl::Status read = ForEach(letters_.options_, letters_.transport_, query, 0, [this](DeadLetter letter) {
+      candidates_.push_back({.topic = std::move(letter.topic),
+                             .consumer = std::move(letter.consumer),
+                             .origin = letter.origin_sequence,
+                             .id = letter.id,
+                             .key = std::move(letter.key),
+                             .redrives = letter.redrive_count,
+                             .quarantined = letter.error_class == error_class::kQuarantined});
+      return !options_.stop.stop_requested();
+    });
+    std::sort(candidates_.begin(), candidates_.end(),
+              [](const Candidate& a, const Candidate& b) { return a.Place() < b.Place(); });
+    report_.matched = candidates_.size();
+    return read;
+  }
+
+  RedriveReport Run() {
+    for (const Candidate& candidate : candidates_) ++(report_.*Take(candidate));
+    return std::move(report_);
+  }
+
+ private:
+  using Count = std::size_t RedriveReport::*;
+
+  using Key = std::tuple<std::string, std::string, std::string>;  // topic, consumer, aggregate ID
+
+  // What becomes of the candidate.
+  Count Take(const Candidate& candidate) {
+    if (over_ || options_.stop.stop_requested() || AtLimit()) return &RedriveReport::left;
+    // One that follows another would only follow it again: back to the dead letters.
+    if (candidate.quarantined && kept_.contains(KeyOf(candidate))) return &RedriveReport::held_back;
+    Count count = &RedriveReport::skipped_loop_guard;
+    if (candidate.redrives < options_.max_redrives) count = Send(candidate);
+    const bool stays = count == &RedriveReport::skipped_loop_guard || count == &RedriveReport::failed;
+    if (stays && !candidate.key.empty()) kept_.insert(KeyOf(candidate));
+    return count;
+  }
+
+  static Key KeyOf(const Candidate& candidate) { return {candidate.topic, candidate.consumer, candidate.key}; }
+
+  bool AtLimit() const { return options_.limit > 0 && report_.sent + report_.already_sent >= options_.limit; }
+
+  Count Send(const Candidate& candidate) {
+    if (options_.mode == RedriveMode::kDryRun) return &RedriveReport::sent;
+    if (!pace_.AwaitTurn()) return &RedriveReport::left;
+    const auto letter = letters_.Get(candidate.id);
+    if (absl::IsNotFound(letter.status())) return &RedriveReport::gone;
+    const auto ack = letter.ok() ? Publish(*letter) : absl::StatusOr<PubAck>(letter.status());
+    if (ack.ok()) return ack->duplicate ? &RedriveReport::already_sent : &RedriveReport::sent;
+    over_ = IsLost(ack.status());
+    if (report_.first_error.ok()) {
+      report_.first_error = eventbus::Prefixed(absl::StrCat("redrive dead letter ", candidate.id), ack.status());
+    }
+    return &RedriveReport::failed;
+  }
+
+  absl::StatusOr<PubAck> Publish(const DeadLetter& letter) {
+    const std::string& base = letters_.options_.base_stream_name;
+    if (auto status = eventbus::CheckTopic("its topic", letter.topic, base); !status.ok()) return status;
+    if (auto status = eventbus::CheckName("consumer", letter.consumer); !status.ok()) return status;
+    if (letter.body_omitted != 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("its body was too large to be kept beside the story, and stream \"",
+                       StreamName(base, letter.topic), "\" does not have it any more"));
+    }
+    if (auto status = letters_.streams_.Ensure(letter.topic, eventbus::Storage::kFile); !status.ok()) return status;
+    return penstock::Publish(letters_.transport_, eventbus::MakeRedriven(letter, StreamOf(letters_.options_)));
+  }
+
+  DeadLetters& letters_;
+  const RedriveOptions& options_;
+  eventbus::Pace pace_;
+  std::vector<Candidate> candidates_{};
+  std::set<Key> kept_{};  // keys with a letter that was not sent
+  bool over_ = false;
+  RedriveReport report_{};
+};
+
+absl::StatusOr<RedriveReport> DeadLetters::Redrive(const DeadLetterQuery& query, const RedriveOptions& options) {
+  constexpr std::string_view kWhat = "redrive dead letters";
+  if (eventbus::IsUnbounded(query)) {
+    return absl::InvalidArgumentError(
+        "redrive dead letters: the query is empty, which would redrive everything; say at least `.topic = ...`");
+  }
+  if (auto status = eventbus::CheckQuery(kWhat, query, options_.base_stream_name); !status.ok()) return status;
+  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  Round round(*this, options);
+  if (auto status = round.Collect(query); !status.ok()) return eventbus::Prefixed(kWhat, status);
+  return round.Run();
+}
+
+}  // namespace penstock

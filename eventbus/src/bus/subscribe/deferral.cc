@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/deferral.h"
+
+#include <utility>
+
+namespace penstock {
+
+DeferredOutcome& DeferredOutcome::operator=(DeferredOutcome&& other) noexcept {
+  std::swap(deferral_, other.deferral_);
+  return *this;
+}
+
+DeferredOutcome::~DeferredOutcome() {
+  if (deferral_) deferral_->Settle(Retry("its deferred outcome was dropped")).IgnoreError();  // settled before, mostly
+}
+
+absl::Status DeferredOutcome::Settle(const Outcome& outcome) {
+  if (!deferral_) return absl::FailedPreconditionError("settle: the token is of no message");
+  return deferral_->Settle(outcome);
+}
+
+namespace eventbus {
+
+Verdict ToVerdict(const Outcome& outcome) {
+  switch (outcome.kind()) {
+    case Outcome::Kind::kAck:
+      return {.kind = Verdict::Kind::kHandled};
+    case Outcome::Kind::kRetry:
+      return {.kind = Verdict::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
+    case Outcome::Kind::kReject:
+      return {.kind = Verdict::Kind::kReject, .reason = outcome.reason()};
+    case Outcome::Kind::kDeferred:
+      break;
+  }
+  return {.kind = Verdict::Kind::kRetry, .reason = "the handler said Deferred() without Delivery::Defer()"};
+}
+
+absl::Status Deferral::Settle(const Outcome& outcome) {
+  if (outcome.kind() == Outcome::Kind::kDeferred) {
+    return absl::InvalidArgumentError("settle: Deferred() settles nothing; say Ack(), Retry() or Reject()");
+  }
+  MutexLock lock(mutex_);
+  if (verdict_) {
+    return absl::FailedPreconditionError("settle: the message was settled before, or has been handed back");
+  }
+  verdict_ = ToVerdict(outcome);
+  FinishIfOver(lock);
+  return absl::OkStatus();
+}
+
+void Deferral::Returned() {
+  MutexLock lock(mutex_);
+  returned_ = true;
+  FinishIfOver(lock);
+}
+
+void Deferral::TakeBack() {
+  MutexLock lock(mutex_);
+  if (verdict_) return;
+  verdict_ = {.kind = Verdict::Kind::kAbandoned};
+  FinishIfOver(lock);
+}
+
+void Deferral::FinishIfOver(MutexLock& lock) {
+  if (!returned_ || !verdict_) return;
+  Verdict verdict = *verdict_;
+  lock.native().unlock();
+  finish_(std::move(verdict));
+}
+
+}  // namespace eventbus
+}  // namespace penstock

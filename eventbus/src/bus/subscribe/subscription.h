@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/subscribe/deferral.h"
+#include "bus/subscribe/finished_items.h"
+#include "delivery/delivery_flow.h"
+#include "penstock/actorpool/actor_pool.h"
+#include "penstock/actorpool/mutex.h"
+#include "penstock/eventbus/event_bus.h"
+#include "penstock/eventbus/stats.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus {
+
+/// What makes one subscription differ from another.
+struct SubscriptionSpec {
+  SubscriptionId id = 0;
+  std::string topic{};
+  FeedSpec feed{};
+  FlowOptions flow{};
+  /// The key may have to be read from the body (envelopes of publishers that set no headers).
+  bool body_has_key = false;
+  std::string handler_name{};
+  /// Decodes and handles one message, on a worker. May throw.
+  std::function<Verdict(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
+};
+
+/// What a subscription works with. All of it outlives the subscription.
+struct SubscriptionContext {
+  actorpool::ActorPool& pool;
+  DeadLetterWriter& dead_letters;
+  const LogSink& log;
+  std::function<void()> hurry;  ///< `NextTick` is sooner now
+};
+
+/// How a subscription ended, in messages.
+struct Remainder {
+  std::uint64_t handed_back = 0;
+  std::uint64_t abandoned = 0;
+};
+
+/// Carries messages from a feed through its delivery flow to the pool, and their outcomes back.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns its feed and what is in hand. **Ordering:** see `DeliveryFlow`.
+/// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then
+/// `HandBack`. May be destroyed when `idle()`.
+class Subscription {
+ public:
+  Subscription(SubscriptionSpec spec, SubscriptionContext context);
+  Subscription(const Subscription&) = delete;
+  Subscription& operator=(const Subscription&) = delete;
+  ~Subscription();
+
+  /// Begins to receive. Blocks while the transport makes the consumer.
+  absl::Status Open(Transport& transport);
+
+  void StopReceiving();
+  /// What has not begun is to be handed back, not run.
+  void Abandon();
+  /// Waits until nothing runs, is queued or is on its way to the dead letters. False when `deadline` passed first.
+  bool WaitQuiescent(TimePoint deadline);
+  /// Gives back what has not begun, and counts what still runs. Only after `StopReceiving` and `Abandon`.
+  Remainder HandBack();
+  /// Nothing will touch this object any more but its owner. Only after `StopReceiving`.
+  bool idle() const;
+
+  void Tick(TimePoint now);
+  /// When `Tick` wants to be called.
+  TimePoint NextTick() const;
+
+  SubscriptionStats Stats() const;
+  const SubscriptionSpec& spec() const { return spec_; }
+
+ private:
+  /// Marks a call from outside as under way.
+  class Call {
+   public:
+    explicit Call(Subscription& subscription) : calls_(subscription.calls_) {
+      calls_.fetch_add(1, std::memory_order_relaxed);  // ordered by the mutex that the call takes next
+    }
+    ~Call() { calls_.fetch_sub(1, std::memory_order_release); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    std::atomic<int>& calls_;
+  };
+  class HandlerCall;
+
+  void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
+  void OnResting();
+  void OnNewEpoch();
+  void OnMadeAgain();
+  void OnSettledBefore(std::uint64_t first, std::uint64_t last);
+  void OnTakenAway();
+  void OnLost(const absl::Status& why);
+  void OnSettled(Item& item, const actorpool::Settlement& settlement);
+  std::unique_ptr<Item> NewItem();
+  std::unique_ptr<Item> MakeItem(std::unique_ptr<StoredMessage> message);
+  void AssignKey(Item& item) const;
+  void AssignRedrive(Item& item) const;
+  bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
+  absl::Status LookUpQuarantine();
+
+  /// Has the flow do something and carries out what that leads to.
+  void Do(absl::FunctionRef<void(TimePoint, Actions&)> event);
+  void Execute(Actions& actions);
+  bool Offer(Item& item, actorpool::ActorPool::Batch& batch);
+  absl::Status Work(Item& item);
+  bool MayBegin(const Item& item, TimePoint now) const;
+  std::shared_ptr<Deferral> Defer(Item& item);
+  void Finish(Item& item);
+  void TakeFinished();
+  void TakeNow();
+  void FinishAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StoreDeadLetter(Item& item);
+  void RemoveLetter(Item& item);
+  void SettleInHand(const Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SettleOver(const Actions& actions, std::size_t over);
+  void Settle(const StoredMessage& message, Verb verb);
+  void Log(LogLevel level, const std::string& what) const;
+
+  const SubscriptionSpec spec_;
+  const SubscriptionContext context_;
+  // Only says "skip what has not begun"; a worker that reads it late merely runs one message more.
+  std::atomic<bool> abandoning_{false};
+  // Likewise: only the probe is to begin.
+  std::atomic<bool> outage_{false};
+  // Nothing begins before. Acquire/release: with it goes what was looked up.
+  std::atomic<bool> quarantine_known_{true};
+  std::atomic<bool> lost_{false};  // a gauge
+  // Calls from pool and transport under way. Its decrement is the last touch of this object, hence release; `idle`
+  // acquires.
+  std::atomic<int> calls_{0};
+  mutable Mutex mutex_;
+  CondVar quiescent_;
+  DeliveryFlow flow_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<Item>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
+  // Handlers that will tell later what became of their message.
+  absl::flat_hash_map<const Item*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
+  FinishedItems finished_;
+  TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
+  bool open_ ABSL_GUARDED_BY(mutex_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::unique_ptr<Item>> spares_;  // of the feed's thread
+  bool takes_ = false;                         // likewise: it takes what is finished, until it rests
+  TimePoint next_look_up_{};                   // of the ticking thread
+  std::unique_ptr<Feed> feed_;                 // set once, before `open_`; thread-safe itself
+};
+
+}  // namespace penstock::eventbus

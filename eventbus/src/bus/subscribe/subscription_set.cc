@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/subscription_set.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "naming/names.h"
+
+namespace penstock::eventbus {
+namespace {
+
+constexpr std::chrono::milliseconds kIdleTick{100};
+constexpr std::size_t kLongestThreadName = 15;
+
+using Counter = std::uint64_t SubscriptionStats::*;
+constexpr Counter kCounters[] = {
+    &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
+    &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
+    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::skipped,     &SubscriptionStats::put_down,    &SubscriptionStats::outages,
+    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
+
+void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
+  to.topic = from.topic;
+  to.durable = from.durable;
+  for (const Counter counter : kCounters) to.*counter += from.*counter;
+}
+
+}  // namespace
+
+SubscriptionSet::SubscriptionSet(const std::string& thread_name) : ticker_([this] { Run(); }) {
+  pthread_setname_np(ticker_.native_handle(), thread_name.substr(0, kLongestThreadName).c_str());
+}
+
+SubscriptionSet::~SubscriptionSet() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.NotifyAll();
+  }
+  ticker_.join();
+}
+
+absl::Status SubscriptionSet::Reserve(const SubscriptionSpec& spec) {
+  if (spec.feed.consumer.empty() || spec.feed.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
+  auto [known, added] = durables_.try_emplace({spec.feed.stream, spec.feed.consumer}, spec.id);
+  if (added) return absl::OkStatus();
+  return absl::AlreadyExistsError(absl::StrFormat(
+      "subscribe to %s: this bus has durable %s on it already, as subscription %d; choose another durable",
+      Quoted(spec.topic), Quoted(spec.feed.consumer), known->second));
+}
+
+absl::StatusOr<SubscriptionId> SubscriptionSet::Add(SubscriptionSpec spec, SubscriptionContext context,
+                                                    Transport& transport) {
+  {
+    MutexLock lock(mutex_);
+    spec.id = ++last_id_;
+    if (auto status = Reserve(spec); !status.ok()) return status;
+  }
+  const SubscriptionId id = spec.id;
+  auto subscription = std::make_shared<Subscription>(std::move(spec), std::move(context));
+  absl::Status status = subscription->Open(transport);
+  if (status.ok()) status = Admit(subscription);
+  if (status.ok()) return id;
+  MutexLock lock(mutex_);
+  std::erase_if(durables_, [id](const auto& entry) { return entry.second == id; });
+  return status;
+}
+
+// The set may have been closed while the subscription was being opened.
+absl::Status SubscriptionSet::Admit(const Shared& subscription) {
+  {
+    MutexLock lock(mutex_);
+    if (!closed_) {
+      open_.emplace(subscription->spec().id, subscription);
+      wake_.NotifyAll();
+      return absl::OkStatus();
+    }
+    retired_.push_back(subscription);
+  }
+  subscription->StopReceiving();
+  subscription->Abandon();
+  return absl::FailedPreconditionError(
+      absl::StrFormat("subscribe to %s: the bus is draining or closed", Quoted(subscription->spec().topic)));
+}
+
+absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
+  Shared subscription;
+  {
+    MutexLock lock(mutex_);
+    auto found = open_.find(id);
+    if (found == open_.end()) {
+      return absl::NotFoundError(
+          absl::StrFormat("unsubscribe: no subscription has the ID %d; it may have ended already", id));
+    }
+    subscription = std::move(found->second);
+    open_.erase(found);
+    retired_.push_back(subscription);
+  }
+  subscription->StopReceiving();
+  subscription->Abandon();
+  if (wait) subscription->WaitQuiescent(TimePoint::max());
+  Hurry();
+  return absl::OkStatus();
+}
+
+void SubscriptionSet::StopReceiving() {
+  {
+    MutexLock lock(mutex_);
+    closed_ = true;
+  }
+  for (const Shared& subscription : All()) subscription->StopReceiving();
+}
+
+bool SubscriptionSet::WaitQuiescent(TimePoint deadline) {
+  const auto all = All();
+  return std::all_of(all.begin(), all.end(),
+                     [deadline](const Shared& subscription) { return subscription->WaitQuiescent(deadline); });
+}
+
+void SubscriptionSet::Abandon() {
+  for (const Shared& subscription : All()) subscription->Abandon();
+}
+
+Remainder SubscriptionSet::HandBack() {
+  Remainder sum;
+  for (const Shared& subscription : All()) {
+    const Remainder one = subscription->HandBack();
+    sum.handed_back += one.handed_back;
+    sum.abandoned += one.abandoned;
+  }
+  return sum;
+}
+
+void SubscriptionSet::Hurry() {
+  MutexLock lock(mutex_);
+  hurried_ = true;
+  wake_.NotifyAll();
+}
+
+void SubscriptionSet::AddStats(BusStats& stats) const {
+  std::vector<Shared> open, retired;
+  Ended ended;
+  {
+    MutexLock lock(mutex_);
+    for (const auto& [id, subscription] : open_) open.push_back(subscription);
+    retired = retired_;
+    ended = ended_;
+  }
+  for (const Shared& subscription : open) stats.subscriptions.push_back(subscription->Stats());
+  for (const Shared& subscription : retired) {
+    const SubscriptionStats last = subscription->Stats();
+    AddCounters(last, ended[{last.topic, last.durable}]);
+  }
+  for (auto& [names, counters] : ended) stats.ended_subscriptions.push_back(std::move(counters));
+}
+
+std::vector<SubscriptionSet::Shared> SubscriptionSet::All() const {
+  std::vector<Shared> all;
+  MutexLock lock(mutex_);
+  all.reserve(open_.size());
+  for (const auto& [id, subscription] : open_) all.push_back(subscription);
+  return all;
+}
+
+void SubscriptionSet::Run() {
+  auto next = std::chrono::steady_clock::now() + kIdleTick;
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      while (!stopping_ && !hurried_ && wake_.WaitUntil(lock, next)) {
+      }
+      if (stopping_) return;
+      hurried_ = false;
+    }
+    const auto now = std::chrono::steady_clock::now();
+    next = now + kIdleTick;
+    for (const Shared& subscription : All()) {
+      if (subscription->NextTick() <= now) subscription->Tick(now);
+      next = std::min(next, subscription->NextTick());
+    }
+    Reap();
+  }
+}
+
+// Removed subscriptions go when nothing touches them any more; their durable is free from then on.
+void SubscriptionSet::Reap() {
+  std::vector<Shared> idle;
+  {
+    MutexLock lock(mutex_);
+    auto first_idle = std::partition(retired_.begin(), retired_.end(), [](const Shared& s) { return !s->idle(); });
+    std::move(first_idle, retired_.end(), std::back_inserter(idle));
+    retired_.erase(first_idle, retired_.end());
+    for (const Shared& subscription : idle) {
+      const SubscriptionStats stats = subscription->Stats();
+      AddCounters(stats, ended_[{stats.topic, stats.durable}]);
+    }
+  }
+  for (const Shared& subscription : idle) {
+    subscription->HandBack();
+    MutexLock lock(mutex_);
+    std::erase_if(durables_, [&](const auto& entry) { return entry.second == subscription->spec().id; });
+  }
+}
+
+}  // namespace penstock::eventbus

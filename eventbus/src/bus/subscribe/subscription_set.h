@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bus/subscribe/subscription.h"
+#include "penstock/actorpool/mutex.h"
+
+namespace penstock::eventbus {
+
+/// The subscriptions of one bus, and the thread that tells them the time.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns subscriptions, also removed ones until nothing touches them any
+/// more.
+/// **Shutdown:** `Finish` after the pool was stopped and before the transport is closed; then the destructor.
+class SubscriptionSet {
+ public:
+  /// `thread_name` names the ticking thread (15 bytes of it are kept).
+  explicit SubscriptionSet(const std::string& thread_name);
+  ~SubscriptionSet();
+  SubscriptionSet(const SubscriptionSet&) = delete;
+  SubscriptionSet& operator=(const SubscriptionSet&) = delete;
+
+  /// Opens a subscription; its ID is assigned here. `kAlreadyExists` when the set has its durable on its stream.
+  absl::StatusOr<SubscriptionId> Add(SubscriptionSpec spec, SubscriptionContext context, Transport& transport);
+
+  /// `kNotFound` for an unknown ID. `wait`: until its running handlers have ended.
+  absl::Status Remove(SubscriptionId id, bool wait);
+
+  /// Also refuses subscriptions from now on.
+  void StopReceiving();
+  bool WaitQuiescent(TimePoint deadline);
+  void Abandon();
+  Remainder HandBack();
+
+  /// Asks for a tick soon.
+  void Hurry();
+
+  /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
+  void AddStats(BusStats& stats) const;
+
+ private:
+  using Shared = std::shared_ptr<Subscription>;
+  using Ended = std::map<std::pair<std::string, std::string>, SubscriptionStats>;  // by topic and durable
+
+  absl::Status Admit(const Shared& subscription);
+  absl::Status Reserve(const SubscriptionSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<Shared> All() const;
+  void Run();
+  void Reap();
+
+  mutable Mutex mutex_;
+  CondVar wake_;
+  std::map<SubscriptionId, Shared> open_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Shared> retired_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::pair<std::string, std::string>, SubscriptionId> durables_
+      ABSL_GUARDED_BY(mutex_);           // by stream and name
+  Ended ended_ ABSL_GUARDED_BY(mutex_);  // what was in `retired_` before
+  SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread ticker_;
+};
+
+}  // namespace penstock::eventbus

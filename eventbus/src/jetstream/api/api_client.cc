@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/api/api_client.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::chrono::milliseconds kLongestAttempt(1000);
+constexpr std::chrono::milliseconds kPause(100);
+
+bool WorthAnotherTry(const absl::StatusOr<ApiReply>& reply) {
+  if (reply.ok()) return reply->error && IsTransient(*reply->error);
+  return absl::IsUnavailable(reply.status()) || absl::IsDeadlineExceeded(reply.status());
+}
+
+}  // namespace
+
+std::optional<ApiError> ReadApiError(const Json& reply) {
+  const Json& error = Member(reply, "error");
+  if (!error.is_object()) return std::nullopt;
+  return ApiError{static_cast<int>(IntMember(error, "code").value_or(0)),
+                  static_cast<int>(IntMember(error, "err_code").value_or(0)), StringMember(error, "description")};
+}
+
+absl::StatusOr<ApiReply> ParseApiReply(std::string_view text) {
+  Json body = ParseJson(text);
+  if (!body.is_object()) return absl::InternalError("JetStream API: the reply is no JSON object");
+  std::optional<ApiError> error = ReadApiError(body);
+  return ApiReply{std::move(body), std::move(error)};
+}
+
+absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json& request,
+                                         std::chrono::milliseconds budget, const Cancelled& cancelled) {
+  const std::string full_subject = absl::StrCat("$JS.API.", subject);
+  const std::string body = request.is_null() ? "" : WriteJson(request);
+  const auto deadline = Connection::Clock::now() + budget;
+  while (true) {
+    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline);
+    if (!WorthAnotherTry(reply)) return reply;
+    if (connection_.Denied(full_subject)) {
+      return absl::PermissionDeniedError(
+          absl::StrCat("JetStream API ", subject, ": refused; check the permissions of this user"));
+    }
+    if (Connection::Clock::now() + 2 * kPause >= deadline) return reply;
+    if ((cancelled && cancelled()) || !connection_.Pause(kPause)) {
+      return absl::CancelledError(absl::StrCat("JetStream API ", subject, ": the connection is being closed"));
+    }
+  }
+}
+
+absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const std::string& request,
+                                            Connection::Clock::time_point deadline) {
+  const auto now = Connection::Clock::now();
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
+  const auto patience = std::clamp(left, std::chrono::milliseconds(1), kLongestAttempt);
+  const std::shared_ptr<Link> link = connection_.AwaitLink(now + patience);
+  if (link == nullptr) {
+    return absl::UnavailableError(absl::StrCat("JetStream API ", subject, ": not connected to ",
+                                               connection_.redacted_url(), "; it is being tried"));
+  }
+  natsMsg* raw = nullptr;
+  const natsStatus status = link->Request(&raw, subject, request, patience.count());
+  const ReplyHandle reply(raw);
+  if (status != NATS_OK) return NatsError(absl::StrCat("JetStream API ", subject), status);
+  return ParseApiReply({natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))});
+}
+
+}  // namespace penstock::eventbus::jetstream

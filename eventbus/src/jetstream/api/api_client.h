@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "jetstream/connection/connection.h"
+#include "jetstream/protocol/json.h"
+#include "jetstream/connection/status_mapping.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// What the server answered: its JSON, or its refusal.
+struct ApiReply {
+  Json body{};
+  std::optional<ApiError> error{};
+
+  bool Refused(int err_code) const { return error && error->err_code == err_code; }
+};
+
+/// `kInternal` when `text` is not the JSON object of an API reply.
+absl::StatusOr<ApiReply> ParseApiReply(std::string_view text);
+
+/// The error object of a reply that has one.
+std::optional<ApiError> ReadApiError(const Json& reply);
+
+/// Asks the server's JetStream API, again within a budget while the answer is that it cannot answer now: no connection,
+/// no responder, no reply, an election.
+///
+/// **Thread safety:** thread-safe. **Blocking:** `Call` for up to its budget; not from a callback of the library.
+class ApiClient {
+ public:
+  /// Asked now and then during a call; true ends it.
+  using Cancelled = std::function<bool()>;
+
+  explicit ApiClient(Connection& connection) : connection_(connection) {}
+
+  /// `subject` follows `$JS.API.`. A refusal that waiting cannot heal is a reply, not an error. `kUnavailable`,
+  /// `kDeadlineExceeded`, `kPermissionDenied`, `kCancelled`.
+  absl::StatusOr<ApiReply> Call(const std::string& subject, const Json& request, std::chrono::milliseconds budget,
+                                const Cancelled& cancelled = nullptr);
+
+ private:
+  absl::StatusOr<ApiReply> Attempt(const std::string& subject, const std::string& request,
+                                   Connection::Clock::time_point deadline);
+
+  Connection& connection_;
+};
+
+}  // namespace penstock::eventbus::jetstream

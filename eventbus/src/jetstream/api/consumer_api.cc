@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/api/consumer_api.h"
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/stream_api.h"
+#include "jetstream/api/timestamp.h"
+#include "naming/names.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
+
+constexpr std::chrono::seconds kCreationSlack(1);
+
+// A consumer has no field of its own for this before 2.10.
+constexpr char kReleased[] = "released by its owner";
+
+// The server leaves out what is at its default, so a missing member equals the default.
+struct Field {
+  const char* name;
+  const char* default_value;
+};
+constexpr std::array kFixedFields = {Field{"filter_subject", ""}, Field{"ack_policy", "none"},
+                                     Field{"deliver_group", ""}};
+constexpr std::array kAdjustableFields = {"ack_wait", "max_ack_pending", "max_deliver", "idle_heartbeat",
+                                          "deliver_subject"};
+
+std::string TextOf(const Json& config, const Field& field) {
+  const Json& member = Member(config, field.name);
+  return member.is_string() ? StringMember(config, field.name) : field.default_value;
+}
+
+absl::Status Misfit(const std::string& name, const char* field, const std::string& existing,
+                    const std::string& wanted) {
+  return absl::FailedPreconditionError(absl::StrCat("open consumer \"", name, "\": it exists with ", field, " ",
+                                                    Quoted(existing), " but needs ", Quoted(wanted),
+                                                    "; use another durable, or delete it"));
+}
+
+void SetStart(Json& config, const StartPoint& start) {
+  switch (start.kind) {
+    case StartPoint::Kind::kFirst:
+      config["deliver_policy"] = "all";
+      return;
+    case StartPoint::Kind::kNew:
+      config["deliver_policy"] = "new";
+      return;
+    case StartPoint::Kind::kSequence:
+      config["deliver_policy"] = "by_start_sequence";
+      config["opt_start_seq"] = start.sequence;
+      return;
+  }
+}
+
+}  // namespace
+
+Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::string& deliver_subject,
+                    const StartPoint& start) {
+  Json config = {{"filter_subject", spec.filter_subject}, {"replay_policy", "instant"}, {"max_deliver", -1}};
+  SetStart(config, start);
+  if (spec.kind == FeedKind::kAtMostOnce) {
+    config["ack_policy"] = "none";
+    config["mem_storage"] = true;
+  } else {
+    config["ack_policy"] = spec.ack_all ? "all" : "explicit";
+    config["ack_wait"] = std::chrono::nanoseconds(spec.ack_wait).count();
+    // Competing owners share this number, so that a dead one's messages would stop the others; each is bounded by its
+    // own credit.
+    const bool shared = spec.kind == FeedKind::kShared;
+    config["max_ack_pending"] = shared ? -1 : static_cast<std::int64_t>(spec.max_in_flight);
+  }
+  if (spec.kind == FeedKind::kExclusive) {
+    config["deliver_subject"] = deliver_subject;
+    config["idle_heartbeat"] = std::chrono::nanoseconds(kPushHeartbeat).count();
+  }
+  if (spec.consumer.empty()) {
+    config["name"] = name;
+    config["inactive_threshold"] = kInactiveThreshold.count();
+  } else {
+    config["durable_name"] = name;
+  }
+  return config;
+}
+
+Json Adjusted(const Json& existing, const Json& wanted) {
+  Json adjusted = existing;
+  if (!adjusted.is_object()) return wanted;
+  for (const char* name : kAdjustableFields) {
+    const Json& value = Member(wanted, name);
+    // The server leaves out an unlimited `max_ack_pending` or `max_deliver` in some versions.
+    const bool unlimited = value.is_number_integer() && value.get<std::int64_t>() == -1;
+    if (!value.is_null() && !(unlimited && Member(existing, name).is_null())) adjusted[name] = value;
+  }
+  if (StringMember(existing, "description") == kReleased) adjusted.erase("description");
+  return adjusted;
+}
+
+Json Released(Json config) {
+  config["description"] = kReleased;
+  return config;
+}
+
+absl::Status CheckFits(const std::string& name, const Json& existing, const Json& wanted) {
+  const bool pushed = !StringMember(existing, "deliver_subject").empty();
+  const bool wants_push = !StringMember(wanted, "deliver_subject").empty();
+  if (pushed != wants_push) {
+    return Misfit(name, "delivery", pushed ? "push" : "pull", wants_push ? "push (exclusive)" : "pull (shared)");
+  }
+  for (const Field& field : kFixedFields) {
+    const std::string present = TextOf(existing, field), needed = TextOf(wanted, field);
+    if (present != needed) return Misfit(name, field.name, present, needed);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
+  ConsumerFacts facts;
+  facts.config = Member(reply, "config");
+  if (!facts.config.is_object()) {
+    return absl::InternalError("JetStream API: the reply does not describe a consumer");
+  }
+  facts.deliver_subject = StringMember(facts.config, "deliver_subject");
+  facts.bound = BoolMember(reply, "push_bound");
+  facts.released = StringMember(facts.config, "description") == kReleased;
+  facts.created = StringMember(reply, "created");
+  facts.acknowledged = UintMember(Member(reply, "ack_floor"), "stream_seq").value_or(0);
+  facts.delivered = UintMember(Member(reply, "delivered"), "stream_seq").value_or(0);
+  facts.deliveries = UintMember(Member(reply, "delivered"), "consumer_seq").value_or(0);
+  facts.pending = UintMember(reply, "num_ack_pending").value_or(0);
+  return facts;
+}
+
+bool SameTime(const std::string& created, const std::string& other) {
+  const auto first = ParseTimestamp(created), second = ParseTimestamp(other);
+  if (!first || !second) return created == other;
+  return std::chrono::abs(*first - *second) <= kCreationSlack;
+}
+
+absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
+                                                            const std::string& name,
+                                                            const ApiClient::Cancelled& cancelled) {
+  const absl::StatusOr<ApiReply> reply =
+      api.Call(absl::StrCat("CONSUMER.INFO.", stream, ".", name), Json(), kApiBudget, cancelled);
+  if (!reply.ok()) return reply.status();
+  if (reply->Refused(api_code::kConsumerNotFound) || reply->Refused(api_code::kStreamNotFound)) return std::nullopt;
+  if (reply->error) return ApiStatus(absl::StrCat("look up consumer \"", name, "\""), *reply->error);
+  return ReadConsumerFacts(reply->body);
+}
+
+absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
+                                          const ApiClient::Cancelled& cancelled, std::chrono::milliseconds budget) {
+  const std::string durable = StringMember(config, "durable_name");
+  const std::string name = durable.empty() ? StringMember(config, "name") : durable;
+  const std::string subject = durable.empty() ? absl::StrCat("CONSUMER.CREATE.", stream, ".", name)
+                                              : absl::StrCat("CONSUMER.DURABLE.CREATE.", stream, ".", name);
+  const Json request = {{"stream_name", stream}, {"config", config}};
+  const absl::StatusOr<ApiReply> reply = api.Call(subject, request, budget, cancelled);
+  if (!reply.ok()) return reply.status();
+  if (reply->error) return ApiStatus(absl::StrCat("make consumer \"", name, "\""), *reply->error);
+  return ReadConsumerFacts(reply->body);
+}
+
+absl::Status DeleteConsumer(ApiClient& api, const std::string& stream, const std::string& name,
+                            const ApiClient::Cancelled& cancelled) {
+  const absl::StatusOr<ApiReply> reply =
+      api.Call(absl::StrCat("CONSUMER.DELETE.", stream, ".", name), Json(), kApiBudget, cancelled);
+  if (!reply.ok()) return reply.status();
+  if (!reply->error || reply->Refused(api_code::kConsumerNotFound)) return absl::OkStatus();
+  return ApiStatus(absl::StrCat("delete consumer \"", name, "\""), *reply->error);
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jetstream/api/api_client.h"
+#include "jetstream/protocol/json.h"
+#include "jetstream/api/stream_api.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// How often an exclusive consumer speaks when it has nothing to send.
+inline constexpr std::chrono::milliseconds kPushHeartbeat(1000);
+
+/// A consumer as the server has it.
+struct ConsumerFacts {
+  Json config{};
+  std::string deliver_subject{};   ///< empty for a pull consumer
+  bool bound = false;              ///< somebody listens on the deliver subject
+  bool released = false;           ///< its last owner has given it up in order
+  std::string created{};           ///< when, in the server's words; compare with `SameTime`
+  std::uint64_t acknowledged = 0;  ///< every sequence of the stream up to this one is settled
+  std::uint64_t delivered = 0;     ///< the last sequence of the stream that was sent
+  std::uint64_t deliveries = 0;    ///< how often anything was sent
+  std::uint64_t pending = 0;       ///< sent and not settled
+};
+
+/// Where a new consumer begins.
+struct StartPoint {
+  enum class Kind { kFirst, kNew, kSequence };
+  Kind kind = Kind::kFirst;
+  std::uint64_t sequence = 0;
+};
+
+/// What the consumer of `spec` needs, as the server's API wants it. `deliver_subject` is empty for those that are
+/// pulled from.
+Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::string& deliver_subject,
+                    const StartPoint& start);
+
+/// `config` with the mark of an owner that gives the consumer up; `Adjusted` takes it off again.
+Json Released(Json config);
+
+/// `existing` with those members of `wanted` that may change during a consumer's life; equal to `existing` when none
+/// differs.
+Json Adjusted(const Json& existing, const Json& wanted);
+
+/// `kFailedPrecondition` naming the first field in which `existing` differs and cannot be changed, and both values.
+absl::Status CheckFits(const std::string& name, const Json& existing, const Json& wanted);
+
+/// Reads the reply to CONSUMER.INFO and CONSUMER.CREATE. `kInternal` when it is not one.
+absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply);
+
+/// Whether two creation times name the same consumer. Up to 2.9 a restarted server tells a time that differs by less
+/// than a millisecond or so from what it told before; the reply to an update may even tell the time of the update.
+bool SameTime(const std::string& created, const std::string& other);
+
+/// The consumer, or nothing when the server does not have it (or its stream).
+absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
+                                                            const std::string& name,
+                                                            const ApiClient::Cancelled& cancelled);
+
+/// Makes or changes a consumer. `kAlreadyExists` when somebody listens on it elsewhere.
+absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
+                                          const ApiClient::Cancelled& cancelled,
+                                          std::chrono::milliseconds budget = kApiBudget);
+
+/// OK also when there is none.
+absl::Status DeleteConsumer(ApiClient& api, const std::string& stream, const std::string& name,
+                            const ApiClient::Cancelled& cancelled);
+
+}  // namespace penstock::eventbus::jetstream

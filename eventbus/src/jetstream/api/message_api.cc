@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/api/message_api.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "jetstream/protocol/header_block.h"
+#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/stream_api.h"
+#include "jetstream/api/timestamp.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+// A message as the API tells it: everything in strings of its own.
+class ToldMessage final : public StoredMessage {
+ public:
+  ToldMessage(std::uint64_t sequence, std::string subject, std::string headers, std::string body,
+              std::chrono::system_clock::time_point stored_at)
+      : subject_text_(std::move(subject)),
+        header_text_(std::move(headers)),
+        body_(std::move(body)),
+        fields_(ParseHeaderBlock(header_text_).fields) {
+    subject_ = subject_text_;
+    payload_ = body_;
+    stream_sequence_ = sequence;
+    size_bytes_ = header_text_.size() + body_.size();
+    stored_at_ = stored_at;
+  }
+
+  std::optional<std::string_view> Header(std::string_view name) const override { return FindHeader(fields_, name); }
+  Headers AllHeaders() const override { return CopyHeaders(fields_); }
+  std::unique_ptr<StoredMessage> Stub() const override {
+    return std::make_unique<ToldMessage>(stream_sequence_, "", "", "", stored_at_);
+  }
+
+ private:
+  const std::string subject_text_;
+  const std::string header_text_;
+  const std::string body_;
+  const std::vector<HeaderField> fields_;
+};
+
+// Nothing when the member is there and no Base64.
+std::optional<std::string> BytesMember(const Json& value, const char* name) {
+  std::string bytes;
+  if (!absl::Base64Unescape(StringMember(value, name), &bytes)) return std::nullopt;
+  return bytes;
+}
+
+std::string About(const char* what, std::uint64_t sequence, const std::string& stream) {
+  return absl::StrCat(what, sequence, " of stream \"", stream, "\"");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& reply) {
+  const Json& message = Member(reply, "message");
+  const auto sequence = UintMember(message, "seq");
+  auto headers = BytesMember(message, "hdrs");
+  auto body = BytesMember(message, "data");
+  const auto stored_at = ParseInstant(StringMember(message, "time"));
+  if (!sequence || *sequence == 0 || !headers || !body || !stored_at) {
+    return absl::InternalError("JetStream API: the reply does not describe a message");
+  }
+  return std::make_unique<ToldMessage>(*sequence, StringMember(message, "subject"), *std::move(headers),
+                                       *std::move(body), *stored_at);
+}
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,
+                                                           const std::string& filter, std::uint64_t from_sequence) {
+  const Json request = {{"seq", std::max<std::uint64_t>(from_sequence, 1)}, {"next_by_subj", filter}};
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, request, kApiBudget);
+  if (!reply.ok()) return reply.status();
+  if (reply->error) return ApiStatus(About("read from message ", from_sequence, stream), *reply->error);
+  return ReadStoredMessage(reply->body);
+}
+
+absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence) {
+  const std::string what = About("delete message ", sequence, stream);
+  if (sequence == 0) return absl::NotFoundError(absl::StrCat(what, ": sequences begin at 1"));
+  const absl::StatusOr<ApiReply> reply =
+      api.Call("STREAM.MSG.DELETE." + stream, {{"seq", sequence}, {"no_erase", true}}, kApiBudget);
+  if (!reply.ok()) return reply.status();
+  if (!reply->error) return absl::OkStatus();
+  // A server has the same error for a message that is gone and for one that must not be deleted.
+  const absl::StatusOr<ApiReply> left = api.Call("STREAM.MSG.GET." + stream, {{"seq", sequence}}, kApiBudget);
+  if (left.ok() && left->Refused(api_code::kNoMessageFound)) return ApiStatus(what, *left->error);
+  return ApiStatus(what, *reply->error);
+}
+
+}  // namespace penstock::eventbus::jetstream

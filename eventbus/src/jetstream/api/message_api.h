@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jetstream/api/api_client.h"
+#include "jetstream/protocol/json.h"
+#include "penstock/eventbus/message.h"
+
+// Messages of a stream without a consumer: one request each.
+namespace penstock::eventbus::jetstream {
+
+/// Reads the reply to STREAM.MSG.GET. `kInternal` when it is not one.
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& reply);
+
+/// As `Transport::ReadMessage`.
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,
+                                                           const std::string& filter, std::uint64_t from_sequence);
+
+/// As `Transport::DeleteMessage`.
+absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence);
+
+}  // namespace penstock::eventbus::jetstream

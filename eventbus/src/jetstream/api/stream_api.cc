@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/api/stream_api.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "jetstream/connection/status_mapping.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+std::string About(const StreamSpec& spec) {
+  return absl::StrCat("make stream \"", spec.name, "\" for \"", absl::StrJoin(spec.subjects, "\", \""), "\"");
+}
+
+absl::StatusOr<StreamFacts> FactsOf(const StreamSpec& spec, const absl::StatusOr<ApiReply>& reply) {
+  if (!reply.ok()) return reply.status();
+  if (reply->error) return ApiStatus(About(spec), *reply->error);
+  return ReadStreamFacts(reply->body);
+}
+
+}  // namespace
+
+Json StreamConfig(const StreamSpec& spec) {
+  const std::int64_t max_age = std::chrono::nanoseconds(spec.max_age).count();
+  const std::int64_t window = std::chrono::nanoseconds(spec.duplicate_window).count();
+  return {{"name", spec.name},
+          {"subjects", spec.subjects},
+          {"retention", "limits"},
+          {"storage", std::string(StorageName(spec.storage))},
+          {"discard", spec.discard == Discard::kNew ? "new" : "old"},
+          {"max_consumers", -1},
+          {"max_msgs", -1},
+          {"max_bytes", spec.max_bytes > 0 ? spec.max_bytes : -1},
+          {"max_age", max_age},
+          {"max_msg_size", -1},
+          {"num_replicas", spec.replicas},
+          {"duplicate_window", max_age > 0 ? std::min(window, max_age) : window}};
+}
+
+absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {
+  const Json& config = Member(reply, "config");
+  const std::string storage = StringMember(config, "storage");
+  if (storage != StorageName(Storage::kFile) && storage != StorageName(Storage::kMemory)) {
+    return absl::InternalError("JetStream API: the reply does not describe a stream");
+  }
+  return StreamFacts{StringsMember(config, "subjects"),
+                     storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory, false};
+}
+
+absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
+                                         const ApiClient::Cancelled& cancelled) {
+  const auto ask = [&] { return api.Call("STREAM.INFO." + spec.name, Json(), kApiBudget, cancelled); };
+  const absl::StatusOr<ApiReply> present = ask();
+  if (!present.ok() || !present->Refused(api_code::kStreamNotFound)) return FactsOf(spec, present);
+  const absl::StatusOr<ApiReply> made =
+      api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kApiBudget, cancelled);
+  // Another process may have made it between our two calls.
+  if (made.ok() && made->Refused(api_code::kStreamNameInUse)) return FactsOf(spec, ask());
+  absl::StatusOr<StreamFacts> facts = FactsOf(spec, made);
+  if (facts.ok()) facts->created = true;
+  return facts;
+}
+
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream,
+                                              const ApiClient::Cancelled& cancelled) {
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kApiBudget, cancelled);
+  if (!reply.ok()) return reply.status();
+  if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
+  return StreamIdentity{StringMember(reply->body, "created"),
+                        UintMember(Member(reply->body, "state"), "last_seq").value_or(0)};
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "jetstream/api/api_client.h"
+#include "jetstream/protocol/json.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// How long one call of the API may take in all.
+inline constexpr std::chrono::milliseconds kApiBudget(5000);
+
+/// The request that makes the stream. A duplicate window longer than the messages' age means that age, since the server
+/// takes no longer one.
+Json StreamConfig(const StreamSpec& spec);
+
+/// Reads the reply to STREAM.INFO and STREAM.CREATE. `kInternal` when it is not one.
+absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply);
+
+/// As `Transport::EnsureStream`.
+absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
+                                         const ApiClient::Cancelled& cancelled = nullptr);
+
+/// What tells a stream from another of its name. A server that restarted reports a creation time some milliseconds off,
+/// so a stream made again at once is known by its sequences only.
+struct StreamIdentity {
+  std::string created{};  ///< in the server's words; compare with `SameTime`
+  std::uint64_t last_sequence = 0;
+};
+
+/// `kNotFound` when there is no such stream.
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream,
+                                              const ApiClient::Cancelled& cancelled);
+
+}  // namespace penstock::eventbus::jetstream

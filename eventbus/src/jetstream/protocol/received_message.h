@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nats.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/protocol/header_index.h"
+#include "jetstream/protocol/status_message.h"
+#include "penstock/eventbus/message.h"
+
+namespace penstock::eventbus::jetstream {
+
+class ReceivedMessage;
+using MessageHandle = std::unique_ptr<ReceivedMessage>;
+
+/// A message as it came over the wire, in one piece of memory with its subject, reply subject, headers and body.
+///
+/// **Thread safety:** as `StoredMessage`, once it is filled and, if it came from a stream, known as a delivery.
+class ReceivedMessage final : public StoredMessage {
+ public:
+  /// With room for the rest.
+  static MessageHandle Make(std::string_view subject, std::string_view reply, std::size_t header_bytes,
+                            std::size_t body_bytes);
+  /// A copy of what the library has received.
+  static MessageHandle Copy(const natsMsg& message);
+
+  static void operator delete(void* memory) noexcept;
+
+  /// Where headers and body belong, one after the other; to be filled before anything else is asked for.
+  std::span<char> room() { return {text() + subject_.size() + reply_.size() + 1, size_bytes_}; }
+
+  /// What the reply subject said, and which incarnation of its consumer delivered it.
+  void SetDelivery(const AckSubject& ack, std::uint64_t epoch);
+
+  /// Empty when there is none. A NUL follows.
+  std::string_view reply() const { return reply_; }
+  std::string_view raw_headers() const { return {payload_.data() - header_bytes_, header_bytes_}; }
+  std::uint64_t epoch() const { return epoch_; }
+
+  std::optional<std::string_view> Header(std::string_view name) const override;
+  Headers AllHeaders() const override;
+  std::unique_ptr<StoredMessage> Stub() const override;
+
+ private:
+  struct TextBytes {
+    std::size_t count;
+    bool is_for_long = false;  ///< so that it is to keep no neighbours' memory
+  };
+  static void* operator new(std::size_t size, TextBytes text);
+  static void operator delete(void* memory, TextBytes text) noexcept;
+
+  ReceivedMessage(std::string_view subject, std::string_view reply, std::size_t header_bytes, std::size_t body_bytes);
+
+  /// Behind the object: subject, reply, a NUL, headers, body.
+  char* text() { return reinterpret_cast<char*>(this + 1); }
+
+  std::string_view reply_;
+  const std::size_t header_bytes_;
+  std::uint64_t epoch_ = 0;
+  HeaderIndex header_index_{};
+};
+
+/// The status that `message` carries; nothing when it is no status message.
+std::optional<StatusMessage> ReadStatus(const ReceivedMessage& message);
+
+}  // namespace penstock::eventbus::jetstream

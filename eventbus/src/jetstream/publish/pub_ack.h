@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "jetstream/connection/status_mapping.h"
+#include "penstock/eventbus/options.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// What the server answered to a publish.
+struct PublishReply {
+  enum class Kind {
+    kStored,   ///< `ack` says where
+    kRefused,  ///< `error` says why
+    kUnclear,  ///< neither, or an acknowledgement without a sequence, which proves no storage: to be sent again
+  };
+  Kind kind = Kind::kUnclear;
+  PubAck ack{};
+  ApiError error{};
+};
+
+PublishReply ReadPublishReply(std::string_view body);
+
+}  // namespace penstock::eventbus::jetstream
