@@ -40,7 +40,7 @@ class Flood {
     while (!stop_.load()) {
       EXPECT_THAT(link_->Publish({subject, body}), IsOk());
       link_->loop().WriteSoon();
-      link_->loop().AwaitRoom(jetstream::EventLoop::Clock::now() + seconds(1));
+      link_->loop().AwaitWritable(Link::Clock::now() + seconds(1));
     }
   }
 
@@ -49,8 +49,8 @@ class Flood {
   std::thread thread_;
 };
 
-// nats.c before 3.6.1 looks a subscription up and then uses it without holding it (nats.c issue 637). Server 2.10.27
-// encrypts 512 bytes at a time: there the flood outruns the connection, and what a new inbox gets comes behind it.
+// Server 2.10.27 encrypts 512 bytes at a time: there the flood outruns the connection, and what a new inbox gets comes
+// behind it.
 TEST_P(JetStreamInboxTest, MayEndWhileItsMessagesArrive) {
   const auto [use, encrypted] = GetParam();
   encrypted ? LaunchEncrypted() : Launch();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes past the library, and what through it, on one connection.
+// What one connection carries, in the clear and encrypted.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -19,7 +19,7 @@
 #include "contract/jetstream_fixture.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
-#include "jetstream/io/wire.h"
+#include "jetstream/protocol/publication.h"
 #include "penstock/actorpool/mutex.h"
 
 namespace penstock::eventbus::contract {
@@ -47,7 +47,7 @@ class Receiver {
   Receiver(std::shared_ptr<Connection> connection, const std::string& subject, bool known = true)
       : connection_(std::move(connection)), inbox_(Open(subject)) {
     inbox_->Release();
-    EXPECT_TRUE(!known || connection_->link()->Ping(5000));
+    EXPECT_TRUE(!known || connection_->link()->Ping(Link::Clock::now() + seconds(5)));
   }
   ~Receiver() { inbox_->Close(); }
   Receiver(const Receiver&) = delete;
@@ -91,8 +91,8 @@ class JetStreamWireTest : public JetStreamFixture, public ::testing::WithParamIn
   std::shared_ptr<Link> link_;
 };
 
-// The library subscribes, we publish: who subscribes in between gets the later message and not the earlier one.
-TEST_P(JetStreamWireTest, KeepsTheOrderOfWhatTheLibrarySendsAndWhatWeDo) {
+// A subscription made between two publishes gets the later message and not the earlier one.
+TEST_P(JetStreamWireTest, KeepsTheOrderOfPublishesAndSubscriptions) {
   for (int round = 0; round < 300; ++round) {
     const std::string subject = absl::StrCat("round.", round);
     ASSERT_THAT(link_->Publish({.subject = subject, .body = "early"}), IsOk());
@@ -135,7 +135,7 @@ TEST_P(JetStreamWireTest, RefusesABodyThatTheServerWould) {
   const std::string most(link_->max_payload_bytes(), 'x');
   EXPECT_THAT(link_->Publish({.subject = "large", .body = most, .headers = "NATS/1.0\r\n\r\n"}),
               StatusIs(absl::StatusCode::kInvalidArgument));
-  EXPECT_TRUE(link_->Ping(5000));
+  EXPECT_TRUE(link_->Ping(Link::Clock::now() + seconds(5)));
   EXPECT_TRUE(link_->usable());
 }
 
@@ -154,7 +154,6 @@ std::string NameOf(const ::testing::TestParamInfo<bool>& encrypted) { return enc
 
 INSTANTIATE_TEST_SUITE_P(Wires, JetStreamWireTest, ::testing::Bool(), NameOf);
 
-// The library itself would let these through to an encrypted server, were they not refused where names are checked.
 TEST_F(JetStreamFixture, AWireRefusesASubjectThatWouldEndItsLine) {
   Launch();
   const std::shared_ptr<Connection> connection = *Connection::Open(Options());
@@ -166,7 +165,7 @@ TEST_F(JetStreamFixture, AWireRefusesASubjectThatWouldEndItsLine) {
                 StatusIs(absl::StatusCode::kInvalidArgument));
   }
   EXPECT_THAT(link->Publish({.subject = "\xc3\xa4.b", .body = "x"}), IsOk());
-  EXPECT_TRUE(link->Ping(5000));
+  EXPECT_TRUE(link->Ping(Link::Clock::now() + seconds(5)));
 }
 
 /// Greets like a server, then says something else.

@@ -12,8 +12,6 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(connection.connected ? 1 : 0);
   out.Counter("reconnects_total", "Connections made after the first.");
   out.Sample(static_cast<double>(connection.reconnects));
-  out.Counter("dropped_total", "Messages the client library dropped; above 0 is a fault.");
-  out.Sample(static_cast<double>(connection.dropped));
   out.Gauge("publishes_pending", "Messages sent whose PubAck has not come.");
   out.Sample(static_cast<double>(connection.publishes_pending));
   out.Counter("publish_retries_total", "Messages sent again with the same message ID.");

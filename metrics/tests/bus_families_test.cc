@@ -111,7 +111,6 @@ TEST(BusFamiliesTest, WritesTheConnection) {
   EXPECT_THAT(text, HasSubstr("n_connected 1\n"));
   EXPECT_THAT(text, HasSubstr("n_storage_mismatch_total 61\n"));
   EXPECT_THAT(text, HasSubstr("n_reconnects_total 62\n"));
-  EXPECT_THAT(text, HasSubstr("n_dropped_total 63\n"));
   EXPECT_THAT(text, HasSubstr("n_publishes_pending 64\n"));
   EXPECT_THAT(text, HasSubstr("n_publish_retries_total 65\n"));
   EXPECT_THAT(text, HasSubstr("transport=\"memory\"} 1\n"));

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/message_api.h"
+#include "jetstream/api/stream_api.h"
 #include "jetstream/consume/pull_feed.h"
 #include "jetstream/consume/push_feed.h"
-#include "jetstream/api/stream_api.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {
@@ -47,7 +47,7 @@ JetStreamTransport::JetStreamTransport(std::shared_ptr<Connection> connection, L
 
 JetStreamTransport::~JetStreamTransport() {
   Close();
-  connection_->crew().Join();  // others may hold the connection for a moment, on a thread of its
+  connection_->io_threads().Join();  // others may hold the connection for a moment, on a thread of its
 }
 
 absl::Status JetStreamTransport::CheckJetStream(std::chrono::milliseconds budget) {
@@ -71,9 +71,7 @@ absl::StatusOr<StreamFacts> JetStreamTransport::EnsureStream(const StreamSpec& s
 
 absl::StatusOr<std::unique_ptr<Feed>> JetStreamTransport::OpenFeed(const FeedSpec& spec, FeedEvents events) {
   if (connection_->closed()) return Closed("open consumer", spec.consumer);
-  absl::StatusOr<std::string> inbox = Inbox::UniqueSubject();
-  if (!inbox.ok()) return inbox.status();
-  const std::string prefix = absl::StrCat(*inbox, ".");
+  const std::string prefix = absl::StrCat(Inbox::UniqueSubject(), ".");
   std::unique_ptr<SynchronisedFeed> feed;
   if (spec.kind == FeedKind::kExclusive) {
     feed = std::make_unique<PushFeed>(*connection_, spec, std::move(events), log_, prefix);
@@ -101,8 +99,7 @@ absl::Status JetStreamTransport::DeleteMessage(const std::string& stream, std::u
 }
 
 ConnectionStats JetStreamTransport::Stats() const {
-  return {connection_->connected(), connection_->reconnects(), connection_->dropped(), publisher_->pending(),
-          publisher_->retries()};
+  return {connection_->connected(), connection_->reconnects(), publisher_->pending(), publisher_->retries()};
 }
 
 absl::Status JetStreamTransport::Flush(std::chrono::milliseconds timeout) {
@@ -110,9 +107,8 @@ absl::Status JetStreamTransport::Flush(std::chrono::milliseconds timeout) {
   if (absl::Status idle = publisher_->AwaitIdle(deadline); !idle.ok()) return idle;
   const std::shared_ptr<Link> link = connection_->link();
   if (link == nullptr) return absl::UnavailableError("flush: not connected; what was sent last may be lost");
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Connection::Clock::now());
-  const natsStatus status = natsConnection_FlushTimeout(link->get(), std::max<std::int64_t>(left.count(), 1));
-  return status == NATS_OK ? absl::OkStatus() : NatsError("flush", status);
+  if (link->Ping(deadline)) return absl::OkStatus();
+  return absl::DeadlineExceededError("flush: the server did not answer in time; what was sent last may be lost");
 }
 
 void JetStreamTransport::Close() {

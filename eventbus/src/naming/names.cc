@@ -8,8 +8,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "penstock/eventbus/event_bus.h"
 #include "naming/characters.h"
+#include "penstock/eventbus/event_bus.h"
 
 namespace penstock {
 namespace {

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kMaxHostBytes = 253;
 constexpr std::size_t kMaxBusNameBytes = 64;
 constexpr std::string_view kSchemeEnd = "://";
+constexpr std::string_view kDefaultPort = "4222";
 
 struct UrlParts {
   std::string_view scheme{};  // without "://"; empty: there is none
@@ -122,7 +123,47 @@ std::string RedactServer(std::string_view url) {
   return out;
 }
 
+std::string WithoutBrackets(std::string_view host) {
+  return std::string(host.starts_with('[') ? host.substr(1, host.size() - 2) : host);
+}
+
+ServerAddress AddressOf(const UrlParts& parts) {
+  ServerAddress address{.host = WithoutBrackets(parts.host),
+                        .port = std::string(parts.port.value_or(kDefaultPort)),
+                        .tls = parts.scheme == "tls"};
+  if (!parts.user_info.has_value()) return address;
+  const std::size_t colon = parts.user_info->find(':');
+  if (colon == std::string_view::npos) {
+    address.token = PercentDecode(*parts.user_info);
+  } else {
+    address.user = PercentDecode(parts.user_info->substr(0, colon));
+    address.password = PercentDecode(parts.user_info->substr(colon + 1));
+  }
+  return address;
+}
+
 }  // namespace
+
+std::string ServerAddress::Place() const {
+  return host.find(':') == std::string::npos ? absl::StrCat(host, ":", port) : absl::StrCat("[", host, "]:", port);
+}
+
+std::vector<ServerAddress> ParseServers(std::string_view url) {
+  std::vector<ServerAddress> servers;
+  while (!url.empty()) {
+    const std::size_t comma = url.find(',');
+    servers.push_back(AddressOf(Split(url.substr(0, comma))));
+    url.remove_prefix(comma == std::string_view::npos ? url.size() : comma + 1);
+  }
+  return servers;
+}
+
+std::optional<ServerAddress> ParsePlace(std::string_view place) {
+  const UrlParts parts = Split(place);
+  const bool fits = parts.scheme.empty() && !parts.user_info.has_value() && IsHost(parts.host) &&
+                    parts.port.has_value() && IsPort(*parts.port);
+  return fits ? std::optional(AddressOf(parts)) : std::nullopt;
+}
 
 absl::StatusOr<UrlFacts> ReadUrl(std::string_view url) {
   constexpr std::string_view kMemory = "memory://";

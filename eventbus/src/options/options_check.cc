@@ -97,7 +97,7 @@ absl::Status CheckCredentials(const Credentials& credentials, const UrlFacts& ur
 }
 
 absl::Status CheckTlsPurpose(const TlsOptions& tls, const UrlFacts& url) {
-  const bool in_use = tls.mode == TlsOptions::Mode::kRequired || url.tls;
+  const bool in_use = tls.mode != TlsOptions::Mode::kOff || url.tls;
   const bool set = !tls.ca_file.empty() || !tls.certificate_file.empty() || !tls.private_key_file.empty() ||
                    !tls.expected_hostname.empty();
   if (in_use || !set) return absl::OkStatus();
@@ -112,8 +112,9 @@ absl::Status CheckTlsPair(const TlsOptions& tls) {
 }
 
 absl::Status CheckTls(const TlsOptions& tls, const UrlFacts& url) {
-  if (tls.mode != TlsOptions::Mode::kOff && tls.mode != TlsOptions::Mode::kRequired) {
-    return BadField("tls.mode", "is no mode; use kOff or kRequired");
+  using enum TlsOptions::Mode;
+  if (tls.mode != kOff && tls.mode != kRequired && tls.mode != kHandshakeFirst) {
+    return BadField("tls.mode", "is no mode; use kOff, kRequired or kHandshakeFirst");
   }
   return FirstError([&] { return CheckTlsPurpose(tls, url); }, [&] { return CheckTlsPair(tls); },
                     [&] { return CheckFile("tls.ca_file", tls.ca_file); },

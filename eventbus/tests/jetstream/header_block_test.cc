@@ -61,12 +61,5 @@ TEST(HeaderBlockTest, FindsAHeaderWithoutListingAll) {
     EXPECT_EQ(FindHeader(text, "Key"), std::nullopt) << text;
 }
 
-TEST(HeaderBlockTest, ReadsWhatTheLibraryHasReadBefore) {
-  constexpr char kRead[] = "NATS/1.0 503\0\na\0 one\0\nb\0\r\nc:two\0 \r\n\r\n";
-  const HeaderBlock headers = ParseHeaderBlock({kRead, sizeof(kRead) - 1});
-  EXPECT_EQ(headers.status, "503");
-  EXPECT_EQ(headers.fields, (std::vector<HeaderField>{{"a", "one"}, {"b", ""}, {"c", "two"}}));
-}
-
 }  // namespace
 }  // namespace penstock::eventbus::jetstream

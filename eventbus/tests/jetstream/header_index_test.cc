@@ -30,14 +30,6 @@ TEST(HeaderIndexTest, SkipsLinesThatAreNoField) {
   for (const std::string_view missing : {"bare", "", "a:b", "\r"}) EXPECT_EQ(Find(kBlock, missing), std::nullopt);
 }
 
-TEST(HeaderIndexTest, FindsThemInABlockThatTheLibraryHasRead) {
-  constexpr char kRead[] = "NATS/1.0\r\na\0 one\0\nb\0\r\nc:two\0 \r\n\r\n";
-  const std::string_view block(kRead, sizeof(kRead) - 1);
-  EXPECT_EQ(Find(block, "a"), "one");
-  EXPECT_EQ(Find(block, "b"), "");
-  EXPECT_EQ(Find(block, "c"), "two");
-}
-
 TEST(HeaderIndexTest, OfNoHeadersThereIsNothing) {
   EXPECT_EQ(Find("", "a"), std::nullopt);
   EXPECT_EQ(Find("a:b\r\n", "a"), std::nullopt) << "no header block";

@@ -7,8 +7,6 @@
 #include <cstring>
 #include <string>
 
-#include "jetstream/io/handles.h"
-
 namespace penstock::eventbus::jetstream {
 namespace {
 
@@ -52,18 +50,6 @@ TEST(ReceivedMessageTest, StubCanSettleWhenTheMessageIsGone) {
   EXPECT_EQ(static_cast<const ReceivedMessage&>(*stub).epoch(), 5U);
   EXPECT_EQ(stub->payload(), "");
   EXPECT_FALSE(stub->Header("Nats-Msg-Id").has_value());
-}
-
-TEST(ReceivedMessageTest, CopiesWhatTheLibraryHas) {
-  ASSERT_EQ(nats_Open(-1), NATS_OK);  // else it cannot destroy what it has made
-  natsMsg* raw = nullptr;
-  ASSERT_EQ(natsMsg_Create(&raw, "orders", "reply", "body", 4), NATS_OK);
-  const ComposedHandle made(raw);
-  const MessageHandle copy = ReceivedMessage::Copy(*made);
-  EXPECT_EQ(copy->subject(), "orders");
-  EXPECT_EQ(copy->reply(), "reply");
-  EXPECT_EQ(copy->raw_headers(), "");
-  EXPECT_EQ(copy->payload(), "body");
 }
 
 TEST(ReceivedMessageTest, OneWithABodyOrADeliveryIsNoStatus) {

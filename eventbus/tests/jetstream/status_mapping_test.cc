@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/connection/status_mapping.h"
-
 #include <gmock/gmock.h>
 
 #include <map>
 #include <string>
+
+#include "jetstream/api/api_error.h"
+#include "jetstream/connection/nats_status.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -108,15 +109,6 @@ TEST(StatusMappingTest, OnlyWhatWaitingHealsIsTransient) {
   for (const int err_code : {10013, 10059, 10065, 10077}) EXPECT_FALSE(IsTransient({503, err_code, ""})) << err_code;
   EXPECT_TRUE(IsTransient({503, 0, ""}));
   EXPECT_FALSE(IsTransient({500, 0, ""}));
-}
-
-TEST(StatusMappingTest, OnlyFaultsOfTheConnectionAskForANewOne) {
-  for (const natsStatus status : {NATS_CONNECTION_CLOSED, NATS_IO_ERROR, NATS_TIMEOUT, NATS_STALE_CONNECTION}) {
-    EXPECT_TRUE(IsConnectionFault(status)) << natsStatus_GetText(status);
-  }
-  for (const natsStatus status : {NATS_OK, NATS_MAX_PAYLOAD, NATS_INVALID_SUBJECT, NATS_NO_RESPONDERS}) {
-    EXPECT_FALSE(IsConnectionFault(status)) << natsStatus_GetText(status);
-  }
 }
 
 TEST(StatusMappingTest, TextsNameWhatFailedTheCauseAndTheRemedy) {

@@ -24,7 +24,11 @@ struct Credentials {
 
 /// TLS towards the server. Verification cannot be switched off.
 struct TlsOptions {
-  enum class Mode { kOff, kRequired };
+  enum class Mode {
+    kOff,             ///< encrypted all the same when the server demands it or the URL is `tls://`
+    kRequired,        ///< encrypted, or no connection
+    kHandshakeFirst,  ///< likewise, and before the server says a word: servers from 2.10.4 on that are configured so
+  };
   Mode mode = Mode::kOff;
   std::string ca_file{};            ///< PEM; empty: the system's roots
   std::string certificate_file{};   ///< PEM, for mutual TLS; with `private_key_file` or not at all

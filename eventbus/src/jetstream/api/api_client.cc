@@ -33,26 +33,22 @@ absl::StatusOr<ApiReply> ParseApiReply(std::string_view text) {
 }
 
 absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json& request,
-                                         std::chrono::milliseconds budget, const Cancelled& cancelled) {
+                                         std::chrono::milliseconds budget, const std::stop_token& stop) {
   const std::string full_subject = absl::StrCat("$JS.API.", subject);
   const std::string body = request.is_null() ? "" : WriteJson(request);
   const auto deadline = Connection::Clock::now() + budget;
   while (true) {
-    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline);
+    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline, stop);
     if (!WorthAnotherTry(reply)) return reply;
-    if (connection_.Denied(full_subject)) {
-      return absl::PermissionDeniedError(
-          absl::StrCat("JetStream API ", subject, ": refused; check the permissions of this user"));
-    }
     if (Connection::Clock::now() + 2 * kPause >= deadline) return reply;
-    if ((cancelled && cancelled()) || !connection_.Pause(kPause)) {
+    if (stop.stop_requested() || !connection_.Pause(kPause)) {
       return absl::CancelledError(absl::StrCat("JetStream API ", subject, ": the connection is being closed"));
     }
   }
 }
 
 absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const std::string& request,
-                                            Connection::Clock::time_point deadline) {
+                                            Connection::Clock::time_point deadline, const std::stop_token& stop) {
   const auto now = Connection::Clock::now();
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
   const auto patience = std::clamp(left, std::chrono::milliseconds(1), kLongestAttempt);
@@ -61,11 +57,9 @@ absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const st
     return absl::UnavailableError(absl::StrCat("JetStream API ", subject, ": not connected to ",
                                                connection_.redacted_url(), "; it is being tried"));
   }
-  natsMsg* raw = nullptr;
-  const natsStatus status = link->Request(&raw, subject, request, patience.count());
-  const ReplyHandle reply(raw);
-  if (status != NATS_OK) return NatsError(absl::StrCat("JetStream API ", subject), status);
-  return ParseApiReply({natsMsg_GetData(raw), static_cast<std::size_t>(natsMsg_GetDataLength(raw))});
+  const absl::StatusOr<MessageHandle> reply = link->Request(subject, request, now + patience, stop);
+  if (reply.ok()) return ParseApiReply((*reply)->payload());
+  return absl::Status(reply.status().code(), absl::StrCat("JetStream API ", subject, ": ", reply.status().message()));
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -2,15 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "jetstream/api/api_error.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/protocol/json.h"
-#include "jetstream/connection/status_mapping.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -31,22 +31,19 @@ std::optional<ApiError> ReadApiError(const Json& reply);
 /// Asks the server's JetStream API, again within a budget while the answer is that it cannot answer now: no connection,
 /// no responder, no reply, an election.
 ///
-/// **Thread safety:** thread-safe. **Blocking:** `Call` for up to its budget; not from a callback of the library.
+/// **Thread safety:** thread-safe. **Blocking:** `Call` for up to its budget; not from the thread of a loop.
 class ApiClient {
  public:
-  /// Asked now and then during a call; true ends it.
-  using Cancelled = std::function<bool()>;
-
   explicit ApiClient(Connection& connection) : connection_(connection) {}
 
   /// `subject` follows `$JS.API.`. A refusal that waiting cannot heal is a reply, not an error. `kUnavailable`,
   /// `kDeadlineExceeded`, `kPermissionDenied`, `kCancelled`.
   absl::StatusOr<ApiReply> Call(const std::string& subject, const Json& request, std::chrono::milliseconds budget,
-                                const Cancelled& cancelled = nullptr);
+                                const std::stop_token& stop = {});
 
  private:
   absl::StatusOr<ApiReply> Attempt(const std::string& subject, const std::string& request,
-                                   Connection::Clock::time_point deadline);
+                                   Connection::Clock::time_point deadline, const std::stop_token& stop);
 
   Connection& connection_;
 };

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/api/timestamp.h"
 #include "naming/names.h"
@@ -141,10 +141,9 @@ bool SameTime(const std::string& created, const std::string& other) {
 }
 
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
-                                                            const std::string& name,
-                                                            const ApiClient::Cancelled& cancelled) {
+                                                            const std::string& name, const std::stop_token& stop) {
   const absl::StatusOr<ApiReply> reply =
-      api.Call(absl::StrCat("CONSUMER.INFO.", stream, ".", name), Json(), kApiBudget, cancelled);
+      api.Call(absl::StrCat("CONSUMER.INFO.", stream, ".", name), Json(), kApiBudget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->Refused(api_code::kConsumerNotFound) || reply->Refused(api_code::kStreamNotFound)) return std::nullopt;
   if (reply->error) return ApiStatus(absl::StrCat("look up consumer \"", name, "\""), *reply->error);
@@ -152,22 +151,22 @@ absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, cons
 }
 
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
-                                          const ApiClient::Cancelled& cancelled, std::chrono::milliseconds budget) {
+                                          const std::stop_token& stop, std::chrono::milliseconds budget) {
   const std::string durable = StringMember(config, "durable_name");
   const std::string name = durable.empty() ? StringMember(config, "name") : durable;
   const std::string subject = durable.empty() ? absl::StrCat("CONSUMER.CREATE.", stream, ".", name)
                                               : absl::StrCat("CONSUMER.DURABLE.CREATE.", stream, ".", name);
   const Json request = {{"stream_name", stream}, {"config", config}};
-  const absl::StatusOr<ApiReply> reply = api.Call(subject, request, budget, cancelled);
+  const absl::StatusOr<ApiReply> reply = api.Call(subject, request, budget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("make consumer \"", name, "\""), *reply->error);
   return ReadConsumerFacts(reply->body);
 }
 
 absl::Status DeleteConsumer(ApiClient& api, const std::string& stream, const std::string& name,
-                            const ApiClient::Cancelled& cancelled) {
+                            const std::stop_token& stop) {
   const absl::StatusOr<ApiReply> reply =
-      api.Call(absl::StrCat("CONSUMER.DELETE.", stream, ".", name), Json(), kApiBudget, cancelled);
+      api.Call(absl::StrCat("CONSUMER.DELETE.", stream, ".", name), Json(), kApiBudget, stop);
   if (!reply.ok()) return reply.status();
   if (!reply->error || reply->Refused(api_code::kConsumerNotFound)) return absl::OkStatus();
   return ApiStatus(absl::StrCat("delete consumer \"", name, "\""), *reply->error);

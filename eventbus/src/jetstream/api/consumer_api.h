@@ -4,13 +4,14 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
-#include "jetstream/protocol/json.h"
 #include "jetstream/api/stream_api.h"
+#include "jetstream/protocol/json.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {
@@ -62,16 +63,14 @@ bool SameTime(const std::string& created, const std::string& other);
 
 /// The consumer, or nothing when the server does not have it (or its stream).
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
-                                                            const std::string& name,
-                                                            const ApiClient::Cancelled& cancelled);
+                                                            const std::string& name, const std::stop_token& stop);
 
 /// Makes or changes a consumer. `kAlreadyExists` when somebody listens on it elsewhere.
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
-                                          const ApiClient::Cancelled& cancelled,
-                                          std::chrono::milliseconds budget = kApiBudget);
+                                          const std::stop_token& stop, std::chrono::milliseconds budget = kApiBudget);
 
 /// OK also when there is none.
 absl::Status DeleteConsumer(ApiClient& api, const std::string& stream, const std::string& name,
-                            const ApiClient::Cancelled& cancelled);
+                            const std::stop_token& stop);
 
 }  // namespace penstock::eventbus::jetstream

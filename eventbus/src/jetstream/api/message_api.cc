@@ -8,10 +8,10 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "jetstream/protocol/header_block.h"
-#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/api/timestamp.h"
+#include "jetstream/protocol/header_block.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/api_error.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -49,13 +49,11 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {
                      storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory, false};
 }
 
-absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
-                                         const ApiClient::Cancelled& cancelled) {
-  const auto ask = [&] { return api.Call("STREAM.INFO." + spec.name, Json(), kApiBudget, cancelled); };
+absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop) {
+  const auto ask = [&] { return api.Call("STREAM.INFO." + spec.name, Json(), kApiBudget, stop); };
   const absl::StatusOr<ApiReply> present = ask();
   if (!present.ok() || !present->Refused(api_code::kStreamNotFound)) return FactsOf(spec, present);
-  const absl::StatusOr<ApiReply> made =
-      api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kApiBudget, cancelled);
+  const absl::StatusOr<ApiReply> made = api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kApiBudget, stop);
   // Another process may have made it between our two calls.
   if (made.ok() && made->Refused(api_code::kStreamNameInUse)) return FactsOf(spec, ask());
   absl::StatusOr<StreamFacts> facts = FactsOf(spec, made);
@@ -63,9 +61,8 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
   return facts;
 }
 
-absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream,
-                                              const ApiClient::Cancelled& cancelled) {
-  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kApiBudget, cancelled);
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop) {
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kApiBudget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
   return StreamIdentity{StringMember(reply->body, "created"),

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -23,8 +24,7 @@ Json StreamConfig(const StreamSpec& spec);
 absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply);
 
 /// As `Transport::EnsureStream`.
-absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
-                                         const ApiClient::Cancelled& cancelled = nullptr);
+absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop = {});
 
 /// What tells a stream from another of its name. A server that restarted reports a creation time some milliseconds off,
 /// so a stream made again at once is known by its sequences only.
@@ -34,7 +34,6 @@ struct StreamIdentity {
 };
 
 /// `kNotFound` when there is no such stream.
-absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream,
-                                              const ApiClient::Cancelled& cancelled);
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop);
 
 }  // namespace penstock::eventbus::jetstream

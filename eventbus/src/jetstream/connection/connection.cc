@@ -1,103 +1,137 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/connection/connection.h"
 
+#include <sys/eventfd.h>
+
 #include <algorithm>
-#include <cstdlib>
+#include <cerrno>
+#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/connection/closures.h"
-#include "jetstream/connection/connect_options.h"
 #include "jetstream/connection/log_line.h"
-#include "jetstream/connection/status_mapping.h"
 #include "jetstream/io/thread_name.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstBackoff(100);
-// Half to all of it is waited: a server that is back is found within half a second, and asked two to four times a
-// second.
-constexpr std::chrono::milliseconds kLongestBackoff(500);
-constexpr std::chrono::milliseconds kLongestAuthBackoff(30'000);
+constexpr std::chrono::milliseconds kLongestAttempt(3000);
 constexpr std::chrono::milliseconds kFirstConnectInterval(100);
-constexpr std::size_t kMostDeniedSubjects = 64;
-
-/// The subject in `permissions violation for publish to "x"`, empty when the text is another.
-std::string DeniedSubject(const std::string& text) {
-  const std::size_t publish = text.find("ublish to \"");
-  if (publish == std::string::npos) return "";
-  const std::size_t begin = text.find('"', publish) + 1;
-  const std::size_t end = text.find('"', begin);
-  return end == std::string::npos ? "" : text.substr(begin, end - begin);
-}
+constexpr std::chrono::milliseconds kRecoveryAttempt(3000);
+constexpr std::size_t kMaxDeniedSubjects = 64;
+constexpr std::size_t kMaxErrors = 64;
 
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options) {
-  std::shared_ptr<Connection> connection(new Connection(options));
-  connection->closure_ = Closures<Connection>::Add(connection);
+  FileDescriptor cancel(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!cancel.valid()) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
+  }
+  std::shared_ptr<Connection> connection(new Connection(options, std::move(cancel)));
   if (absl::Status status = connection->ConnectFirst(); !status.ok()) return status;
   connection->supervisor_ = std::thread([raw = connection.get()] { raw->Supervise(); });
   return connection;
 }
 
-Connection::Connection(const BusOptions& options)
+Connection::Connection(const BusOptions& options, FileDescriptor cancel)
     : options_(options),
       redacted_url_(RedactUrl(options.url)),
-      servers_(SplitServers(options.url)),
-      random_(std::random_device{}()) {}
+      cancel_(std::move(cancel)),
+      random_(std::random_device{}()),
+      servers_(ParseServers(options.url), random_) {}
 
-Connection::~Connection() {
-  Close(std::chrono::milliseconds(0));
-  Closures<Connection>::Remove(closure_);
-}
+Connection::~Connection() { Close(std::chrono::milliseconds(0)); }
 
+// Every server gets its share of the time, so that a silent one does not use up what another needs. What a server
+// refuses is believed once all were asked.
 absl::Status Connection::ConnectFirst() {
   const Clock::time_point deadline = Clock::now() + options_.connect_timeout;
-  while (true) {
-    absl::StatusOr<std::shared_ptr<Link>> link = Connect();
+  for (std::size_t attempt = 1;; ++attempt) {
+    const auto share = options_.connect_timeout / static_cast<std::int64_t>(servers_.size());
+    absl::StatusOr<std::shared_ptr<Link>> link =
+        Connect(std::min(deadline, Clock::now() + std::clamp(share, kFirstConnectInterval, options_.connect_timeout)));
     if (link.ok()) {
       Adopt(*std::move(link));
       return absl::OkStatus();
     }
     const bool last = Clock::now() + kFirstConnectInterval >= deadline;
-    if (last || !absl::IsUnavailable(link.status())) return link.status();
-    Pause(kFirstConnectInterval);
+    const bool asked_all = attempt % servers_.size() == 0;
+    if (last || (asked_all && !absl::IsUnavailable(link.status()))) return link.status();
+    if (asked_all) Pause(kFirstConnectInterval);
   }
 }
 
-absl::StatusOr<std::shared_ptr<Link>> Connection::Connect() {
-  std::vector<std::string> servers;
+absl::StatusOr<std::shared_ptr<Link>> Connection::Connect(Clock::time_point deadline) {
+  const WaitLimit limit = Limit(std::min(deadline, Clock::now() + kLongestAttempt));
+  absl::StatusOr<ReachedServer> server = Reach(limit);
+  if (!server.ok()) return server.status();
+  return Establish(*std::move(server), limit);
+}
+
+absl::StatusOr<ReachedServer> Connection::Reach(const WaitLimit& limit) {
   {
     MutexLock lock(mutex_);
-    servers = MergeServers(servers_, discovered_);
+    servers_.Learn(learnt_);
   }
-  absl::StatusOr<OptionsHandle> connect_options = MakeConnectOptions(options_, servers);
-  if (!connect_options.ok()) return connect_options.status();
-  natsOptions_SetClosedCB(connect_options->get(), OnClosed, closure_);
-  natsOptions_SetErrorHandler(connect_options->get(), OnError, closure_);
-  absl::StatusOr<std::unique_ptr<EventLoop>> loop = EventLoop::Create(crew_, WantsTls(options_, servers));
-  if (!loop.ok()) return loop.status();
-  natsConnection* raw = nullptr;
-  natsStatus status = (*loop)->Configure(connect_options->get());
-  if (status == NATS_OK) status = natsConnection_Connect(&raw, connect_options->get());
-  ConnectionHandle handle(raw);
-  if (status == NATS_TIMEOUT) status = NATS_NO_SERVER;
-  if (status != NATS_OK) return NatsError(absl::StrCat("connect to ", redacted_url_), status);
-  NoteDiscovered(raw);
-  return std::make_shared<Link>(
-      std::move(handle), *std::move(loop), ++generation_,
-      [weak = weak_from_this()] {
-        if (const std::shared_ptr<Connection> connection = weak.lock()) connection->Wake();
-      },
-      dropped_);
+  const bool wants_tls = servers_.tls() || options_.tls.mode != TlsOptions::Mode::kOff;
+  absl::StatusOr<ReachedServer> server = ReachServer(servers_.Next(), options_, wants_tls, limit);
+  if (server.ok()) {
+    Learn(server->info);
+    return server;
+  }
+  return About(server.status());
+}
+
+absl::StatusOr<std::shared_ptr<Link>> Connection::Establish(ReachedServer server, const WaitLimit& limit) {
+  Link::Plan plan;
+  plan.identity = IdentityOf(options_, server);
+  plan.stream = std::move(server.stream);
+  plan.first_bytes = std::move(server.first_bytes);
+  plan.info = std::move(server.info);
+  plan.credentials_file = options_.credentials.credentials_file;
+  plan.generation = ++generation_;
+  plan.events = EventsOf();
+  absl::StatusOr<std::shared_ptr<Link>> link = Link::Establish(io_threads_, std::move(plan), limit);
+  if (!link.ok()) return About(link.status());
+  backoff_.Connected(Clock::now());
+  return link;
+}
+
+LinkEvents Connection::EventsOf() {
+  return {.ended =
+              [weak = weak_from_this()] {
+                const std::shared_ptr<Connection> self = weak.lock();
+                if (self == nullptr) return;
+                MutexLock lock(self->mutex_);
+                self->changed_.NotifyAll();
+              },
+          .error =
+              [weak = weak_from_this()](std::string_view text) {
+                const std::shared_ptr<Connection> self = weak.lock();
+                if (self == nullptr) return;
+                MutexLock lock(self->mutex_);
+                if (self->errors_.size() < kMaxErrors) self->errors_.emplace_back(text);
+                self->changed_.NotifyAll();
+              },
+          .info =
+              [weak = weak_from_this()](const ServerInfo& info) {
+                if (const std::shared_ptr<Connection> self = weak.lock()) self->OnInfo(info);
+              }};
+}
+
+absl::Status Connection::About(const absl::Status& status) const {
+  const char* const remedy = absl::IsUnavailable(status)       ? "; check that the server runs and can be reached"
+                             : absl::IsUnauthenticated(status) ? "; check user, password, token or credentials"
+                                                               : "";
+  return absl::Status(status.code(), absl::StrCat("connect to ", redacted_url_, ": ", status.message(), remedy));
 }
 
 void Connection::Adopt(std::shared_ptr<Link> link) {
-  max_payload_bytes_.store(link->max_payload_bytes(), std::memory_order_relaxed);
   MutexLock lock(mutex_);
+  max_payload_bytes_ = link->max_payload_bytes();
   denied_.clear();
   if (!closing_) link_ = std::move(link);
   changed_.NotifyAll();
@@ -105,45 +139,87 @@ void Connection::Adopt(std::shared_ptr<Link> link) {
 
 void Connection::Supervise() {
   NameThisThread("ps-connect");
-  while (AwaitLoss()) {
-    NotifyObservers();
-    LogLine(options_.log, LogLevel::kWarning, absl::StrCat("connection to ", redacted_url_, " lost; connecting again"));
-    if (!Replace()) return;
-    LogLine(options_.log, LogLevel::kInfo, absl::StrCat("connected to ", redacted_url_, " again"));
-    NotifyObservers();
+  while (true) {
+    const Work work = AwaitWork();
+    for (const std::string& error : work.errors) NoteError(error);
+    if (work.closing) return;
+    if (work.lost) {
+      Recover();
+    } else if (work.lame_duck) {
+      LeaveLameDuck();
+    }
   }
 }
 
-// Returns false when closing.
-bool Connection::AwaitLoss() {
+Connection::Work Connection::AwaitWork() {
+  MutexLock lock(mutex_);
+  while (true) {
+    Work work{.closing = closing_, .lost = link_ != nullptr && !link_->usable(), .lame_duck = lame_duck_};
+    lame_duck_ = false;
+    work.errors.swap(errors_);
+    if (work.closing || work.lost || work.lame_duck || !work.errors.empty()) return work;
+    changed_.Wait(lock);
+  }
+}
+
+void Connection::Recover() {
+  CloseLost();
+  NotifyObservers();
+  if (!Replace()) return;
+  LogLine(options_.log, LogLevel::kInfo, absl::StrCat("connected to ", redacted_url_, " again"));
+  NotifyObservers();
+}
+
+// Others may hold it for a while; it must be dead for them too.
+void Connection::CloseLost() {
   std::shared_ptr<Link> lost;
   {
     MutexLock lock(mutex_);
-    while (!closing_ && link_->usable()) changed_.Wait(lock);
-    if (closing_) return false;
-    lost = std::move(link_);
-    link_ = nullptr;
+    lost = std::exchange(link_, nullptr);
   }
-  // Others may hold it for a while; it must be dead for them too.
+  if (lost == nullptr) return;
+  const absl::Status why = lost->loop().fault();
   lost->Close();
-  return true;
+  backoff_.Lost(Clock::now());
+  LogLine(options_.log, LogLevel::kWarning,
+          absl::StrCat("connection to ", redacted_url_, " lost; connecting again: ", why.message()));
 }
 
-// Returns false when closing.
+// False when closing.
 bool Connection::Replace() {
-  std::chrono::milliseconds backoff = kFirstBackoff;
   while (true) {
-    std::uniform_int_distribution<std::int64_t> jitter(backoff.count() / 2, backoff.count());
+    std::uniform_int_distribution<std::int64_t> jitter(backoff_.pause().count() / 2, backoff_.pause().count());
     if (!Pause(std::chrono::milliseconds(jitter(random_)))) return false;
-    absl::StatusOr<std::shared_ptr<Link>> link = Connect();
+    absl::StatusOr<std::shared_ptr<Link>> link = Connect(Clock::now() + kRecoveryAttempt);
     if (link.ok()) {
       reconnects_.fetch_add(1, std::memory_order_relaxed);
       Adopt(*std::move(link));
       return true;
     }
-    const bool refused = !absl::IsUnavailable(link.status());
+    const bool refused = !absl::IsUnavailable(link.status()) && !absl::IsCancelled(link.status());
     if (refused) LogLine(options_.log, LogLevel::kError, std::string(link.status().message()));
-    backoff = std::min(backoff * 2, refused ? kLongestAuthBackoff : kLongestBackoff);
+    backoff_.Failed(refused);
+  }
+}
+
+// Another server is reached before the connection is ended; without one the server itself will end it.
+void Connection::LeaveLameDuck() {
+  LogLine(options_.log, LogLevel::kWarning,
+          absl::StrCat("connection to ", redacted_url_, ": the server is about to shut down; moving to another"));
+  for (std::size_t attempt = 0; attempt < servers_.size(); ++attempt) {
+    const WaitLimit limit = Limit(Clock::now() + kRecoveryAttempt);
+    absl::StatusOr<ReachedServer> server = Reach(limit);
+    if (!server.ok() || server->info.lame_duck) continue;
+    CloseLost();
+    NotifyObservers();
+    absl::StatusOr<std::shared_ptr<Link>> link = Establish(*std::move(server), limit);
+    const bool moved = link.ok();
+    if (moved) {
+      reconnects_.fetch_add(1, std::memory_order_relaxed);
+      Adopt(*std::move(link));
+    }
+    if (moved || Replace()) NotifyObservers();
+    return;
   }
 }
 
@@ -169,7 +245,10 @@ bool Connection::Pause(std::chrono::milliseconds time) const {
   return !closing_;
 }
 
-bool Connection::connected() const { return link() != nullptr; }
+std::size_t Connection::max_payload_bytes() const {
+  MutexLock lock(mutex_);
+  return link_ != nullptr ? link_->max_payload_bytes() : max_payload_bytes_;
+}
 
 bool Connection::closed() const {
   MutexLock lock(mutex_);
@@ -183,7 +262,7 @@ void Connection::Observe(ConnectionObserver& observer) {
 
 void Connection::Leave(ConnectionObserver& observer) {
   MutexLock lock(observers_mutex_);
-  observers_.erase(std::remove(observers_.begin(), observers_.end(), &observer), observers_.end());
+  std::erase(observers_, &observer);
 }
 
 void Connection::NotifyObservers() {
@@ -196,60 +275,43 @@ bool Connection::Denied(const std::string& subject) const {
   return denied_.contains(subject);
 }
 
-void Connection::Wake() {
-  MutexLock lock(mutex_);
-  changed_.NotifyAll();
-}
-
-void Connection::OnClosed(natsConnection* /*connection*/, void* closure) {
-  if (const std::shared_ptr<Connection> self = Closures<Connection>::Find(closure)) self->Wake();
-}
-
-void Connection::OnError(natsConnection* connection, natsSubscription* /*subscription*/, natsStatus status,
-                         void* closure) {
-  const std::shared_ptr<Connection> self = Closures<Connection>::Find(closure);
-  if (self == nullptr) return;
-  const char* text = nullptr;
-  natsConnection_GetLastError(connection, &text);
-  self->NoteError(text == nullptr || *text == '\0' ? natsStatus_GetText(status) : text);
-}
-
 void Connection::NoteError(const std::string& text) {
   LogLine(options_.log, LogLevel::kError,
-          absl::StrCat("connection to ", redacted_url_, ": the server or library reports ", Quoted(text)));
-  const std::string subject = DeniedSubject(text);
+          absl::StrCat("connection to ", redacted_url_, ": the server reports ", Quoted(text)));
+  const std::string subject(DeniedSubject(text));
   if (subject.empty()) return;
   {
     MutexLock lock(mutex_);
-    if (denied_.size() < kMostDeniedSubjects) denied_.insert(subject);
+    if (denied_.size() < kMaxDeniedSubjects) denied_.insert(subject);
   }
   MutexLock lock(observers_mutex_);
-  for (ConnectionObserver* observer : observers_) observer->OnPublishDenied(subject);
+  for (ConnectionObserver* observer : observers_) observer->OnDenied(subject);
 }
 
-void Connection::NoteDiscovered(natsConnection* connection) {
-  char** servers = nullptr;
-  int count = 0;
-  if (natsConnection_GetDiscoveredServers(connection, &servers, &count) != NATS_OK) return;
-  std::vector<std::string> discovered(servers, servers + count);
-  for (int i = 0; i < count; ++i) std::free(servers[i]);
-  std::free(servers);
+void Connection::Learn(const ServerInfo& info) {
   MutexLock lock(mutex_);
-  discovered_ = std::move(discovered);
+  if (!info.connect_urls.empty()) learnt_ = info.connect_urls;
+}
+
+void Connection::OnInfo(const ServerInfo& info) {
+  Learn(info);
+  MutexLock lock(mutex_);
+  lame_duck_ = lame_duck_ || info.lame_duck;
+  changed_.NotifyAll();
 }
 
 void Connection::Close(std::chrono::milliseconds flush) {
   if (const std::shared_ptr<Link> open = link(); open != nullptr && flush.count() > 0) {
-    natsConnection_FlushTimeout(open->get(), flush.count());
+    open->Ping(Clock::now() + flush);
   }
   std::shared_ptr<Link> last;
   {
     MutexLock lock(mutex_);
     closing_ = true;
-    last = std::move(link_);
-    link_ = nullptr;
+    last = std::exchange(link_, nullptr);
     changed_.NotifyAll();
   }
+  eventfd_write(cancel_.get(), 1);
   if (supervisor_.joinable()) supervisor_.join();
   if (last != nullptr) last->Close();
 }

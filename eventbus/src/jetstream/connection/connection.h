@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -16,30 +15,33 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/io/handles.h"
+#include "jetstream/connection/connector.h"
 #include "jetstream/connection/link.h"
-#include "jetstream/io/loop_crew.h"
+#include "jetstream/connection/reconnect_backoff.h"
+#include "jetstream/connection/server_pool.h"
+#include "jetstream/io/file_descriptor.h"
+#include "jetstream/io/io_threads.h"
 #include "penstock/actorpool/mutex.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// Told when the connection changed. Called on the supervisor's thread or one of the library's; must not block.
+/// Told when the connection changed. Called on the supervisor's thread; must not block.
 class ConnectionObserver {
  public:
   virtual ~ConnectionObserver() = default;
   /// A connection was lost or made.
   virtual void OnConnectionChanged() = 0;
-  /// The server refused a publish to `subject`.
-  virtual void OnPublishDenied(const std::string& /*subject*/) {}
+  /// The server refused a publish or a subscription to `subject`.
+  virtual void OnDenied(const std::string& /*subject*/) {}
 };
 
-/// Keeps a link to the server: makes a new one, with jittered back-off, whenever one ended for any reason.
+/// Keeps a link to one of the servers: makes a new one, backed off, whenever one ended for any reason, and moves to
+/// another server when one announces that it will close (lame duck mode).
 ///
-/// **Thread safety:** thread-safe. **Ownership:** owns its supervisor thread; users of a link share it.
-/// **Blocking:** `Open` up to the connect timeout; `Close` until an attempt to connect that runs has ended (3 s per
-/// server at most).
-/// **Shutdown:** observers must have left; links stay valid, closed, for who still holds one.
+/// **Thread safety:** thread-safe. **Ownership:** owns its supervisor thread and the I/O threads; users of a link share
+/// it. **Blocking:** `Open` up to the connect timeout, whatever the number of servers; `Close` for what it is told.
+/// **Shutdown:** observers must have left; links stay valid, closed, for those who still hold one.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
@@ -63,63 +65,81 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Waits for calls to `observer` that run. Not from one.
   void Leave(ConnectionObserver& observer);
 
-  /// Whether the server has refused a publish to `subject` on the present connection.
+  /// Whether the server has refused a publish or a subscription to `subject` on the present connection. Of the first 64
+  /// subjects that it refused.
   bool Denied(const std::string& subject) const;
 
   const std::string& redacted_url() const { return redacted_url_; }
   std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
-  std::uint64_t dropped() const { return dropped_->load(std::memory_order_relaxed); }
   /// As of the last connection.
-  std::size_t max_payload_bytes() const { return max_payload_bytes_.load(std::memory_order_relaxed); }
-  bool connected() const;
+  std::size_t max_payload_bytes() const;
+  bool connected() const { return link() != nullptr; }
   bool closed() const;
 
   /// The threads that read for this connection.
-  LoopCrew& crew() { return crew_; }
+  IoThreads& io_threads() { return io_threads_; }
 
-  /// Flushes for up to `flush` and ends the connection for good. Idempotent.
+  /// Waits up to `flush` until what was published has reached the server, and ends the connection for good. Idempotent.
   void Close(std::chrono::milliseconds flush);
 
  private:
-  explicit Connection(const BusOptions& options);
+  /// What the supervisor is to see to.
+  struct Work {
+    bool closing = false;
+    bool lost = false;
+    bool lame_duck = false;
+    std::vector<std::string> errors{};
+  };
 
-  static void OnClosed(natsConnection* connection, void* closure);
-  static void OnError(natsConnection* connection, natsSubscription* subscription, natsStatus status, void* closure);
+  Connection(const BusOptions& options, FileDescriptor cancel);
 
   absl::Status ConnectFirst();
-  absl::StatusOr<std::shared_ptr<Link>> Connect();
+  absl::StatusOr<std::shared_ptr<Link>> Connect(Clock::time_point deadline);
+  absl::StatusOr<ReachedServer> Reach(const WaitLimit& limit);
+  absl::StatusOr<std::shared_ptr<Link>> Establish(ReachedServer server, const WaitLimit& limit);
+  LinkEvents EventsOf();
+  absl::Status About(const absl::Status& status) const;
+  WaitLimit Limit(Clock::time_point deadline) const { return {deadline, cancel_.get()}; }
   void Adopt(std::shared_ptr<Link> link);
+
   void Supervise();
-  bool AwaitLoss();
+  Work AwaitWork();
+  void Recover();
   bool Replace();
-  void Wake();
-  void NotifyObservers();
-  void NoteDiscovered(natsConnection* connection);
+  void LeaveLameDuck();
+  void CloseLost();
   void NoteError(const std::string& text);
+  void NotifyObservers();
+  void Learn(const ServerInfo& info);
+  void OnInfo(const ServerInfo& info);
 
   const BusOptions options_;
   const std::string redacted_url_;
-  const std::vector<std::string> servers_;
-  void* closure_ = nullptr;                   // set once, before the first connection
+  const FileDescriptor cancel_;               // readable once closing: ends every wait of connecting
   std::atomic<std::uint64_t> reconnects_{0};  // relaxed: a counter
-  const std::shared_ptr<std::atomic<std::uint64_t>> dropped_ = std::make_shared<std::atomic<std::uint64_t>>(0);
-  std::atomic<std::size_t> max_payload_bytes_{0};  // relaxed: a number by itself
 
-  LoopCrew crew_{};  // outlives the links
+  IoThreads io_threads_{};  // outlives the links
 
   mutable Mutex mutex_;
   mutable CondVar changed_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
+  std::size_t max_payload_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::string> discovered_ ABSL_GUARDED_BY(mutex_);
+  bool lame_duck_ ABSL_GUARDED_BY(mutex_) = false;
+  std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);  // of the server, to be logged and told
+  std::vector<std::string> learnt_ ABSL_GUARDED_BY(mutex_);  // servers named by the last one
   absl::flat_hash_set<std::string> denied_ ABSL_GUARDED_BY(mutex_);
 
   Mutex observers_mutex_;  // held while observers are called; taken before `mutex_`
   std::vector<ConnectionObserver*> observers_ ABSL_GUARDED_BY(observers_mutex_);
 
-  std::uint64_t generation_ = 0;  // of the thread that connects: the opener's, then the supervisor's
-  std::minstd_rand random_;       // likewise
-  std::thread supervisor_;        // joined by `Close`
+  // Of the thread that connects: the opener's, then the supervisor's.
+  std::minstd_rand random_;
+  ServerPool servers_;
+  ReconnectBackoff backoff_{};
+  std::uint64_t generation_ = 0;
+
+  std::thread supervisor_;  // joined by `Close`
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -4,95 +4,98 @@
 #include <algorithm>
 #include <utility>
 
-#include "jetstream/connection/status_mapping.h"
+#include "absl/strings/str_cat.h"
+#include "jetstream/protocol/unique_name.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::int64_t kLastFlushMs = 500;  // as the library's own, on closing
+constexpr std::chrono::milliseconds kLastFlush(500);
 
 }  // namespace
 
-Link::Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::uint64_t generation,
-           std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped)
-    : loop_(std::move(loop)),
-      connection_(std::move(connection)),
-      generation_(generation),
-      max_payload_bytes_(static_cast<std::size_t>(natsConnection_GetMaxPayload(connection_.get()))),
-      broken_(std::move(broken)),
-      dropped_(std::move(dropped)) {
-  loop_->Start();
+std::string_view DeniedSubject(std::string_view text) {
+  if (text.find("ermissions ") == std::string_view::npos) return {};
+  const std::size_t open = text.find('"');
+  const std::size_t close = text.find('"', open == std::string_view::npos ? open : open + 1);
+  return close == std::string_view::npos ? std::string_view{} : text.substr(open + 1, close - open - 1);
 }
+
+absl::StatusOr<std::shared_ptr<Link>> Link::Establish(IoThreads& threads, Plan plan, const WaitLimit& limit) {
+  absl::StatusOr<SessionRelay> relay = SessionRelay::Listen(plan.info.line_for_library, plan.identity);
+  if (!relay.ok()) return relay.status();
+  const int relay_port = relay->port();
+  const std::string admission = relay->admission();
+  std::shared_ptr<Link> link(new Link(plan));
+  absl::StatusOr<std::unique_ptr<IoLoop>> loop =
+      IoLoop::Create(threads, std::move(plan.stream), plan.first_bytes, *std::move(relay), limit,
+                     {.ended = [raw = link.get()] { raw->OnEnded(); },
+                      .error = [raw = link.get()](std::string_view text) { raw->OnError(text); },
+                      .info = [raw = link.get()](const ServerInfo& info) { raw->OnInfo(info); }});
+  if (!loop.ok()) return loop.status();
+  link->loop_ = *std::move(loop);
+  link->requests_ = std::make_unique<Requests>(*link->loop_, absl::StrCat("_INBOX.", UniqueName()));
+  if (absl::Status opened = link->Open(relay_port, admission, plan, limit); !opened.ok()) return opened;
+  return link;
+}
+
+Link::Link(const Plan& plan)
+    : events_(plan.events), generation_(plan.generation), max_payload_bytes_(plan.info.max_payload_bytes) {}
 
 Link::~Link() { Close(); }
 
+// The server's words and what broke the connection say more than what the library makes of them.
+absl::Status Link::Open(int relay_port, const std::string& admission, const Plan& plan, const WaitLimit& limit) {
+  loop_->Start();
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit.deadline - Clock::now());
+  absl::StatusOr<NatsSession> session = NatsSession::Open(relay_port, admission, plan.credentials_file, left);
+  if (session.ok()) {
+    session_ = *std::move(session);
+    requests_->Subscribe();
+    return absl::OkStatus();
+  }
+  const bool broken = loop_->over();
+  loop_->Stop();
+  const bool refused = absl::IsUnauthenticated(session.status()) || absl::IsInvalidArgument(session.status());
+  return broken && !refused ? loop_->fault() : session.status();
+}
+
 absl::Status Link::Publish(std::span<const Publication> publications) {
-  const natsStatus status = Send(publications);
-  if (status == NATS_OK) return absl::OkStatus();
-  if (IsConnectionFault(status)) return absl::UnavailableError("publish: the connection was lost; it is being remade");
-  return NatsError("publish", status);
+  const std::size_t most = max_payload_bytes();
+  const auto large = std::ranges::find_if(
+      publications, [most](const Publication& each) { return each.headers.size() + each.body.size() > most; });
+  if (large == publications.end()) return loop_->Publish(publications);
+  return absl::InvalidArgumentError(
+      absl::StrCat("publish to ", Quoted(large->subject), ": ", large->headers.size() + large->body.size(),
+                   " bytes are over the server's limit of ", most, "; send less, or raise max_payload on the server"));
 }
 
-natsStatus Link::Send(std::span<const Publication> publications) {
-  const bool fit = std::ranges::all_of(publications, [this](const Publication& each) {
-    return each.headers.size() + each.body.size() <= max_payload_bytes_;
-  });
-  const natsStatus status = fit ? loop_->Publish(publications) : NATS_MAX_PAYLOAD;
-  if (status != NATS_OK) Report(status);
-  return status;
+absl::StatusOr<MessageHandle> Link::Request(std::string_view subject, std::string_view body, Clock::time_point deadline,
+                                            const std::stop_token& stop) {
+  return requests_->Ask(subject, body, deadline, stop);
 }
 
-natsStatus Link::Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms) {
-  if (!BeginRequest()) return NATS_CONNECTION_CLOSED;
-  const EventLoop::Hurry hurry(*loop_);
-  const natsStatus status = natsConnection_Request(reply, connection_.get(), subject.c_str(), body.data(),
-                                                   static_cast<int>(body.size()), timeout_ms);
-  EndRequest();
-  return status;
+void Link::OnError(std::string_view text) {
+  const std::string_view subject = DeniedSubject(text);
+  if (!subject.empty()) requests_->Denied(subject);
+  if (events_.error) events_.error(text);
 }
 
-bool Link::Ping(std::int64_t timeout_ms) {
-  if (!BeginRequest()) return false;
-  const EventLoop::Hurry hurry(*loop_);
-  const natsStatus status = natsConnection_FlushTimeout(connection_.get(), timeout_ms);
-  EndRequest();
-  return status == NATS_OK;
+void Link::OnInfo(const ServerInfo& info) {
+  max_payload_bytes_.store(info.max_payload_bytes, std::memory_order_relaxed);
+  if (events_.info) events_.info(info);
 }
 
-bool Link::BeginRequest() {
-  MutexLock lock(mutex_);
-  if (closing_) return false;
-  ++requests_;
-  return true;
-}
-
-void Link::EndRequest() {
-  MutexLock lock(mutex_);
-  if (--requests_ == 0) no_requests_.NotifyAll();
+void Link::OnEnded() {
+  if (requests_ != nullptr) requests_->Ended();  // a first byte can end it before there are any
+  if (events_.ended) events_.ended();
 }
 
 void Link::Close() {
-  const bool failed = failed_.exchange(true, std::memory_order_relaxed);
-  {
-    MutexLock lock(mutex_);
-    closing_ = true;
-    while (requests_ > 0) no_requests_.Wait(lock);
-  }
-  // What was published goes out while the loop can still write it; nothing is read any more while the library takes
-  // its own subscriptions apart.
-  if (!failed && loop_->HasUnwritten()) natsConnection_FlushTimeout(connection_.get(), kLastFlushMs);
+  if (loop_ == nullptr) return;
+  if (usable() && loop_->has_queued()) loop_->Ping(Clock::now() + kLastFlush);
   loop_->Stop();
-  natsConnection_Close(connection_.get());
-}
-
-void Link::Report(natsStatus status) {
-  if (!IsConnectionFault(status)) return;
-  failed_.store(true, std::memory_order_relaxed);
-  broken_();
-}
-
-void Link::CountDropped(std::int64_t count) {
-  if (count > 0) dropped_->fetch_add(static_cast<std::uint64_t>(count), std::memory_order_relaxed);
 }
 
 }  // namespace penstock::eventbus::jetstream

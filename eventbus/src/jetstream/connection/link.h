@@ -2,79 +2,95 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "jetstream/io/event_loop.h"
-#include "jetstream/io/handles.h"
-#include "penstock/actorpool/mutex.h"
+#include "absl/status/statusor.h"
+#include "jetstream/connection/nats_session.h"
+#include "jetstream/connection/requests.h"
+#include "jetstream/io/io_loop.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// One connection to a server, from connect to close; never reconnected. Thread-safe.
+/// What a connection tells its supervisor. Called on the thread of its loop; must not block.
+struct LinkEvents {
+  std::function<void()> ended{};
+  std::function<void(std::string_view text)> error{};
+  std::function<void(const ServerInfo& info)> info{};
+};
+
+/// The subject in an error of the server's such as `Permissions Violation for Publish to "x"`; empty when the text is
+/// another.
+std::string_view DeniedSubject(std::string_view text);
+
+/// One connection to a server, from its begin to its end; never reconnected.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns its loop and the session of nats.c.
+/// **Shutdown:** `Close`; what was published goes out before, if the server takes it within half a second.
 class Link {
  public:
-  /// `connection` was made to use `loop`, which begins now. `broken` is told, possibly more than once, when a new
-  /// connection is needed.
-  Link(ConnectionHandle connection, std::unique_ptr<EventLoop> loop, std::uint64_t generation,
-       std::function<void()> broken, std::shared_ptr<std::atomic<std::uint64_t>> dropped);
+  using Clock = std::chrono::steady_clock;
+
+  /// Makes the connection that `stream` carries, `first_bytes` of which were read already, up to the server's answer to
+  /// CONNECT. `kUnauthenticated`, `kUnavailable`, `kFailedPrecondition` (TLS), `kCancelled`.
+  struct Plan {
+    std::unique_ptr<ByteStream> stream{};
+    std::string first_bytes{};
+    ServerInfo info{};
+    ClientIdentity identity{};
+    std::string credentials_file{};
+    std::uint64_t generation = 0;
+    LinkEvents events{};
+  };
+  static absl::StatusOr<std::shared_ptr<Link>> Establish(IoThreads& threads, Plan plan, const WaitLimit& limit);
+
   ~Link();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  natsConnection* get() const { return connection_.get(); }
-  EventLoop& loop() const { return *loop_; }
+  IoLoop& loop() const { return *loop_; }
   /// Counts connections from 1: what was known on a lower one has to be made again.
   std::uint64_t generation() const { return generation_; }
-  std::size_t max_payload_bytes() const { return max_payload_bytes_; }
-  bool usable() const {
-    return !failed_.load(std::memory_order_relaxed) && !natsConnection_IsClosed(connection_.get());
-  }
+  std::size_t max_payload_bytes() const { return max_payload_bytes_.load(std::memory_order_relaxed); }
+  bool usable() const { return !loop_->over(); }
 
-  /// Publishes, in this order. `kUnavailable` and the like when they could not all be sent.
+  /// Publishes, in this order. `kUnavailable` when they cannot be sent, `kInvalidArgument` for a message over the
+  /// server's limit or an invalid subject.
   absl::Status Publish(std::span<const Publication> publications);
   absl::Status Publish(const Publication& publication) { return Publish({&publication, 1}); }
-  /// The same, with the library's word for what went wrong.
-  natsStatus Send(const Publication& publication) { return Send({&publication, 1}); }
 
-  /// Asks and waits for the first answer, which is then `*reply`.
-  natsStatus Request(natsMsg** reply, const std::string& subject, std::string_view body, std::int64_t timeout_ms);
+  /// As `Requests::Ask`.
+  absl::StatusOr<MessageHandle> Request(std::string_view subject, std::string_view body, Clock::time_point deadline,
+                                        const std::stop_token& stop = {});
 
-  /// Whether the server answered a ping within the time: then the connection was alive when this was called.
-  bool Ping(std::int64_t timeout_ms);
+  /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.
+  bool Ping(Clock::time_point deadline) { return loop_->Ping(deadline); }
 
-  /// Ends the connection, once no request is under way: nats.c frees what an answer that comes just then still uses
-  /// (3.4.1, seen by ThreadSanitizer). Ends the loop too. Waits as long as a request may, and for what was published to
-  /// go out.
   void Close();
 
-  /// Gives the connection up when `status` says that it is at fault: a write that failed halfway leaves it useless.
-  void Report(natsStatus status);
-
-  void CountDropped(std::int64_t count);
-
  private:
-  natsStatus Send(std::span<const Publication> publications);
-  bool BeginRequest();
-  void EndRequest();
+  Link(const Plan& plan);
 
-  const std::unique_ptr<EventLoop> loop_;  // outlives the connection, which calls it
-  const ConnectionHandle connection_;
+  void OnError(std::string_view text);
+  void OnInfo(const ServerInfo& info);
+  void OnEnded();
+  absl::Status Open(int relay_port, const std::string& admission, const Plan& plan, const WaitLimit& limit);
+
+  const LinkEvents events_;
   const std::uint64_t generation_;
-  const std::size_t max_payload_bytes_;
-  const std::function<void()> broken_;
-  const std::shared_ptr<std::atomic<std::uint64_t>> dropped_;  // relaxed: a counter
-  std::atomic<bool> failed_{false};                            // relaxed: a hint that is also notified
-  Mutex mutex_;
-  CondVar no_requests_;
-  int requests_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  std::atomic<std::size_t> max_payload_bytes_;  // relaxed: a number by itself
+  std::unique_ptr<IoLoop> loop_{};              // these three are set before the link is handed out
+  std::unique_ptr<Requests> requests_{};
+  std::optional<NatsSession> session_{};
 };
 
 }  // namespace penstock::eventbus::jetstream

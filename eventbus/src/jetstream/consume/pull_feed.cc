@@ -54,7 +54,7 @@ absl::StatusOr<PullFeed::Outcome> PullFeed::Synchronise(const std::shared_ptr<Li
 }
 
 absl::StatusOr<ConsumerFacts> PullFeed::EnsureConsumer(bool& made) {
-  absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, name_, cancelled());
+  absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, name_, stop_token());
   if (!facts.ok()) return facts.status();
   const bool lossy = spec_.kind == FeedKind::kAtMostOnce;
   const StartPoint start{lossy ? StartPoint::Kind::kNew : StartPoint::Kind::kFirst, 0};
@@ -64,16 +64,16 @@ absl::StatusOr<ConsumerFacts> PullFeed::EnsureConsumer(bool& made) {
     if (absl::Status fits = CheckFits(name_, existing, wanted); !fits.ok()) return fits;
     const Json adjusted = Adjusted(existing, wanted);
     if (adjusted == existing) return **std::move(facts);
-    const absl::StatusOr<ConsumerFacts> changed = PutConsumer(api_, spec_.stream, adjusted, cancelled());
+    const absl::StatusOr<ConsumerFacts> changed = PutConsumer(api_, spec_.stream, adjusted, stop_token());
     if (!changed.ok()) return changed.status();
     return **std::move(facts);
   }
   if (lossy && !spec_.stream_spec.name.empty()) {
-    const absl::StatusOr<StreamFacts> stream = EnsureStream(api_, spec_.stream_spec, cancelled());
+    const absl::StatusOr<StreamFacts> stream = EnsureStream(api_, spec_.stream_spec, stop_token());
     if (!stream.ok()) return stream.status();
   }
   made = true;
-  return PutConsumer(api_, spec_.stream, wanted, cancelled());
+  return PutConsumer(api_, spec_.stream, wanted, stop_token());
 }
 
 PullFeed::Clock::duration PullFeed::LongestSilence() const {

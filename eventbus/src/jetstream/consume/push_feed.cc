@@ -7,10 +7,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "jetstream/api/api_error.h"
+#include "jetstream/api/stream_api.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/settlement.h"
-#include "jetstream/connection/status_mapping.h"
-#include "jetstream/api/stream_api.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -69,19 +69,18 @@ void PushFeed::OnWithdraw() { lease_until_.store(0, std::memory_order_relaxed); 
 void PushFeed::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
   if (now >= lease_until()) {
     ProveAnew(link, now);
-  } else if (link->Ping(std::chrono::milliseconds(kLease).count())) {
+  } else if (link->Ping(now + kLease)) {
     Renew(now);
   }
   AcknowledgeDue(*link);
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
 }
 
-// A ping is not enough once the lease ran out: when a process that was stopped wakes to a connection that was reset
-// meanwhile, nats.c calls its ping answered (3.4.1, seen by the scenario of two processes). A reply that names our
-// inbox is, on the connection that listens on it.
+// A ping is not enough once the lease ran out: the server may have given the consumer away meanwhile. A reply that
+// names our inbox is, on the connection that listens on it.
 void PushFeed::ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now) {
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
   if (!facts.ok() || connection_.link() != link) return;
   const bool ours = *facts && (*facts)->deliver_subject == StringMember(bound_config_, "deliver_subject");
   if (ours && (*facts)->bound) return Renew(now);
@@ -97,7 +96,7 @@ void PushFeed::ApplyWindow() {
   const std::size_t window = window_.load(std::memory_order_relaxed);
   Json config = bound_config_;
   config["max_ack_pending"] = window;
-  if (!PutIfThere(config, cancelled())) return;
+  if (!PutIfThere(config, stop_token())) return;
   bound_config_ = std::move(config);
   applied_window_ = window;
 }
@@ -106,15 +105,15 @@ void PushFeed::ApplyWindow() {
 void PushFeed::OnRelease() {
   if (!connection_.connected()) return;
   if (const std::shared_ptr<Link> link = connection_.link()) AcknowledgeDue(*link);
-  PutIfThere(Released(bound_config_), nullptr);
+  PutIfThere(Released(bound_config_), {});
 }
 
 // Changing a consumer that was deleted meanwhile would make it again from its first start: that must not stay.
-bool PushFeed::PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled) {
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, cancelled, kQuickBudget);
+bool PushFeed::PutIfThere(const Json& config, const std::stop_token& stop) {
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop, kQuickBudget);
   if (!put.ok()) return false;
   if (SameTime(put->created, consumer_created())) return true;
-  DeleteConsumer(api_, spec_.stream, spec_.consumer, cancelled).IgnoreError();
+  DeleteConsumer(api_, spec_.stream, spec_.consumer, stop).IgnoreError();
   RequestSynchronisation("it was deleted");
   return false;
 }
@@ -141,7 +140,7 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Synchronise(const std::shared_ptr<Li
   cumulative_.Restart();
   lost_track_ = false;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
   if (!facts.ok()) return facts.status();
   if (!*facts) return Make(link);
   if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
@@ -182,7 +181,7 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::MakeAgain(const std::shared_ptr<Link
   LogLine(log_, LogLevel::kWarning,
           Describe("the server holds it for a connection of ours that is gone; making it again"));
   unsettled_.SettledUpTo(facts.acknowledged);
-  if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, cancelled()); !gone.ok()) return gone;
+  if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
   return Make(link);
 }
 
@@ -192,7 +191,8 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::MakeAgain(const std::shared_ptr<Link
 absl::StatusOr<PushFeed::Outcome> PushFeed::Make(const std::shared_ptr<Link>& link) {
   const absl::StatusOr<StartPoint> start = WhereToBegin();
   if (!start.ok()) return start.status();
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextSubject(), *start), cancelled());
+  const absl::StatusOr<ConsumerFacts> put =
+      PutConsumer(api_, spec_.stream, Wanted(NextSubject(), *start), stop_token());
   if (!put.ok()) return AfterRefusal(put.status());
   unsettled_.SettledUpTo(put->acknowledged);
   return Rebind(link, *put, /*made=*/true);
@@ -201,7 +201,7 @@ absl::StatusOr<PushFeed::Outcome> PushFeed::Make(const std::shared_ptr<Link>& li
 // Another process may have made it just now, to begin elsewhere: then it is looked at as one that is there.
 absl::StatusOr<PushFeed::Outcome> PushFeed::AfterRefusal(const absl::Status& refusal) {
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
   if (facts.ok() && *facts) return Outcome::kStandingBy;
   return refusal;
 }
@@ -237,24 +237,24 @@ absl::Status PushFeed::AskForPending(const std::shared_ptr<Link>& link, const Co
   for (const std::uint64_t sequence : pending) {
     if (absl::Status sent = link->Publish({subject(sequence), body}); !sent.ok()) return sent;
   }
-  natsMsg* raw = nullptr;
-  const std::int64_t patience =
-      kSettleBudget.count() + static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond);
-  const natsStatus status = link->Request(&raw, subject(facts.delivered), body, patience);
-  const ReplyHandle answer(raw);
-  return status == NATS_OK ? absl::OkStatus() : NatsError("ask for what is pending", status);
+  const auto patience =
+      kSettleBudget + std::chrono::milliseconds(static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond));
+  const absl::StatusOr<MessageHandle> answer =
+      link->Request(subject(facts.delivered), body, Clock::now() + patience, stop_token());
+  if (answer.ok()) return absl::OkStatus();
+  return absl::Status(answer.status().code(), absl::StrCat("ask for what is pending: ", answer.status().message()));
 }
 
 absl::StatusOr<PushFeed::Outcome> PushFeed::Bind(const std::shared_ptr<Link>& link, const Json& config,
                                                  const std::string& subject, bool made) {
   if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, cancelled());
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
   if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
   if (!put.ok()) return put.status();
   // Another process may have done the same at the same time: whose inbox it is now is whose consumer it is.
   const Clock::time_point asked = Clock::now();
   const absl::StatusOr<std::optional<ConsumerFacts>> bound =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, cancelled());
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
   if (!bound.ok()) return bound.status();
   if (!*bound || (*bound)->deliver_subject != subject) {
     refused_our_own_since_.reset();

@@ -66,7 +66,7 @@ class PushFeed final : public SynchronisedFeed {
   void ApplyWindow();
   void TellTakenAway() const;
   void Tell(const SettledBefore::Ranges& settled) const;
-  bool PutIfThere(const Json& config, const ApiClient::Cancelled& cancelled);
+  bool PutIfThere(const Json& config, const std::stop_token& stop);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
   absl::StatusOr<Outcome> AfterRefusal(const absl::Status& refusal);
   std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) const;

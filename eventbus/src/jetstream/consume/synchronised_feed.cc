@@ -7,9 +7,9 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "jetstream/api/stream_api.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/settlement.h"
-#include "jetstream/api/stream_api.h"
 #include "jetstream/io/thread_name.h"
 #include "naming/names.h"
 
@@ -172,10 +172,7 @@ void SynchronisedFeed::RequestSynchronisation(const char* why) {
 absl::Status SynchronisedFeed::OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject) {
   absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
       link, subject, Inbox::Use::kDeliveries,
-      [this](MessageHandle message, bool more) {
-        message == nullptr ? RequestSynchronisation("the consumer is gone") : OnMessage(std::move(message), more);
-      },
-      [this] { Rest(); });
+      [this](MessageHandle message, bool more) { OnMessage(std::move(message), more); }, [this] { Rest(); });
   if (!inbox.ok()) return inbox.status();
   inbox_ = *std::move(inbox);
   return absl::OkStatus();
@@ -195,7 +192,7 @@ void SynchronisedFeed::Withdraw() {
 }
 
 absl::Status SynchronisedFeed::LookAtStream() {
-  absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, cancelled());
+  absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token());
   if (!stream.ok()) return stream.status();
   const bool known = !stream_created_.empty();
   const bool same = SameTime(stream->created, stream_created_) &&
@@ -315,6 +312,7 @@ void SynchronisedFeed::StopArrivals() {
 void SynchronisedFeed::Stop() {
   connection_.Leave(*this);
   active_.store(false, std::memory_order_relaxed);
+  stop_.request_stop();
   {
     MutexLock lock(mutex_);
     stopping_.store(true, std::memory_order_relaxed);
@@ -337,10 +335,6 @@ FeedStats SynchronisedFeed::Stats() const {
 
 std::string SynchronisedFeed::Describe(const char* what) const {
   return absl::StrCat("consumer ", Quoted(spec_.consumer), " of stream ", Quoted(spec_.stream), ": ", what);
-}
-
-ApiClient::Cancelled SynchronisedFeed::cancelled() const {
-  return [this] { return stopping_.load(std::memory_order_relaxed); };
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -8,6 +8,7 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -15,8 +16,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
-#include "jetstream/connection/connection.h"
 #include "jetstream/api/consumer_api.h"
+#include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/protocol/received_message.h"
 #include "penstock/actorpool/log.h"
@@ -114,7 +115,7 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   }
   Clock::duration Jittered(std::chrono::milliseconds least, std::chrono::milliseconds most);
   std::string Describe(const char* what) const;
-  ApiClient::Cancelled cancelled() const;
+  std::stop_token stop_token() const { return stop_.get_token(); }
   const std::string& consumer_created() const { return consumer_created_; }
   bool synchronised_before() const { return synchronised_ > 0; }
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
@@ -150,6 +151,8 @@ class SynchronisedFeed : public Feed, private ConnectionObserver {
   std::atomic<bool> stopping_{false};               // relaxed: also set under `mutex_`, which orders it
   std::atomic<std::thread::id> feed_thread_{};      // relaxed: matters only to the thread it names
   std::atomic<std::thread::id> callback_thread_{};  // likewise
+
+  std::stop_source stop_{};  // ends requests that run
 
   Mutex mutex_;
   CondVar work_;

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "jetstream/protocol/digits.h"
+#include "jetstream/protocol/parse_decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -24,7 +24,7 @@ class Reader {
   }
 
   bool Number(std::uint64_t least, std::uint64_t& out) {
-    const Digits read = ReadDigits(rest_);
+    const LeadingDecimal read = ParseLeadingDecimal(rest_);
     out = read.value;
     const bool ends = read.count == rest_.size() || rest_[read.count] == '.';
     Pass(read.count);

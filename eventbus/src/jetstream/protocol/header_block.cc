@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/protocol/header_block.h"
 
-#include <algorithm>
 #include <cstddef>
 
 #include "absl/strings/match.h"
@@ -10,12 +9,12 @@ namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::string_view kVersion = "NATS/1.0";
-constexpr bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\0'; }
+constexpr bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // The value of a line when it is the field `name`.
 std::optional<std::string_view> ValueOf(std::string_view line, std::string_view name) {
-  const auto end = static_cast<std::size_t>(std::ranges::find_if(line, EndsName) - line.begin());
-  const bool is_it = 0 < end && end < line.size() && SameName(line.substr(0, end), name);
+  const std::size_t end = line.find(':');
+  const bool is_it = 0 < end && end != std::string_view::npos && SameName(line.substr(0, end), name);
   return is_it ? std::optional(Trimmed(line.substr(end + 1))) : std::nullopt;
 }
 
@@ -44,8 +43,9 @@ HeaderBlock ParseHeaderBlock(std::string_view block) {
   headers.status = Trimmed(TakeLine(block).substr(kVersion.size()));
   while (!block.empty()) {
     const std::string_view line = TakeLine(block);
-    const auto end = static_cast<std::size_t>(std::ranges::find_if(line, EndsName) - line.begin());
-    if (end > 0 && end < line.size()) headers.fields.emplace_back(line.substr(0, end), Trimmed(line.substr(end + 1)));
+    const std::size_t end = line.find(':');
+    if (end > 0 && end != std::string_view::npos)
+      headers.fields.emplace_back(line.substr(0, end), Trimmed(line.substr(end + 1)));
   }
   return headers;
 }

@@ -33,14 +33,10 @@ inline std::string_view TakeLine(std::string_view& lines) {
   return line;
 }
 
-/// What stands after a name: a colon, or the NUL that nats.c has put in its place (`natsSubscription_NextMsg` looks
-/// into messages without a body for "no responders", and ends what it reads there by NULs).
-constexpr bool EndsName(char c) { return c == ':' || c == '\0'; }
-
 /// Whatever the case.
 bool SameName(std::string_view one, std::string_view other);
 
-/// Without the spaces around it, and without the NULs that nats.c ends a value by.
+/// Without the spaces around it.
 std::string_view Trimmed(std::string_view value);
 
 /// The first value of a header in a block as above, whatever the case of its name.

@@ -6,7 +6,7 @@
 namespace penstock::eventbus::jetstream {
 
 HeaderIndex::HeaderIndex(std::string_view block) {
-  complete_ = block.size() <= UINT16_MAX && block.find('\0') == std::string_view::npos;
+  complete_ = block.size() <= UINT16_MAX;
   if (!complete_) return;
   for (std::string_view lines = FieldLines(block); !lines.empty();) {
     const std::string_view line = TakeLine(lines);

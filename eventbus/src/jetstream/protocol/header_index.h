@@ -24,8 +24,8 @@ class HeaderIndex {
   struct Field {
     std::uint16_t begin = 0, name_bytes = 0, bytes = 0;
   };
-  /// Ours are six at most; of more, the later ones are looked for, and all of them in a block of 64 KiB and more, and
-  /// in one that nats.c has put NULs into.
+  /// Penstock's own headers are six at most. Of more, the later ones are searched for, and all of them in a block of
+  /// 64 KiB and more.
   static constexpr std::size_t kMost = 7;
 
   std::array<Field, kMost> fields_;  // the first `size_`

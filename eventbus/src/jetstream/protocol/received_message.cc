@@ -6,26 +6,12 @@
 #include <new>
 
 #include "jetstream/protocol/header_block.h"
-#include "jetstream/protocol/message_block.h"
+#include "jetstream/protocol/message_pool.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::size_t kStatusCodeDigits = 3;
-
-std::string_view OrEmpty(const char* text) { return text == nullptr ? std::string_view{} : std::string_view(text); }
-
-// The library's own reading of headers loses a field with an empty value together with the next one (before 3.11),
-// changes the message while it reads, and forgets the order. A received message is one piece of memory in every
-// version: subject, reply, headers and body, each ended by a NUL; so the headers are what stands between reply and
-// body.
-std::string_view HeadersOf(const natsMsg& message) {
-  const std::string_view reply = OrEmpty(natsMsg_GetReply(&message));
-  const std::string_view before = reply.data() != nullptr ? reply : std::string_view(natsMsg_GetSubject(&message));
-  const char* const begin = before.data() + before.size() + 1;
-  const char* const body = natsMsg_GetData(&message);
-  return body > begin ? std::string_view(begin, static_cast<std::size_t>(body - begin) - 1) : std::string_view{};
-}
 
 std::optional<std::uint64_t> NumberField(const HeaderBlock& headers, std::string_view name) {
   const auto value = FindHeader(headers.fields, name);
@@ -40,24 +26,15 @@ char* Append(char* to, std::string_view text) {
 }  // namespace
 
 void* ReceivedMessage::operator new(std::size_t size, TextBytes text) {
-  return text.is_for_long ? MessageBlock::TakeAlone(size + text.count) : MessageBlock::Take(size + text.count);
+  return text.is_for_long ? MessagePool::AllocateAlone(size + text.count) : MessagePool::Allocate(size + text.count);
 }
-void ReceivedMessage::operator delete(void* memory, TextBytes /*text*/) noexcept { MessageBlock::Return(memory); }
-void ReceivedMessage::operator delete(void* memory) noexcept { MessageBlock::Return(memory); }
+void ReceivedMessage::operator delete(void* memory, TextBytes /*text*/) noexcept { MessagePool::Free(memory); }
+void ReceivedMessage::operator delete(void* memory) noexcept { MessagePool::Free(memory); }
 
 MessageHandle ReceivedMessage::Make(std::string_view subject, std::string_view reply, std::size_t header_bytes,
                                     std::size_t body_bytes) {
   const TextBytes text{subject.size() + reply.size() + 1 + header_bytes + body_bytes};
   return MessageHandle(new (text) ReceivedMessage(subject, reply, header_bytes, body_bytes));
-}
-
-MessageHandle ReceivedMessage::Copy(const natsMsg& message) {
-  const std::string_view headers = HeadersOf(message);
-  const std::string_view body(natsMsg_GetData(&message), static_cast<std::size_t>(natsMsg_GetDataLength(&message)));
-  MessageHandle copy =
-      Make(natsMsg_GetSubject(&message), OrEmpty(natsMsg_GetReply(&message)), headers.size(), body.size());
-  Append(Append(copy->room().data(), headers), body);
-  return copy;
 }
 
 ReceivedMessage::ReceivedMessage(std::string_view subject, std::string_view reply, std::size_t header_bytes,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <nats.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -28,8 +26,6 @@ class ReceivedMessage final : public StoredMessage {
   /// With room for the rest.
   static MessageHandle Make(std::string_view subject, std::string_view reply, std::size_t header_bytes,
                             std::size_t body_bytes);
-  /// A copy of what the library has received.
-  static MessageHandle Copy(const natsMsg& message);
 
   static void operator delete(void* memory) noexcept;
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/api_error.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus::jetstream {

@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/protocol/received_message.h"
-#include "jetstream/connection/status_mapping.h"
+#include "jetstream/api/api_error.h"
 #include "jetstream/io/thread_name.h"
+#include "jetstream/protocol/received_message.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
@@ -23,14 +23,12 @@ constexpr std::size_t kMuch = 32 << 10;
 constexpr const char* kNoStream = "no stream takes this subject";
 constexpr const char* kNoAnswer = "no acknowledgement came";
 
-std::string About(const ComposedMessage& message) { return absl::StrCat("publish to ", Quoted(message.subject())); }
+std::string About(const EncodedPublish& message) { return absl::StrCat("publish to ", Quoted(message.subject())); }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(Connection& connection, Limits limits) {
-  absl::StatusOr<std::string> inbox = Inbox::UniqueSubject();
-  if (!inbox.ok()) return inbox.status();
-  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(*inbox, ".")));
+  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(Inbox::UniqueSubject(), ".")));
   connection.Observe(*publisher);
   publisher->Attach();
   publisher->thread_ = std::thread([raw = publisher.get()] { raw->Run(); });
@@ -46,7 +44,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
   const Clock::time_point deadline = Clock::now() + limits_.timeout;
   // Ascends in each thread, which is all the order that resending has to keep; so composing needs no lock.
   const std::uint64_t index = last_index_.fetch_add(1, std::memory_order_relaxed) + 1;
-  absl::StatusOr<ComposedMessage> composed = ComposedMessage::Compose(message, absl::StrCat(inbox_prefix_, index));
+  absl::StatusOr<EncodedPublish> composed = EncodedPublish::Encode(message, absl::StrCat(inbox_prefix_, index));
   if (!composed.ok()) return composed.status();
   std::shared_ptr<Link> link;
   {
@@ -62,7 +60,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
     gathered_ += SizeBytes(message);
     link = LeaveToLoop();
   }
-  if (link != nullptr) link->loop().stuck() ? link->loop().AwaitRoom(deadline) : link->loop().WriteNow();
+  if (link != nullptr) link->loop().write_blocked() ? link->loop().AwaitWritable(deadline) : link->loop().WriteNow();
   return absl::OkStatus();
 }
 
@@ -71,7 +69,7 @@ absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
 // With a link the caller is to write, or to wait.
 std::shared_ptr<Link> Publisher::LeaveToLoop() {
   if (link_ == nullptr) return nullptr;
-  if (entries_.size() <= kFew || gathered_ >= kMuch || link_->loop().stuck()) {
+  if (entries_.size() <= kFew || gathered_ >= kMuch || link_->loop().write_blocked()) {
     gathered_ = 0;
     return link_;
   }
@@ -81,11 +79,11 @@ std::shared_ptr<Link> Publisher::LeaveToLoop() {
 
 absl::Status Publisher::AwaitRoom(MutexLock& lock, Clock::time_point deadline) {
   ++waiters_;
-  bool in_time = !EventLoop::OnLoopThread();  // what makes room comes by way of it
+  bool in_time = !IoLoop::OnLoopThread();  // what makes room comes by way of it
   while (!closed_ && entries_.size() >= limits_.window && in_time) in_time = settled_.WaitUntil(lock, deadline);
   --waiters_;
   if (closed_) return absl::FailedPreconditionError("publish: the connection is closed");
-  if (entries_.size() < limits_.window || EventLoop::OnLoopThread()) return absl::OkStatus();
+  if (entries_.size() < limits_.window || IoLoop::OnLoopThread()) return absl::OkStatus();
   return absl::DeadlineExceededError(absl::StrCat("publish: ", limits_.window, " publishes were outstanding for ",
                                                   limits_.timeout.count(),
                                                   "ms; check that the server runs and its streams exist"));
@@ -101,16 +99,15 @@ absl::Status Publisher::SendNew(std::uint64_t index) {
   const auto found = entries_.find(index);
   Entry& entry = found->second;
   if (HeldBack(entry)) return absl::OkStatus();
-  const natsStatus status = link_->Send(entry.message.publication());
-  if (status == NATS_OK || IsConnectionFault(status)) {
+  absl::Status sent = link_->Publish(entry.message.publication());
+  if (sent.ok() || absl::IsUnavailable(sent)) {
     entry.attempts = 1;
     entry.cause = kNoAnswer;
     return absl::OkStatus();
   }
-  absl::Status refused = NatsError(About(entry.message), status);
   entries_.erase(found);
   pending_count_.store(entries_.size(), std::memory_order_relaxed);
-  return refused;
+  return sent;
 }
 
 void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
@@ -118,9 +115,8 @@ void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
   Entry& entry = found->second;
   if (HeldBack(entry)) return;
   if (entry.attempts++ > 0) retries_.fetch_add(1, std::memory_order_relaxed);
-  const natsStatus status = link_->Send(entry.message.publication());
-  if (status == NATS_OK || IsConnectionFault(status)) return;
-  ended.push_back(End(found, NatsError(About(entry.message), status)));
+  absl::Status sent = link_->Publish(entry.message.publication());
+  if (!sent.ok() && !absl::IsUnavailable(sent)) ended.push_back(End(found, std::move(sent)));
 }
 
 void Publisher::OnReply(MessageHandle reply, bool more) {
@@ -212,7 +208,7 @@ void Publisher::OnConnectionChanged() {
   work_.NotifyOne();
 }
 
-void Publisher::OnPublishDenied(const std::string& subject) {
+void Publisher::OnDenied(const std::string& subject) {
   MutexLock lock(mutex_);
   denied_.push_back(subject);
   work_.NotifyOne();
@@ -258,7 +254,7 @@ void Publisher::Attach() {
   absl::StatusOr<std::shared_ptr<Inbox>> inbox =
       Inbox::Open(link, inbox_prefix_ + "*", Inbox::Use::kAnswers,
                   [this](MessageHandle reply, bool more) { OnReply(std::move(reply), more); });
-  if (!inbox.ok()) return link->Report(NATS_CONNECTION_CLOSED);
+  if (!inbox.ok()) return;  // told again when there is another link
   inbox_ = *std::move(inbox);
   std::vector<Ended> ended;
   {
@@ -301,7 +297,9 @@ void Publisher::FailDenied(std::vector<Ended>& ended) {
     const auto same_subject = [&](const Entry& entry) { return entry.message.subject() == subject; };
     for (const std::uint64_t index : Indexes(same_subject)) {
       const auto found = entries_.find(index);
-      ended.push_back(End(found, NatsError(About(found->second.message), NATS_NOT_PERMITTED)));
+      ended.push_back(End(
+          found, absl::PermissionDeniedError(absl::StrCat(
+                     About(found->second.message), ": the server refuses it; check the permissions of this user"))));
     }
   }
 }

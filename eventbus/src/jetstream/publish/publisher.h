@@ -14,9 +14,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "jetstream/protocol/composed_message.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
+#include "jetstream/protocol/encoded_publish.h"
 #include "jetstream/publish/pub_ack.h"
 #include "penstock/actorpool/mutex.h"
 #include "transport/transport.h"
@@ -33,7 +33,7 @@ namespace penstock::eventbus::jetstream {
 /// **Thread safety:** thread-safe.
 /// **Ownership:** owns its thread and its messages; shares the connection, which must outlive it.
 /// **Blocking:** `Publish` while the window is full or the socket takes nothing more, for up to the timeout; never on
-/// the thread of an `EventLoop`, which would have to end that: there the window may be exceeded.
+/// the thread of an `IoLoop`, which would have to end that: there the window may be exceeded.
 /// **Ordering:** messages are sent in the order of the calls.
 /// **Shutdown:** `Close` tells every outstanding publish `kCancelled`.
 class Publisher : private ConnectionObserver {
@@ -61,7 +61,7 @@ class Publisher : private ConnectionObserver {
   using Clock = Connection::Clock;
 
   struct Entry {
-    ComposedMessage message;
+    EncodedPublish message;
     PublishDone done;
     Clock::time_point deadline;
     std::uint32_t attempts = 0;
@@ -88,7 +88,7 @@ class Publisher : private ConnectionObserver {
   Publisher(Connection& connection, Limits limits, std::string inbox_prefix);
 
   void OnConnectionChanged() override;
-  void OnPublishDenied(const std::string& subject) override;
+  void OnDenied(const std::string& subject) override;
 
   absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Link> LeaveToLoop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/io/resolve.h"
+
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <memory>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/io/dial.h"
+#include "naming/names.h"
+#include "penstock/actorpool/mutex.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kLook(20);  // between two looks at what ends the wait early
+
+std::vector<SocketAddress> Copy(const addrinfo* list) {
+  std::vector<SocketAddress> addresses;
+  for (; list != nullptr; list = list->ai_next) {
+    SocketAddress& address = addresses.emplace_back();
+    address.size = std::min<socklen_t>(list->ai_addrlen, sizeof(address.storage));
+    std::memcpy(&address.storage, list->ai_addr, address.size);
+  }
+  return addresses;
+}
+
+/// One question to the resolver, answered on a thread of the C library.
+class Query {
+ public:
+  Query(std::string host, std::string port) : host_(std::move(host)), port_(std::move(port)) {
+    hints_.ai_socktype = SOCK_STREAM;
+    hints_.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
+    control_.ar_name = host_.c_str();
+    control_.ar_service = port_.c_str();
+    control_.ar_request = &hints_;
+  }
+  ~Query() {
+    if (control_.ar_result != nullptr) freeaddrinfo(control_.ar_result);
+  }
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  int Begin() {
+    gaicb* list[] = {&control_};
+    sigevent silent{};
+    silent.sigev_notify = SIGEV_NONE;
+    return getaddrinfo_a(GAI_NOWAIT, list, 1, &silent);
+  }
+  void Await(std::chrono::nanoseconds time) {
+    const gaicb* list[] = {&control_};
+    const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(time.count())};
+    gai_suspend(list, 1, &timeout);
+  }
+  bool answered() { return gai_error(&control_) != EAI_INPROGRESS; }
+  int error() { return gai_error(&control_); }
+  const addrinfo* result() const { return control_.ar_result; }
+  /// Whether the resolver will not touch it any more.
+  bool Cancel() { return gai_cancel(&control_) != EAI_NOTCANCELED; }
+
+ private:
+  const std::string host_, port_;
+  addrinfo hints_{};
+  gaicb control_{};
+};
+
+/// Keeps the questions that nobody waits for any more until the resolver has let go of them.
+void Abandon(std::unique_ptr<Query> query) {
+  static Mutex* const mutex = new Mutex;
+  static auto* const abandoned = new std::vector<std::unique_ptr<Query>>;
+  const bool over = query->Cancel();
+  MutexLock lock(*mutex);
+  std::erase_if(*abandoned, [](const std::unique_ptr<Query>& each) { return each->answered(); });
+  if (!over) abandoned->push_back(std::move(query));
+}
+
+bool IsReadable(int descriptor) {
+  pollfd fd{descriptor, POLLIN, 0};
+  return poll(&fd, 1, 0) > 0;
+}
+
+absl::StatusOr<std::vector<SocketAddress>> AddressesOf(const std::string& host, int error, const addrinfo* result) {
+  if (error == 0 && result != nullptr) return Copy(result);
+  return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": ", gai_strerror(error)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, const std::string& port,
+                                                   const WaitLimit& limit) {
+  addrinfo numeric{};
+  numeric.ai_socktype = SOCK_STREAM;
+  numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), port.c_str(), &numeric, &found) == 0) {
+    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
+    return Copy(found);
+  }
+  auto query = std::make_unique<Query>(host, port);
+  if (const int error = query->Begin(); error != 0) return AddressesOf(host, error, nullptr);
+  while (!query->answered()) {
+    const Clock::duration left = limit.deadline - Clock::now();
+    const bool cancelled = IsReadable(limit.cancel_descriptor);
+    if (cancelled || left <= Clock::duration::zero()) {
+      Abandon(std::move(query));
+      if (cancelled) return absl::CancelledError("connect: the connection is being closed");
+      return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": no answer in time"));
+    }
+    query->Await(std::min<Clock::duration>(left, kLook));
+  }
+  return AddressesOf(host, query->error(), query->result());
+}
+
+}  // namespace penstock::eventbus::jetstream
