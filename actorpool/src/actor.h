@@ -12,7 +12,7 @@
 #include "counter.h"
 #include "latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "restart_log.h"
 #include "restart_window.h"
 #include "runnable.h"

@@ -19,7 +19,7 @@
 #include "intake.h"
 #include "key_hash.h"
 #include "latency_meter.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "restart_log.h"
 #include "scheduler.h"
 

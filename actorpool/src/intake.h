@@ -11,7 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "runnable.h"
 #include "scheduler.h"
 #include "task.h"

@@ -8,8 +8,8 @@
 
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
-#include "penstock/actorpool/mutex.h"
 #include "restart_window.h"
 
 namespace penstock::actorpool {

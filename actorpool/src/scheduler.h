@@ -12,7 +12,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "runnable.h"
 
 namespace penstock::actorpool {

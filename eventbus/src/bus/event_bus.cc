@@ -9,15 +9,15 @@
 
 #include "absl/strings/str_format.h"
 #include "bus/dead_letters/dead_letter_writer.h"
-#include "bus/subscribe/deferral.h"
 #include "bus/publish/publisher.h"
-#include "bus/subscribe/subscription_set.h"
 #include "bus/publish/topic_streams.h"
+#include "bus/subscribe/deferral.h"
+#include "bus/subscribe/subscription_set.h"
 #include "envelope/codecs.h"
-#include "penstock/actorpool/mutex.h"
-#include "transport/connect.h"
 #include "naming/names.h"
 #include "options/options_check.h"
+#include "penstock/actorpool/internal/mutex.h"
+#include "transport/connect.h"
 
 namespace penstock {
 namespace {

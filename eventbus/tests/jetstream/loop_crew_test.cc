@@ -9,7 +9,7 @@
 #include <optional>
 #include <thread>
 
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

@@ -17,7 +17,7 @@
 #include "bus/subscribe/finished_items.h"
 #include "delivery/delivery_flow.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"

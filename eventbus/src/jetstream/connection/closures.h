@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

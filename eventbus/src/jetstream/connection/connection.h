@@ -16,10 +16,10 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/io/handles.h"
 #include "jetstream/connection/link.h"
+#include "jetstream/io/handles.h"
 #include "jetstream/io/loop_crew.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus::jetstream {

@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "jetstream/io/event_loop.h"
 #include "jetstream/io/handles.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

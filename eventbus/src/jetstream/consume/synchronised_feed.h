@@ -15,12 +15,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
-#include "jetstream/connection/connection.h"
 #include "jetstream/api/consumer_api.h"
+#include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/protocol/received_message.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
-#include "penstock/actorpool/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "jetstream/protocol/frame_reader.h"
 #include "jetstream/io/wire.h"
-#include "penstock/actorpool/mutex.h"
+#include "jetstream/protocol/frame_reader.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

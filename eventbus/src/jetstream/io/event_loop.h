@@ -12,11 +12,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "jetstream/protocol/frame_reader.h"
 #include "jetstream/io/handles.h"
 #include "jetstream/io/loop_crew.h"
 #include "jetstream/io/wire.h"
-#include "penstock/actorpool/mutex.h"
+#include "jetstream/protocol/frame_reader.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

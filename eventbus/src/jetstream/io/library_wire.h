@@ -7,7 +7,7 @@
 
 #include "jetstream/io/handles.h"
 #include "jetstream/io/wire.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

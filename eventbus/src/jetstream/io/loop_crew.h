@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "jetstream/io/lending_rest.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {

@@ -14,11 +14,11 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "jetstream/protocol/composed_message.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
+#include "jetstream/protocol/composed_message.h"
 #include "jetstream/publish/pub_ack.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {
