@@ -7,7 +7,7 @@
 
 namespace penstock::actorpool {
 
-/// What one worker, or helper, tells the time by when messages end, and counts how long they took.
+/// Reads the clock when messages end, and counts their latencies, for one worker or inline runner.
 ///
 /// **Thread safety:** `Ended` by one thread at a time; `AddTo` by any thread.
 class LatencyMeter {

@@ -34,7 +34,7 @@ absl::Status MailAll(const std::vector<Order>& orders) {
   // [readme]
   auto pool = penstock::actorpool::ActorPool::Create({.name = "mail", .actors = 64, .workers = 2});
   if (!pool.ok()) return pool.status();
-  const auto report = [](const penstock::actorpool::Settlement& end) {
+  const auto report = [](const penstock::actorpool::Completion& end) {
     if (!end.status.ok()) std::cerr << "no mail went out: " << end.status << "\n";
   };
 

@@ -63,12 +63,12 @@ class Lender final : public Watch {
   std::atomic<std::thread::id> thread_{};
 };
 
-/// Hands whose next help is as long as what is put here.
-class OneHandler final : public Hands {
+/// An executor whose next run lasts as long as the handler that a test sets.
+class OneHandler final : public actorpool::internal::InlineExecutor {
  public:
-  std::optional<std::size_t> BeginHelp() override { return refusing ? std::nullopt : std::optional<std::size_t>(7); }
-  void Help(std::size_t helper) override {
-    EXPECT_EQ(helper, 7U);
+  std::optional<std::size_t> TryReserve() override { return refusing ? std::nullopt : std::optional<std::size_t>(7); }
+  void RunFor(std::size_t slot, std::chrono::nanoseconds) override {
+    EXPECT_EQ(slot, 7U);
     ++helps;
     std::function<void()> handler;
     {
@@ -77,7 +77,7 @@ class OneHandler final : public Hands {
     }
     if (handler) handler();
   }
-  void RelieveHelper() override { ++relieved; }
+  void Abandon() override { ++relieved; }
 
   void Next(std::function<void()> handler) {
     MutexLock lock(mutex_);

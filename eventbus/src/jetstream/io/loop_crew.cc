@@ -25,7 +25,7 @@ bool Sleeps(pid_t thread) {
 
 }  // namespace
 
-void LoopCrew::SetHands(Hands* hands) {
+void LoopCrew::SetHands(actorpool::internal::InlineExecutor* hands) {
   MutexLock lock(mutex_);
   hands_ = hands;
 }
@@ -43,7 +43,7 @@ void LoopCrew::Start(Watch& watch) {
 
 // Who is kept by a handler does not find its way back to the watch, and somebody else goes on in the pool.
 void LoopCrew::Stop(Watch& watch) {
-  Hands* relieved = nullptr;
+  actorpool::internal::InlineExecutor* relieved = nullptr;
   {
     MutexLock lock(mutex_);
     if (watch_ != &watch) return;
@@ -54,7 +54,7 @@ void LoopCrew::Stop(Watch& watch) {
     ++term_;
     manned_ = lending_ = false;
   }
-  if (relieved != nullptr) relieved->RelieveHelper();
+  if (relieved != nullptr) relieved->Abandon();
 }
 
 void LoopCrew::Join() {
@@ -74,12 +74,12 @@ void LoopCrew::Serve() {
   MutexLock lock(mutex_);
   while (AwaitWatch(lock)) {
     Watch& watch = *watch_;
-    Hands* const relieved = std::exchange(manned_, true) ? hands_ : nullptr;
+    actorpool::internal::InlineExecutor* const relieved = std::exchange(manned_, true) ? hands_ : nullptr;
     const std::uint64_t term = ++term_;
     who_ = self;
     lending_ = false;
     lock.native().unlock();
-    if (relieved != nullptr) relieved->RelieveHelper();
+    if (relieved != nullptr) relieved->Abandon();
     watch.Run();
     lock.native().lock();
     if (term != term_) continue;
@@ -124,11 +124,11 @@ bool LoopCrew::IsKept(MutexLock& lock, Clock::time_point now) {
 std::optional<std::size_t> LoopCrew::BeginLending() {
   MutexLock lock(mutex_);
   const bool may = hands_ != nullptr && standing_by_ > 0 && watch_ != nullptr && rest_.over(Clock::now());
-  return may ? hands_->BeginHelp() : std::nullopt;
+  return may ? hands_->TryReserve() : std::nullopt;
 }
 
 bool LoopCrew::Lend(std::size_t helper) {
-  Hands* hands = nullptr;
+  actorpool::internal::InlineExecutor* hands = nullptr;
   std::uint64_t term = 0;
   {
     MutexLock lock(mutex_);
@@ -139,7 +139,7 @@ bool LoopCrew::Lend(std::size_t helper) {
     if (!watching_) turn_.NotifyOne();
     if (watch_ == nullptr) ended_.NotifyAll();
   }
-  hands->Help(helper);
+  hands->RunFor(helper, kInlineBudget);
   MutexLock lock(mutex_);
   if (term != term_) return false;
   lending_ = false;

@@ -41,6 +41,8 @@ class LoopCrew {
   using Clock = std::chrono::steady_clock;
   static constexpr std::chrono::milliseconds kPatience{1};
   static constexpr std::chrono::milliseconds kLongPatience{5};
+  /// How long a thread runs handlers before it reads again: about as long as the messages of one read take.
+  static constexpr std::chrono::microseconds kInlineBudget{200};
 
   LoopCrew() = default;
   ~LoopCrew() { Join(); }
@@ -48,7 +50,7 @@ class LoopCrew {
   LoopCrew& operator=(const LoopCrew&) = delete;
 
   /// From now on a hand is lent to these.
-  void SetHands(Hands* hands);
+  void SetHands(actorpool::internal::InlineExecutor* hands);
 
   /// Has a thread run `watch`; the one before was stopped.
   void Start(Watch& watch);
@@ -71,7 +73,7 @@ class LoopCrew {
   Mutex mutex_;
   CondVar turn_;   // for who stands by
   CondVar ended_;  // for who stops
-  Hands* hands_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  actorpool::internal::InlineExecutor* hands_ ABSL_GUARDED_BY(mutex_) = nullptr;
   Watch* watch_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;  // of the one on watch
   pid_t who_ ABSL_GUARDED_BY(mutex_) = 0;           // that is
