@@ -64,13 +64,16 @@ RunResult Actor::Run(LatencyMeter& meter, TimePoint budget_end) {
   return result;
 }
 
+// The clock is read before `LoadBatch` gives the actor up: a pending latency then always belongs to this run.
 RunResult Actor::RunBurst(LatencyMeter& meter, TimePoint budget_end) {
   TimePoint now{};
   for (std::size_t run = 0; run < options_.burst && now < budget_end && !scheduler_.stopped(); ++run) {
     if (!LoadBatch()) return {.next = RunResult::Next::kIdle, .ended_at = now};
     Task& task = Begin();
     const Completion completion = RunHandler(task.work);
-    now = meter.Ended(task.accepted);
+    meter.Ended(task.accepted);
+    const bool threw = completion.disposition == Disposition::kThrew;
+    if (threw || meter.pending() >= messages_per_reading_ || next_ == batch_.size()) now = ReadClock(meter);
     const std::optional<RestartDecision> decision = Supervise(completion, now);
     Complete(task, completion);
     if (!decision.has_value()) continue;
@@ -79,7 +82,14 @@ RunResult Actor::RunBurst(LatencyMeter& meter, TimePoint budget_end) {
             .resume_at = resume_at,
             .ended_at = now};
   }
+  if (meter.pending() > 0) now = ReadClock(meter);
   return {.next = LoadBatch() ? RunResult::Next::kAgain : RunResult::Next::kIdle, .ended_at = now};
+}
+
+TimePoint Actor::ReadClock(LatencyMeter& meter) {
+  const TimePoint now = Clock::now();
+  messages_per_reading_ = meter.Count(now);
+  return now;
 }
 
 bool Actor::LoadBatch(TimePoint resume_at) {

@@ -75,6 +75,9 @@ class alignas(64) Actor final : public Runnable {
  private:
   RunResult RunBurst(LatencyMeter& meter, TimePoint budget_end);
 
+  /// Counts the pending latencies as of now.
+  TimePoint ReadClock(LatencyMeter& meter);
+
   /// Makes sure that `batch_` has a message to begin. False: there is none, and the actor is idle; `FlushBuffer` will
   /// return `resume_at`. From then on the queue belongs to the caller of `FlushBuffer` and must not be touched.
   bool LoadBatch(TimePoint resume_at = {});
@@ -98,6 +101,7 @@ class alignas(64) Actor final : public Runnable {
   /// From here on: written by the thread that runs the actor, so on cache lines of its own.
   alignas(64) std::vector<Task> batch_{};  ///< empty while the actor is idle, and then the ingress queue's
   std::size_t next_ = 0;                   ///< index of the first message of `batch_` that has not begun
+  std::size_t messages_per_reading_ = 1;   ///< how many share a reading of the clock
   Counter begun_;
   std::atomic<std::uint32_t> waiters_{0};
   Counter succeeded_;

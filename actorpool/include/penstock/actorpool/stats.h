@@ -43,9 +43,12 @@ struct PoolStats {
   std::size_t workers = 0;
   std::uint64_t abandoned = 0;  ///< accepted messages that `Stop` ended without running them
   std::vector<ActorStats> actors{};
-  /// Time from acceptance to the end of the handler. Up to eight messages that pile up before a worker comes share one
-  /// reading of the clock, so that a latency may be too long by the time between them, 10 ms at most; by messages that
-  /// end within two microseconds of each other it may be too short by that.
+  /// Time from acceptance to the end of the handler. It may be too long, for two reasons:
+  /// - Up to eight messages that queue up before a worker takes them share the clock reading of the first: too long by
+  ///   the time between their acceptances, 10 ms at most.
+  /// - While an actor's messages take less than 1 us on average, up to eight share the clock reading after the last:
+  ///   too long by the time of those that ran after it. That is below 8 us, or the duration of a message that is
+  ///   unusually slow.
   LatencySnapshot latency{};
 
   /// Sums over all actors, depths included; `inbox_depth_highest` is the maximum.
