@@ -14,7 +14,7 @@ void RestartLog::LogThrow(std::size_t actor, std::string_view error, const Resta
   std::string line = absl::StrCat(
       "actor ", actor, " of pool \"", pool_, "\": ", std::string(error),
       decision.suspended ? "; too many restarts, it is suspended for " : "; it restarts in ", pause.count(), "ms");
-  if (suppressed > 0) absl::StrAppend(&line, " (", suppressed, " such lines suppressed before)");
+  if (suppressed > 0) absl::StrAppend(&line, " (", suppressed, " similar lines suppressed before)");
   sink_(decision.suspended ? LogLevel::kError : LogLevel::kWarning, line);
 }
 

@@ -6,7 +6,7 @@
 
 namespace penstock::actorpool {
 
-/// What one run of a runnable came to, and when it is to run next.
+/// The result of one run of a runnable, and the time of its next run.
 struct RunResult {
   enum class Next {
     kIdle,   ///< not before it is added to the scheduler again

@@ -146,7 +146,7 @@ TEST_F(InlineExecutorTest, StopWaitsForAHandlerThatRunsInline) {
   stopper.join();
 }
 
-// Two threads enqueue and run inline by turns, a third abandons them, and messages throw now and then.
+// Two threads enqueue and run inline, a third abandons them, and messages throw now and then.
 TEST_F(InlineExecutorTest, KeepsOrderAndConcurrencyWhileThreadsRunInlineAndAreAbandoned) {
   constexpr int kKeys = 23;
   constexpr int kPerKey = 2'000;

@@ -39,7 +39,7 @@ absl::Status MailAll(const std::vector<Order>& orders) {
   };
 
   for (const Order& order : orders) {
-    // One customer's mails leave in order, one at a time. A full inbox makes us wait for room.
+    // One customer's mails leave in order, one at a time. A full inbox makes us wait for space.
     absl::Status accepted =
         (*pool)->ProcessMessage({.key = order.customer, .work = [order] { return SendMail(order); }, .settled = report},
                                 std::chrono::seconds(5));
@@ -54,7 +54,7 @@ std::string TextOf(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What stands between the two marks, without the indentation of the function it stands in.
+/// The lines between the two marks, without the indentation of their function.
 std::string Snippet(const std::string& source) {
   const std::string mark = "  // [readme]\n";
   const std::size_t begin = source.find(mark) + mark.size();

@@ -49,7 +49,7 @@ TEST_F(RestartLogTest, SuppressesLinesAboveTheRateAndSaysHowMany) {
   Throw(1000);
   Throw(1001);
   ASSERT_EQ(lines_.size(), static_cast<std::size_t>(RestartLog::kLinesPerSecond) + 2);
-  EXPECT_THAT(lines_[10].text, HasSubstr("(15 such lines suppressed before)"));
+  EXPECT_THAT(lines_[10].text, HasSubstr("(15 similar lines suppressed before)"));
   EXPECT_THAT(lines_[11].text, ::testing::Not(HasSubstr("suppressed")));
 }
 

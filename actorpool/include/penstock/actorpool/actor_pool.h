@@ -22,7 +22,7 @@ class PoolAccess;
 
 /// How an accepted message ended.
 enum class Disposition {
-  kReturned,   ///< its work returned; `Completion::status` is what it returned
+  kReturned,   ///< its work returned
   kThrew,      ///< its work threw; the actor is restarted
   kAbandoned,  ///< the pool was stopped before its work began
 };
@@ -30,7 +30,8 @@ enum class Disposition {
 /// The end of an accepted message.
 struct Completion {
   Disposition disposition = Disposition::kReturned;
-  /// What the work returned; `kInternal` with the exception's text when it threw; `kCancelled` when abandoned.
+  /// The status that the work returned; `kInternal` with the exception's text when it threw; `kCancelled` when
+  /// abandoned.
   absl::Status status{};
 };
 
