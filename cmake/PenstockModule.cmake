@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # penstock_module(<name> [DEPENDS <target>...] [PRIVATE_DEPENDS <target>...])
-# One floor of the house: library penstock_<name>, alias penstock::<name>. Everything under include/ is its promise, and all
-# that other floors can include.
+# One floor of the house: library penstock_<name>, alias penstock::<name>. The headers under include/ are installed: they are
+# its public API. Headers under internal/, if it has any, can be included by the other floors, and are not installed.
 function(penstock_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;PRIVATE_DEPENDS")
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/include/*.h")
   add_library(penstock_${name})
   add_library(penstock::${name} ALIAS penstock_${name})
   target_sources(penstock_${name} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${headers})
+  if(EXISTS "${CMAKE_CURRENT_SOURCE_DIR}/internal")  # not a file set: an exported target's file sets must all be installed
+    target_include_directories(penstock_${name} PUBLIC "$<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/internal>")
+  endif()
   target_compile_features(penstock_${name} PUBLIC cxx_std_20)
   target_link_libraries(penstock_${name} PUBLIC ${arg_DEPENDS} PRIVATE ${arg_PRIVATE_DEPENDS})
   set_target_properties(penstock_${name} PROPERTIES EXPORT_NAME ${name} POSITION_INDEPENDENT_CODE ON

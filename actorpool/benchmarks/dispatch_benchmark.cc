@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What handing a message to its actor costs, end to end: one producer, 256 inboxes of 1,000, hashed keys, handlers that
-// do nothing. Time runs from the first message handed over to the last one settled.
+// The cost of dispatching a message to its actor, end to end: one producer, 256 inboxes of 1,000, hashed keys, handlers
+// that do nothing. Time runs from the first message sent to the last one settled.
 #include <array>
 #include <chrono>
 #include <string>

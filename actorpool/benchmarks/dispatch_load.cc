@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Dispatch as a load: threads hand the pool messages of 512 keys in turn, each key hashed for every message, to actors
-// that only count. Time runs from the first message handed over to the last one settled. Every message carries its
-// number, so that the count of every key and its order are checked too.
+// A load on dispatch: producers send the pool messages of 512 keys in turn, each key hashed for every message, to
+// actors that only count. Time runs from the first message sent to the last one settled. Every message carries its
+// number, so that the count and the order of every key are checked too.
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -29,32 +29,32 @@ struct Options {
   ActorPoolOptions pool = {.name = "dispatch", .actors = 256, .inbox_capacity = 1000, .workers = 2};
 };
 
-/// What one actor saw of one key from one producer. Only its actor writes it while messages are on their way.
-struct Lane {
+/// The messages of one key and producer that were handled. Only the key's actor writes it while the pool runs.
+struct KeyProgress {
   std::uint32_t handled = 0;
   bool in_order = true;
 };
 
-/// Lanes of one actor only, so that no two workers write to one cache line.
-struct alignas(64) Line {
-  std::array<Lane, 64 / sizeof(Lane)> lanes{};
+/// A cache line of entries of one actor, so that no two workers write to the same line.
+struct alignas(64) ProgressLine {
+  std::array<KeyProgress, 64 / sizeof(KeyProgress)> entries{};
 };
 
 class Load {
  public:
   Load(const Options& options, ActorPool& pool)
-      : options_(options), pool_(pool), lines_(options.pool.actors), lanes_(options.producers * kKeys) {
+      : options_(options), pool_(pool), lines_(options.pool.actors), progress_(options.producers * kKeys) {
     for (std::size_t i = 0; i < kKeys; ++i) keys_.push_back("package-" + std::to_string(i * 7919));
-    LayOutLanes();
+    AllocateProgress();
   }
 
-  /// Hands over every message of `producer`, waiting wherever an inbox is full.
+  /// Sends every message of `producer`, waiting for space wherever an inbox is full.
   absl::Status Produce(std::size_t producer) {
-    Lane* const* lanes = &lanes_[producer * kKeys];
+    KeyProgress* const* progress = &progress_[producer * kKeys];
     const std::size_t share = Share(producer);
     for (std::size_t i = 0; i < share; ++i) {
-      auto work = [lane = lanes[i % kKeys], number = static_cast<std::uint32_t>(i / kKeys)] {
-        lane->in_order &= lane->handled++ == number;
+      auto work = [entry = progress[i % kKeys], number = static_cast<std::uint32_t>(i / kKeys)] {
+        entry->in_order &= entry->handled++ == number;
         return absl::OkStatus();
       };
       absl::Status accepted = pool_.ProcessMessage({.key = keys_[i % kKeys], .work = work}, kPatience);
@@ -63,29 +63,29 @@ class Load {
     return absl::OkStatus();
   }
 
-  /// Fails unless every key's messages were all handled by its actor, in the order they were handed over.
+  /// Fails unless every key's messages were all handled by its actor, in the order they were sent.
   absl::Status Check() const {
-    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+    for (std::size_t i = 0; i < progress_.size(); ++i) {
       const std::size_t expected = Share(i / kKeys) / kKeys + (i % kKeys < Share(i / kKeys) % kKeys ? 1 : 0);
-      if (lanes_[i]->handled != expected || !lanes_[i]->in_order) {
+      if (progress_[i]->handled != expected || !progress_[i]->in_order) {
         return absl::DataLossError(absl::StrCat("check key \"", keys_[i % kKeys], "\" of producer ", i / kKeys, ": ",
-                                                lanes_[i]->handled, " messages handled instead of ", expected,
-                                                lanes_[i]->in_order ? "" : ", out of order"));
+                                                progress_[i]->handled, " messages handled instead of ", expected,
+                                                progress_[i]->in_order ? "" : ", out of order"));
       }
     }
     return CheckActors();
   }
 
  private:
-  void LayOutLanes() {
+  void AllocateProgress() {
     std::vector<std::vector<std::size_t>> keys_of(lines_.size());
     for (std::size_t key = 0; key < kKeys; ++key) keys_of[pool_.ActorFor(keys_[key])].push_back(key);
     for (std::size_t actor = 0; actor < lines_.size(); ++actor) {
       const std::size_t keys = keys_of[actor].size();
-      constexpr std::size_t kPerLine = Line{}.lanes.size();
+      constexpr std::size_t kPerLine = ProgressLine{}.entries.size();
       lines_[actor].resize(keys * options_.producers / kPerLine + 1);
       for (std::size_t i = 0; i < keys * options_.producers; ++i) {
-        lanes_[i / keys * kKeys + keys_of[actor][i % keys]] = &lines_[actor][i / kPerLine].lanes[i % kPerLine];
+        progress_[i / keys * kKeys + keys_of[actor][i % keys]] = &lines_[actor][i / kPerLine].entries[i % kPerLine];
       }
     }
   }
@@ -94,8 +94,8 @@ class Load {
     const PoolStats stats = pool_.Stats();
     for (std::size_t actor = 0; actor < lines_.size(); ++actor) {
       std::uint64_t handled = 0;
-      for (const Line& line : lines_[actor]) {
-        for (const Lane& lane : line.lanes) handled += lane.handled;
+      for (const ProgressLine& line : lines_[actor]) {
+        for (const KeyProgress& entry : line.entries) handled += entry.handled;
       }
       if (handled != stats.actors[actor].succeeded) {
         return absl::DataLossError(absl::StrCat("check actor ", actor, ": handled ", handled, " messages, claims ",
@@ -112,8 +112,8 @@ class Load {
   const Options& options_;
   ActorPool& pool_;
   std::vector<std::string> keys_{};
-  std::vector<std::vector<Line>> lines_;  ///< by actor
-  std::vector<Lane*> lanes_;              ///< by producer, then key
+  std::vector<std::vector<ProgressLine>> lines_;  ///< by actor
+  std::vector<KeyProgress*> progress_;            ///< by producer, then key
 };
 
 absl::Status SendAll(const Options& options, ActorPool& pool, Load& load) {
@@ -143,12 +143,12 @@ absl::StatusOr<double> Run(const Options& options) {
 
 int Main(int argc, char** argv) {
   Options options;
-  CLI::App app("Hands messages to the actor pool and tells how long that took", "dispatch_penstock");
+  CLI::App app("Sends messages to the actor pool and prints how long that took", "dispatch_penstock");
   const auto positive = CLI::Range(std::size_t{1}, std::size_t{1'000'000'000});
   app.add_option("--messages", options.messages, "messages in all")->capture_default_str()->check(positive);
   app.add_option("--actors", options.pool.actors, "actors")->capture_default_str();
   app.add_option("--inbox", options.pool.inbox_capacity, "messages an inbox holds")->capture_default_str();
-  app.add_option("--producers", options.producers, "threads that hand messages over")
+  app.add_option("--producers", options.producers, "threads that send messages")
       ->capture_default_str()
       ->check(positive);
   app.add_option("--workers", options.pool.workers, "threads that run the actors")->capture_default_str();

@@ -6,17 +6,17 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "intake.h"
+#include "ingress_queue.h"
 
 namespace penstock::actorpool {
 namespace {
 
-Settlement Threw(const char* what) {
-  return {.ending = Ending::kThrew, .status = absl::InternalError(absl::StrCat("handler threw: ", what))};
+Completion Threw(const char* error) {
+  return {.disposition = Disposition::kThrew, .status = absl::InternalError(absl::StrCat("handler threw: ", error))};
 }
 
-/// Runs `work` and keeps what it throws from going any further.
-Settlement Perform(absl::AnyInvocable<absl::Status()>& work) {
+/// Runs `work` and catches what it throws.
+Completion RunHandler(absl::AnyInvocable<absl::Status()>& work) {
   if (!work) return {.status = absl::InvalidArgumentError("run message: it has no work; set Message::work")};
   try {
     return {.status = work()};
@@ -27,10 +27,10 @@ Settlement Perform(absl::AnyInvocable<absl::Status()>& work) {
   }
 }
 
-/// Tells whoever wants to know, and lets go of what the message carried.
-void Settle(Task& task, const Settlement& settlement) {
+/// Calls `settled` and destroys what the message captured.
+void Complete(Task& task, const Completion& completion) {
   if (task.settled) {
-    task.settled(settlement);
+    task.settled(completion);
     task.settled = nullptr;
   }
   task.work = nullptr;
@@ -38,49 +38,61 @@ void Settle(Task& task, const Settlement& settlement) {
 
 }  // namespace
 
-bool Actor::Stage(Task&& task) {
-  staged_.push_back(std::move(task));
-  return staged_.size() == 1;
+bool Actor::Buffer(Task&& task) {
+  buffered_.push_back(std::move(task));
+  return buffered_.size() == 1;
 }
 
-std::optional<TimePoint> Actor::AcceptStaged() {
+std::optional<TimePoint> Actor::FlushBuffer() {
   MutexLock lock(mutex_);
   if (!std::exchange(active_, true)) {
-    batch_.swap(staged_);
+    batch_.swap(buffered_);
     return resume_at_;
   }
   if (incoming_.empty()) {
-    incoming_.swap(staged_);
+    incoming_.swap(buffered_);
   } else {
-    std::move(staged_.begin(), staged_.end(), std::back_inserter(incoming_));
-    staged_.clear();
+    std::move(buffered_.begin(), buffered_.end(), std::back_inserter(incoming_));
+    buffered_.clear();
   }
   return std::nullopt;
 }
 
-Turn Actor::Run(LatencyMeter& meter, TimePoint enough) {
-  const Turn turn = RunBurst(meter, enough);
-  if (waiters_.load(std::memory_order_relaxed) > 0) intake_.RoomMade(number_);
-  return turn;
+RunResult Actor::Run(LatencyMeter& meter, TimePoint budget_end) {
+  const RunResult result = RunBurst(meter, budget_end);
+  if (waiters_.load(std::memory_order_relaxed) > 0) ingress_.OnSpaceAvailable(ingress_index_);
+  return result;
 }
 
-Turn Actor::RunBurst(LatencyMeter& meter, TimePoint enough) {
+// The clock is read before `LoadBatch` gives the actor up: a pending latency then always belongs to this run.
+RunResult Actor::RunBurst(LatencyMeter& meter, TimePoint budget_end) {
   TimePoint now{};
-  for (std::size_t run = 0; run < options_.burst && now < enough && !scheduler_.stopped(); ++run) {
-    if (!Refill()) return {.next = Turn::Next::kIdle, .ended = now};
+  for (std::size_t run = 0; run < options_.burst && now < budget_end && !scheduler_.stopped(); ++run) {
+    if (!LoadBatch()) return {.next = RunResult::Next::kIdle, .ended_at = now};
     Task& task = Begin();
-    const Settlement settlement = Perform(task.work);
-    now = meter.Ended(task.accepted);
-    const std::optional<RestartVerdict> verdict = Supervise(settlement, now);
-    Settle(task, settlement);
-    if (!verdict.has_value()) continue;
-    const TimePoint resume_at = now + verdict->pause;
-    return {.next = Refill(resume_at) ? Turn::Next::kPause : Turn::Next::kIdle, .resume_at = resume_at, .ended = now};
+    const Completion completion = RunHandler(task.work);
+    meter.Ended(task.accepted);
+    const bool threw = completion.disposition == Disposition::kThrew;
+    if (threw || meter.pending() >= messages_per_reading_ || next_ == batch_.size()) now = ReadClock(meter);
+    const std::optional<RestartDecision> decision = Supervise(completion, now);
+    Complete(task, completion);
+    if (!decision.has_value()) continue;
+    const TimePoint resume_at = now + decision->pause;
+    return {.next = LoadBatch(resume_at) ? RunResult::Next::kPause : RunResult::Next::kIdle,
+            .resume_at = resume_at,
+            .ended_at = now};
   }
-  return {.next = Refill() ? Turn::Next::kAgain : Turn::Next::kIdle, .ended = now};
+  if (meter.pending() > 0) now = ReadClock(meter);
+  return {.next = LoadBatch() ? RunResult::Next::kAgain : RunResult::Next::kIdle, .ended_at = now};
 }
 
-bool Actor::Refill(TimePoint resume_at) {
+TimePoint Actor::ReadClock(LatencyMeter& meter) {
+  const TimePoint now = Clock::now();
+  messages_per_reading_ = meter.Count(now);
+  return now;
+}
+
+bool Actor::LoadBatch(TimePoint resume_at) {
   if (next_ < batch_.size()) return true;
   batch_.clear();
   next_ = 0;
@@ -97,23 +109,20 @@ Task& Actor::Begin() {
   return batch_[next_++];
 }
 
-std::optional<RestartVerdict> Actor::Supervise(const Settlement& settlement, TimePoint now) {
-  (settlement.status.ok() ? succeeded_ : failed_).Add(1);
-  if (settlement.ending != Ending::kThrew) return std::nullopt;
-  const RestartVerdict verdict = window_.OnThrow(now);
-  (verdict.rests ? rests_ : restarts_).Add(1);
-  log_.Threw(index_, std::string(settlement.status.message()), verdict, now);
-  return verdict;
+std::optional<RestartDecision> Actor::Supervise(const Completion& completion, TimePoint now) {
+  (completion.status.ok() ? succeeded_ : failed_).Add(1);
+  if (completion.disposition != Disposition::kThrew) return std::nullopt;
+  const RestartDecision decision = window_.OnThrow(now);
+  (decision.suspended ? suspensions_ : restarts_).Add(1);
+  log_.LogThrow(index_, std::string(completion.status.message()), decision, now);
+  return decision;
 }
 
 std::size_t Actor::Abandon() {
-  const Settlement settlement = {.ending = Ending::kAbandoned,
+  const Completion completion = {.disposition = Disposition::kAbandoned,
                                  .status = absl::CancelledError("run message: the pool was stopped before it began")};
   std::size_t abandoned = 0;
-  for (; Refill(); ++abandoned) {
-    Task& task = Begin();
-    Settle(task, settlement);
-  }
+  for (; LoadBatch(); ++abandoned) Complete(Begin(), completion);
   return abandoned;
 }
 
@@ -121,7 +130,7 @@ ActorStats Actor::Stats() const {
   return {.succeeded = succeeded_.value(),
           .failed = failed_.value(),
           .restarts = restarts_.value(),
-          .rests = rests_.value()};
+          .suspensions = suspensions_.value()};
 }
 
 }  // namespace penstock::actorpool

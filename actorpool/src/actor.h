@@ -12,7 +12,7 @@
 #include "counter.h"
 #include "latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "restart_log.h"
 #include "restart_window.h"
 #include "runnable.h"
@@ -21,89 +21,93 @@
 
 namespace penstock::actorpool {
 
-class Intake;
+class IngressQueue;
 
-/// One actor: its queue, the turn that empties it, and its supervision.
+/// One actor: its queue, the loop that runs its messages, and its supervision.
 ///
-/// The queue is three vectors that change places. The intake sorts into `staged_`. It hands that over as `batch_` when
-/// the actor is idle, and the worker that gets the actor runs from it without a lock; else as `incoming_`, under the
-/// lock, and the worker takes it from there when its batch has ended. All keep their memory, so a steady flow allocates
-/// nothing.
+/// The queue consists of three vectors that are swapped. The ingress queue appends to `buffered_`. When the actor is
+/// idle, `FlushBuffer` swaps that with `batch_`, from which the actor runs without a lock. Otherwise it adds it to
+/// `incoming_`, under the lock, and the actor takes that when its batch is used up. The vectors keep their memory, so a
+/// steady flow allocates nothing.
 ///
-/// **Thread safety:** `Stage` and `AcceptStaged` by the one that has the intake, `Run` and `Abandon` by the one that
-/// has the actor, which the scheduler sees to while workers run; the others by any thread.
-/// **Ownership:** owns the messages in its queue; refers to what it is made with.
+/// **Thread safety:** `Buffer` and `FlushBuffer` by the thread that runs the ingress queue; `Run` and `Abandon` by the
+/// thread that runs the actor; the scheduler ensures that there is one of each. The others by any thread.
+/// **Ownership:** owns the messages in its queue; refers to the constructor's arguments.
 class alignas(64) Actor final : public Runnable {
  public:
-  /// `number` is what `intake` knows it by.
-  Actor(std::size_t index, const ActorPoolOptions& options, Scheduler& scheduler, RestartLog& log, Intake& intake,
-        std::size_t number)
+  /// `ingress_index` is the actor's index in `ingress`.
+  Actor(std::size_t index, const ActorPoolOptions& options, Scheduler& scheduler, RestartLog& log,
+        IngressQueue& ingress, std::size_t ingress_index)
       : index_(index),
         options_(options),
         scheduler_(scheduler),
         log_(log),
-        intake_(intake),
-        number_(number),
+        ingress_(ingress),
+        ingress_index_(ingress_index),
         window_(options.restart) {}
   Actor(const Actor&) = delete;
   Actor& operator=(const Actor&) = delete;
 
-  /// Lays a message aside. True: it is the first since `AcceptStaged`, which must follow.
-  bool Stage(Task&& task);
+  /// Appends a message to the buffer. True: it is the first since `FlushBuffer`, which must follow.
+  bool Buffer(Task&& task);
 
-  /// Puts what was laid aside in the queue. With an answer the actor was idle: the caller must add it to the scheduler,
-  /// to be run no sooner than that.
-  std::optional<TimePoint> AcceptStaged();
+  /// Moves the buffer to the queue. Returns a time when the actor was idle: the caller must add it to the scheduler, to
+  /// run no sooner than that.
+  std::optional<TimePoint> FlushBuffer();
 
-  /// Runs up to a burst of messages, fewer when a handler throws, `enough` has passed or the scheduler is stopped.
-  Turn Run(LatencyMeter& meter, TimePoint enough) override;
+  /// Runs up to a burst of messages: fewer when a handler throws, `budget_end` has passed or the scheduler is stopped.
+  RunResult Run(LatencyMeter& meter, TimePoint budget_end) override;
 
-  /// Settles what is left without running it, and returns how many that were.
+  /// Ends the remaining messages as `kAbandoned` and returns their number.
   std::size_t Abandon();
 
   /// Messages that have left the inbox.
   std::uint64_t begun() const { return begun_.value(); }
 
-  /// One thread more, or less, waits for room: the intake's `RoomMade` is called after turns while any does. Relaxed,
-  /// since a waiter that is overlooked looks for itself.
+  /// Counts the threads that wait for space in the inbox. While there are any, each run ends with
+  /// `IngressQueue::OnSpaceAvailable`. Relaxed: a waiter that a run misses polls anyway.
   void AddWaiter() { waiters_.fetch_add(1, std::memory_order_relaxed); }
   void RemoveWaiter() { waiters_.fetch_sub(1, std::memory_order_relaxed); }
 
-  /// What is known here: how messages ended. The intake knows the rest.
+  /// The counters kept here: how messages ended. The ingress queue keeps the others.
   ActorStats Stats() const;
 
  private:
-  Turn RunBurst(LatencyMeter& meter, TimePoint enough);
+  RunResult RunBurst(LatencyMeter& meter, TimePoint budget_end);
 
-  /// Makes sure that `batch_` has a message to begin. False: there is none, and the actor is idle, to be run again no
-  /// sooner than `resume_at`. Its queue belongs to whoever adds it next: the caller must not touch it any more.
-  bool Refill(TimePoint resume_at = {});
+  /// Counts the pending latencies as of now.
+  TimePoint ReadClock(LatencyMeter& meter);
+
+  /// Makes sure that `batch_` has a message to begin. False: there is none, and the actor is idle; `FlushBuffer` will
+  /// return `resume_at`. From then on the queue belongs to the caller of `FlushBuffer` and must not be touched.
+  bool LoadBatch(TimePoint resume_at = {});
   Task& Begin();
-  std::optional<RestartVerdict> Supervise(const Settlement& settlement, TimePoint now);
+  std::optional<RestartDecision> Supervise(const Completion& completion, TimePoint now);
 
   const std::size_t index_;
   const ActorPoolOptions& options_;
   Scheduler& scheduler_;
   RestartLog& log_;
-  Intake& intake_;
-  const std::size_t number_;
+  IngressQueue& ingress_;
+  const std::size_t ingress_index_;
 
-  std::vector<Task> staged_{};
+  std::vector<Task> buffered_{};
 
   Mutex mutex_;
   std::vector<Task> incoming_ ABSL_GUARDED_BY(mutex_){};
-  bool active_ ABSL_GUARDED_BY(mutex_) = false;    ///< handed to the scheduler, or on a worker
-  TimePoint resume_at_ ABSL_GUARDED_BY(mutex_){};  ///< an actor gone idle in its pause is not run before this
+  bool active_ ABSL_GUARDED_BY(mutex_) = false;    ///< added to the scheduler, or running
+  TimePoint resume_at_ ABSL_GUARDED_BY(mutex_){};  ///< the end of the pause of an idle actor
 
-  /// From here on: touched by the worker that has the actor, so on cache lines of its own.
-  alignas(64) std::vector<Task> batch_{};  ///< of an idle actor it is empty, and the intake's
-  std::size_t next_ = 0;                   ///< the first of `batch_` not begun
+  /// From here on: written by the thread that runs the actor, so on cache lines of its own.
+  alignas(64) std::vector<Task> batch_{};  ///< empty while the actor is idle, and then the ingress queue's
+  std::size_t next_ = 0;                   ///< index of the first message of `batch_` that has not begun
+  std::size_t messages_per_reading_ = 1;   ///< how many share a reading of the clock
   Counter begun_;
   std::atomic<std::uint32_t> waiters_{0};
   Counter succeeded_;
   Counter failed_;
   Counter restarts_;
-  Counter rests_;
+  Counter suspensions_;
   RestartWindow window_;
 };
 

@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::uint64_t kMultiplier = 0xc6a4a7935bd1e995;
 
-/// Eight bytes as a little-endian number, whatever the machine's order.
+/// Eight bytes as a little-endian number, on a machine of either byte order.
 std::uint64_t LoadLittleEndian(const char* bytes) {
   std::uint64_t word = 0;
   if constexpr (std::endian::native == std::endian::little) {
@@ -20,7 +20,8 @@ std::uint64_t LoadLittleEndian(const char* bytes) {
   return word;
 }
 
-/// The same of the last `count` bytes of `key`, 1 to 7. One load reads them together with what stands before, if any.
+/// The last `count` bytes of `key`, 1 to 7, as a little-endian number. In a key of 8 bytes or more, one load reads them
+/// together with the bytes before them.
 std::uint64_t LoadTail(std::string_view key, std::size_t count) {
   if (key.size() >= 8) return LoadLittleEndian(key.data() + key.size() - 8) >> (64 - 8 * count);
   std::uint64_t word = 0;

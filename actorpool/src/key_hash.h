@@ -7,8 +7,8 @@
 
 namespace penstock::actorpool {
 
-/// MurmurHash64A of `key`: the same on every machine, in every process and build, so that a key's actor can be told
-/// from a log line or by another program. Not for keys chosen by an adversary who knows `seed`.
+/// MurmurHash64A of `key`: the same on every machine, in every process and build, so that the actor of a key in a log
+/// line can be computed by another program. An adversary who knows `seed` can choose colliding keys.
 std::uint64_t KeyHash(std::string_view key, std::uint64_t seed = 0);
 
 /// Maps `hash` evenly onto 0 to `slots` - 1 by its upper half. `slots` is 1 to 2^32.

@@ -9,15 +9,15 @@
 
 namespace penstock::actorpool {
 
-/// One worker's latencies, in the buckets of `LatencySnapshot`, on cache lines of its own.
+/// Latencies of one thread in the buckets of `LatencySnapshot`, on cache lines of its own.
 ///
 /// **Thread safety:** `Observe` by one thread at a time; `AddTo` by any thread.
 class alignas(64) LatencyHistogram {
  public:
-  /// Negative latencies count into the lowest bucket and add nothing to the sum.
+  /// Counts one latency. A negative one counts into the lowest bucket and adds nothing to the sum.
   void Observe(std::chrono::nanoseconds latency);
 
-  /// Adds what was observed so far to `snapshot`. Its count is the sum of its buckets, also while observations go on.
+  /// Adds the observations so far to `snapshot`. Its count equals the sum of its buckets even while `Observe` runs.
   void AddTo(LatencySnapshot& snapshot) const;
 
  private:

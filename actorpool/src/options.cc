@@ -33,7 +33,7 @@ absl::Status CheckName(const std::string& name) {
                                                  " bytes that are not a name; use 1 to 64 letters, digits, _ and -"));
 }
 
-/// Counts beyond what a range can name all mean the same: too many.
+/// Counts above `INT64_MAX` are out of every range: they are cut to it.
 std::int64_t Count(std::size_t count) { return static_cast<std::int64_t>(std::min<std::size_t>(count, INT64_MAX)); }
 
 }  // namespace
@@ -50,7 +50,7 @@ absl::Status ActorPoolOptions::Validate() const {
       {"restart.window", restart.window.count(), 1, 60 * kMinute, "ms"},
       {"restart.max_backoff", restart.max_backoff.count(), 0, kMinute, "ms"},
       {"restart.min_backoff", restart.min_backoff.count(), 0, restart.max_backoff.count(), "ms"},
-      {"restart.rest", restart.rest.count(), 1, 10 * kMinute, "ms"},
+      {"restart.suspension", restart.suspension.count(), 1, 10 * kMinute, "ms"},
   };
   for (const Field& field : fields) {
     if (absl::Status status = CheckRange(field); !status.ok()) return status;

@@ -7,29 +7,29 @@
 
 namespace penstock::actorpool {
 
-void RestartLog::Threw(std::size_t actor, std::string_view error, const RestartVerdict& verdict, TimePoint now) {
-  std::uint64_t left_out = 0;
-  if (!sink_ || !Admit(now, left_out)) return;
-  const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(verdict.pause);
-  std::string line =
-      absl::StrCat("actor ", actor, " of pool \"", pool_, "\": ", std::string(error),
-                   verdict.rests ? "; too many restarts, it rests for " : "; it restarts in ", pause.count(), "ms");
-  if (left_out > 0) absl::StrAppend(&line, " (", left_out, " such lines left out before)");
-  sink_(verdict.rests ? LogLevel::kError : LogLevel::kWarning, line);
+void RestartLog::LogThrow(std::size_t actor, std::string_view error, const RestartDecision& decision, TimePoint now) {
+  std::uint64_t suppressed = 0;
+  if (!sink_ || !Admit(now, suppressed)) return;
+  const auto pause = std::chrono::duration_cast<std::chrono::milliseconds>(decision.pause);
+  std::string line = absl::StrCat(
+      "actor ", actor, " of pool \"", pool_, "\": ", std::string(error),
+      decision.suspended ? "; too many restarts, it is suspended for " : "; it restarts in ", pause.count(), "ms");
+  if (suppressed > 0) absl::StrAppend(&line, " (", suppressed, " similar lines suppressed before)");
+  sink_(decision.suspended ? LogLevel::kError : LogLevel::kWarning, line);
 }
 
-bool RestartLog::Admit(TimePoint now, std::uint64_t& left_out) {
+bool RestartLog::Admit(TimePoint now, std::uint64_t& suppressed) {
   MutexLock lock(mutex_);
   if (now - second_began_ >= std::chrono::seconds(1)) {
     second_began_ = now;
     lines_ = 0;
   }
   if (lines_ == kLinesPerSecond) {
-    ++left_out_;
+    ++suppressed_;
     return false;
   }
   ++lines_;
-  left_out = std::exchange(left_out_, 0);
+  suppressed = std::exchange(suppressed_, 0);
   return true;
 }
 

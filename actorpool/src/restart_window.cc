@@ -5,14 +5,14 @@
 
 namespace penstock::actorpool {
 
-RestartVerdict RestartWindow::OnThrow(TimePoint now) {
+RestartDecision RestartWindow::OnThrow(TimePoint now) {
   std::erase_if(restarts_, [&](TimePoint restart) { return now - restart >= policy_.window; });
   if (restarts_.size() >= static_cast<std::size_t>(policy_.max_restarts)) {
     restarts_.clear();
-    return {.rests = true, .pause = policy_.rest};
+    return {.suspended = true, .pause = policy_.suspension};
   }
   restarts_.push_back(now);
-  return {.rests = false, .pause = Backoff()};
+  return {.suspended = false, .pause = Backoff()};
 }
 
 std::chrono::nanoseconds RestartWindow::Backoff() const {

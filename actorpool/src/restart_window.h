@@ -9,13 +9,13 @@
 
 namespace penstock::actorpool {
 
-/// What becomes of an actor whose handler threw.
-struct RestartVerdict {
-  bool rests = false;                 ///< it used up its window and is left alone for a while
-  std::chrono::nanoseconds pause{0};  ///< how long until it is tried again; zero: at once
+/// How an actor whose handler threw goes on.
+struct RestartDecision {
+  bool suspended = false;             ///< it used up its restarts within the window
+  std::chrono::nanoseconds pause{0};  ///< how long until it runs again; zero: at once
 };
 
-/// Decides, throw by throw, when one actor goes on.
+/// Decides, throw by throw, when one actor runs again.
 ///
 /// **Thread safety:** thread-compatible. Has no clock: the time is passed in, and must not run backwards.
 /// **Ownership:** refers to `policy`, which must outlive it.
@@ -23,8 +23,8 @@ class RestartWindow {
  public:
   explicit RestartWindow(const RestartPolicy& policy) : policy_(policy) {}
 
-  /// Called for each throw. A verdict to rest clears the window.
-  RestartVerdict OnThrow(TimePoint now);
+  /// Called for each throw. A suspension clears the window.
+  RestartDecision OnThrow(TimePoint now);
 
  private:
   /// The pause before the last restart of the window.

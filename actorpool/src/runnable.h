@@ -6,25 +6,25 @@
 
 namespace penstock::actorpool {
 
-/// What a runnable wants after its turn on a worker.
-struct Turn {
+/// The result of one run of a runnable, and the time of its next run.
+struct RunResult {
   enum class Next {
-    kIdle,   ///< nothing: it is added again when there is something to do
-    kAgain,  ///< another turn, behind the others
-    kPause,  ///< another turn at `resume_at`
+    kIdle,   ///< not before it is added to the scheduler again
+    kAgain,  ///< as soon as the runnables that are ready now have run
+    kPause,  ///< at `resume_at`
   };
   Next next = Next::kIdle;
   TimePoint resume_at{};
-  TimePoint ended{};  ///< when its last message did, if any
+  TimePoint ended_at{};  ///< when its last message ended; unset when it ran none
 };
 
-/// What the workers take turns at: actors, and the intakes in front of them.
+/// A unit of scheduling: an actor, or an ingress queue in front of actors.
 ///
-/// **Thread safety:** `Run` by one worker at a time, which the scheduler sees to.
+/// **Thread safety:** `Run` by one thread at a time, which the scheduler ensures.
 class Runnable {
  public:
-  /// One turn, which begins nothing any more after `enough`. `meter` is told of messages that end in it.
-  virtual Turn Run(LatencyMeter& meter, TimePoint enough) = 0;
+  /// Runs once. No message begins after `budget_end`. Messages that end are reported to `meter`.
+  virtual RunResult Run(LatencyMeter& meter, TimePoint budget_end) = 0;
 
  protected:
   ~Runnable() = default;

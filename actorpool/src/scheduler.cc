@@ -8,7 +8,7 @@
 namespace penstock::actorpool {
 namespace {
 
-constexpr int kSeekRounds = 5;
+constexpr int kSpinRounds = 5;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ bool Scheduler::Add(Runnable* runnable, TimePoint now, TimePoint not_before) {
     return false;
   }
   ready_.Push(runnable);
-  NoteReady();
+  PublishReady();
   return PromiseWake();
 }
 
@@ -47,15 +47,15 @@ void Scheduler::AddAll(std::span<const Activation> activations) {
       ready_.Push(activation.runnable);
     }
   }
-  NoteReady();
+  PublishReady();
 }
 
-Runnable* Scheduler::Next(Runnable* previous, const Turn& turn) {
+Runnable* Scheduler::Next(Runnable* previous, const RunResult& result) {
   Runnable* runnable = nullptr;
   bool wake = false;
   {
     MutexLock lock(mutex_);
-    if (previous != nullptr) GiveBack(previous, turn);
+    if (previous != nullptr) Return(previous, result);
     AwaitReady(lock);
     if (stopped()) return nullptr;
     runnable = Take();
@@ -68,28 +68,28 @@ Runnable* Scheduler::Next(Runnable* previous, const Turn& turn) {
 Runnable* Scheduler::Take() {
   ++running_;
   Runnable* const runnable = ready_.Pop();
-  NoteReady();
+  PublishReady();
   return runnable;
 }
 
-std::optional<std::size_t> Scheduler::BeginHelp() {
+std::optional<std::size_t> Scheduler::ReserveInline() {
   MutexLock lock(mutex_);
-  const auto free = std::ranges::find(helpers_, false);
-  if (helping_ || stopped() || free == helpers_.end()) return std::nullopt;
-  *free = true;
-  helping_ = static_cast<std::size_t>(free - helpers_.begin());
-  return helping_;
+  const auto free_slot = std::ranges::find(slot_taken_, false);
+  if (inline_runner_ || stopped() || free_slot == slot_taken_.end()) return std::nullopt;
+  *free_slot = true;
+  inline_runner_ = static_cast<std::size_t>(free_slot - slot_taken_.begin());
+  return inline_runner_;
 }
 
-Runnable* Scheduler::NextForHelper(std::size_t helper, Runnable* previous, const Turn& turn, bool go_on) {
+Runnable* Scheduler::NextInline(std::size_t slot, Runnable* previous, const RunResult& result, bool budget_left) {
   bool wake = false;
   {
     MutexLock lock(mutex_);
-    if (previous != nullptr) GiveBack(previous, turn);
+    if (previous != nullptr) Return(previous, result);
     if (!pauses_.empty()) EndDuePauses();
-    if (go_on && helping_ == helper && !stopped() && MayTake()) return Take();
-    if (helping_ == helper) helping_.reset();
-    helpers_[helper] = false;
+    if (budget_left && inline_runner_ == slot && !stopped() && MayTake()) return Take();
+    if (inline_runner_ == slot) inline_runner_.reset();
+    slot_taken_[slot] = false;
     idle_.NotifyAll();
     wake = PromiseWake();
   }
@@ -97,69 +97,70 @@ Runnable* Scheduler::NextForHelper(std::size_t helper, Runnable* previous, const
   return nullptr;
 }
 
-void Scheduler::RelieveHelper() {
+void Scheduler::AbandonInline() {
   bool wake = false;
   {
     MutexLock lock(mutex_);
-    helping_.reset();
+    inline_runner_.reset();
     wake = PromiseWake();
   }
   if (wake) WakeOne();
 }
 
-void Scheduler::AwaitHelpers() {
+void Scheduler::AwaitInlineRunners() {
   MutexLock lock(mutex_);
-  while (std::ranges::find(helpers_, true) != helpers_.end()) idle_.Wait(lock);
+  while (std::ranges::find(slot_taken_, true) != slot_taken_.end()) idle_.Wait(lock);
 }
 
 void Scheduler::AwaitReady(MutexLock& lock) {
-  bool sought = false;
+  bool has_spun = false;
   while (!stopped()) {
     if (!pauses_.empty()) EndDuePauses();
     if (MayTake()) return;
-    if (seeking_ || helping_ || running_ >= seats_ || std::exchange(sought, true)) {
+    if (spinning_ || inline_runner_ || running_ >= max_concurrency_ || std::exchange(has_spun, true)) {
       Sleep(lock);
     } else {
-      Seek(lock);
+      SpinForWork(lock);
     }
   }
 }
 
-// Waking a sleeper costs many times what a short message does. So one worker that runs dry looks a little longer, and
-// while it does nobody else is woken; it wakes the next when it finds more than it can take.
-void Scheduler::Seek(MutexLock& lock) {
-  seeking_ = true;
+// Waking a sleeper costs many times as much as a short message. So the first worker that finds no work spins for a
+// moment before it sleeps. Meanwhile no other worker is woken; the spinning one wakes the next when it finds more than
+// one ready runnable.
+void Scheduler::SpinForWork(MutexLock& lock) {
+  spinning_ = true;
   lock.native().unlock();
-  for (int i = 0; i < kSeekRounds && !any_ready_.load(std::memory_order_relaxed) && !stopped(); ++i) {
+  for (int i = 0; i < kSpinRounds && !any_ready_.load(std::memory_order_relaxed) && !stopped(); ++i) {
     std::this_thread::yield();
   }
   lock.native().lock();
-  seeking_ = false;
+  spinning_ = false;
 }
 
 bool Scheduler::PromiseWake() {
-  if (!MayTake() || seeking_ || helping_ || sleepers_ == wakes_) return false;
-  ++wakes_;
+  if (!MayTake() || spinning_ || inline_runner_ || sleepers_ == promised_wakes_) return false;
+  ++promised_wakes_;
   return true;
 }
 
-void Scheduler::GiveBack(Runnable* runnable, const Turn& turn) {
+void Scheduler::Return(Runnable* runnable, const RunResult& result) {
   --running_;
-  switch (turn.next) {
-    case Turn::Next::kIdle:
+  switch (result.next) {
+    case RunResult::Next::kIdle:
       if (--active_ == 0) idle_.NotifyAll();
       break;
-    case Turn::Next::kAgain:
+    case RunResult::Next::kAgain:
       ready_.Push(runnable);
       break;
-    case Turn::Next::kPause:
-      AddPause(runnable, turn.resume_at);
+    case RunResult::Next::kPause:
+      AddPause(runnable, result.resume_at);
       break;
   }
 }
 
-// Every sleeper sleeps at most until the earliest pause ends. So whichever workers get busy meanwhile, one that still
-// sleeps is in time; the price is that all of them wake when an earlier pause comes.
+// Every sleeper sleeps until the earliest pause ends at most, so any of them can end it, whichever workers are busy by
+// then. The cost: all of them wake when a pause is added that ends earlier.
 void Scheduler::AddPause(Runnable* runnable, TimePoint until) {
   const bool earliest = pauses_.empty() || until < pauses_.top().until;
   pauses_.push({.until = until, .runnable = runnable});
@@ -182,7 +183,7 @@ void Scheduler::Sleep(MutexLock& lock) {
     work_.WaitUntil(lock, pauses_.top().until);
   }
   --sleepers_;
-  if (wakes_ > 0) --wakes_;
+  if (promised_wakes_ > 0) --promised_wakes_;
 }
 
 bool Scheduler::AwaitIdle(TimePoint deadline) {

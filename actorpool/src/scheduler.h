@@ -12,74 +12,79 @@
 
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "runnable.h"
 
 namespace penstock::actorpool {
 
-/// Shares the runnables that have work among the workers: a first-come list of those ready now, and a heap of those
-/// that pause. It tells runnables apart by address only and never touches one.
+/// Assigns ready runnables to threads: a FIFO queue of those that are ready now, and a heap of those that pause. It
+/// never calls a runnable.
 ///
-/// A runnable is *active* from `Add` until a worker gives it back as idle; while active it is added no second time, so
-/// it is in one place: the list, the heap, or on one worker.
+/// A runnable is *active* from `Add` until a thread returns it as idle. Only an idle runnable is added. So an active
+/// one is in one place: the queue, the heap, or on one thread.
 ///
-/// A thread that makes runnables ready may help: it runs them itself, in a worker's place, and while it does nobody is
-/// woken. There are never more that run than seats, helpers among them.
+/// Threads are workers, which wait in `Next`, and inline runners: threads that make runnables ready and then run them
+/// themselves. While a thread holds an inline slot and was not abandoned, no worker is woken. Workers and inline
+/// runners together never run more than `max_concurrency` runnables at once.
 ///
-/// **Thread safety:** thread-safe. **Blocking:** `Next`, `AwaitIdle` and `AwaitHelpers`.
-/// **Shutdown:** after `Stop`, `Next` and `NextForHelper` return null to everybody, whatever is left.
+/// **Thread safety:** thread-safe. **Blocking:** `Next`, `AwaitIdle` and `AwaitInlineRunners`.
+/// **Ordering:** first ready, first run.
+/// **Shutdown:** after `Stop`, `Next` and `NextInline` return null whatever is ready.
 class Scheduler {
  public:
-  /// An idle runnable with something to do, though not before that time.
+  /// An idle runnable that has something to do, from that time on.
   struct Activation {
     Runnable* runnable = nullptr;
     TimePoint not_before{};
   };
 
-  /// Helpers at once: one that helps, and one that was relieved while it ran something and has not come back.
-  static constexpr std::size_t kHelpers = 2;
+  /// One for the thread that runs inline, and one for a thread that was abandoned and has not returned.
+  static constexpr std::size_t kInlineSlots = 2;
 
-  /// `seats`: how many may run at once.
-  Scheduler(std::size_t runnables, std::size_t seats) : seats_(seats), ready_(runnables) {}
+  Scheduler(std::size_t runnables, std::size_t max_concurrency)
+      : max_concurrency_(max_concurrency), ready_(runnables) {}
 
-  /// Makes an idle runnable active: ready at once, or from `not_before` on when that is after `now`. True: the caller
-  /// must `WakeOne()`, best after letting go of its own locks.
+  /// Makes an idle runnable active: ready at once, or at `not_before` when that is after `now`. True: the caller must
+  /// call `WakeOne`, preferably after it has released its own locks.
   [[nodiscard]] bool Add(Runnable* runnable, TimePoint now, TimePoint not_before);
 
-  /// The same for many, by a worker on its way to `Next`: it takes the first of them there and wakes others for more.
+  /// The same for several, by a thread that calls `Next` or `NextInline` next: it runs the first of them, and wakes
+  /// workers for the others there.
   void AddAll(std::span<const Activation> activations);
 
   void WakeOne() { work_.NotifyOne(); }
 
-  /// For workers: gives `previous` back (null at first) and waits for the next runnable to run. Null when stopped.
-  Runnable* Next(Runnable* previous, const Turn& turn);
+  /// For workers: returns `previous` (null at first) with the result of its run, and waits for the next runnable. Null
+  /// when stopped.
+  Runnable* Next(Runnable* previous, const RunResult& result);
 
-  /// Announces a thread that is about to make runnables ready and then calls `NextForHelper` until that is null,
-  /// without waiting for anything in between: until then nobody is woken. Its number, below `kHelpers`; nothing when
-  /// another helps, or after `Stop`.
-  std::optional<std::size_t> BeginHelp();
+  /// Reserves a slot for the calling thread, which must then call `NextInline` until that returns null, and must not
+  /// wait for anything before it does. A slot below `kInlineSlots`. Nothing when another thread runs inline, when all
+  /// slots are taken, and after `Stop`.
+  std::optional<std::size_t> ReserveInline();
 
-  /// As `Next`, but does not wait: null, and the end of that help, when none is ready, all seats are taken, the helper
-  /// was relieved or does not `go_on`. Who is needed for what is left is woken.
-  Runnable* NextForHelper(std::size_t helper, Runnable* previous, const Turn& turn, bool go_on);
+  /// As `Next`, but does not wait. Null when no runnable is ready, `max_concurrency` are running, the slot was
+  /// abandoned, or the caller has no `budget_left`; the slot is then released, and workers are woken as needed.
+  Runnable* NextInline(std::size_t slot, Runnable* previous, const RunResult& result, bool budget_left);
 
-  /// The helper is kept by what it runs: others are woken for what it would have run next.
-  void RelieveHelper();
+  /// Takes the right to run inline from the thread that has it, since a runnable blocks it. Workers are woken for the
+  /// ready runnables. The slot stays taken until that thread calls `NextInline`.
+  void AbandonInline();
 
-  /// Waits until all help has ended.
-  void AwaitHelpers();
+  /// Waits until all slots are released.
+  void AwaitInlineRunners();
 
-  /// Waits until no runnable is active, or the scheduler was stopped: true. False when `deadline` came first.
+  /// Waits until no runnable is active, or the scheduler is stopped: true. False when `deadline` passed first.
   bool AwaitIdle(TimePoint deadline);
 
   void Stop();
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
-  /// Workers that are asleep in `Next` at this moment.
+  /// Workers that are asleep in `Next`.
   std::size_t sleepers() const;
 
  private:
-  /// A queue with room for every runnable, so that it never allocates.
+  /// A queue with space for every runnable, so that it never allocates.
   class Ring {
    public:
     explicit Ring(std::size_t capacity) : slots_(capacity) {}
@@ -99,35 +104,35 @@ class Scheduler {
     bool operator>(const Pause& other) const { return until > other.until; }
   };
 
-  void GiveBack(Runnable* runnable, const Turn& turn) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Return(Runnable* runnable, const RunResult& result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AddPause(Runnable* runnable, TimePoint until) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndDuePauses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void AwaitReady(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Seek(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void SpinForWork(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Sleep(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool PromiseWake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool MayTake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !ready_.empty() && running_ < seats_; }
+  bool MayTake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !ready_.empty() && running_ < max_concurrency_; }
   Runnable* Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NoteReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  void PublishReady() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     any_ready_.store(!ready_.empty(), std::memory_order_relaxed);
   }
 
-  const std::size_t seats_;
+  const std::size_t max_concurrency_;
   mutable Mutex mutex_;
   Ring ready_ ABSL_GUARDED_BY(mutex_);
   std::priority_queue<Pause, std::vector<Pause>, std::greater<>> pauses_ ABSL_GUARDED_BY(mutex_);
   std::size_t active_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  ///< runnables on workers and helpers
+  std::size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  ///< runnables on workers and inline runners
   std::size_t sleepers_ ABSL_GUARDED_BY(mutex_) = 0;
-  /// Wake-ups promised and not yet used. Never more than sleepers on their way up, so a sleeper without one can be
-  /// woken.
-  std::size_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool seeking_ ABSL_GUARDED_BY(mutex_) = false;  ///< a worker looks for work a little longer before it sleeps
-  std::optional<std::size_t> helping_ ABSL_GUARDED_BY(mutex_){};  ///< who helps and was not relieved
-  std::array<bool, kHelpers> helpers_ ABSL_GUARDED_BY(mutex_){};  ///< numbers that are taken
+  /// Wake-ups that were promised and have not arrived. A sleeper uses one up as it wakes, so the difference to
+  /// `sleepers_` is the number of workers that can still be woken.
+  std::size_t promised_wakes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool spinning_ ABSL_GUARDED_BY(mutex_) = false;                       ///< a worker is in `SpinForWork`
+  std::optional<std::size_t> inline_runner_ ABSL_GUARDED_BY(mutex_){};  ///< the slot that was not abandoned
+  std::array<bool, kInlineSlots> slot_taken_ ABSL_GUARDED_BY(mutex_){};
   CondVar work_;
-  CondVar idle_;  ///< also told when a help ends
-  /// Both are written under `mutex_` and read without it as hints, to end a burst or a search early: relaxed is enough.
+  CondVar idle_;  ///< notified when no runnable is active, and when a slot is released
+  /// Both are written under `mutex_` and read without it as hints that end a burst or a spin early: relaxed is enough.
   std::atomic<bool> stopped_{false};
   std::atomic<bool> any_ready_{false};
 };

@@ -26,7 +26,7 @@ ActorStats PoolStats::Total() const {
     total.succeeded += actor.succeeded;
     total.failed += actor.failed;
     total.restarts += actor.restarts;
-    total.rests += actor.rests;
+    total.suspensions += actor.suspensions;
     total.inbox_full += actor.inbox_full;
     total.inbox_depth += actor.inbox_depth;
     total.inbox_depth_highest = std::max(total.inbox_depth_highest, actor.inbox_depth_highest);

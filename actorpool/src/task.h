@@ -11,13 +11,13 @@ namespace penstock::actorpool {
 
 class Actor;
 
-/// An accepted message on its way to its actor.
+/// An accepted message on its way to its actor. Refers to the actor, which outlives it.
 struct Task {
-  Task(Message& message, TimePoint now, Actor& whose)
-      : work(std::move(message.work)), settled(std::move(message.settled)), accepted(now), actor(&whose) {}
+  Task(Message& message, TimePoint now, Actor& target)
+      : work(std::move(message.work)), settled(std::move(message.settled)), accepted(now), actor(&target) {}
 
   absl::AnyInvocable<absl::Status()> work;
-  absl::AnyInvocable<void(const Settlement&)> settled;
+  absl::AnyInvocable<void(const Completion&)> settled;
   TimePoint accepted;
   Actor* actor;
 };

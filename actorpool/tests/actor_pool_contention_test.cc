@@ -29,13 +29,13 @@ void InParallel(int threads, const std::function<void(int)>& body) {
   for (int i = 0; i < threads; ++i) running.emplace_back([&body, i] { body(i); });
 }
 
-/// What the messages of one producer saw, key by key.
+/// The order of the messages of one producer and key, and how many run at once.
 struct KeyLog {
   std::atomic<int> last{-1};
   std::atomic<int> inside{0};
 };
 
-TEST(ActorPoolContentionTest, KeepsTheOrderOfEveryKeyOneMessageAtATime) {
+TEST(ActorPoolContentionTest, MessagesOfAKeyRunInOrderAndOneAtATime) {
   constexpr int kKeys = 23;
   auto pool = MakePool({.actors = 8, .inbox_capacity = 50, .workers = 3, .burst = 7});
   std::vector<std::array<KeyLog, kKeys>> logs(kProducers);
@@ -60,7 +60,7 @@ TEST(ActorPoolContentionTest, KeepsTheOrderOfEveryKeyOneMessageAtATime) {
   EXPECT_EQ(pool->Stats().Total().succeeded, static_cast<std::uint64_t>(kProducers * kPerProducer));
 }
 
-TEST(ActorPoolContentionTest, AnActorRunsOneMessageAtATimeWhateverTheKey) {
+TEST(ActorPoolContentionTest, AnActorRunsMessagesOfAllItsKeysOneAtATime) {
   auto pool = MakePool({.actors = 2, .workers = 4, .burst = 1});
   std::array<std::atomic<int>, 2> inside{};
   std::atomic<int> overlaps{0};
@@ -80,7 +80,7 @@ TEST(ActorPoolContentionTest, AnActorRunsOneMessageAtATimeWhateverTheKey) {
   EXPECT_EQ(overlaps, 0);
 }
 
-/// Counts accepted and begun on its own, to check the bound from outside.
+/// An independent count of accepted messages that have not begun.
 class OutsideDepth {
  public:
   void Accepted() { Note(depth_.fetch_add(1) + 1); }
@@ -97,7 +97,7 @@ class OutsideDepth {
   std::atomic<int> highest_{0};
 };
 
-TEST(ActorPoolContentionTest, TheBoundHoldsAndRetryingProducersLoseNothing) {
+TEST(ActorPoolContentionTest, NoInboxExceedsItsCapacityAndRetryingProducersLoseNothing) {
   constexpr std::size_t kCapacity = 5;
   auto pool = MakePool({.actors = 2, .inbox_capacity = kCapacity, .workers = 2, .burst = 3});
   std::array<OutsideDepth, 2> outside;
@@ -120,7 +120,7 @@ TEST(ActorPoolContentionTest, TheBoundHoldsAndRetryingProducersLoseNothing) {
                            ++ran;
                            return absl::OkStatus();
                          }};
-      while (pool->TryProcess(message) != Admission::kAccepted) {
+      while (!pool->ProcessMessage(std::move(message)).ok()) {
         ++refused;
         std::this_thread::yield();
       }
@@ -131,14 +131,14 @@ TEST(ActorPoolContentionTest, TheBoundHoldsAndRetryingProducersLoseNothing) {
   done = true;
   observer.join();
   EXPECT_EQ(ran, kProducers * kPerProducer);
-  // Each producer counts a moment after it was let in, each worker a moment after it began.
+  // Each producer counts shortly after its message was accepted, each worker shortly after one began.
   for (const OutsideDepth& depth : outside) EXPECT_LE(depth.highest(), static_cast<int>(kCapacity) + 2);
   EXPECT_LE(depth_seen, kCapacity);
   EXPECT_LE(pool->Stats().Total().inbox_depth_highest, kCapacity);
   EXPECT_EQ(pool->Stats().Total().inbox_full, refused);
 }
 
-TEST(ActorPoolContentionTest, WaitingProducersAreNeverForgotten) {
+TEST(ActorPoolContentionTest, EveryWaitingProducerIsWoken) {
   auto pool = MakePool({.actors = 1, .inbox_capacity = 1, .workers = 2});
   std::atomic<int> ran{0};
   auto work = [&] {
@@ -146,7 +146,7 @@ TEST(ActorPoolContentionTest, WaitingProducersAreNeverForgotten) {
     return absl::OkStatus();
   };
   InParallel(kProducers, [&](int) {
-    // A forgotten producer would sit out its timeout and fail.
+    // A producer that is not woken would time out and fail.
     for (int i = 0; i < kPerProducer; ++i) ASSERT_TRUE(pool->ProcessMessage({.work = work}, seconds(30)).ok());
   });
   ASSERT_TRUE(pool->Drain(seconds(20)).ok());
@@ -154,18 +154,18 @@ TEST(ActorPoolContentionTest, WaitingProducersAreNeverForgotten) {
   EXPECT_EQ(pool->Stats().Total().inbox_depth_highest, 1u);
 }
 
-TEST(ActorPoolContentionTest, SleepingWorkersAreNeverForgotten) {
+TEST(ActorPoolContentionTest, SleepingWorkersAreWokenForEveryMessage) {
   auto pool = MakePool({.actors = 4, .workers = 3});
   for (int i = 0; i < 3'000; ++i) {
     Gate settled;
     ASSERT_TRUE(pool->ProcessMessage({.work = [] { return absl::OkStatus(); },
-                                      .settled = [&](const Settlement&) { settled.Pass(); }})
+                                      .settled = [&](const Completion&) { settled.Pass(); }})
                     .ok());
     ASSERT_TRUE(settled.Await()) << i;
   }
 }
 
-TEST(ActorPoolContentionTest, HandlersThatWaitForEachOtherAlwaysGetAWorkerEach) {
+TEST(ActorPoolContentionTest, HandlersThatWaitForEachOtherRunOnAWorkerEach) {
   auto pool = MakePool({.actors = 3, .workers = 3});
   for (int i = 0; i < 2'000; ++i) {
     Gate together;
@@ -174,8 +174,8 @@ TEST(ActorPoolContentionTest, HandlersThatWaitForEachOtherAlwaysGetAWorkerEach) 
       together.Pass();
       return together.Await(3) ? absl::OkStatus() : absl::DeadlineExceededError("left alone");
     };
-    auto pass = [&](const Settlement& settlement) {
-      EXPECT_TRUE(settlement.status.ok());
+    auto pass = [&](const Completion& completion) {
+      EXPECT_TRUE(completion.status.ok());
       settled.Pass();
     };
     for (int m = 0; m < 3; ++m) ASSERT_TRUE(pool->ProcessMessage({.work = meet, .settled = pass}).ok());
@@ -183,12 +183,12 @@ TEST(ActorPoolContentionTest, HandlersThatWaitForEachOtherAlwaysGetAWorkerEach) 
   }
 }
 
-TEST(ActorPoolContentionTest, EveryAcceptedMessageIsSettledOnceThroughThrowsAndStop) {
+TEST(ActorPoolContentionTest, EveryAcceptedMessageIsSettledOnceDespiteThrowsAndStop) {
   for (int round = 0; round < 20; ++round) {
     auto pool = MakePool({.actors = 8,
                           .inbox_capacity = 100,
                           .workers = 3,
-                          .restart = {.max_backoff = milliseconds(1), .rest = milliseconds(1)}});
+                          .restart = {.max_backoff = milliseconds(1), .suspension = milliseconds(1)}});
     std::array<std::atomic<int>, kProducers * 500> settled{};
     std::atomic<int> accepted{0};
     Gate enough;
@@ -200,7 +200,7 @@ TEST(ActorPoolContentionTest, EveryAcceptedMessageIsSettledOnceThroughThrowsAndS
       for (int i = 0; i < 500; ++i) {
         std::atomic<int>& mine = settled[static_cast<std::size_t>(producer * 500 + i)];
         auto work = [i] { return i % 50 == 3 ? throw std::runtime_error("boom") : absl::OkStatus(); };
-        auto count = [&mine](const Settlement&) { ++mine; };
+        auto count = [&mine](const Completion&) { ++mine; };
         if (!pool->ProcessMessage({.work = work, .settled = count}, seconds(20)).ok()) mine = 100;
         if (mine < 100 && ++accepted == 300) enough.Pass();
       }
@@ -215,19 +215,19 @@ TEST(ActorPoolContentionTest, EveryAcceptedMessageIsSettledOnceThroughThrowsAndS
   }
 }
 
-TEST(ActorPoolContentionTest, DrainRacingWithProducersFinishesExactlyWhatWasAccepted) {
+TEST(ActorPoolContentionTest, DrainRacingWithProducersFinishesExactlyTheAcceptedMessages) {
   for (int round = 0; round < 50; ++round) {
     auto pool = MakePool({.actors = 8, .workers = 2});
     std::atomic<int> accepted{0};
     std::atomic<int> ran{0};
     std::jthread producer([&] {
-      Message message;
+      absl::Status status;
       do {
-        message = {.work = [&] {
+        status = pool->ProcessMessage({.work = [&] {
           ++ran;
           return absl::OkStatus();
-        }};
-      } while (pool->TryProcess(message) != Admission::kClosed && ++accepted < 1'000'000);
+        }});
+      } while (status.code() != absl::StatusCode::kUnavailable && ++accepted < 1'000'000);
     });
     while (accepted < 20) std::this_thread::yield();
     ASSERT_TRUE(pool->Drain(seconds(20)).ok());

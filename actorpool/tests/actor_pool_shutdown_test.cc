@@ -33,18 +33,18 @@ class ShutdownTest : public ::testing::Test {
   }
 
   void Send(absl::AnyInvocable<absl::Status()> work) {
-    auto settled = [this](const Settlement& settlement) {
-      const bool abandoned = settlement.ending == Ending::kAbandoned;
+    auto settled = [this](const Completion& completion) {
+      const bool abandoned = completion.disposition == Disposition::kAbandoned;
       ++(abandoned ? abandoned_ : finished_);
-      EXPECT_EQ(settlement.status.code(), abandoned ? absl::StatusCode::kCancelled : absl::StatusCode::kOk);
+      EXPECT_EQ(completion.status.code(), abandoned ? absl::StatusCode::kCancelled : absl::StatusCode::kOk);
     };
     ASSERT_TRUE(pool_->ProcessMessage({.work = std::move(work), .settled = settled}).ok());
   }
 
   void ExpectClosed() {
     Message message = {.work = DoNothing};
-    EXPECT_EQ(pool_->TryProcess(message), Admission::kClosed);
-    EXPECT_TRUE(message.work != nullptr);
+    EXPECT_EQ(pool_->ProcessMessage(std::move(message)).code(), absl::StatusCode::kUnavailable);
+    EXPECT_TRUE(message.work != nullptr) << "a refused message is left as it was";
     const absl::Status status = pool_->ProcessMessage(std::move(message), seconds(20));
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(std::string(status.message()), HasSubstr("draining or stopped"));
@@ -57,7 +57,7 @@ class ShutdownTest : public ::testing::Test {
   std::unique_ptr<ActorPool> pool_ = ActorPool::Create({.actors = 4, .workers = 2}).value();
 };
 
-TEST_F(ShutdownTest, DrainFinishesEverythingThenRefuses) {
+TEST_F(ShutdownTest, DrainFinishesAllMessagesAndRefusesNewOnes) {
   for (int i = 0; i < 1'000; ++i) SendQuick();
   EXPECT_TRUE(pool_->Drain(seconds(20)).ok());
   EXPECT_EQ(finished_, 1'000);
@@ -69,7 +69,7 @@ TEST_F(ShutdownTest, DrainFinishesEverythingThenRefuses) {
 
 TEST_F(ShutdownTest, DrainOfAnUnusedPoolIsImmediate) { EXPECT_TRUE(pool_->Drain(milliseconds(0)).ok()); }
 
-TEST_F(ShutdownTest, DrainThatTookTooLongCanBeWaitedForAgain) {
+TEST_F(ShutdownTest, ADrainThatTimedOutCanBeRepeated) {
   SendHeld();
   ASSERT_TRUE(began_.Await());
   for (int i = 0; i < 10; ++i) SendQuick();
@@ -83,7 +83,7 @@ TEST_F(ShutdownTest, DrainThatTookTooLongCanBeWaitedForAgain) {
   EXPECT_EQ(finished_, 11);
 }
 
-TEST_F(ShutdownTest, StopAbandonsWhatHasNotBegunAndWaitsForWhatHas) {
+TEST_F(ShutdownTest, StopAbandonsMessagesThatHaveNotBegunAndWaitsForTheOthers) {
   SendHeld();
   SendHeld();
   ASSERT_TRUE(began_.Await(2));
@@ -93,8 +93,8 @@ TEST_F(ShutdownTest, StopAbandonsWhatHasNotBegunAndWaitsForWhatHas) {
     pool_->Stop();
     stopped.Pass();
   });
-  Message message = {.work = DoNothing};
-  while (pool_->TryProcess(message) != Admission::kClosed) message = {.work = DoNothing};
+  while (pool_->ProcessMessage({.work = DoNothing}).code() != absl::StatusCode::kUnavailable) {
+  }
   EXPECT_EQ(stopped.passed(), 0u);
   const std::uint64_t sent = pool_->Stats().Total().sent;
   release_.Pass();
@@ -108,7 +108,7 @@ TEST_F(ShutdownTest, StopAbandonsWhatHasNotBegunAndWaitsForWhatHas) {
   EXPECT_EQ(pool_->Drain(seconds(20)).code(), absl::StatusCode::kCancelled);
 }
 
-TEST_F(ShutdownTest, TheDestructorAbandonsToo) {
+TEST_F(ShutdownTest, TheDestructorAbandonsMessagesToo) {
   SendHeld();
   SendHeld();
   ASSERT_TRUE(began_.Await(2));
@@ -159,7 +159,7 @@ TEST_F(ShutdownTest, ManyThreadsMayStopAtOnce) {
     });
 }
 
-TEST_F(ShutdownTest, WhoWaitsForRoomIsTurnedAway) {
+TEST_F(ShutdownTest, ProducersThatWaitForSpaceAreRefused) {
   auto pool = ActorPool::Create({.actors = 1, .inbox_capacity = 1, .workers = 1}).value();
   ASSERT_TRUE(pool->ProcessMessage({.work = Hold()}).ok());
   ASSERT_TRUE(began_.Await());
@@ -205,31 +205,29 @@ TEST_F(ShutdownTest, AWorkerCannotStopItsPoolAndTheLogSaysSo) {
   EXPECT_THAT(logged, HasSubstr("stop pool \"orders\": called from one of its workers"));
 }
 
-TEST_F(ShutdownTest, HandlersOfADrainingPoolCannotAddToIt) {
+TEST_F(ShutdownTest, HandlersOfADrainingPoolCannotSendToIt) {
   Gate closed;
-  Admission admission = Admission::kAccepted;
+  absl::Status refusal;
   Send([&] {
     closed.Await();
-    Message message = {.work = DoNothing};
-    admission = pool_->TryProcess(message);
+    refusal = pool_->ProcessMessage({.work = DoNothing});
     return absl::OkStatus();
   });
   EXPECT_EQ(pool_->Drain(milliseconds(0)).code(), absl::StatusCode::kDeadlineExceeded);
   closed.Pass();
   EXPECT_TRUE(pool_->Drain(seconds(20)).ok());
-  EXPECT_EQ(admission, Admission::kClosed);
+  EXPECT_EQ(refusal.code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(ShutdownTest, SettledOfAnAbandonedMessageMayCallThePool) {
   auto pool = ActorPool::Create({.actors = 1, .workers = 1}).value();
   ASSERT_TRUE(pool->ProcessMessage({.work = Hold()}).ok());
   ASSERT_TRUE(began_.Await());
-  Admission admission = Admission::kAccepted;
+  absl::Status refusal;
   absl::Status drained;
-  auto settled = [&](const Settlement& settlement) {
-    EXPECT_EQ(settlement.ending, Ending::kAbandoned);
-    Message message = {.work = DoNothing};
-    admission = pool->TryProcess(message);
+  auto settled = [&](const Completion& completion) {
+    EXPECT_EQ(completion.disposition, Disposition::kAbandoned);
+    refusal = pool->ProcessMessage({.work = DoNothing});
     drained = pool->Drain(seconds(20));
     pool->Stop();
   };
@@ -239,11 +237,11 @@ TEST_F(ShutdownTest, SettledOfAnAbandonedMessageMayCallThePool) {
   }
   release_.Pass();
   stopper.join();
-  EXPECT_EQ(admission, Admission::kClosed);
+  EXPECT_EQ(refusal.code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(drained.code(), absl::StatusCode::kFailedPrecondition);
 }
 
-TEST_F(ShutdownTest, MessagesOwnWhatTheyCarryUntilSettledAndNoLonger) {
+TEST_F(ShutdownTest, MessagesOwnTheirCapturesUntilTheyAreSettled) {
   auto payload = std::make_shared<int>(7);
   std::weak_ptr<int> watch = payload;
   Send([payload = std::move(payload)] { return *payload == 7 ? absl::OkStatus() : absl::DataLossError("gone"); });

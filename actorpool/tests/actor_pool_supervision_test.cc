@@ -22,7 +22,7 @@ absl::Status DoNothing() { return absl::OkStatus(); }
 
 absl::Status Throw() { throw std::runtime_error("boom"); }
 
-/// Keeps what a pool logs.
+/// Collects the lines that a pool logs.
 class LogLines {
  public:
   LogSink sink() {
@@ -41,7 +41,7 @@ class LogLines {
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
 };
 
-/// One actor, whose settlements are collected.
+/// One actor, whose completions are collected.
 class SupervisionTest : public ::testing::Test {
  protected:
   void Start(RestartPolicy restart) {
@@ -49,8 +49,8 @@ class SupervisionTest : public ::testing::Test {
   }
 
   void Send(std::function<absl::Status()> work) {
-    auto settled = [this](const Settlement& settlement) {
-      settlements_.push_back(settlement);
+    auto settled = [this](const Completion& completion) {
+      completions_.push_back(completion);
       settled_at_.push_back(std::chrono::steady_clock::now());
       settled_.Pass();
     };
@@ -61,42 +61,42 @@ class SupervisionTest : public ::testing::Test {
 
   LogLines log_;
   Gate settled_;
-  std::vector<Settlement> settlements_{};  ///< written by the one actor; read once `settled_` was passed
+  std::vector<Completion> completions_{};  ///< written by the one actor; read once `settled_` was passed
   std::vector<std::chrono::steady_clock::time_point> settled_at_{};
   std::unique_ptr<ActorPool> pool_{};
 };
 
-TEST_F(SupervisionTest, AThrowIsSettledCountedAndSurvived) {
+TEST_F(SupervisionTest, AThrowEndsItsMessageIsCountedAndRestartsTheActor) {
   Start({});
   Send(Throw);
   Send(DoNothing);
   ASSERT_TRUE(settled_.Await(2));
-  EXPECT_EQ(settlements_[0].ending, Ending::kThrew);
-  EXPECT_EQ(settlements_[0].status, absl::InternalError("handler threw: boom"));
-  EXPECT_EQ(settlements_[1].ending, Ending::kReturned);
-  EXPECT_TRUE(settlements_[1].status.ok());
+  EXPECT_EQ(completions_[0].disposition, Disposition::kThrew);
+  EXPECT_EQ(completions_[0].status, absl::InternalError("handler threw: boom"));
+  EXPECT_EQ(completions_[1].disposition, Disposition::kReturned);
+  EXPECT_TRUE(completions_[1].status.ok());
   EXPECT_EQ(stats().restarts, 1u);
-  EXPECT_EQ(stats().rests, 0u);
+  EXPECT_EQ(stats().suspensions, 0u);
   EXPECT_EQ(stats().failed, 1u);
   EXPECT_EQ(stats().succeeded, 1u);
   EXPECT_THAT(log_.lines(), ElementsAre("actor 0 of pool \"pool\": handler threw: boom; it restarts in 0ms"));
 }
 
-TEST_F(SupervisionTest, ThingsThatAreNoExceptionAreCaughtToo) {
+TEST_F(SupervisionTest, ThrownValuesThatAreNoExceptionsAreCaughtToo) {
   Start({});
   Send([]() -> absl::Status { throw 42; });
   Send([]() -> absl::Status { throw "text"; });
   ASSERT_TRUE(settled_.Await(2));
-  for (const Settlement& settlement : settlements_) {
-    EXPECT_EQ(settlement.ending, Ending::kThrew);
-    EXPECT_EQ(settlement.status, absl::InternalError("handler threw: unknown exception"));
+  for (const Completion& completion : completions_) {
+    EXPECT_EQ(completion.disposition, Disposition::kThrew);
+    EXPECT_EQ(completion.status, absl::InternalError("handler threw: unknown exception"));
   }
 }
 
-TEST_F(SupervisionTest, RestartsAreCountedBeforeTheMessageIsSettled) {
+TEST_F(SupervisionTest, ARestartIsCountedBeforeSettledIsCalled) {
   Start({});
   std::uint64_t seen = 0;
-  auto settled = [&](const Settlement&) {
+  auto settled = [&](const Completion&) {
     seen = stats().restarts;
     settled_.Pass();
   };
@@ -105,7 +105,7 @@ TEST_F(SupervisionTest, RestartsAreCountedBeforeTheMessageIsSettled) {
   EXPECT_EQ(seen, 1u);
 }
 
-TEST_F(SupervisionTest, TheInboxIsKeptInOrderAcrossRestarts) {
+TEST_F(SupervisionTest, TheInboxKeepsItsOrderAcrossRestarts) {
   Start({.max_restarts = 1'000, .max_backoff = milliseconds(1)});
   std::vector<int> ran;
   for (int i = 0; i < 60; ++i) {
@@ -126,20 +126,20 @@ TEST_F(SupervisionTest, TheFirstRestartIsImmediateTheNextBacksOff) {
   EXPECT_GE(settled_at_[2] - settled_at_[1], milliseconds(29));
 }
 
-TEST_F(SupervisionTest, AnActorThatThrowsTooOftenRestsAndIsTriedAgain) {
-  Start({.max_restarts = 2, .window = seconds(60), .min_backoff = milliseconds(0), .rest = milliseconds(40)});
+TEST_F(SupervisionTest, AnActorThatThrowsTooOftenIsSuspendedAndThenRunsAgain) {
+  Start({.max_restarts = 2, .window = seconds(60), .min_backoff = milliseconds(0), .suspension = milliseconds(40)});
   for (int i = 0; i < 4; ++i) Send(Throw);
   Send(DoNothing);
   ASSERT_TRUE(settled_.Await(5));
   EXPECT_GE(settled_at_[3] - settled_at_[2], milliseconds(39));
-  EXPECT_EQ(stats().rests, 1u);
-  EXPECT_EQ(stats().restarts, 3u);  // Two, then one in the window cleared by the rest.
+  EXPECT_EQ(stats().suspensions, 1u);
+  EXPECT_EQ(stats().restarts, 3u);  // Two, then one in the window that the suspension cleared.
   EXPECT_EQ(stats().succeeded, 1u);
-  EXPECT_THAT(log_.lines()[2], HasSubstr("too many restarts, it rests for 40ms"));
+  EXPECT_THAT(log_.lines()[2], HasSubstr("too many restarts, it is suspended for 40ms"));
 }
 
-TEST_F(SupervisionTest, AnActorRestsAlsoWhenItsInboxWasEmpty) {
-  Start({.max_restarts = 0, .rest = milliseconds(40)});
+TEST_F(SupervisionTest, ASuspensionAlsoHoldsWhenTheInboxWasEmpty) {
+  Start({.max_restarts = 0, .suspension = milliseconds(40)});
   Send(Throw);
   ASSERT_TRUE(settled_.Await(1));
   Send(DoNothing);
@@ -147,22 +147,22 @@ TEST_F(SupervisionTest, AnActorRestsAlsoWhenItsInboxWasEmpty) {
   EXPECT_GE(settled_at_[1] - settled_at_[0], milliseconds(39));
 }
 
-TEST_F(SupervisionTest, DrainDoesNotWaitOutTheRestOfAnEmptyInbox) {
-  Start({.max_restarts = 0, .rest = std::chrono::minutes(10)});
+TEST_F(SupervisionTest, DrainDoesNotWaitForASuspendedActorWithAnEmptyInbox) {
+  Start({.max_restarts = 0, .suspension = std::chrono::minutes(10)});
   Send(Throw);
   EXPECT_TRUE(pool_->Drain(seconds(20)).ok());
 }
 
-TEST_F(SupervisionTest, DrainFinishesWhatWaitsBehindARest) {
-  Start({.max_restarts = 0, .rest = milliseconds(20)});
+TEST_F(SupervisionTest, DrainFinishesTheInboxOfASuspendedActor) {
+  Start({.max_restarts = 0, .suspension = milliseconds(20)});
   Send(Throw);
   Send(DoNothing);
   EXPECT_TRUE(pool_->Drain(seconds(20)).ok());
-  EXPECT_EQ(settlements_.back().ending, Ending::kReturned);
+  EXPECT_EQ(completions_.back().disposition, Disposition::kReturned);
 }
 
-TEST_F(SupervisionTest, StopDoesNotWaitForARest) {
-  Start({.max_restarts = 0, .rest = std::chrono::minutes(10)});
+TEST_F(SupervisionTest, StopDoesNotWaitForTheEndOfASuspension) {
+  Start({.max_restarts = 0, .suspension = std::chrono::minutes(10)});
   Gate release;
   Send([&] {
     release.Await();
@@ -172,16 +172,16 @@ TEST_F(SupervisionTest, StopDoesNotWaitForARest) {
   release.Pass();
   ASSERT_TRUE(settled_.Await(1));
   pool_->Stop();
-  ASSERT_EQ(settlements_.size(), 2u);
-  EXPECT_EQ(settlements_[1].ending, Ending::kAbandoned);
+  ASSERT_EQ(completions_.size(), 2u);
+  EXPECT_EQ(completions_[1].disposition, Disposition::kAbandoned);
 }
 
-TEST(SupervisionOfOthersTest, EveryOtherActorCarriesOnWhileOneRests) {
-  auto pool =
-      ActorPool::Create({.actors = 8, .workers = 1, .restart = {.max_restarts = 0, .rest = std::chrono::minutes(10)}})
-          .value();
+TEST(SupervisionOfSeveralActorsTest, OtherActorsRunWhileOneIsSuspended) {
+  auto pool = ActorPool::Create(
+                  {.actors = 8, .workers = 1, .restart = {.max_restarts = 0, .suspension = std::chrono::minutes(10)}})
+                  .value();
   Gate settled;
-  auto pass = [&](const Settlement&) { settled.Pass(); };
+  auto pass = [&](const Completion&) { settled.Pass(); };
   ASSERT_TRUE(pool->ProcessMessage({.key = "bad", .work = Throw, .settled = pass}).ok());
   ASSERT_TRUE(settled.Await());
   ASSERT_TRUE(pool->ProcessMessage({.key = "bad", .work = DoNothing, .settled = pass}).ok());

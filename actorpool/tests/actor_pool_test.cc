@@ -29,7 +29,7 @@ std::unique_ptr<ActorPool> MakePool(ActorPoolOptions options) { return ActorPool
 
 absl::Status DoNothing() { return absl::OkStatus(); }
 
-/// A pool of one actor with room for `capacity`, whose one worker is held in a handler.
+/// A pool of one actor with space for `capacity` messages, whose one worker is blocked in a handler.
 class HeldActor {
  public:
   explicit HeldActor(std::size_t capacity) : pool_(MakePool({.actors = 1, .inbox_capacity = capacity, .workers = 1})) {
@@ -59,24 +59,24 @@ class HeldActor {
 
 TEST(ActorPoolTest, RunsWorkAndReportsItsStatus) {
   Gate settled;
-  std::vector<Settlement> seen(2);
+  std::vector<Completion> seen(2);
   auto pool = MakePool({.workers = 2});
   auto note = [&](std::size_t i) {
-    return [&, i](const Settlement& settlement) {
-      seen[i] = settlement;
+    return [&, i](const Completion& completion) {
+      seen[i] = completion;
       settled.Pass();
     };
   };
   EXPECT_TRUE(pool->ProcessMessage({.key = "a", .work = DoNothing, .settled = note(0)}).ok());
   EXPECT_TRUE(pool->ProcessMessage({.work = [] { return absl::NotFoundError("none"); }, .settled = note(1)}).ok());
   ASSERT_TRUE(settled.Await(2));
-  EXPECT_EQ(seen[0].ending, Ending::kReturned);
+  EXPECT_EQ(seen[0].disposition, Disposition::kReturned);
   EXPECT_TRUE(seen[0].status.ok());
-  EXPECT_EQ(seen[1].ending, Ending::kReturned);
+  EXPECT_EQ(seen[1].disposition, Disposition::kReturned);
   EXPECT_EQ(seen[1].status, absl::NotFoundError("none"));
 }
 
-TEST(ActorPoolTest, AKeyAlwaysGoesToTheActorItNames) {
+TEST(ActorPoolTest, AKeyAlwaysGoesToTheActorThatActorForReruns) {
   auto pool = MakePool({.actors = 16, .workers = 2});
   std::vector<std::uint64_t> expected(16);
   for (int i = 0; i < 300; ++i) {
@@ -96,7 +96,7 @@ TEST(ActorPoolTest, TenThousandKeysReachEveryActor) {
   EXPECT_THAT(keys, Each(::testing::AllOf(::testing::Gt(10), ::testing::Lt(80))));
 }
 
-TEST(ActorPoolTest, OtherPoolsOfThatSizeRouteAKeyTheSameWay) {
+TEST(ActorPoolTest, PoolsOfEqualSizeRouteAKeyToTheSameActor) {
   auto one = MakePool({.name = "one", .actors = 77, .workers = 1});
   auto other = MakePool({.name = "other", .actors = 77, .workers = 2});
   for (const char* key : {"", "a", "order-4711", "\xff\xfe"}) EXPECT_EQ(one->ActorFor(key), other->ActorFor(key));
@@ -120,49 +120,7 @@ TEST(ActorPoolTest, RefusesAMessageWithoutWork) {
   EXPECT_EQ(pool->Stats().Total().sent, 0u);
 }
 
-TEST(ActorPoolTest, TryProcessWithoutWorkSettlesItAsAnError) {
-  Gate settled;
-  Settlement seen;
-  auto pool = MakePool({.workers = 1});
-  Message message = {.settled = [&](const Settlement& settlement) {
-    seen = settlement;
-    settled.Pass();
-  }};
-  EXPECT_EQ(pool->TryProcess(message), Admission::kAccepted);
-  ASSERT_TRUE(settled.Await());
-  EXPECT_EQ(seen.status.code(), absl::StatusCode::kInvalidArgument);
-}
-
-TEST(ActorPoolTest, ABatchIsAcceptedMessageByMessageAndRuns) {
-  constexpr int kMessages = 500;
-  const auto pool = MakePool({.actors = 4, .inbox_capacity = 2 * kMessages, .workers = 2});
-  std::atomic<int> ran{0};
-  {
-    ActorPool::Batch batch(*pool);
-    for (int i = 0; i < kMessages; ++i) {
-      Message message{.work = [&ran] { return ran.fetch_add(1), absl::OkStatus(); }};
-      ASSERT_EQ(batch.TryProcess(message), Admission::kAccepted);
-    }
-  }
-  EXPECT_TRUE(pool->Drain(seconds(30)).ok());
-  EXPECT_EQ(ran, kMessages);
-  Message late{.work = DoNothing};
-  EXPECT_EQ(ActorPool::Batch(*pool).TryProcess(late), Admission::kClosed);
-  EXPECT_TRUE(late.work) << "left as it was";
-}
-
-TEST(ActorPoolTest, ABatchIsRefusedWhatAnInboxCannotHold) {
-  HeldActor held(3);
-  ActorPool::Batch batch(held.pool());
-  for (int i = 0; i < 3; ++i) {
-    Message message{.work = DoNothing};
-    EXPECT_EQ(batch.TryProcess(message), Admission::kAccepted);
-  }
-  Message message{.work = DoNothing};
-  EXPECT_EQ(batch.TryProcess(message), Admission::kFull);
-}
-
-TEST(ActorPoolTest, AFullInboxRefusesCountsAndLeavesTheMessageAsItWas) {
+TEST(ActorPoolTest, AFullInboxRefusesAndCountsAMessageAndLeavesItUnchanged) {
   HeldActor held(3);
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(held.pool().ProcessMessage({.work = DoNothing}).ok());
   Gate ran;
@@ -173,7 +131,7 @@ TEST(ActorPoolTest, AFullInboxRefusesCountsAndLeavesTheMessageAsItWas) {
   const absl::Status refusal = held.pool().ProcessMessage(std::move(message));
   EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refusal.message()), HasSubstr("\"pool\" holds 3 messages"));
-  EXPECT_EQ(held.pool().TryProcess(message), Admission::kFull);
+  EXPECT_EQ(held.pool().ProcessMessage(std::move(message)).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(held.stats().inbox_full, 2u);
   EXPECT_EQ(held.stats().inbox_depth, 3u);
   EXPECT_EQ(held.stats().sent, 4u);
@@ -182,7 +140,7 @@ TEST(ActorPoolTest, AFullInboxRefusesCountsAndLeavesTheMessageAsItWas) {
   EXPECT_TRUE(ran.Await());
 }
 
-TEST(ActorPoolTest, WaitingForRoomTimesOutAndCountsOnce) {
+TEST(ActorPoolTest, WaitingForSpaceTimesOutAndCountsOnce) {
   HeldActor held(1);
   held.Fill();
   const std::uint64_t before = held.stats().inbox_full;
@@ -193,7 +151,7 @@ TEST(ActorPoolTest, WaitingForRoomTimesOutAndCountsOnce) {
   EXPECT_EQ(held.stats().inbox_full, before + 1);
 }
 
-TEST(ActorPoolTest, WaitingForRoomEndsAsSoonAsThereIsSome) {
+TEST(ActorPoolTest, WaitingForSpaceEndsAsSoonAsThereIsSome) {
   HeldActor held(1);
   held.Fill();
   const std::uint64_t before = held.stats().inbox_full;
@@ -210,7 +168,7 @@ TEST(ActorPoolTest, WaitingForRoomEndsAsSoonAsThereIsSome) {
   EXPECT_EQ(held.stats().inbox_full, before + 1);
 }
 
-TEST(ActorPoolTest, WhoWaitsForRoomNeedNotWaitForTheTurnToEnd) {
+TEST(ActorPoolTest, AProducerGetsSpaceBeforeTheBurstHasEnded) {
   HeldActor held(1);
   Gate second_began;
   Gate release_second;
@@ -239,7 +197,7 @@ TEST(ActorPoolTest, ANegativeTimeoutDoesNotWait) {
             absl::StatusCode::kResourceExhausted);
 }
 
-TEST(ActorPoolTest, AWorkerNeverWaitsForRoomInItsOwnPool) {
+TEST(ActorPoolTest, AWorkerNeverWaitsForSpaceInItsOwnPool) {
   auto pool = MakePool({.actors = 1, .inbox_capacity = 1, .workers = 1});
   Gate done;
   absl::Status second;
@@ -254,7 +212,7 @@ TEST(ActorPoolTest, AWorkerNeverWaitsForRoomInItsOwnPool) {
   EXPECT_EQ(second.code(), absl::StatusCode::kResourceExhausted);
 }
 
-TEST(ActorPoolTest, AWorkerMayWaitForRoomInAnotherPool) {
+TEST(ActorPoolTest, AWorkerMayWaitForSpaceInAnotherPool) {
   HeldActor held(1);
   held.Fill();
   const std::uint64_t before = held.stats().inbox_full;
@@ -273,16 +231,16 @@ TEST(ActorPoolTest, AWorkerMayWaitForRoomInAnotherPool) {
   EXPECT_EQ(outer->Stats().Total().succeeded, 1u);
 }
 
-TEST(ActorPoolTest, SettledMayHandOverTheNextMessage) {
+TEST(ActorPoolTest, SettledMaySendTheNextMessage) {
   auto pool = MakePool({.actors = 4, .workers = 2});
   constexpr int kRounds = 20'000;
   Gate finished;
   int round = 0;  // Only the one message in flight touches it.
-  std::function<void(const Settlement&)> next = [&](const Settlement&) {
+  std::function<void(const Completion&)> next = [&](const Completion&) {
     if (++round == kRounds) return finished.Pass();
     const std::string key = std::to_string(round);
     Message message = {.key = key, .work = DoNothing, .settled = next};
-    EXPECT_EQ(pool->TryProcess(message), Admission::kAccepted);
+    EXPECT_TRUE(pool->ProcessMessage(std::move(message)).ok());
   };
   ASSERT_TRUE(pool->ProcessMessage({.work = DoNothing, .settled = next}).ok());
   ASSERT_TRUE(finished.Await());
@@ -290,19 +248,19 @@ TEST(ActorPoolTest, SettledMayHandOverTheNextMessage) {
   EXPECT_EQ(pool->Stats().Total().succeeded, static_cast<std::uint64_t>(kRounds));
 }
 
-TEST(ActorPoolTest, ABusyActorLetsOthersHaveTheWorkerAfterABurst) {
+TEST(ActorPoolTest, ABusyActorYieldsTheWorkerAfterABurst) {
   auto pool = MakePool({.actors = 2, .workers = 1, .burst = 2});
   Gate began;
   Gate release;
-  std::vector<std::size_t> turns;
+  std::vector<std::size_t> runs;
   // Round-robin: even messages go to actor 0, odd ones to actor 1.
   auto note = [&](std::size_t actor) {
     return [&, actor] {
-      if (turns.empty()) {
+      if (runs.empty()) {
         began.Pass();
         release.Await();
       }
-      turns.push_back(actor);
+      runs.push_back(actor);
       return absl::OkStatus();
     };
   };
@@ -310,17 +268,17 @@ TEST(ActorPoolTest, ABusyActorLetsOthersHaveTheWorkerAfterABurst) {
   ASSERT_TRUE(began.Await());
   release.Pass();
   ASSERT_TRUE(pool->Drain(seconds(20)).ok());
-  EXPECT_THAT(turns, ElementsAre(0, 0, 1, 1, 0, 0, 1, 1));
+  EXPECT_THAT(runs, ElementsAre(0, 0, 1, 1, 0, 0, 1, 1));
 }
 
-TEST(ActorPoolTest, WhatAMessageCarriesIsGoneBeforeTheNextOneRuns) {
+TEST(ActorPoolTest, CapturesOfAMessageAreDestroyedBeforeTheNextOneRuns) {
   HeldActor held(10);
   auto payload = std::make_shared<int>(7);
   std::weak_ptr<int> watch = payload;
   bool gone = false;
   ASSERT_TRUE(
       held.pool()
-          .ProcessMessage({.work = [payload] { return DoNothing(); }, .settled = [payload](const Settlement&) {}})
+          .ProcessMessage({.work = [payload] { return DoNothing(); }, .settled = [payload](const Completion&) {}})
           .ok());
   payload.reset();
   EXPECT_FALSE(watch.expired());
@@ -334,7 +292,7 @@ TEST(ActorPoolTest, WhatAMessageCarriesIsGoneBeforeTheNextOneRuns) {
   EXPECT_TRUE(gone);
 }
 
-TEST(ActorPoolTest, ABlockedHandlerHoldsUpNoOtherActor) {
+TEST(ActorPoolTest, ABlockedHandlerDelaysNoOtherActor) {
   auto pool = MakePool({.actors = 8, .workers = 2});
   Gate began;
   Gate release;
@@ -347,13 +305,13 @@ TEST(ActorPoolTest, ABlockedHandlerHoldsUpNoOtherActor) {
   ASSERT_TRUE(pool->ProcessMessage({.work = block}).ok());
   ASSERT_TRUE(began.Await());
   for (int i = 0; i < 7; ++i) {
-    ASSERT_TRUE(pool->ProcessMessage({.work = DoNothing, .settled = [&](const Settlement&) { others.Pass(); }}).ok());
+    ASSERT_TRUE(pool->ProcessMessage({.work = DoNothing, .settled = [&](const Completion&) { others.Pass(); }}).ok());
   }
   EXPECT_TRUE(others.Await(7));
   release.Pass();
 }
 
-TEST(ActorPoolTest, StatsAgreeWithWhatWasSent) {
+TEST(ActorPoolTest, StatsCountEveryMessageSent) {
   auto pool = MakePool({.name = "orders", .actors = 8, .inbox_capacity = 500, .workers = 2});
   for (int i = 0; i < 1'000; ++i) {
     auto work = [i] { return i % 10 == 0 ? absl::AbortedError("odd") : absl::OkStatus(); };
@@ -387,7 +345,7 @@ TEST(ActorPoolTest, LatencyRunsFromAcceptanceToTheEndOfTheHandler) {
   EXPECT_GE(latency.Quantile(0.01), 0.01);
 }
 
-TEST(ActorPoolTest, WorkersBearThePoolsName) {
+TEST(ActorPoolTest, WorkerThreadsAreNamedAfterThePool) {
   Gate entered;
   auto pool = MakePool({.name = "a-rather-long-name", .actors = 2, .workers = 2});
   std::vector<std::string> seen(2);
@@ -406,11 +364,11 @@ TEST(ActorPoolTest, WorkersBearThePoolsName) {
   EXPECT_THAT(seen, ::testing::UnorderedElementsAre("a-rather-lon-w0", "a-rather-lon-w1"));
 }
 
-TEST(ActorPoolTest, NoWorkersGivenMeansOnePerCore) {
+TEST(ActorPoolTest, ByDefaultThereIsOneWorkerPerCore) {
   EXPECT_EQ(MakePool({})->Stats().workers, std::max(1U, std::thread::hardware_concurrency()));
 }
 
-TEST(ActorPoolTest, ReportsThreadsThatCannotBeMade) {
+TEST(ActorPoolTest, CreateFailsWhenAThreadCannotBeMade) {
   pthread_attr_t usual;
   pthread_attr_t boundless;
   ASSERT_EQ(pthread_getattr_default_np(&usual), 0);

@@ -5,11 +5,11 @@
 #include <cstddef>
 
 #include "absl/base/thread_annotations.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::actorpool {
 
-/// Lets tests wait for things to happen a number of times, with a deadline.
+/// Counts events. A test waits for a number of them, with a deadline.
 class Gate {
  public:
   void Pass(std::size_t times = 1) {
@@ -18,7 +18,7 @@ class Gate {
     changed_.NotifyAll();
   }
 
-  /// False when that has not happened `times` times within `patience`.
+  /// False when fewer than `times` events came within `patience`.
   bool Await(std::size_t times = 1, std::chrono::milliseconds patience = std::chrono::seconds(20)) {
     const auto deadline = std::chrono::steady_clock::now() + patience;
     MutexLock lock(mutex_);

@@ -45,11 +45,11 @@ const Refusal kRefusals[] = {
     {"restart.min_backoff", [](auto& o) { o.restart.min_backoff = milliseconds(101); }},
     {"restart.max_backoff", [](auto& o) { o.restart.max_backoff = milliseconds(60'001); }},
     {"restart.max_backoff", [](auto& o) { o.restart.max_backoff = milliseconds(-1); }},
-    {"restart.rest", [](auto& o) { o.restart.rest = milliseconds(0); }},
-    {"restart.rest", [](auto& o) { o.restart.rest = milliseconds::max(); }},
+    {"restart.suspension", [](auto& o) { o.restart.suspension = milliseconds(0); }},
+    {"restart.suspension", [](auto& o) { o.restart.suspension = milliseconds::max(); }},
 };
 
-TEST(ActorPoolOptionsTest, DefaultsAreThePromisedOnes) {
+TEST(ActorPoolOptionsTest, DefaultsAreValidAndAsDocumented) {
   const ActorPoolOptions options;
   EXPECT_TRUE(options.Validate().ok());
   EXPECT_EQ(options.actors, 256u);
@@ -57,7 +57,7 @@ TEST(ActorPoolOptionsTest, DefaultsAreThePromisedOnes) {
   EXPECT_EQ(options.restart.max_restarts, 3);
 }
 
-TEST(ActorPoolOptionsTest, RefusesEveryFieldOutOfRangeByName) {
+TEST(ActorPoolOptionsTest, RefusesAFieldOutOfRangeAndNamesIt) {
   for (const Refusal& refusal : kRefusals) {
     ActorPoolOptions options;
     refusal.spoil(options);
@@ -68,14 +68,14 @@ TEST(ActorPoolOptionsTest, RefusesEveryFieldOutOfRangeByName) {
   }
 }
 
-TEST(ActorPoolOptionsTest, SaysWhatWouldDo) {
+TEST(ActorPoolOptionsTest, TheErrorSaysWhichValuesAreValid) {
   EXPECT_EQ(ActorPoolOptions{.burst = 0}.Validate().message(),
             "actor pool option \"burst\": 0 is out of range; use 1 to 100000");
-  EXPECT_EQ(ActorPoolOptions{.restart = {.rest = milliseconds(0)}}.Validate().message(),
-            "actor pool option \"restart.rest\": 0ms is out of range; use 1 to 600000ms");
+  EXPECT_EQ(ActorPoolOptions{.restart = {.suspension = milliseconds(0)}}.Validate().message(),
+            "actor pool option \"restart.suspension\": 0ms is out of range; use 1 to 600000ms");
 }
 
-TEST(ActorPoolOptionsTest, TakesBothEndsOfEveryRange) {
+TEST(ActorPoolOptionsTest, AcceptsBothEndsOfEveryRange) {
   EXPECT_TRUE((ActorPoolOptions{.name = "a",
                                 .actors = 1,
                                 .inbox_capacity = 1,
@@ -85,7 +85,7 @@ TEST(ActorPoolOptionsTest, TakesBothEndsOfEveryRange) {
                                             .window = milliseconds(1),
                                             .min_backoff = milliseconds(0),
                                             .max_backoff = milliseconds(0),
-                                            .rest = milliseconds(1)}})
+                                            .suspension = milliseconds(1)}})
                   .Validate()
                   .ok());
   EXPECT_TRUE((ActorPoolOptions{.name = std::string(64, 'Z'),
@@ -97,7 +97,7 @@ TEST(ActorPoolOptionsTest, TakesBothEndsOfEveryRange) {
                                             .window = milliseconds(3'600'000),
                                             .min_backoff = milliseconds(60'000),
                                             .max_backoff = milliseconds(60'000),
-                                            .rest = milliseconds(600'000)}})
+                                            .suspension = milliseconds(600'000)}})
                   .Validate()
                   .ok());
 }

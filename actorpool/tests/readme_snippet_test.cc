@@ -34,12 +34,12 @@ absl::Status MailAll(const std::vector<Order>& orders) {
   // [readme]
   auto pool = penstock::actorpool::ActorPool::Create({.name = "mail", .actors = 64, .workers = 2});
   if (!pool.ok()) return pool.status();
-  const auto report = [](const penstock::actorpool::Settlement& end) {
+  const auto report = [](const penstock::actorpool::Completion& end) {
     if (!end.status.ok()) std::cerr << "no mail went out: " << end.status << "\n";
   };
 
   for (const Order& order : orders) {
-    // One customer's mails leave in order, one at a time. A full inbox makes us wait for room.
+    // One customer's mails leave in order, one at a time. A full inbox makes us wait for space.
     absl::Status accepted =
         (*pool)->ProcessMessage({.key = order.customer, .work = [order] { return SendMail(order); }, .settled = report},
                                 std::chrono::seconds(5));
@@ -54,7 +54,7 @@ std::string TextOf(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What stands between the two marks, without the indentation of the function it stands in.
+/// The lines between the two marks, without the indentation of their function.
 std::string Snippet(const std::string& source) {
   const std::string mark = "  // [readme]\n";
   const std::size_t begin = source.find(mark) + mark.size();

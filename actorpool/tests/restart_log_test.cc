@@ -19,8 +19,8 @@ struct Line {
 
 class RestartLogTest : public ::testing::Test {
  protected:
-  void Throw(int at_ms, RestartVerdict verdict = {.rests = false, .pause = milliseconds(20)}) {
-    log_.Threw(7, "handler threw: boom", verdict, TimePoint{} + milliseconds(5000 + at_ms));
+  void Throw(int at_ms, RestartDecision decision = {.suspended = false, .pause = milliseconds(20)}) {
+    log_.LogThrow(7, "handler threw: boom", decision, TimePoint{} + milliseconds(5000 + at_ms));
   }
 
   std::vector<Line> lines_{};
@@ -29,33 +29,33 @@ class RestartLogTest : public ::testing::Test {
                   }};
 };
 
-TEST_F(RestartLogTest, SaysWhoThrewWhatAndWhenItGoesOn) {
+TEST_F(RestartLogTest, NamesTheActorTheErrorAndTheTimeOfTheRestart) {
   Throw(0);
   ASSERT_EQ(lines_.size(), 1u);
   EXPECT_EQ(lines_[0].level, LogLevel::kWarning);
   EXPECT_EQ(lines_[0].text, "actor 7 of pool \"orders\": handler threw: boom; it restarts in 20ms");
 }
 
-TEST_F(RestartLogTest, ARestIsAnError) {
-  Throw(0, {.rests = true, .pause = milliseconds(1000)});
+TEST_F(RestartLogTest, ASuspensionIsLoggedAsAnError) {
+  Throw(0, {.suspended = true, .pause = milliseconds(1000)});
   ASSERT_EQ(lines_.size(), 1u);
   EXPECT_EQ(lines_[0].level, LogLevel::kError);
-  EXPECT_THAT(lines_[0].text, HasSubstr("it rests for 1000ms"));
+  EXPECT_THAT(lines_[0].text, HasSubstr("it is suspended for 1000ms"));
 }
 
-TEST_F(RestartLogTest, LeavesOutWhatIsTooMuchForASecondAndSaysSo) {
+TEST_F(RestartLogTest, SuppressesLinesAboveTheRateAndSaysHowMany) {
   for (int i = 0; i < 25; ++i) Throw(i);
   EXPECT_EQ(lines_.size(), static_cast<std::size_t>(RestartLog::kLinesPerSecond));
   Throw(1000);
   Throw(1001);
   ASSERT_EQ(lines_.size(), static_cast<std::size_t>(RestartLog::kLinesPerSecond) + 2);
-  EXPECT_THAT(lines_[10].text, HasSubstr("(15 such lines left out before)"));
-  EXPECT_THAT(lines_[11].text, ::testing::Not(HasSubstr("left out")));
+  EXPECT_THAT(lines_[10].text, HasSubstr("(15 similar lines suppressed before)"));
+  EXPECT_THAT(lines_[11].text, ::testing::Not(HasSubstr("suppressed")));
 }
 
-TEST(RestartLogWithoutSinkTest, StaysSilent) {
+TEST(RestartLogWithoutSinkTest, LogsNothing) {
   RestartLog log("orders", nullptr);
-  log.Threw(0, "boom", {}, TimePoint{});
+  log.LogThrow(0, "boom", {}, TimePoint{});
 }
 
 }  // namespace

@@ -13,17 +13,17 @@ RestartPolicy Policy() {
           .window = milliseconds(1000),
           .min_backoff = milliseconds(10),
           .max_backoff = milliseconds(50),
-          .rest = milliseconds(700)};
+          .suspension = milliseconds(700)};
 }
 
 TimePoint At(int ms) { return TimePoint{} + milliseconds(1'000'000 + ms); }
 
-void ExpectRestart(const RestartVerdict& verdict, milliseconds pause) {
-  EXPECT_FALSE(verdict.rests);
-  EXPECT_EQ(verdict.pause, pause);
+void ExpectRestart(const RestartDecision& decision, milliseconds pause) {
+  EXPECT_FALSE(decision.suspended);
+  EXPECT_EQ(decision.pause, pause);
 }
 
-TEST(RestartWindowTest, FirstRestartIsImmediateAndLaterOnesBackOffToTheLimit) {
+TEST(RestartWindowTest, TheFirstRestartIsImmediateAndLaterOnesBackOffToTheLimit) {
   const RestartPolicy policy = Policy();
   RestartWindow window(policy);
   ExpectRestart(window.OnThrow(At(0)), milliseconds(0));
@@ -33,13 +33,13 @@ TEST(RestartWindowTest, FirstRestartIsImmediateAndLaterOnesBackOffToTheLimit) {
   ExpectRestart(window.OnThrow(At(4)), milliseconds(50));
 }
 
-TEST(RestartWindowTest, OneThrowTooManyMakesItRestAndClearsTheWindow) {
+TEST(RestartWindowTest, OneThrowTooManySuspendsTheActorAndClearsTheWindow) {
   const RestartPolicy policy = Policy();
   RestartWindow window(policy);
-  for (int i = 0; i < policy.max_restarts; ++i) EXPECT_FALSE(window.OnThrow(At(i)).rests);
-  const RestartVerdict verdict = window.OnThrow(At(999));
-  EXPECT_TRUE(verdict.rests);
-  EXPECT_EQ(verdict.pause, policy.rest);
+  for (int i = 0; i < policy.max_restarts; ++i) EXPECT_FALSE(window.OnThrow(At(i)).suspended);
+  const RestartDecision decision = window.OnThrow(At(999));
+  EXPECT_TRUE(decision.suspended);
+  EXPECT_EQ(decision.pause, policy.suspension);
   ExpectRestart(window.OnThrow(At(999)), milliseconds(0));
 }
 
@@ -47,23 +47,23 @@ TEST(RestartWindowTest, ThrowsLeaveTheWindowOneByOne) {
   const RestartPolicy policy = Policy();
   RestartWindow window(policy);
   for (int i = 0; i < policy.max_restarts; ++i) window.OnThrow(At(100 * i));
-  // The one at 0 is just out, those at 100 to 400 still count: again the fifth in the window.
+  // The throw at 0 has just left the window, those at 100 to 400 still count: this is the fifth again.
   ExpectRestart(window.OnThrow(At(1000)), milliseconds(50));
-  EXPECT_TRUE(window.OnThrow(At(1099)).rests);
+  EXPECT_TRUE(window.OnThrow(At(1099)).suspended);
 }
 
-TEST(RestartWindowTest, ThrowsFurtherApartThanTheWindowRestartForEver) {
+TEST(RestartWindowTest, ThrowsFurtherApartThanTheWindowAlwaysRestart) {
   const RestartPolicy policy = Policy();
   RestartWindow window(policy);
   for (int i = 0; i < 100; ++i) ExpectRestart(window.OnThrow(At(1000 * i)), milliseconds(0));
 }
 
-TEST(RestartWindowTest, NoRestartAllowedMeansEveryThrowRests) {
+TEST(RestartWindowTest, WithoutRestartsEveryThrowSuspends) {
   RestartPolicy policy = Policy();
   policy.max_restarts = 0;
   RestartWindow window(policy);
-  EXPECT_TRUE(window.OnThrow(At(0)).rests);
-  EXPECT_TRUE(window.OnThrow(At(5000)).rests);
+  EXPECT_TRUE(window.OnThrow(At(0)).suspended);
+  EXPECT_TRUE(window.OnThrow(At(5000)).suspended);
 }
 
 TEST(RestartWindowTest, BackOffOfAThousandRestartsDoesNotOverflow) {

@@ -15,25 +15,33 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Turn kIdle = {.next = Turn::Next::kIdle};
-constexpr Turn kAgain = {.next = Turn::Next::kAgain};
+constexpr RunResult kIdle = {.next = RunResult::Next::kIdle};
+constexpr RunResult kAgain = {.next = RunResult::Next::kAgain};
 
-/// Actors by address only: the scheduler never looks at one.
+RunResult PauseUntil(TimePoint time) { return {.next = RunResult::Next::kPause, .resume_at = time}; }
+
+/// A runnable that only the scheduler's bookkeeping is tested with: to run it is a failure.
+class IdentityRunnable final : public Runnable {
+ public:
+  RunResult Run(LatencyMeter&, TimePoint) override {
+    ADD_FAILURE() << "the scheduler called a runnable";
+    return kIdle;
+  }
+};
+
 class SchedulerTest : public ::testing::Test {
  protected:
-  Runnable* actor(std::size_t i) { return reinterpret_cast<Runnable*>(&places_[i]); }
+  Runnable* actor(std::size_t i) { return &actors_[i]; }
 
   void Add(Runnable* actor, TimePoint not_before = {}) {
     if (scheduler_.Add(actor, Clock::now(), not_before)) scheduler_.WakeOne();
   }
 
-  static Turn PauseUntil(TimePoint time) { return {.next = Turn::Next::kPause, .resume_at = time}; }
-
-  std::array<double, 4> places_{};
+  std::array<IdentityRunnable, 4> actors_{};
   Scheduler scheduler_{4, 4};
 };
 
-TEST_F(SchedulerTest, HandsActorsOutInTheOrderTheyBecameReady) {
+TEST_F(SchedulerTest, ReturnsActorsInTheOrderTheyBecameReady) {
   for (std::size_t i : {2, 0, 3, 1}) Add(actor(i));
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(2));
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(0));
@@ -41,7 +49,7 @@ TEST_F(SchedulerTest, HandsActorsOutInTheOrderTheyBecameReady) {
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(1));
 }
 
-TEST_F(SchedulerTest, AnotherTurnComesBehindTheOthers) {
+TEST_F(SchedulerTest, AnActorThatRunsAgainQueuesBehindTheReadyOnes) {
   Add(actor(0));
   Add(actor(1));
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(0));
@@ -49,7 +57,7 @@ TEST_F(SchedulerTest, AnotherTurnComesBehindTheOthers) {
   EXPECT_EQ(scheduler_.Next(actor(1), kIdle), actor(0));
 }
 
-TEST_F(SchedulerTest, ManyAddedAtOnceComeInOrderButForThoseThatPause) {
+TEST_F(SchedulerTest, AddAllKeepsTheOrderAndDelaysThoseThatPause) {
   const TimePoint resume_at = Clock::now() + milliseconds(20);
   Add(actor(3));
   scheduler_.AddAll({});
@@ -64,9 +72,11 @@ TEST_F(SchedulerTest, ManyAddedAtOnceComeInOrderButForThoseThatPause) {
   EXPECT_FALSE(scheduler_.AwaitIdle(Clock::now()));
 }
 
-TEST_F(SchedulerTest, WakesNobodyWhenNobodySleeps) { EXPECT_FALSE(scheduler_.Add(actor(0), Clock::now(), {})); }
+TEST_F(SchedulerTest, AddAsksForNoWakeUpWhileNoWorkerSleeps) {
+  EXPECT_FALSE(scheduler_.Add(actor(0), Clock::now(), {}));
+}
 
-TEST_F(SchedulerTest, PausesEndInTimeAndInOrder) {
+TEST_F(SchedulerTest, PausesEndAtTheirTimeAndInOrder) {
   const TimePoint now = Clock::now();
   Add(actor(0), now + milliseconds(40));
   Add(actor(1), now + milliseconds(20));
@@ -79,12 +89,12 @@ TEST_F(SchedulerTest, PausesEndInTimeAndInOrder) {
   EXPECT_GE(Clock::now(), now + milliseconds(40));
 }
 
-TEST_F(SchedulerTest, APauseInThePastIsNone) {
+TEST_F(SchedulerTest, APauseThatEndsInThePastMeansReadyNow) {
   Add(actor(0), Clock::now() - seconds(1));
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(0));
 }
 
-TEST_F(SchedulerTest, ASleeperServesAPauseThatABusyWorkerLeftBehind) {
+TEST_F(SchedulerTest, ASleepingWorkerEndsAPauseThatWasAddedAfterItFellAsleep) {
   Gate served;
   std::jthread sleeper([&] {
     if (scheduler_.Next(nullptr, {}) == actor(0)) served.Pass();
@@ -107,7 +117,7 @@ TEST_F(SchedulerTest, WakesAsManyWorkersAsThereAreReadyActors) {
   EXPECT_TRUE(served.Await(3));
 }
 
-TEST_F(SchedulerTest, IsIdleOnceEveryActorWasGivenBack) {
+TEST_F(SchedulerTest, IsIdleOnceEveryActorWasReturnedAsIdle) {
   EXPECT_TRUE(scheduler_.AwaitIdle(Clock::now()));
   Add(actor(0));
   EXPECT_FALSE(scheduler_.AwaitIdle(Clock::now()));
@@ -118,12 +128,12 @@ TEST_F(SchedulerTest, IsIdleOnceEveryActorWasGivenBack) {
   scheduler_.Stop();
 }
 
-TEST_F(SchedulerTest, APausingActorIsNotIdle) {
+TEST_F(SchedulerTest, IsNotIdleWhileAnActorPauses) {
   Add(actor(0), Clock::now() + hours(1));
   EXPECT_FALSE(scheduler_.AwaitIdle(Clock::now() + milliseconds(1)));
 }
 
-TEST_F(SchedulerTest, StopSendsEveryWorkerHomeWhateverIsLeft) {
+TEST_F(SchedulerTest, AfterStopNextReturnsNullWhateverIsReady) {
   std::vector<std::jthread> workers;
   for (int i = 0; i < 3; ++i) {
     workers.emplace_back([&] { EXPECT_EQ(scheduler_.Next(nullptr, {}), nullptr); });
@@ -136,15 +146,15 @@ TEST_F(SchedulerTest, StopSendsEveryWorkerHomeWhateverIsLeft) {
   EXPECT_TRUE(scheduler_.AwaitIdle(Clock::now()));
 }
 
-/// With a worker that sleeps in `Next`, and counts what it was handed out.
-class HelpTest : public SchedulerTest {
+/// With one worker, which sleeps in `Next` when a test begins, and a count of what `Next` returned to it.
+class InlineRunTest : public SchedulerTest {
  protected:
-  HelpTest() {
+  InlineRunTest() {
     while (scheduler_.sleepers() == 0) std::this_thread::yield();
   }
-  ~HelpTest() override { scheduler_.Stop(); }
+  ~InlineRunTest() override { scheduler_.Stop(); }
 
-  Runnable* Help(std::size_t helper, bool go_on = true) { return scheduler_.NextForHelper(helper, nullptr, {}, go_on); }
+  Runnable* NextInline(std::size_t slot) { return scheduler_.NextInline(slot, nullptr, {}, true); }
 
   Gate served_;
   std::jthread worker_{[this] {
@@ -152,91 +162,96 @@ class HelpTest : public SchedulerTest {
   }};
 };
 
-TEST_F(HelpTest, WhoHelpsTakesWhatIsReadyAndNobodyIsWoken) {
-  const auto helper = scheduler_.BeginHelp();
-  ASSERT_TRUE(helper);
+TEST_F(InlineRunTest, TheInlineRunnerTakesReadyActorsAndNoWorkerIsWoken) {
+  const auto slot = scheduler_.ReserveInline();
+  ASSERT_TRUE(slot);
   EXPECT_FALSE(scheduler_.Add(actor(0), Clock::now(), {}));
   EXPECT_FALSE(scheduler_.Add(actor(1), Clock::now(), {}));
-  EXPECT_EQ(Help(*helper), actor(0));
-  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kAgain, true), actor(1));
-  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(1), kIdle, true), actor(0));
-  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kIdle, true), nullptr);
+  EXPECT_EQ(NextInline(*slot), actor(0));
+  EXPECT_EQ(scheduler_.NextInline(*slot, actor(0), kAgain, true), actor(1));
+  EXPECT_EQ(scheduler_.NextInline(*slot, actor(1), kIdle, true), actor(0));
+  EXPECT_EQ(scheduler_.NextInline(*slot, actor(0), kIdle, true), nullptr);
   EXPECT_TRUE(scheduler_.AwaitIdle(Clock::now()));
   EXPECT_EQ(served_.passed(), 0U);
   EXPECT_EQ(scheduler_.sleepers(), 1U);
 }
 
-TEST_F(HelpTest, AWorkerIsWokenForWhatIsLeft) {
-  const auto helper = scheduler_.BeginHelp();
+TEST_F(InlineRunTest, AWorkerIsWokenForActorsThatAreReadyWhenTheBudgetIsUsedUp) {
+  const auto slot = scheduler_.ReserveInline();
   for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(scheduler_.Add(actor(i), Clock::now(), {}));
-  EXPECT_EQ(Help(*helper), actor(0));
-  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kIdle, /*go_on=*/false), nullptr);
+  EXPECT_EQ(NextInline(*slot), actor(0));
+  EXPECT_EQ(scheduler_.NextInline(*slot, actor(0), kIdle, /*budget_left=*/false), nullptr);
   EXPECT_TRUE(served_.Await(2));
 }
 
-TEST_F(HelpTest, AWorkerIsWokenInsteadOfAHelperThatWasRelieved) {
-  const auto helper = scheduler_.BeginHelp();
+TEST_F(InlineRunTest, AWorkerIsWokenInPlaceOfAnAbandonedInlineRunner) {
+  const auto slot = scheduler_.ReserveInline();
   for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(scheduler_.Add(actor(i), Clock::now(), {}));
-  EXPECT_EQ(Help(*helper), actor(0));
-  scheduler_.RelieveHelper();
+  EXPECT_EQ(NextInline(*slot), actor(0));
+  scheduler_.AbandonInline();
   EXPECT_TRUE(served_.Await(2));
   Add(actor(3));
   EXPECT_TRUE(served_.Await(3));
-  EXPECT_EQ(scheduler_.NextForHelper(*helper, actor(0), kAgain, true), nullptr);
-  EXPECT_TRUE(served_.Await(4)) << "what the helper gave back is left to workers too";
+  EXPECT_EQ(scheduler_.NextInline(*slot, actor(0), kAgain, true), nullptr);
+  EXPECT_TRUE(served_.Await(4)) << "a worker also runs what the abandoned runner returned";
 }
 
-TEST_F(HelpTest, OneHelpsAtATimeAndAnotherWhenThatWasRelieved) {
-  const auto first = scheduler_.BeginHelp();
-  EXPECT_FALSE(scheduler_.BeginHelp());
+TEST_F(InlineRunTest, OneThreadRunsInlineAndASecondOnceTheFirstIsAbandoned) {
+  const auto first = scheduler_.ReserveInline();
+  EXPECT_FALSE(scheduler_.ReserveInline());
   Add(actor(0));
-  EXPECT_EQ(Help(*first), actor(0));
-  scheduler_.RelieveHelper();
-  const auto second = scheduler_.BeginHelp();
+  EXPECT_EQ(NextInline(*first), actor(0));
+  scheduler_.AbandonInline();
+  const auto second = scheduler_.ReserveInline();
   ASSERT_TRUE(second);
   EXPECT_NE(*second, *first);
-  scheduler_.RelieveHelper();
-  EXPECT_FALSE(scheduler_.BeginHelp()) << "both are still kept";
-  EXPECT_EQ(scheduler_.NextForHelper(*first, actor(0), kIdle, true), nullptr);
-  EXPECT_EQ(scheduler_.BeginHelp(), first);
-  EXPECT_EQ(Help(*second), nullptr) << "was relieved";
-  EXPECT_EQ(Help(*first), nullptr);
+  scheduler_.AbandonInline();
+  EXPECT_FALSE(scheduler_.ReserveInline()) << "both slots are taken";
+  EXPECT_EQ(scheduler_.NextInline(*first, actor(0), kIdle, true), nullptr);
+  EXPECT_EQ(scheduler_.ReserveInline(), first);
+  EXPECT_EQ(NextInline(*second), nullptr) << "it was abandoned";
+  EXPECT_EQ(NextInline(*first), nullptr);
 }
 
-TEST_F(HelpTest, IsRefusedOnceStoppedAndAwaited) {
-  const auto helper = scheduler_.BeginHelp();
+TEST_F(InlineRunTest, AfterStopNoSlotIsReservedAndTheTakenOneIsAwaited) {
+  const auto slot = scheduler_.ReserveInline();
   Add(actor(0));
   scheduler_.Stop();
-  Gate awaited;
+  EXPECT_FALSE(scheduler_.ReserveInline());
+  std::atomic<bool> releasing{false};
+  Gate waiting;
   std::jthread waiter([&] {
-    scheduler_.AwaitHelpers();
-    awaited.Pass();
+    waiting.Pass();
+    scheduler_.AwaitInlineRunners();
+    EXPECT_TRUE(releasing);
   });
-  EXPECT_FALSE(awaited.Await(1, milliseconds(20)));
-  EXPECT_EQ(Help(*helper), nullptr);
-  EXPECT_TRUE(awaited.Await());
-  EXPECT_FALSE(scheduler_.BeginHelp());
+  ASSERT_TRUE(waiting.Await());
+  std::this_thread::yield();  // gives a wait that returns too early the chance to do so
+  releasing = true;
+  EXPECT_EQ(NextInline(*slot), nullptr);
+  waiter.join();
+  EXPECT_FALSE(scheduler_.ReserveInline());
 }
 
-TEST(SeatsTest, AHelperTakesAWorkersPlace) {
-  std::array<double, 3> places{};
-  const auto actor = [&](std::size_t i) { return reinterpret_cast<Runnable*>(&places[i]); };
-  Scheduler scheduler(3, /*seats=*/1);
-  const auto helper = scheduler.BeginHelp();
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_FALSE(scheduler.Add(actor(i), Clock::now(), {}));
-  ASSERT_EQ(scheduler.NextForHelper(*helper, nullptr, {}, true), actor(0));
-  scheduler.RelieveHelper();
+TEST(MaxConcurrencyTest, AnInlineRunnerCountsAsAWorker) {
+  std::array<IdentityRunnable, 3> actors{};
+  Scheduler scheduler(3, /*max_concurrency=*/1);
+  const auto slot = scheduler.ReserveInline();
+  for (IdentityRunnable& actor : actors) EXPECT_FALSE(scheduler.Add(&actor, Clock::now(), {}));
+  ASSERT_EQ(scheduler.NextInline(*slot, nullptr, {}, true), actors.data());
+  scheduler.AbandonInline();
   Gate served;
   std::jthread worker([&] {
-    if (scheduler.Next(nullptr, {}) == actor(1)) served.Pass();
+    EXPECT_EQ(scheduler.Next(nullptr, {}), &actors[1]);
+    served.Pass();
   });
-  while (scheduler.sleepers() == 0) std::this_thread::yield();
-  EXPECT_FALSE(served.Await(1, milliseconds(20))) << "the only seat is taken";
-  EXPECT_EQ(scheduler.NextForHelper(*helper, actor(0), kIdle, true), nullptr);
+  while (scheduler.sleepers() == 0 && served.passed() == 0) std::this_thread::yield();
+  EXPECT_EQ(served.passed(), 0U) << "the worker sleeps, although actors are ready: one runs inline";
+  EXPECT_EQ(scheduler.NextInline(*slot, &actors[0], kIdle, true), nullptr);
   EXPECT_TRUE(served.Await());
-  const auto again = scheduler.BeginHelp();
+  const auto again = scheduler.ReserveInline();
   ASSERT_TRUE(again);
-  EXPECT_EQ(scheduler.NextForHelper(*again, nullptr, {}, true), nullptr) << "the worker has it";
+  EXPECT_EQ(scheduler.NextInline(*again, nullptr, {}, true), nullptr) << "the worker has not returned its actor";
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ TEST(PoolStatsTest, TotalAddsActorsUpAndKeepsTheHighestDepth) {
                    .succeeded = 5,
                    .failed = 2,
                    .restarts = 1,
-                   .rests = 1,
+                   .suspensions = 1,
                    .inbox_full = 4,
                    .inbox_depth = 3,
                    .inbox_depth_highest = 9},
@@ -57,7 +57,7 @@ TEST(PoolStatsTest, TotalAddsActorsUpAndKeepsTheHighestDepth) {
                    .succeeded = 0,
                    .failed = 0,
                    .restarts = 0,
-                   .rests = 2,
+                   .suspensions = 2,
                    .inbox_full = 0,
                    .inbox_depth = 1,
                    .inbox_depth_highest = 1}};
@@ -66,7 +66,7 @@ TEST(PoolStatsTest, TotalAddsActorsUpAndKeepsTheHighestDepth) {
   EXPECT_EQ(total.succeeded, 5u);
   EXPECT_EQ(total.failed, 2u);
   EXPECT_EQ(total.restarts, 1u);
-  EXPECT_EQ(total.rests, 3u);
+  EXPECT_EQ(total.suspensions, 3u);
   EXPECT_EQ(total.inbox_full, 4u);
   EXPECT_EQ(total.inbox_depth, 4u);
   EXPECT_EQ(total.inbox_depth_highest, 9u);

@@ -8,7 +8,7 @@
 #include "chaos/event_plan.h"
 #include "chaos/ledger.h"
 #include "chaos/names.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/penstock.h"
 
 namespace penstock::chaos {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::contract {

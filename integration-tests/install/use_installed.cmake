@@ -11,6 +11,18 @@ endmacro()
 file(REMOVE_RECURSE "${scratch}")
 run(${CMAKE_COMMAND} --install "${build_dir}" --prefix "${prefix}")
 
+# Internal headers stay in the tree, and no installed header needs one.
+file(GLOB_RECURSE installed "${prefix}/include/*.h")
+if(NOT installed)
+  message(FATAL_ERROR "no header is installed under ${prefix}/include")
+endif()
+foreach(header IN LISTS installed)
+  file(STRINGS "${header}" internal_includes REGEX "#include .*/internal/")
+  if(header MATCHES "/internal/" OR internal_includes)
+    message(FATAL_ERROR "${header} is internal or includes an internal header: ${internal_includes}")
+  endif()
+endforeach()
+
 if(way STREQUAL "find_package")
   run(${CMAKE_COMMAND} -G "${generator}" -S "${consumer}" -B "${scratch}/build" -D CMAKE_PREFIX_PATH=${prefix}
     -D CMAKE_CXX_COMPILER=${compiler} "-DCMAKE_CXX_FLAGS=${flags}")

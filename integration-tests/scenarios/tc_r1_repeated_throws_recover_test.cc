@@ -12,7 +12,7 @@ PENSTOCK_ON_EVERY_TRANSPORT(RepeatedThrowsRecover);
 TEST_P(RepeatedThrowsRecover, AnActorThatUsedUpItsRestartsRestsAndComesBack) {
   Log log;
   auto options = Options();
-  options.pool.restart = {.max_restarts = 2, .rest = std::chrono::milliseconds{50}};
+  options.pool.restart = {.max_restarts = 2, .suspension = std::chrono::milliseconds{50}};
   auto bus = Connect(options);
   EnvelopeSubscribeOptions subscribe{.durable = "billing"};
   subscribe.retry = {
@@ -27,8 +27,8 @@ TEST_P(RepeatedThrowsRecover, AnActorThatUsedUpItsRestartsRestsAndComesBack) {
   ASSERT_TRUE(log.Reaches(5));
   EXPECT_EQ(log.Of("k0"), Numbers(5));
   const auto total = bus->Stats().pool.Total();
-  EXPECT_EQ(total.restarts + total.rests, 8u);
-  EXPECT_GE(total.rests, 1u);
+  EXPECT_EQ(total.restarts + total.suspensions, 8u);
+  EXPECT_GE(total.suspensions, 1u);
   EXPECT_EQ(OnlySubscription(*bus).dead_lettered, 0u);
 }
 

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "benchmarks/load/consumption.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/metrics/bus_collector.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "support/http_get.h"

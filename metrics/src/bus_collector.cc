@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "families.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::metrics {
 

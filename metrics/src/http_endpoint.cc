@@ -4,7 +4,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "http_connection.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::metrics {
 namespace {
@@ -122,7 +122,7 @@ class HttpEndpoint::Core {
   using Clock = HttpConnection::Clock;
 
   void Serve(const std::stop_token& stop) {
-    pthread_setname_np(pthread_self(), "penstock-http");
+    SetThreadName("penstock-http");
     while (!stop.stop_requested()) {
       const std::vector<pollfd> polled = Poll();
       AdvanceReady(polled);

@@ -43,8 +43,8 @@ void WriteCounters(const PoolStats& pool, bool per_actor, FamilyWriter& out) {
           [](const ActorStats& a) { return static_cast<double>(a.failed); });
   out.Counter("actor_pool_actor_restarted_total", "Restarts of actors whose handler threw.");
   Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.restarts); });
-  out.Counter("actor_pool_actor_rested_total", "Times an actor used up its restarts and rested.");
-  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.rests); });
+  out.Counter("actor_pool_actor_suspended_total", "Times an actor used up its restarts and was suspended.");
+  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.suspensions); });
   out.Counter("actor_pool_inbox_full_total", "Messages refused, or made to wait, because an inbox was full.");
   Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.inbox_full); });
   out.Counter("actor_pool_messages_abandoned_total", "Accepted messages that a stop ended without running them.");

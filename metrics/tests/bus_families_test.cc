@@ -43,7 +43,7 @@ TEST(BusFamiliesTest, WritesTheActorPoolUnderTheDefaultNamespace) {
   EXPECT_THAT(text, HasSubstr(pool + "inbox_utilization_max 0.5\n"));
   EXPECT_THAT(text, HasSubstr(pool + "inbox_depth_highest 9\n"));
   EXPECT_THAT(text, HasSubstr(pool + "actor_restarted_total 4\n"));
-  EXPECT_THAT(text, HasSubstr(pool + "actor_rested_total 1\n"));
+  EXPECT_THAT(text, HasSubstr(pool + "actor_suspended_total 1\n"));
   EXPECT_THAT(text, HasSubstr(pool + "inbox_full_total 3\n"));
   EXPECT_THAT(text, HasSubstr(pool + "messages_abandoned_total 7\n"));
   EXPECT_THAT(text, HasSubstr(pool + "dead_letters_total 47\n"));

@@ -23,7 +23,7 @@ inline BusStats SmallBus() {
                         .succeeded = 80,
                         .failed = 15,
                         .restarts = 4,
-                        .rests = 1,
+                        .suspensions = 1,
                         .inbox_full = 3,
                         .inbox_depth = 5,
                         .inbox_depth_highest = 9},

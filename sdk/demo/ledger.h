@@ -14,7 +14,7 @@
 #include "history.h"
 #include "latency_histogram.h"
 #include "package_state.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/outcome.h"
 

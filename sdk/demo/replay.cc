@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "replay.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::demo {
 namespace {
@@ -98,7 +97,7 @@ void Replay::Wake() {
 }
 
 void Replay::Run(const std::stop_token& stop) {
-  pthread_setname_np(pthread_self(), "demo-publish");
+  SetThreadName("demo-publish");
   absl::Status result = PublishAll(stop);
   if (result.ok()) result = AwaitHandled(ledger_.events(), stop);
   if (result.ok()) AwaitSettled(stop);

@@ -5,11 +5,10 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include "penstock/actorpool/mutex.h"
 
 /// The number a payload consists of, or nothing.
 inline std::optional<std::uint64_t> ReadSequence(std::string_view payload) {
@@ -25,7 +24,7 @@ class OrderCheck {
  public:
   /// Returns how many events were handled so far, this one included.
   std::uint64_t Handle(const std::string& aggregate, std::uint64_t sequence) {
-    const penstock::MutexLock lock(mutex_);
+    const std::lock_guard lock(mutex_);
     std::uint64_t& last = last_[aggregate];
     if (sequence <= last) {
       ++duplicates_;
@@ -37,15 +36,15 @@ class OrderCheck {
   }
 
   void PrintJson() {
-    const penstock::MutexLock lock(mutex_);
+    const std::lock_guard lock(mutex_);
     std::printf("{\"handled\":%ju,\"order_violations\":%ju,\"duplicates\":%ju,\"aggregates\":%zu}\n",
                 std::uintmax_t{handled_}, std::uintmax_t{violations_}, std::uintmax_t{duplicates_}, last_.size());
   }
 
  private:
-  penstock::Mutex mutex_;
-  std::map<std::string, std::uint64_t> last_ ABSL_GUARDED_BY(mutex_);
-  std::uint64_t handled_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t violations_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::uint64_t duplicates_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::mutex mutex_;
+  std::map<std::string, std::uint64_t> last_;
+  std::uint64_t handled_ = 0;
+  std::uint64_t violations_ = 0;
+  std::uint64_t duplicates_ = 0;
 };

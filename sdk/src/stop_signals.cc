@@ -18,6 +18,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock {
 namespace {
@@ -89,7 +90,7 @@ void StopSignals::GiveUp(int signal) const {
 }
 
 void StopSignals::WatchLoop() {
-  pthread_setname_np(pthread_self(), "penstock-signal");
+  SetThreadName("penstock-signal");
   std::array<pollfd, 2> polled = {
       {{.fd = signal_fd_, .events = POLLIN, .revents = 0}, {.fd = end_fd_, .events = POLLIN, .revents = 0}}};
   bool signalled = false;

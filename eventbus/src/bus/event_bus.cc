@@ -9,15 +9,16 @@
 
 #include "absl/strings/str_format.h"
 #include "bus/dead_letters/dead_letter_writer.h"
-#include "bus/subscribe/deferral.h"
 #include "bus/publish/publisher.h"
-#include "bus/subscribe/subscription_set.h"
 #include "bus/publish/topic_streams.h"
+#include "bus/subscribe/deferral.h"
+#include "bus/subscribe/subscription_set.h"
 #include "envelope/codecs.h"
-#include "penstock/actorpool/mutex.h"
-#include "transport/connect.h"
 #include "naming/names.h"
 #include "options/options_check.h"
+#include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/pool_access.h"
+#include "transport/connect.h"
 
 namespace penstock {
 namespace {
@@ -29,8 +30,6 @@ using eventbus::Verdict;
 constexpr std::chrono::milliseconds kLastFlush{2000};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
-// How long the thread that reads runs handlers before it reads again: what one read brings, when they are short.
-constexpr std::chrono::microseconds kMoment{200};
 
 // Whether this thread is in a handler, of whichever bus: it then must not wait for handlers.
 thread_local int handlers_on_this_thread = 0;
@@ -88,18 +87,6 @@ Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic,
   return eventbus::ToVerdict(handler(*envelope, Delivery(message, topic, attempt, &deferrals)));
 }
 
-/// Lets the thread that reads run handlers of what it read.
-class PoolHands final : public eventbus::Hands {
- public:
-  explicit PoolHands(actorpool::ActorPool& pool) : pool_(pool) {}
-  std::optional<std::size_t> BeginHelp() override { return pool_.BeginHelp(); }
-  void Help(std::size_t helper) override { pool_.Help(helper, kMoment); }
-  void RelieveHelper() override { pool_.RelieveHelper(); }
-
- private:
-  actorpool::ActorPool& pool_;
-};
-
 }  // namespace
 
 /// Everything a bus consists of, in the order in which it can be torn down from the end.
@@ -107,15 +94,14 @@ class EventBus::Core {
  public:
   Core(BusOptions options, std::unique_ptr<eventbus::Transport> transport, std::unique_ptr<actorpool::ActorPool> pool)
       : options_(std::move(options)),
-        hands_(*pool),
-        transport_(std::move(transport)),
         pool_(std::move(pool)),
+        transport_(std::move(transport)),
         streams_(options_, *transport_),
         letter_writer_(options_, *transport_),
         dead_letters_(options_, *transport_, streams_),
         publisher_(options_, *transport_, streams_),
         subscriptions_(options_.client_id + "-tick") {
-    transport_->LendTo(hands_);
+    transport_->SetInlineExecutor(actorpool::internal::PoolAccess(*pool_).inline_executor());
   }
 
   ~Core() {
@@ -139,7 +125,7 @@ class EventBus::Core {
     spec.feed.filter_subject = spec.topic;
     spec.feed.stream_spec = streams_.SpecFor(spec.topic, storage);
     return subscriptions_.Add(std::move(spec),
-                              {.pool = *pool_,
+                              {.pool = actorpool::internal::PoolAccess(*pool_),
                                .dead_letters = letter_writer_,
                                .log = options_.log,
                                .hurry = [this] { subscriptions_.Hurry(); }},
@@ -202,9 +188,8 @@ class EventBus::Core {
   }
 
   const BusOptions options_;
-  PoolHands hands_;
+  const std::unique_ptr<actorpool::ActorPool> pool_;  // before the transport, whose I/O threads may run its actors
   const std::unique_ptr<eventbus::Transport> transport_;
-  const std::unique_ptr<actorpool::ActorPool> pool_;
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
   DeadLetters dead_letters_;

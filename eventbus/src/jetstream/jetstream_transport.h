@@ -28,7 +28,9 @@ class JetStreamTransport final : public Transport {
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
   absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
   absl::Status Publish(Outgoing message, PublishDone done) override;
-  void LendTo(Hands& hands) override { connection_->io_threads().SetExecutor(&hands); }
+  void SetInlineExecutor(actorpool::internal::InlineExecutor& executor) override {
+    connection_->io_threads().SetExecutor(&executor);
+  }
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/broker.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "memory/subject.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::memory {
 namespace {
@@ -371,7 +370,7 @@ void Broker::NotifyThread() {
 }
 
 void Broker::Run() {
-  pthread_setname_np(pthread_self(), "penstock-memory");
+  SetThreadName("penstock-memory");
   while (std::optional<Parcel> parcel = AwaitParcel()) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
     messages.reserve(parcel->messages.size());

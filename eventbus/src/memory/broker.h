@@ -20,7 +20,7 @@
 #include "absl/status/statusor.h"
 #include "memory/memory_consumer.h"
 #include "memory/memory_stream.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::memory {

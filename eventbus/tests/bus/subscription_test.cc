@@ -84,7 +84,8 @@ class SubscriptionTest : public testing::Test {
                   handler(message);
                   return Verdict{};
                 }},
-        SubscriptionContext{.pool = *pool_, .dead_letters = letters_, .log = log_, .hurry = [] {}});
+        SubscriptionContext{
+            .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .hurry = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
   }
   void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key) {

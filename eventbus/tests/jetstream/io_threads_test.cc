@@ -9,7 +9,7 @@
 #include <optional>
 #include <thread>
 
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -63,10 +63,10 @@ class InlineTask final : public LeaderTask {
 };
 
 /// An executor that runs the handler put here next.
-class OneHandler final : public Hands {
+class OneHandler final : public actorpool::internal::InlineExecutor {
  public:
-  std::optional<std::size_t> BeginHelp() override { return refusing ? std::nullopt : std::optional<std::size_t>(7); }
-  void Help(std::size_t slot) override {
+  std::optional<std::size_t> TryReserve() override { return refusing ? std::nullopt : std::optional<std::size_t>(7); }
+  void RunFor(std::size_t slot, std::chrono::nanoseconds /*budget*/) override {
     EXPECT_EQ(slot, 7U);
     ++helps;
     std::function<void()> handler;
@@ -76,7 +76,7 @@ class OneHandler final : public Hands {
     }
     if (handler) handler();
   }
-  void RelieveHelper() override { ++relieved; }
+  void Abandon() override { ++relieved; }
 
   void Next(std::function<void()> handler) {
     MutexLock lock(mutex_);

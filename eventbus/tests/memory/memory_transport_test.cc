@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus::memory {

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "simulation/world.h"
 
 namespace penstock::eventbus::simulation {

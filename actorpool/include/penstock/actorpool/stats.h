@@ -20,35 +20,38 @@ struct LatencySnapshot {
   std::uint64_t count = 0;
   double sum_seconds = 0;
 
-  /// The upper bound of the bucket that holds the `quantile` (0 to 1), in seconds; infinite for the last bucket, 0 when
-  /// nothing was observed. Outside 0 to 1 it answers for the nearer end.
+  /// The upper bound of the bucket that holds the `quantile` (0 to 1), in seconds; infinite for the last bucket, 0
+  /// without observations. A quantile outside 0 to 1 counts as the nearer end.
   double Quantile(double quantile) const;
 };
 
-/// What one actor has done since the pool was made; gauges are as of the call.
+/// Counters of one actor since the pool was made, and its gauges as of the call.
 struct ActorStats {
-  std::uint64_t sent = 0;        ///< messages accepted into its inbox
-  std::uint64_t succeeded = 0;   ///< handled, status ok
-  std::uint64_t failed = 0;      ///< handled, status not ok, or threw
-  std::uint64_t restarts = 0;    ///< restarts after a throw within the window; every throw is one of these or a rest
-  std::uint64_t rests = 0;       ///< times it exceeded its restart window and rested
-  std::uint64_t inbox_full = 0;  ///< messages refused, or made to wait, because its inbox was full
-  std::size_t inbox_depth = 0;   ///< messages accepted and not yet begun
-  std::size_t inbox_depth_highest = 0;  ///< the highest depth ever seen; never above the capacity
+  std::uint64_t sent = 0;               ///< messages accepted into its inbox
+  std::uint64_t succeeded = 0;          ///< handled, status ok
+  std::uint64_t failed = 0;             ///< handled, status not ok, or threw
+  std::uint64_t restarts = 0;           ///< throws after which it restarted; every other throw is one of `suspensions`
+  std::uint64_t suspensions = 0;        ///< throws that exceeded its restart window and suspended it
+  std::uint64_t inbox_full = 0;         ///< messages refused, or made to wait, because its inbox was full
+  std::size_t inbox_depth = 0;          ///< messages accepted and not yet begun
+  std::size_t inbox_depth_highest = 0;  ///< the highest depth so far; never above the capacity
 };
 
 struct PoolStats {
   std::string name{};
   std::size_t inbox_capacity = 0;
   std::size_t workers = 0;
-  std::uint64_t abandoned = 0;  ///< accepted messages that Stop() ended without running them
+  std::uint64_t abandoned = 0;  ///< accepted messages that `Stop` ended without running them
   std::vector<ActorStats> actors{};
-  /// Time from acceptance to the end of the handler. Up to eight messages that pile up before a worker comes share one
-  /// reading of the clock, so that a latency may be too long by the time between them, 10 ms at most; by messages that
-  /// end within two microseconds of each other it may be too short by that.
+  /// Time from acceptance to the end of the handler. It may be too long, for two reasons:
+  /// - Up to eight messages that queue up before a worker takes them share the clock reading of the first: too long by
+  ///   the time between their acceptances, 10 ms at most.
+  /// - While an actor's messages take less than 1 us on average, up to eight share the clock reading after the last:
+  ///   too long by the time of those that ran after it. That is below 8 us, or the duration of a message that is
+  ///   unusually slow.
   LatencySnapshot latency{};
 
-  /// All actors added up; depths are added too, `inbox_depth_highest` is the highest of any.
+  /// Sums over all actors, depths included; `inbox_depth_highest` is the maximum.
   ActorStats Total() const;
 };
 

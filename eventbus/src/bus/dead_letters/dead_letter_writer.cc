@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/dead_letters/dead_letter_writer.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 #include "bus/dead_letters/dead_letter_story.h"
+#include "penstock/actorpool/internal/thread_name.h"
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
@@ -60,7 +60,7 @@ void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(bool remo
 }
 
 void DeadLetterWriter::Run() {
-  pthread_setname_np(pthread_self(), "ps-letters");
+  SetThreadName("ps-letters");
   while (true) {
     Removal next;
     {

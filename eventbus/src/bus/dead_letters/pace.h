@@ -5,7 +5,7 @@
 #include <stop_token>
 
 #include "absl/base/thread_annotations.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus {
 

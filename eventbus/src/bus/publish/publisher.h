@@ -14,7 +14,7 @@
 #include "absl/status/statusor.h"
 #include "bus/publish/publish_latency.h"
 #include "bus/publish/topic_streams.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/event_bus.h"
 #include "transport/transport.h"
 

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "delivery/item.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/outcome.h"
 
 namespace penstock::eventbus {

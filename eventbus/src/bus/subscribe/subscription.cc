@@ -7,8 +7,8 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
-#include "penstock/eventbus/envelope.h"
 #include "naming/names.h"
+#include "penstock/eventbus/envelope.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -63,7 +63,7 @@ absl::Status Subscription::LookUpQuarantine() {
   if (!letters.ok()) return letters.status();
   Quarantine quarantine;
   for (const auto& letter : *letters) {
-    if (!letter.key.empty()) quarantine.Add(std::hash<std::string_view>{}(letter.key), letter.origin);
+    if (!letter.key.empty()) quarantine.Add(actorpool::internal::PoolAccess::HashOf(letter.key), letter.origin);
   }
   MutexLock lock(mutex_);
   flow_.Quarantined(std::move(quarantine));
@@ -134,8 +134,8 @@ void Subscription::AssignKey(Item& item) const {
   } else {
     return;
   }
-  item.key_hash = std::hash<std::string_view>{}(item.key);
-  item.lane = context_.pool.ActorFor(item.key);
+  item.key_hash = actorpool::internal::PoolAccess::HashOf(item.key);
+  item.lane = context_.pool.ActorOf(item.key_hash);
 }
 
 void Subscription::AssignRedrive(Item& item) const {
@@ -207,7 +207,7 @@ void Subscription::Do(absl::FunctionRef<void(TimePoint, Actions&)> event) {
 void Subscription::Execute(Actions& actions) {
   std::vector<Item*> refused;
   std::size_t over = 0;
-  actorpool::ActorPool::Batch batch(context_.pool);
+  actorpool::internal::PoolAccess::Batch batch(context_.pool);
   for (Action& action : actions.list) {
     switch (action.kind) {
       case Action::Kind::kDispatch:
@@ -265,19 +265,20 @@ void Subscription::SettleInHand(const Actions& actions) {
 }
 
 // False when the actor's inbox is full.
-bool Subscription::Offer(Item& item, actorpool::ActorPool::Batch& batch) {
-  actorpool::Message message{.key = item.key,
-                             .work = [this, &item] { return Work(item); },
-                             .settled = [this, &item](const actorpool::Settlement& end) { OnSettled(item, end); }};
-  switch (batch.TryProcess(message)) {
-    case actorpool::Admission::kAccepted:
+bool Subscription::Offer(Item& item, actorpool::internal::PoolAccess::Batch& batch) {
+  using actorpool::internal::Admission;
+  static_assert(Item::kAnyLane == actorpool::internal::kAnyActor);
+  actorpool::Message message{.work = [this, &item] { return Work(item); },
+                             .settled = [this, &item](const actorpool::Completion& end) { OnSettled(item, end); }};
+  switch (batch.TryEnqueue(message, item.lane)) {
+    case Admission::kAccepted:
       return true;
-    case actorpool::Admission::kFull:
+    case Admission::kFull:
       return false;
-    case actorpool::Admission::kClosed:
+    case Admission::kClosed:
       break;
   }
-  OnSettled(item, {.ending = actorpool::Ending::kAbandoned, .status = absl::CancelledError()});
+  OnSettled(item, {.disposition = actorpool::Disposition::kAbandoned, .status = absl::CancelledError()});
   return true;
 }
 

@@ -17,7 +17,8 @@
 #include "bus/subscribe/finished_items.h"
 #include "delivery/delivery_flow.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/pool_access.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
@@ -39,7 +40,7 @@ struct SubscriptionSpec {
 
 /// What a subscription works with. All of it outlives the subscription.
 struct SubscriptionContext {
-  actorpool::ActorPool& pool;
+  actorpool::internal::PoolAccess pool;
   DeadLetterWriter& dead_letters;
   const LogSink& log;
   std::function<void()> hurry;  ///< `NextTick` is sooner now
@@ -106,7 +107,7 @@ class Subscription {
   void OnSettledBefore(std::uint64_t first, std::uint64_t last);
   void OnTakenAway();
   void OnLost(const absl::Status& why);
-  void OnSettled(Item& item, const actorpool::Settlement& settlement);
+  void OnSettled(Item& item, const actorpool::Completion& completion);
   std::unique_ptr<Item> NewItem();
   std::unique_ptr<Item> MakeItem(std::unique_ptr<StoredMessage> message);
   void AssignKey(Item& item) const;
@@ -117,7 +118,7 @@ class Subscription {
   /// Has the flow do something and carries out what that leads to.
   void Do(absl::FunctionRef<void(TimePoint, Actions&)> event);
   void Execute(Actions& actions);
-  bool Offer(Item& item, actorpool::ActorPool::Batch& batch);
+  bool Offer(Item& item, actorpool::internal::PoolAccess::Batch& batch);
   absl::Status Work(Item& item);
   bool MayBegin(const Item& item, TimePoint now) const;
   std::shared_ptr<Deferral> Defer(Item& item);

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/subscription_set.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleTick{100};
-constexpr std::size_t kLongestThreadName = 15;
 
 using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
@@ -31,9 +29,11 @@ void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
 
 }  // namespace
 
-SubscriptionSet::SubscriptionSet(const std::string& thread_name) : ticker_([this] { Run(); }) {
-  pthread_setname_np(ticker_.native_handle(), thread_name.substr(0, kLongestThreadName).c_str());
-}
+SubscriptionSet::SubscriptionSet(const std::string& thread_name)
+    : ticker_([this, thread_name] {
+        SetThreadName(thread_name);
+        Run();
+      }) {}
 
 SubscriptionSet::~SubscriptionSet() {
   {

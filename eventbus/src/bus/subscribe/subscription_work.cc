@@ -62,7 +62,7 @@ std::shared_ptr<Deferral> Subscription::Defer(Item& item) {
   return deferral;
 }
 
-void Subscription::OnSettled(Item& item, const actorpool::Settlement& settlement) {
+void Subscription::OnSettled(Item& item, const actorpool::Completion& completion) {
   Call call(*this);
   if (item.deferred) {
     std::shared_ptr<Deferral> deferral;
@@ -72,9 +72,10 @@ void Subscription::OnSettled(Item& item, const actorpool::Settlement& settlement
     }
     return deferral->Returned();
   }
-  if (settlement.ending == actorpool::Ending::kAbandoned) item.verdict = {.kind = Verdict::Kind::kAbandoned};
-  if (settlement.ending == actorpool::Ending::kThrew) {
-    item.verdict = {.kind = Verdict::Kind::kThrew, .reason = std::string(settlement.status.message())};
+  using actorpool::Disposition;
+  if (completion.disposition == Disposition::kAbandoned) item.verdict = {.kind = Verdict::Kind::kAbandoned};
+  if (completion.disposition == Disposition::kThrew) {
+    item.verdict = {.kind = Verdict::Kind::kThrew, .reason = std::string(completion.status.message())};
   }
   Finish(item);
 }

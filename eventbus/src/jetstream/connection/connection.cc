@@ -10,7 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
-#include "jetstream/io/thread_name.h"
+#include "penstock/actorpool/internal/thread_name.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
@@ -138,7 +138,7 @@ void Connection::Adopt(std::shared_ptr<Link> link) {
 }
 
 void Connection::Supervise() {
-  NameThisThread("ps-connect");
+  actorpool::internal::SetThreadName("ps-connect");
   while (true) {
     const Work work = AwaitWork();
     for (const std::string& error : work.errors) NoteError(error);

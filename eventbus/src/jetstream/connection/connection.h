@@ -21,7 +21,7 @@
 #include "jetstream/connection/server_pool.h"
 #include "jetstream/io/file_descriptor.h"
 #include "jetstream/io/io_threads.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus::jetstream {

@@ -13,7 +13,7 @@
 #include "jetstream/connection/link.h"
 #include "jetstream/io/subscription_table.h"
 #include "jetstream/protocol/received_message.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/io/io_loop.h"
 #include "jetstream/io/subscription_table.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

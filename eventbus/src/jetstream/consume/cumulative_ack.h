@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/message.h"
 
 namespace penstock::eventbus::jetstream {

@@ -10,7 +10,7 @@
 #include "jetstream/api/stream_api.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/settlement.h"
-#include "jetstream/io/thread_name.h"
+#include "penstock/actorpool/internal/thread_name.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
@@ -70,7 +70,7 @@ void SynchronisedFeed::Resume(const std::shared_ptr<Link>& link, Outcome outcome
 }
 
 void SynchronisedFeed::Run() {
-  NameThisThread("ps-feed");
+  actorpool::internal::SetThreadName("ps-feed");
   feed_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   while (AwaitWork(Round())) {
   }

@@ -20,8 +20,8 @@
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/protocol/received_message.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
-#include "penstock/actorpool/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {

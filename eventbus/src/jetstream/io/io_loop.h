@@ -23,7 +23,7 @@
 #include "jetstream/io/write_pacing.h"
 #include "jetstream/protocol/protocol_parser.h"
 #include "jetstream/protocol/server_info.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

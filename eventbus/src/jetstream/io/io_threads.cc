@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "jetstream/io/thread_name.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -20,7 +20,7 @@ long VoluntarySwitches() {
 
 }  // namespace
 
-void IoThreads::SetExecutor(Hands* executor) {
+void IoThreads::SetExecutor(InlineExecutor* executor) {
   MutexLock lock(mutex_);
   executor_ = executor;
 }
@@ -38,7 +38,7 @@ void IoThreads::Start(LeaderTask& task) {
 
 // A leader that a handler keeps does not come back to the task, and workers go on in the pool.
 void IoThreads::Stop(LeaderTask& task) {
-  Hands* relieved = nullptr;
+  InlineExecutor* relieved = nullptr;
   {
     MutexLock lock(mutex_);
     if (task_ != &task) return;
@@ -49,7 +49,7 @@ void IoThreads::Stop(LeaderTask& task) {
     ++term_;
     has_leader_ = runs_inline_ = false;
   }
-  if (relieved != nullptr) relieved->RelieveHelper();
+  if (relieved != nullptr) relieved->Abandon();
 }
 
 void IoThreads::Join() {
@@ -64,15 +64,15 @@ void IoThreads::Join() {
 }
 
 void IoThreads::Serve() {
-  NameThisThread("ps-io");
+  actorpool::internal::SetThreadName("ps-io");
   MutexLock lock(mutex_);
   while (AwaitLead(lock)) {
     LeaderTask& task = *task_;
-    Hands* const relieved = std::exchange(has_leader_, true) ? executor_ : nullptr;
+    InlineExecutor* const relieved = std::exchange(has_leader_, true) ? executor_ : nullptr;
     const std::uint64_t term = ++term_;
     runs_inline_ = false;
     lock.native().unlock();
-    if (relieved != nullptr) relieved->RelieveHelper();
+    if (relieved != nullptr) relieved->Abandon();
     task.Lead();
     lock.native().lock();
     if (term != term_) continue;
@@ -105,11 +105,11 @@ bool IoThreads::LeaderIsKept(Clock::time_point now) { return runs_inline_ && now
 std::optional<std::size_t> IoThreads::ReserveInline() {
   MutexLock lock(mutex_);
   const bool may = executor_ != nullptr && followers_ > 0 && task_ != nullptr && backoff_.over(Clock::now());
-  return may ? executor_->BeginHelp() : std::nullopt;
+  return may ? executor_->TryReserve() : std::nullopt;
 }
 
 bool IoThreads::RunInline(std::size_t slot) {
-  Hands* executor = nullptr;
+  InlineExecutor* executor = nullptr;
   std::uint64_t term = 0;
   {
     MutexLock lock(mutex_);
@@ -122,7 +122,7 @@ bool IoThreads::RunInline(std::size_t slot) {
   }
   const long switches = VoluntarySwitches();
   const Clock::time_point begin = Clock::now();
-  executor->Help(slot);
+  executor->RunFor(slot, kInlineBudget);
   const Clock::time_point end = Clock::now();
   const bool blocked = end - begin > kLongRun && VoluntarySwitches() > switches;
   MutexLock lock(mutex_);

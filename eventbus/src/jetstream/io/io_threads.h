@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "jetstream/io/inline_backoff.h"
-#include "penstock/actorpool/mutex.h"
-#include "transport/transport.h"
+#include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/inline_executor.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -35,6 +35,9 @@ class LeaderTask {
 class IoThreads {
  public:
   using Clock = std::chrono::steady_clock;
+  using InlineExecutor = actorpool::internal::InlineExecutor;
+  /// How long the leader runs handlers before it reads again: what one read brings, when they are short.
+  static constexpr std::chrono::microseconds kInlineBudget{200};
   static constexpr std::chrono::milliseconds kPatience{5};
   static constexpr std::chrono::milliseconds kLongRun{1};
 
@@ -44,7 +47,7 @@ class IoThreads {
   IoThreads& operator=(const IoThreads&) = delete;
 
   /// From now on the leader runs handlers by this.
-  void SetExecutor(Hands* executor);
+  void SetExecutor(InlineExecutor* executor);
 
   /// Has a thread lead `task`; the task before was stopped.
   void Start(LeaderTask& task);
@@ -67,7 +70,7 @@ class IoThreads {
   Mutex mutex_;
   CondVar lead_;   // for the follower
   CondVar ended_;  // for `Stop`
-  Hands* executor_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  InlineExecutor* executor_ ABSL_GUARDED_BY(mutex_) = nullptr;
   LeaderTask* task_ ABSL_GUARDED_BY(mutex_) = nullptr;
   std::uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;    // of the leader: one of an older term leads no more
   bool has_leader_ ABSL_GUARDED_BY(mutex_) = false;   // a thread leads

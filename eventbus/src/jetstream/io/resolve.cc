@@ -14,7 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/io/dial.h"
 #include "naming/names.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

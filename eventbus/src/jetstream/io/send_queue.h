@@ -13,7 +13,7 @@
 #include "absl/status/status.h"
 #include "jetstream/io/byte_stream.h"
 #include "jetstream/protocol/publication.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -7,7 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "jetstream/protocol/protocol_parser.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

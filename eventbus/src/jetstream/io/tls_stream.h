@@ -10,7 +10,7 @@
 #include "jetstream/io/byte_stream.h"
 #include "jetstream/io/dial.h"
 #include "jetstream/io/file_descriptor.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus::jetstream {

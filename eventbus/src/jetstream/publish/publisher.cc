@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
-#include "jetstream/io/thread_name.h"
+#include "penstock/actorpool/internal/thread_name.h"
 #include "jetstream/protocol/received_message.h"
 #include "naming/names.h"
 
@@ -215,7 +215,7 @@ void Publisher::OnDenied(const std::string& subject) {
 }
 
 void Publisher::Run() {
-  NameThisThread("ps-publish");
+  actorpool::internal::SetThreadName("ps-publish");
   while (true) {
     bool changed = false;
     std::vector<Ended> ended;

@@ -18,7 +18,7 @@
 #include "jetstream/connection/inbox.h"
 #include "jetstream/protocol/encoded_publish.h"
 #include "jetstream/publish/pub_ack.h"
-#include "penstock/actorpool/mutex.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {
