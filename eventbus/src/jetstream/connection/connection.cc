@@ -138,7 +138,7 @@ void Connection::Adopt(std::shared_ptr<Link> link) {
 }
 
 void Connection::Supervise() {
-  actorpool::internal::SetThreadName("ps-connect");
+  SetThreadName("ps-connect");
   while (true) {
     const Work work = AwaitWork();
     for (const std::string& error : work.errors) NoteError(error);

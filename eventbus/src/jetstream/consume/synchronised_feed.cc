@@ -70,7 +70,7 @@ void SynchronisedFeed::Resume(const std::shared_ptr<Link>& link, Outcome outcome
 }
 
 void SynchronisedFeed::Run() {
-  actorpool::internal::SetThreadName("ps-feed");
+  SetThreadName("ps-feed");
   feed_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   while (AwaitWork(Round())) {
   }

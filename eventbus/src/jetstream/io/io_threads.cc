@@ -64,7 +64,7 @@ void IoThreads::Join() {
 }
 
 void IoThreads::Serve() {
-  actorpool::internal::SetThreadName("ps-io");
+  SetThreadName("ps-io");
   MutexLock lock(mutex_);
   while (AwaitLead(lock)) {
     LeaderTask& task = *task_;

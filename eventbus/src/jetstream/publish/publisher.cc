@@ -215,7 +215,7 @@ void Publisher::OnDenied(const std::string& subject) {
 }
 
 void Publisher::Run() {
-  actorpool::internal::SetThreadName("ps-publish");
+  SetThreadName("ps-publish");
   while (true) {
     bool changed = false;
     std::vector<Ended> ended;
