@@ -9,6 +9,7 @@
 namespace penstock::eventbus::contract {
 namespace {
 
+using penstock::testing::StatusIs;
 using ::testing::ElementsAre;
 
 class AtMostOnceContractTest : public TransportContract {
@@ -86,6 +87,14 @@ TEST_P(AtMostOnceContractTest, ReceivesNoMoreThanItsCreditUntilMoreIsGranted) {
   bounded->Grant(4);
   ASSERT_TRUE(slow.Reach(10));
   EXPECT_THAT(slow.Sequences(), ::testing::ElementsAreArray(fast.Sequences()));
+}
+
+TEST_P(AtMostOnceContractTest, ThereIsNothingToSettle) {
+  FeedRecorder recorder;
+  const auto feed = Open(Subscriber(), recorder);
+  PublishMany(1);
+  ASSERT_TRUE(recorder.Reach(1));
+  EXPECT_THAT(recorder.Settle(*feed, 0, Verb::kAck), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST_P(AtMostOnceContractTest, AStoppedSubscriberReceivesNothingMore) {

@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "transport/connect.h"
 #include "naming/names.h"
+#include "transport/connect.h"
 
 namespace penstock::eventbus {
 namespace memory {
@@ -25,9 +25,9 @@ class MemoryFeed final : public Feed {
   using Feed::Settle;
   absl::Status Settle(std::span<const Settling> deliveries) override {
     if (kind_ == FeedKind::kAtMostOnce) {
-      return absl::FailedPreconditionError("settle a message: at-most-once messages are settled by being delivered");
+      return absl::FailedPreconditionError("settle: at-most-once messages are settled by being delivered");
     }
-    if (!transport_.connected()) return absl::UnavailableError("settle a message: the embedded bus is closed");
+    if (!transport_.connected()) return absl::UnavailableError("settle: the embedded bus is closed");
     for (const Settling& each : deliveries) broker_.Settle(*feed_, each.message->stream_sequence(), each.verb);
     return absl::OkStatus();
   }

@@ -119,9 +119,11 @@ class Feed {
   /// server may have in flight to us is thus never more than `max_in_flight`.
   virtual void Grant(std::size_t count) = 0;
 
-  /// Answers deliveries of this feed, in this order. Does not wait for the server. The first error: `kUnavailable` when
-  /// one could not be sent (the server will deliver that message again). Also works after `Stop`, until the transport
-  /// is closed.
+  /// Answers deliveries of this feed, each at most once in a call. Does not wait for the server. The answers of one
+  /// call reach it in no promised order (JetStream's are sorted by stream sequence), those of a later call after them.
+  /// The first error: `kUnavailable` when one could not be sent (the server will deliver that message again);
+  /// `kFailedPrecondition`, and nothing is sent, for an at-most-once feed, whose messages are settled by being
+  /// delivered. Also works after `Stop`, until the transport is closed.
   virtual absl::Status Settle(std::span<const Settling> deliveries) = 0;
   absl::Status Settle(const StoredMessage& message, Verb verb) {
     const Settling one{.message = &message, .verb = verb};

@@ -195,6 +195,19 @@ TEST(ApiJsonTest, WhatDescribesNoMessageIsNone) {
   }
 }
 
+TEST(ApiJsonTest, OnlyAnotherConsumerThatNobodyHasAcknowledgedToIsAnUnusedReplacement) {
+  const std::string before = "2026-11-21T04:36:27Z";
+  const ConsumerFacts fresh{.created = "2026-11-21T04:36:30Z", .delivered = 3, .deliveries = 3, .pending = 3};
+  EXPECT_TRUE(IsUnusedReplacement(fresh, before));
+  EXPECT_FALSE(IsUnusedReplacement(fresh, fresh.created)) << "the same consumer";
+  ConsumerFacts acknowledged = fresh;
+  acknowledged.acknowledged_deliveries = 1;
+  EXPECT_FALSE(IsUnusedReplacement(acknowledged, before)) << "it has a position";
+  ConsumerFacts out_of_order = fresh;
+  out_of_order.pending = 2;
+  EXPECT_FALSE(IsUnusedReplacement(out_of_order, before)) << "one past the floor is acknowledged";
+}
+
 TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameTime) {
   EXPECT_TRUE(SameTime("2026-11-21T04:36:27.044868851Z", "2026-11-21T04:36:27.04516767Z"));
   EXPECT_TRUE(SameTime("2026-11-21T04:36:26.999Z", "2026-11-21T04:36:27.001Z"));

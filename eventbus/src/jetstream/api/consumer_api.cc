@@ -128,6 +128,7 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   facts.released = StringMember(facts.config, "description") == kReleased;
   facts.created = StringMember(reply, "created");
   facts.acknowledged = UintMember(Member(reply, "ack_floor"), "stream_seq").value_or(0);
+  facts.acknowledged_deliveries = UintMember(Member(reply, "ack_floor"), "consumer_seq").value_or(0);
   facts.delivered = UintMember(Member(reply, "delivered"), "stream_seq").value_or(0);
   facts.deliveries = UintMember(Member(reply, "delivered"), "consumer_seq").value_or(0);
   facts.pending = UintMember(reply, "num_ack_pending").value_or(0);
@@ -138,6 +139,12 @@ bool SameTime(const std::string& created, const std::string& other) {
   const auto first = ParseTimestamp(created), second = ParseTimestamp(other);
   if (!first || !second) return created == other;
   return std::chrono::abs(*first - *second) <= kCreationSlack;
+}
+
+// While nothing is acknowledged, every delivery is pending. Redeliveries count as used: then the consumer is kept.
+bool IsUnusedReplacement(const ConsumerFacts& facts, const std::string& created) {
+  const bool unused = facts.acknowledged_deliveries == 0 && facts.deliveries == facts.pending;
+  return unused && !SameTime(facts.created, created);
 }
 
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,

@@ -22,14 +22,15 @@ inline constexpr std::chrono::milliseconds kPushHeartbeat(1000);
 /// A consumer as the server has it.
 struct ConsumerFacts {
   Json config{};
-  std::string deliver_subject{};   ///< empty for a pull consumer
-  bool bound = false;              ///< somebody listens on the deliver subject
-  bool released = false;           ///< its last owner has given it up in order
-  std::string created{};           ///< when, in the server's words; compare with `SameTime`
-  std::uint64_t acknowledged = 0;  ///< every sequence of the stream up to this one is settled
-  std::uint64_t delivered = 0;     ///< the last sequence of the stream that was sent
-  std::uint64_t deliveries = 0;    ///< how often anything was sent
-  std::uint64_t pending = 0;       ///< sent and not settled
+  std::string deliver_subject{};              ///< empty for a pull consumer
+  bool bound = false;                         ///< somebody listens on the deliver subject
+  bool released = false;                      ///< its last owner has given it up in order
+  std::string created{};                      ///< when, in the server's words; compare with `SameTime`
+  std::uint64_t acknowledged = 0;             ///< every sequence of the stream up to this one is settled
+  std::uint64_t acknowledged_deliveries = 0;  ///< every delivery up to this one is settled; 0: not even the first
+  std::uint64_t delivered = 0;                ///< the last sequence of the stream that was sent
+  std::uint64_t deliveries = 0;               ///< how often anything was sent
+  std::uint64_t pending = 0;                  ///< sent and not settled
 };
 
 /// Where a new consumer begins.
@@ -57,9 +58,16 @@ absl::Status CheckFits(const std::string& name, const Json& existing, const Json
 /// Reads the reply to CONSUMER.INFO and CONSUMER.CREATE. `kInternal` when it is not one.
 absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply);
 
-/// Whether two creation times name the same consumer. Up to 2.9 a restarted server tells a time that differs by less
-/// than a millisecond or so from what it told before; the reply to an update may even tell the time of the update.
+/// Whether two creation times may belong to the same stream or consumer: they differ by one second at most. Equal times
+/// prove nothing, and neither do different ones. What servers do (2.9.10, 2.10.27, 2.15.1): up to 2.10.27 they note the
+/// time twice when they create a consumer, some microseconds apart, and tell the one until and the other after their
+/// next restart. The reply to the first update after a restart tells the time of that update; up to 2.10.27, so does
+/// INFO after one more restart.
 bool SameTime(const std::string& created, const std::string& other);
+
+/// Whether `facts` (from INFO, not from the reply to an update) describe another consumer than the one created at
+/// `created`, of which nobody has acknowledged anything: deleting it loses no position.
+bool IsUnusedReplacement(const ConsumerFacts& facts, const std::string& created);
 
 /// The consumer, or nothing when the server does not have it (or its stream).
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,

@@ -108,13 +108,19 @@ void PushFeed::OnRelease() {
   PutIfThere(Released(bound_config_), {});
 }
 
-// Changing a consumer that was deleted meanwhile would make it again from its first start: that must not stay.
+// Updating a consumer that was deleted meanwhile creates it again from its first start: that must not stay. The time in
+// the reply to an update proves nothing (see `SameTime`), so INFO is asked before anything is deleted.
 bool PushFeed::PutIfThere(const Json& config, const std::stop_token& stop) {
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop, kQuickBudget);
   if (!put.ok()) return false;
   if (SameTime(put->created, consumer_created())) return true;
-  DeleteConsumer(api_, spec_.stream, spec_.consumer, stop).IgnoreError();
-  RequestSynchronisation("it was deleted");
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop);
+  if (facts.ok() && *facts && SameTime((*facts)->created, consumer_created())) return true;
+  if (facts.ok() && *facts && IsUnusedReplacement(**facts, consumer_created())) {
+    DeleteConsumer(api_, spec_.stream, spec_.consumer, stop).IgnoreError();
+  }
+  RequestSynchronisation("it may have been deleted and created again");
   return false;
 }
 

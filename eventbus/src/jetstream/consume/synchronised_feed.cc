@@ -214,7 +214,10 @@ absl::Status SynchronisedFeed::NoteConsumer(const std::string& created, bool mad
   const bool stream_too = std::exchange(stream_made_again_, false);
   if (!made_again || stopping_.load(std::memory_order_relaxed)) return absl::OkStatus();
   epoch_.fetch_add(1, std::memory_order_acq_rel);
-  LogLine(log_, LogLevel::kWarning, Describe("it was gone and has been made again"));
+  LogLine(log_, LogLevel::kWarning,
+          Describe(made ? "it was gone and has been made again"
+                        : "the server tells another creation time; earlier deliveries are "
+                          "not acknowledged any more"));
   if (stream_too) {
     if (events_.new_epoch) events_.new_epoch();
   } else if (made && spec_.kind == FeedKind::kExclusive && events_.made_again) {
@@ -264,7 +267,9 @@ void SynchronisedFeed::WarnOfStranger() {
 }
 
 absl::Status SynchronisedFeed::Settle(std::span<const Settling> deliveries) {
-  if (spec_.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
+  if (spec_.kind == FeedKind::kAtMostOnce) {
+    return absl::FailedPreconditionError("settle: at-most-once messages are settled by being delivered");
+  }
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("settle: not connected; the server will deliver it again");
   absl::Status first_error;

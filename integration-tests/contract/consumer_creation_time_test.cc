@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a server says about the time at which a consumer was created, and that no durable depends on it.
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "contract/jetstream_fixture.h"
+#include "jetstream/api/consumer_api.h"
+
+namespace penstock::eventbus::contract {
+namespace {
+
+using jetstream::ConsumerFacts;
+using jetstream::Json;
+using jetstream::SameTime;
+
+class ConsumerCreationTimeTest : public JetStreamFixture {
+ protected:
+  void SetUp() override {
+    Launch();
+    const auto transport = Connect();
+    ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
+    PublishMany(*transport, 5);
+  }
+
+  ConsumerFacts Ask(const std::string& subject, const Json& request = {}) {
+    const Json reply = Json::parse(Api(subject, request.is_null() ? "" : request.dump()), nullptr, false);
+    const auto facts = jetstream::ReadConsumerFacts(reply);
+    EXPECT_THAT(facts, IsOk());
+    return facts.ok() ? *facts : ConsumerFacts{};
+  }
+  ConsumerFacts Info() { return Ask("CONSUMER.INFO.ORDERS.billing"); }
+  ConsumerFacts Put(int max_ack_pending) {
+    return Ask(
+        "CONSUMER.DURABLE.CREATE.ORDERS.billing",
+        {{"stream_name", "ORDERS"},
+         {"config", {{"durable_name", "billing"}, {"ack_policy", "explicit"}, {"max_ack_pending", max_ack_pending}}}});
+  }
+  void Restart() {
+    server().Stop();
+    ASSERT_THAT(server().Start(), IsOk());
+  }
+};
+
+TEST_F(ConsumerCreationTimeTest, UpdatesTellTheTimeOfCreationWhileTheServerRuns) {
+  const std::string created = Put(10).created;
+  EXPECT_EQ(Put(11).created, created);
+  EXPECT_EQ(Info().created, created);
+}
+
+TEST_F(ConsumerCreationTimeTest, InfoTellsTheTimeOfCreationAfterARestartAlsoWhenAnUpdateDoesNot) {
+  const std::string created = Put(10).created;
+  Restart();
+  EXPECT_TRUE(SameTime(Info().created, created)) << Info().created << " after " << created;
+  Put(11);  // servers up to 2.10.27 at least reply with the time of this update
+  EXPECT_TRUE(SameTime(Info().created, created)) << Info().created << " after " << created;
+  const std::string told = Info().created;
+  EXPECT_EQ(Put(12).created, told) << "only the first update is in doubt";
+}
+
+TEST_F(ConsumerCreationTimeTest, ADurableKeepsItsPositionThroughRestartsAndUpdates) {
+  const auto transport = Connect();
+  FeedRecorder recorder;
+  const auto feed = *transport->OpenFeed(Feeding(FeedKind::kExclusive, "billing"), recorder.Events());
+  ASSERT_TRUE(recorder.Reach(5));
+  for (const std::size_t index : {0, 1, 2}) ASSERT_THAT(recorder.Settle(*feed, index, Verb::kAck), IsOk());
+  ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
+  ASSERT_TRUE(Eventually([&] { return Info().acknowledged == 3; }, seconds(5)));
+  for (int restart = 1; restart <= 3; ++restart) {
+    const auto since = feed->Stats().resynchronised;
+    Restart();
+    ASSERT_TRUE(Eventually([&] { return feed->Stats().resynchronised > since && feed->Stats().active; }, seconds(10)));
+    const std::size_t window = 100 + static_cast<std::size_t>(restart);
+    feed->SetWindow(window);
+    const auto applied = [&] { return jetstream::UintMember(Info().config, "max_ack_pending") == window; };
+    ASSERT_TRUE(Eventually(applied, seconds(5)));
+    EXPECT_EQ(Info().acknowledged, 3U) << "restart " << restart;
+  }
+  for (const Arrival& arrival : recorder.arrivals()) {
+    if (arrival.delivery_count > 1) EXPECT_GT(arrival.sequence, 3U);
+  }
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::contract
