@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus {
@@ -14,20 +15,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kIdleTick{100};
 constexpr std::size_t kLongestThreadName = 15;
-
-using Counter = std::uint64_t SubscriptionStats::*;
-constexpr Counter kCounters[] = {
-    &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
-    &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
-    &SubscriptionStats::skipped,     &SubscriptionStats::put_down,    &SubscriptionStats::outages,
-    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
-
-void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
-  to.topic = from.topic;
-  to.durable = from.durable;
-  for (const Counter counter : kCounters) to.*counter += from.*counter;
-}
 
 }  // namespace
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "penstock/actorpool/mutex.h"
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 namespace penstock::eventbus::jetstream {
 
