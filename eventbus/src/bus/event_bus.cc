@@ -9,11 +9,12 @@
 
 #include "absl/strings/str_format.h"
 #include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/dead_letters/dead_letters_factory.h"
+#include "bus/publish/ack_waiter.h"
 #include "bus/publish/publisher.h"
 #include "bus/publish/topic_streams.h"
-#include "bus/subscribe/deferral.h"
+#include "bus/subscribe/invoke_handler.h"
 #include "bus/subscribe/subscription_set.h"
-#include "envelope/codecs.h"
 #include "naming/names.h"
 #include "options/options_check.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -23,69 +24,11 @@
 namespace penstock {
 namespace {
 
-using eventbus::FeedKind;
 using eventbus::Storage;
-using eventbus::Verdict;
 
 constexpr std::chrono::milliseconds kLastFlush{2000};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
-
-// Whether this thread is in a handler, of whichever bus: it then must not wait for handlers.
-thread_local int handlers_on_this_thread = 0;
-
-struct InHandler {
-  InHandler() { ++handlers_on_this_thread; }
-  ~InHandler() { --handlers_on_this_thread; }
-};
-
-Verdict HandleMessage(const MessageHandler& handler, const std::string& topic, const StoredMessage& message) {
-  const InHandler here;
-  const absl::Status status = handler(Delivery(message, topic));
-  if (status.ok()) return {.kind = Verdict::Kind::kHandled};
-  return {.kind = Verdict::Kind::kRetry, .reason = status.ToString()};
-}
-
-/// An envelope whose memory was used before, on this thread, and will be again.
-class SpareEnvelope {
- public:
-  SpareEnvelope() : envelope_(spare != nullptr ? std::move(spare) : std::make_unique<Envelope>()) {}
-  ~SpareEnvelope() {
-    if (envelope_->payload.capacity() <= kMostKept) spare = std::move(envelope_);
-  }
-  SpareEnvelope(const SpareEnvelope&) = delete;
-  SpareEnvelope& operator=(const SpareEnvelope&) = delete;
-
-  Envelope& operator*() const { return *envelope_; }
-  Envelope* operator->() const { return envelope_.get(); }
-
- private:
-  static constexpr std::size_t kMostKept = 64 << 10;
-  static thread_local std::unique_ptr<Envelope> spare;
-  std::unique_ptr<Envelope> envelope_;
-};
-
-thread_local std::unique_ptr<Envelope> SpareEnvelope::spare;
-
-Verdict HandleEnvelope(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
-                       std::uint64_t attempt, eventbus::DeferralSource& deferrals) {
-  const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
-  SpareEnvelope envelope;
-  if (auto status = eventbus::DecodeInto(message.payload(), content_type, *envelope); !status.ok()) {
-    return {.kind = Verdict::Kind::kUndecodable, .reason = status.ToString()};
-  }
-  const auto routed_by = message.Header(header::kAggregateId);
-  const auto names = [&] {
-    const std::string& id = envelope->aggregate_id;
-    return routed_by->find('%') == std::string_view::npos ? *routed_by == id
-                                                          : eventbus::PercentDecode(*routed_by) == id;
-  };
-  if (routed_by && !routed_by->empty() && !names()) {
-    return {.kind = Verdict::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
-  }
-  const InHandler here;
-  return eventbus::ToVerdict(handler(*envelope, Delivery(message, topic, attempt, &deferrals)));
-}
 
 }  // namespace
 
@@ -98,7 +41,7 @@ class EventBus::Core {
         transport_(std::move(transport)),
         streams_(options_, *transport_),
         letter_writer_(options_, *transport_),
-        dead_letters_(options_, *transport_, streams_),
+        dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
         subscriptions_(options_.client_id + "-tick") {
     transport_->SetInlineExecutor(actorpool::internal::PoolAccess(*pool_).inline_executor());
@@ -192,46 +135,12 @@ class EventBus::Core {
   const std::unique_ptr<eventbus::Transport> transport_;
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
-  DeadLetters dead_letters_;
+  const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::Publisher publisher_;
   eventbus::SubscriptionSet subscriptions_;
   std::atomic<bool> closed_{false};  // set once the last outcome was told
   Mutex shut_mutex_;
 };
-
-namespace {
-
-// Waits for one PubAck.
-class AckWaiter {
- public:
-  void Arrived(absl::StatusOr<PubAck> ack) {
-    MutexLock lock(mutex_);
-    ack_ = std::move(ack);
-    arrived_.NotifyAll();
-  }
-
-  // The transport tells every publish its end by the publish timeout, so this ends.
-  absl::StatusOr<PubAck> Wait() {
-    MutexLock lock(mutex_);
-    while (!ack_) arrived_.Wait(lock);
-    return *std::move(ack_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar arrived_;
-  std::optional<absl::StatusOr<PubAck>> ack_ ABSL_GUARDED_BY(mutex_);
-};
-
-template <typename Send>
-absl::StatusOr<PubAck> AwaitAck(Send send) {
-  auto waiter = std::make_shared<AckWaiter>();
-  const absl::Status sent = send([waiter](absl::StatusOr<PubAck> ack) { waiter->Arrived(std::move(ack)); });
-  if (!sent.ok()) return sent;
-  return waiter->Wait();
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) {
   if (auto status = options.Validate(); !status.ok()) return status;
@@ -250,7 +159,7 @@ EventBus::~EventBus() = default;
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return AwaitAck([&](PublishCallback done) {
+  return eventbus::AwaitAck([&](PublishCallback done) {
     return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
   });
 }
@@ -263,7 +172,7 @@ absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view bod
 
 absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return AwaitAck([&](PublishCallback done) {
+  return eventbus::AwaitAck([&](PublishCallback done) {
     return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
   });
 }
@@ -279,16 +188,8 @@ absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, Messa
   if (auto status = core_->CheckTopic("subscribe to", topic); !status.ok()) return status;
   if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
   if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
-  eventbus::SubscriptionSpec spec{.topic = std::string(topic)};
-  spec.feed.consumer = std::move(options.group);
-  spec.feed.kind = FeedKind::kAtMostOnce;
-  spec.flow.acknowledges = false;
-  spec.flow.max_in_flight = options.max_in_flight;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t,
-                                                                  eventbus::DeferralSource&) {
-    return HandleMessage(handler, name, message);
-  };
-  return core_->Subscribe(std::move(spec), Storage::kMemory);
+  return core_->Subscribe(eventbus::MessageSubscription(topic, std::move(options), std::move(handler)),
+                          Storage::kMemory);
 }
 
 absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
@@ -296,40 +197,18 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
   if (auto status = core_->CheckTopic("subscribe to", topic); !status.ok()) return status;
   if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
   if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
-  const bool exclusive = options.sharing == Sharing::kExclusive;
-  const std::chrono::milliseconds default_ack_wait = exclusive ? std::chrono::minutes{5} : std::chrono::seconds{30};
-  eventbus::SubscriptionSpec spec{.topic = std::string(topic)};
-  if (options.durable.empty()) options.durable = core_->options_.client_id;
-  spec.feed.consumer = std::move(options.durable);
-  spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
-  spec.feed.ack_all = options.ack_mode == AckMode::kCumulative;
-  spec.feed.ack_wait = options.ack_wait.count() > 0 ? options.ack_wait : default_ack_wait;
-  spec.handler_name = options.handler_name.empty() ? spec.feed.consumer : std::move(options.handler_name);
-  spec.flow = {.acknowledges = true,
-               .retries_in_place = !exclusive,
-               .retry = options.retry,
-               .after_dead_letter = options.after_dead_letter,
-               .outage_after = options.outage_after,
-               .ack_wait = spec.feed.ack_wait,
-               .stuck_after = options.stuck_after,
-               .max_in_flight = options.max_in_flight,
-               .max_bytes = options.max_in_flight_bytes,
-               .largest_message = core_->transport_->max_payload_bytes(),
-               .seed = std::hash<std::string>{}(spec.feed.consumer)};
-  spec.body_has_key = true;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t attempt,
-                                                                  eventbus::DeferralSource& deferrals) {
-    return HandleEnvelope(handler, name, message, attempt, deferrals);
-  };
-  return core_->Subscribe(std::move(spec), Storage::kFile);
+  return core_->Subscribe(
+      eventbus::EnvelopeSubscription(topic, std::move(options), std::move(handler), core_->options_.client_id,
+                                     core_->transport_->max_payload_bytes()),
+      Storage::kFile);
 }
 
 absl::Status EventBus::Unsubscribe(SubscriptionId id) {
-  return core_->subscriptions_.Remove(id, handlers_on_this_thread == 0);
+  return core_->subscriptions_.Remove(id, !eventbus::IsInHandler());
 }
 
 DrainReport EventBus::Drain(std::chrono::milliseconds timeout) {
-  if (handlers_on_this_thread > 0) {
+  if (eventbus::IsInHandler()) {
     return {absl::FailedPreconditionError(
         "drain: called from a handler, which it would have to wait for; call it elsewhere")};
   }
@@ -338,14 +217,14 @@ DrainReport EventBus::Drain(std::chrono::milliseconds timeout) {
 }
 
 void EventBus::Close() {
-  if (handlers_on_this_thread > 0) {
+  if (eventbus::IsInHandler()) {
     if (core_->options_.log) core_->options_.log(LogLevel::kError, "close: ignored, since a handler called it");
     return;
   }
   core_->Shut(std::nullopt);
 }
 
-DeadLetters& EventBus::dead_letters() const { return core_->dead_letters_; }
+DeadLetters& EventBus::dead_letters() const { return *core_->dead_letters_; }
 BusStats EventBus::Stats() const { return core_->Stats(); }
 bool EventBus::connected() const { return core_->transport_->connected(); }
 const BusOptions& EventBus::options() const { return core_->options_; }

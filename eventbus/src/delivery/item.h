@@ -8,8 +8,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 namespace penstock::eventbus {
 
@@ -90,7 +91,19 @@ struct Item {
 
   /// The delivery to answer: the latest one. Not while held.
   const StoredMessage& answerable() const { return latest ? *latest : *message; }
+  std::unique_ptr<StoredMessage> TakeAnswerable() { return latest ? std::move(latest) : std::move(message); }
+  /// The key goes where its text is: into the message, which stays where it was, or into `key_storage`, which does not.
+  void TakeKeyFrom(Item& other) {
+    const bool stored = other.key.data() == other.key_storage.data();
+    key = other.key;
+    key_storage = std::move(other.key_storage);
+    if (stored) key = key_storage;
+  }
   bool keyed() const { return lane != kAnyLane; }
+  /// On its way to or from the dead letters.
+  bool at_letter() const { return stage == Stage::kDeadLettering || stage == Stage::kRemovingLetter; }
+  /// Another thread will report its end: of its handler, or of the request that stores or removes its dead letter.
+  bool under_way() const { return stage == Stage::kDispatched || (at_letter() && due == TimePoint::max()); }
   /// Attempts made so far, as far as is known.
   std::uint64_t attempts() const { return deliveries_before + failures; }
 };

@@ -15,7 +15,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "penstock/actorpool/internal/inline_executor.h"
+#include "message/stored_message.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/stats.h"

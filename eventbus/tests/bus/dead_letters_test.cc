@@ -74,10 +74,10 @@ TEST_F(DeadLettersTest, ListsByQueryInPagesWithoutBodies) {
 
 TEST_F(DeadLettersTest, WithoutAStreamOfDeadLettersThereAreNone) {
   const BusOptions elsewhere{.url = "memory://", .client_id = "letters", .base_stream_name = "OTHER"};
-  DeadLetters letters(elsewhere, *transport_, *streams_);
-  EXPECT_THAT(*letters.List(), IsEmpty());
-  EXPECT_EQ(letters.Get(1).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(letters.Redrive({.topic = "orders"})->matched, 0U);
+  const auto letters = DeadLettersFactory::Make(elsewhere, *transport_, *streams_);
+  EXPECT_THAT(*letters->List(), IsEmpty());
+  EXPECT_EQ(letters->Get(1).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(letters->Redrive({.topic = "orders"})->matched, 0U);
 }
 
 TEST_F(DeadLettersTest, GetsALetterWithItsBodyOrSaysThatItIsNotThere) {

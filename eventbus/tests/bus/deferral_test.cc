@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "penstock/eventbus/message.h"
+#include "message/delivery_factory.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -62,7 +62,7 @@ class NoMessage final : public StoredMessage {
 DeferredOutcome TokenOf(std::shared_ptr<Deferral> deferral) {
   const NoMessage message;
   OneDeferral source(std::move(deferral));
-  return Delivery(message, "orders", 1, &source).Defer();
+  return DeliveryFactory::Make(message, "orders", 1, source).Defer();
 }
 
 TEST(DeferralTest, EndsWhenItIsSettledAndTheHandlerHasReturned) {

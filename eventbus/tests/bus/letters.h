@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/publish/topic_streams.h"
 #include "delivery/item.h"
 #include "memory/memory_message.h"
@@ -55,7 +56,7 @@ class LettersTest : public testing::Test {
     transport_ = *std::move(transport);
     streams_ = std::make_unique<TopicStreams>(options_, *transport_);
     writer_ = std::make_unique<DeadLetterWriter>(options_, *transport_);
-    letters_ = std::make_unique<DeadLetters>(options_, *transport_, *streams_);
+    letters_ = DeadLettersFactory::Make(options_, *transport_, *streams_);
     ASSERT_TRUE(streams_->Ensure("orders", Storage::kFile).ok());
     ASSERT_TRUE(streams_->EnsureDeadLetters().ok());
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the flow stays within its messages and bytes.
-#include "delivery/credit_window.h"
+#include "delivery/flow/credit_window.h"
 #include "flow_fixture.h"
 
 namespace penstock::eventbus {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 namespace penstock::eventbus::simulation {
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -18,8 +19,7 @@
 namespace penstock {
 
 namespace eventbus {
-class Transport;
-class TopicStreams;
+class DeadLettersFactory;
 }  // namespace eventbus
 
 /// Why a message became a dead letter.
@@ -120,9 +120,7 @@ struct RedriveReport {
 /// the order in which they first came.
 class DeadLetters {
  public:
-  /// Made by the bus.
-  DeadLetters(const BusOptions& options, eventbus::Transport& transport, eventbus::TopicStreams& streams)
-      : options_(options), transport_(transport), streams_(streams) {}
+  ~DeadLetters();
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
 
@@ -141,11 +139,13 @@ class DeadLetters {
   absl::StatusOr<RedriveReport> Redrive(const DeadLetterQuery& query, const RedriveOptions& options = {});
 
  private:
+  friend class eventbus::DeadLettersFactory;
+  struct Context;
   class Round;
 
-  const BusOptions& options_;
-  eventbus::Transport& transport_;
-  eventbus::TopicStreams& streams_;
+  explicit DeadLetters(std::unique_ptr<const Context> context);
+
+  const std::unique_ptr<const Context> context_;
 };
 
 }  // namespace penstock

@@ -2,9 +2,7 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,94 +48,42 @@ inline constexpr std::string_view kRedriveFor = "Penstock-Redrive-For";         
 inline constexpr std::string_view kDeadLetter = "Penstock-Dead-Letter";          ///< sequence of the letter it was
 }  // namespace header
 
-/// One message as a transport hands it over: views into memory that the object keeps alive for as long as it lives.
-/// Immutable, thus safe to read from several threads.
-class StoredMessage {
- public:
-  StoredMessage() = default;
-  StoredMessage(const StoredMessage&) = delete;
-  StoredMessage& operator=(const StoredMessage&) = delete;
-  virtual ~StoredMessage() = default;
-
-  std::string_view subject() const { return subject_; }
-  std::string_view payload() const { return payload_; }
-  /// Position in its stream, from 1.
-  std::uint64_t stream_sequence() const { return stream_sequence_; }
-  /// How often the server has delivered it to this consumer, this time included: 1 for the first.
-  std::uint64_t delivery_count() const { return delivery_count_; }
-  /// When the server stored it.
-  std::chrono::system_clock::time_point stored_at() const { return stored_at_; }
-  /// Messages of the consumer that the server had not yet delivered when it delivered this one.
-  std::uint64_t pending() const { return pending_; }
-  /// Bytes of body and headers, as they come over the wire.
-  std::size_t size_bytes() const { return size_bytes_; }
-  /// The transport's own handle for settling the message; meaningless to others.
-  std::string_view ack_token() const { return ack_token_; }
-
-  /// The first value of a header, or nothing.
-  virtual std::optional<std::string_view> Header(std::string_view name) const = 0;
-  /// All headers, copied.
-  virtual Headers AllHeaders() const = 0;
-
-  /// The same delivery without subject, headers and body: some hundred bytes that are enough to settle it later.
-  virtual std::unique_ptr<StoredMessage> Stub() const = 0;
-
- protected:
-  /// What a stub keeps; not the ack token, whose memory is the derived class's.
-  void CopyNumbers(const StoredMessage& of) {
-    stream_sequence_ = of.stream_sequence_;
-    delivery_count_ = of.delivery_count_;
-    pending_ = of.pending_;
-    stored_at_ = of.stored_at_;
-  }
-
-  std::string_view subject_{};
-  std::string_view payload_{};
-  std::string_view ack_token_{};
-  std::uint64_t stream_sequence_ = 0;
-  std::uint64_t delivery_count_ = 1;
-  std::uint64_t pending_ = 0;
-  std::size_t size_bytes_ = 0;
-  std::chrono::system_clock::time_point stored_at_{};
-};
+class StoredMessage;
 
 namespace eventbus {
-
-/// Makes the deferral of the message that is being handled.
-class DeferralSource {
- public:
-  virtual std::shared_ptr<Deferral> Defer() = 0;
-
- protected:
-  ~DeferralSource() = default;
-};
-
+class DeferralSource;
+class DeliveryFactory;
 }  // namespace eventbus
 
 /// What a handler may ask about the delivery it handles. Valid during the call of the handler only.
 class Delivery {
  public:
-  Delivery(const StoredMessage& message, std::string_view topic, std::uint64_t attempt = 1,
-           eventbus::DeferralSource* deferrals = nullptr)
-      : message_(message), topic_(topic), attempt_(attempt), deferrals_(deferrals) {}
-
   std::string_view topic() const { return topic_; }
-  std::string_view subject() const { return message_.subject(); }
+  std::string_view subject() const;
   /// The body as stored. Shared with other subscribers of the process on the embedded bus, never copied for the call.
-  std::string_view payload() const { return message_.payload(); }
-  std::optional<std::string_view> Header(std::string_view name) const { return message_.Header(name); }
-  Headers AllHeaders() const { return message_.AllHeaders(); }
-  std::uint64_t stream_sequence() const { return message_.stream_sequence(); }
+  std::string_view payload() const;
+  /// The first value of a header, or nothing.
+  std::optional<std::string_view> Header(std::string_view name) const;
+  /// All headers, copied.
+  Headers AllHeaders() const;
+  /// Position in its stream, from 1.
+  std::uint64_t stream_sequence() const;
   /// 1 for the first attempt. Deliveries to processes before this one count as attempts, since nobody knows better.
   std::uint64_t attempt() const { return attempt_; }
-  std::chrono::system_clock::time_point stored_at() const { return message_.stored_at(); }
+  /// When the server stored it.
+  std::chrono::system_clock::time_point stored_at() const;
 
   /// Makes the outcome something that is told later, through the token alone: whatever the handler returns then
   /// (`Deferred()`, so that it reads well), or throws, does not count. Envelopes only (elsewhere the token is of no
   /// message), and once per call.
-  DeferredOutcome Defer() const { return DeferredOutcome(deferrals_ == nullptr ? nullptr : deferrals_->Defer()); }
+  DeferredOutcome Defer() const;
 
  private:
+  friend class eventbus::DeliveryFactory;
+  Delivery(const StoredMessage& message, std::string_view topic, std::uint64_t attempt,
+           eventbus::DeferralSource* deferrals)
+      : message_(message), topic_(topic), attempt_(attempt), deferrals_(deferrals) {}
+
   const StoredMessage& message_;
   std::string_view topic_;
   std::uint64_t attempt_;

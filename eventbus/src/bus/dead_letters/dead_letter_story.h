@@ -7,7 +7,7 @@
 
 #include "delivery/item.h"
 #include "penstock/eventbus/dead_letters.h"
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 #include "transport/transport.h"
 
 // The only place that writes and reads the headers of a dead letter (docs/dead-letters.md).

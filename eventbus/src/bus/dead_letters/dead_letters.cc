@@ -2,7 +2,6 @@
 #include "penstock/eventbus/dead_letters.h"
 
 #include <algorithm>
-#include <future>
 #include <memory>
 #include <set>
 #include <tuple>
@@ -11,10 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "bus/dead_letters/dead_letter_query.h"
 #include "bus/dead_letters/dead_letter_story.h"
+#include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/dead_letters/pace.h"
+#include "bus/publish/ack_waiter.h"
 #include "bus/publish/topic_streams.h"
-#include "penstock/eventbus/event_bus.h"
 #include "naming/names.h"
+#include "penstock/eventbus/event_bus.h"
 
 namespace penstock {
 namespace {
@@ -57,15 +58,6 @@ void FetchBody(const BusOptions& options, Transport& transport, DeadLetter& lett
   letter.body_omitted = 0;
 }
 
-absl::StatusOr<PubAck> Publish(Transport& transport, eventbus::Outgoing message) {
-  auto told = std::make_shared<std::promise<absl::StatusOr<PubAck>>>();
-  auto result = told->get_future();
-  const absl::Status sent =
-      transport.Publish(std::move(message), [told](absl::StatusOr<PubAck> ack) { told->set_value(std::move(ack)); });
-  // The transport tells every publish its end by the publish timeout, so this ends.
-  return sent.ok() ? result.get() : absl::StatusOr<PubAck>(sent);
-}
-
 // Whether the next letter would only meet the same.
 bool IsLost(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status);
@@ -73,30 +65,47 @@ bool IsLost(const absl::Status& status) {
 
 }  // namespace
 
+struct DeadLetters::Context {
+  const BusOptions& options;
+  eventbus::Transport& transport;
+  eventbus::TopicStreams& streams;
+};
+
+DeadLetters::DeadLetters(std::unique_ptr<const Context> context) : context_(std::move(context)) {}
+DeadLetters::~DeadLetters() = default;
+
+std::unique_ptr<DeadLetters> eventbus::DeadLettersFactory::Make(const BusOptions& options, Transport& transport,
+                                                                TopicStreams& streams) {
+  auto context = std::make_unique<const DeadLetters::Context>(DeadLetters::Context{options, transport, streams});
+  return std::unique_ptr<DeadLetters>(new DeadLetters(std::move(context)));
+}
+
 absl::StatusOr<std::vector<DeadLetter>> DeadLetters::List(const DeadLetterQuery& query, const ListOptions& options) {
-  if (auto status = eventbus::CheckQuery("list dead letters", query, options_.base_stream_name); !status.ok()) {
+  if (auto status = eventbus::CheckQuery("list dead letters", query, context_->options.base_stream_name);
+      !status.ok()) {
     return status;
   }
   if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
   std::vector<DeadLetter> letters;
-  const absl::Status read = ForEach(options_, transport_, query, options.after_id, [&](DeadLetter letter) {
-    if (options.bodies == LetterBodies::kInclude) {
-      FetchBody(options_, transport_, letter);
-    } else {
-      letter.body.clear();
-      letter.body_omitted = 0;
-    }
-    letters.push_back(std::move(letter));
-    return letters.size() < options.limit;
-  });
+  const absl::Status read =
+      ForEach(context_->options, context_->transport, query, options.after_id, [&](DeadLetter letter) {
+        if (options.bodies == LetterBodies::kInclude) {
+          FetchBody(context_->options, context_->transport, letter);
+        } else {
+          letter.body.clear();
+          letter.body_omitted = 0;
+        }
+        letters.push_back(std::move(letter));
+        return letters.size() < options.limit;
+      });
   if (!read.ok()) return eventbus::Prefixed("list dead letters", read);
   return letters;
 }
 
 absl::StatusOr<DeadLetter> DeadLetters::Get(std::uint64_t id) {
   if (id == 0) return absl::InvalidArgumentError("get a dead letter: the ID is 0; IDs begin at 1");
-  const std::string stream = StreamOf(options_);
-  const auto message = transport_.ReadMessage(stream, eventbus::LetterSubject(stream, ">"), id);
+  const std::string stream = StreamOf(context_->options);
+  const auto message = context_->transport.ReadMessage(stream, eventbus::LetterSubject(stream, ">"), id);
   const bool found = message.ok() && (*message)->stream_sequence() == id;
   if (message.ok() ? !found : absl::IsNotFound(message.status())) {
     return absl::NotFoundError(absl::StrCat("get dead letter ", id, ": stream \"", stream,
@@ -104,7 +113,7 @@ absl::StatusOr<DeadLetter> DeadLetters::Get(std::uint64_t id) {
   }
   if (!message.ok()) return eventbus::Prefixed(absl::StrCat("get dead letter ", id), message.status());
   DeadLetter letter = eventbus::ReadLetter(**message, stream);
-  FetchBody(options_, transport_, letter);
+  FetchBody(context_->options, context_->transport, letter);
   return letter;
 }
 
@@ -124,19 +133,20 @@ class DeadLetters::Round {
 
  public:
   Round(DeadLetters& letters, const RedriveOptions& options)
-      : letters_(letters), options_(options), pace_(options.messages_per_second, options.stop) {}
+      : letters_(letters), options_(options), pace_(options.messages_per_second) {}
 
   absl::Status Collect(const DeadLetterQuery& query) {
-    const absl::Status read = ForEach(letters_.options_, letters_.transport_, query, 0, [this](DeadLetter letter) {
-      candidates_.push_back({.topic = std::move(letter.topic),
-                             .consumer = std::move(letter.consumer),
-                             .origin = letter.origin_sequence,
-                             .id = letter.id,
-                             .key = std::move(letter.key),
-                             .redrives = letter.redrive_count,
-                             .quarantined = letter.error_class == error_class::kQuarantined});
-      return !options_.stop.stop_requested();
-    });
+    const absl::Status read =
+        ForEach(letters_.context_->options, letters_.context_->transport, query, 0, [this](DeadLetter letter) {
+          candidates_.push_back({.topic = std::move(letter.topic),
+                                 .consumer = std::move(letter.consumer),
+                                 .origin = letter.origin_sequence,
+                                 .id = letter.id,
+                                 .key = std::move(letter.key),
+                                 .redrives = letter.redrive_count,
+                                 .quarantined = letter.error_class == error_class::kQuarantined});
+          return !options_.stop.stop_requested();
+        });
     std::sort(candidates_.begin(), candidates_.end(),
               [](const Candidate& a, const Candidate& b) { return a.Place() < b.Place(); });
     report_.matched = candidates_.size();
@@ -171,7 +181,7 @@ class DeadLetters::Round {
 
   Count Send(const Candidate& candidate) {
     if (options_.mode == RedriveMode::kDryRun) return &RedriveReport::sent;
-    if (!pace_.AwaitTurn()) return &RedriveReport::left;
+    if (!eventbus::WaitUntil(pace_.Take(std::chrono::steady_clock::now()), options_.stop)) return &RedriveReport::left;
     const auto letter = letters_.Get(candidate.id);
     if (absl::IsNotFound(letter.status())) return &RedriveReport::gone;
     const auto ack = letter.ok() ? Publish(*letter) : absl::StatusOr<PubAck>(letter.status());
@@ -184,7 +194,7 @@ class DeadLetters::Round {
   }
 
   absl::StatusOr<PubAck> Publish(const DeadLetter& letter) {
-    const std::string& base = letters_.options_.base_stream_name;
+    const std::string& base = letters_.context_->options.base_stream_name;
     if (auto status = eventbus::CheckTopic("its topic", letter.topic, base); !status.ok()) return status;
     if (auto status = eventbus::CheckName("consumer", letter.consumer); !status.ok()) return status;
     if (letter.body_omitted != 0) {
@@ -192,8 +202,12 @@ class DeadLetters::Round {
           absl::StrCat("its body was too large to be kept beside the story, and stream \"",
                        StreamName(base, letter.topic), "\" does not have it any more"));
     }
-    if (auto status = letters_.streams_.Ensure(letter.topic, eventbus::Storage::kFile); !status.ok()) return status;
-    return penstock::Publish(letters_.transport_, eventbus::MakeRedriven(letter, StreamOf(letters_.options_)));
+    if (auto status = letters_.context_->streams.Ensure(letter.topic, eventbus::Storage::kFile); !status.ok())
+      return status;
+    return eventbus::AwaitAck([&](eventbus::PublishDone done) {
+      return letters_.context_->transport.Publish(eventbus::MakeRedriven(letter, StreamOf(letters_.context_->options)),
+                                                  std::move(done));
+    });
   }
 
   DeadLetters& letters_;
@@ -211,7 +225,7 @@ absl::StatusOr<RedriveReport> DeadLetters::Redrive(const DeadLetterQuery& query,
     return absl::InvalidArgumentError(
         "redrive dead letters: the query is empty, which would redrive everything; say at least `.topic = ...`");
   }
-  if (auto status = eventbus::CheckQuery(kWhat, query, options_.base_stream_name); !status.ok()) return status;
+  if (auto status = eventbus::CheckQuery(kWhat, query, context_->options.base_stream_name); !status.ok()) return status;
   if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
   Round round(*this, options);
   if (auto status = round.Collect(query); !status.ok()) return eventbus::Prefixed(kWhat, status);

@@ -1,32 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/dead_letters/pace.h"
 
-#include <utility>
+#include <algorithm>
+
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus {
 namespace {
 
-std::chrono::nanoseconds IntervalOf(double per_second) {
+std::chrono::nanoseconds IntervalOf(double steps_per_second) {
   using Seconds = std::chrono::duration<double>;
-  if (per_second <= 0) return std::chrono::nanoseconds(0);
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(1.0 / per_second));
+  if (steps_per_second <= 0) return std::chrono::nanoseconds(0);
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(Seconds(1.0 / steps_per_second));
 }
 
 }  // namespace
 
-Pace::Pace(double per_second, std::stop_token stop) : interval_(IntervalOf(per_second)), stop_(std::move(stop)) {}
+Pace::Pace(double steps_per_second) : interval_(IntervalOf(steps_per_second)) {}
 
-bool Pace::AwaitTurn() {
-  const std::stop_callback woken(stop_, [this] { Wake(); });
-  MutexLock lock(mutex_);
-  while (!stop_.stop_requested() && std::chrono::steady_clock::now() < due_) changed_.WaitUntil(lock, due_);
-  due_ = std::chrono::steady_clock::now() + interval_;
-  return !stop_.stop_requested();
+Pace::TimePoint Pace::Take(TimePoint now) {
+  const TimePoint taken = std::max(now, due_);
+  due_ = taken + interval_;
+  return taken;
 }
 
-void Pace::Wake() {
-  MutexLock lock(mutex_);
-  changed_.NotifyAll();
+bool WaitUntil(std::chrono::steady_clock::time_point time, const std::stop_token& stop) {
+  Mutex mutex;  // guards nothing: the condition is the stop
+  CondVar stopped;
+  const std::stop_callback wake(stop, [&] {
+    MutexLock lock(mutex);
+    stopped.NotifyAll();
+  });
+  MutexLock lock(mutex);
+  while (!stop.stop_requested() && std::chrono::steady_clock::now() < time) stopped.WaitUntil(lock, time);
+  return !stop.stop_requested();
 }
 
 }  // namespace penstock::eventbus

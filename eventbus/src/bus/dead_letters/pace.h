@@ -4,28 +4,26 @@
 #include <chrono>
 #include <stop_token>
 
-#include "absl/base/thread_annotations.h"
-#include "penstock/actorpool/internal/mutex.h"
-
 namespace penstock::eventbus {
 
-/// Spreads steps evenly over time. A late step is not made up for: there are no bursts. Thread-confined.
+/// Spreads steps evenly over time. A late step is not made up for: there are no bursts. Has no clock: its caller passes
+/// the time. Thread-confined.
 class Pace {
  public:
-  /// 0 steps a second: no waiting.
-  Pace(double per_second, std::stop_token stop);
+  using TimePoint = std::chrono::steady_clock::time_point;
 
-  /// Waits until the next step is due. False when `stop` was asked for first.
-  bool AwaitTurn();
+  /// 0 steps a second: every step may be taken at once.
+  explicit Pace(double steps_per_second);
+
+  /// Takes a step, at the time that is returned: `now`, or later.
+  TimePoint Take(TimePoint now);
 
  private:
-  void Wake();
-
   const std::chrono::nanoseconds interval_;
-  const std::stop_token stop_;
-  std::chrono::steady_clock::time_point due_{};  // the first step is due at once
-  Mutex mutex_;                                  // guards nothing: what is waited for is the stop
-  CondVar changed_;
+  TimePoint due_{};  // the first step is due at once
 };
+
+/// Waits until `time`. False when `stop` was requested before or meanwhile.
+bool WaitUntil(std::chrono::steady_clock::time_point time, const std::stop_token& stop);
 
 }  // namespace penstock::eventbus

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "penstock/eventbus/event_bus.h"
 #include "naming/names.h"
+#include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
 

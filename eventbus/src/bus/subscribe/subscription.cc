@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/subscription.h"
 
-#include <thread>
+#include <algorithm>
 #include <utility>
 
-#include "absl/container/inlined_vector.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
 #include "penstock/eventbus/envelope.h"
 
@@ -14,19 +13,32 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::seconds kLookUpPause{1};
-constexpr std::size_t kSparesAtRest = 64;  // as many as a moderate load needs
-
-std::uint64_t NumberIn(const StoredMessage& message, std::string_view name) {
-  std::uint64_t number = 0;
-  const auto text = message.Header(name);
-  const bool is_number = text && absl::SimpleAtoi(std::string(*text), &number);
-  return is_number ? number : 0;
-}
+constexpr std::chrono::milliseconds kPoll{1};
 
 }  // namespace
 
+/// One call of the handler, which may ask for a deferral, once.
+class Subscription::HandlerCall final : public DeferralSource {
+ public:
+  HandlerCall(Subscription& subscription, Item& item) : subscription_(subscription), item_(item) {}
+
+  std::shared_ptr<Deferral> Defer() override {
+    return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
+  }
+  bool deferred() const { return deferred_; }
+
+ private:
+  Subscription& subscription_;
+  Item& item_;
+  bool deferred_ = false;
+};
+
 Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
-    : spec_(std::move(spec)), context_(std::move(context)), flow_(spec_.flow) {}
+    : spec_(std::move(spec)),
+      context_(std::move(context)),
+      executor_(spec_, context_.pool, context_.dead_letters, *this),
+      flow_(spec_.flow),
+      factory_(spec_, context_.pool) {}
 
 Subscription::~Subscription() = default;
 
@@ -49,8 +61,9 @@ absl::Status Subscription::Open(Transport& transport) {
                                   .taken_away = [this] { OnTakenAway(); }});
   if (!feed.ok()) return feed.status();
   Call call(*this);
-  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     feed_ = *std::move(feed);
+    executor_.UseFeed(*feed_);
     open_ = true;
     for (auto& item : early_) flow_.Arrived(std::move(item), now, actions);
     early_.clear();
@@ -75,12 +88,12 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   Call call(*this);
   std::vector<std::unique_ptr<Item>> items;
   items.reserve(messages.size());
-  for (auto& message : messages) items.push_back(MakeItem(std::move(message)));
+  for (auto& message : messages) items.push_back(factory_.Make(std::move(message)));
   takes_ = takes_ || finished_.BeginTaking();
-  Do([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     actions.list.reserve(2 * items.size());
     if (takes_) FinishAll(now, actions);
-    flow_.ExchangeSpares(spares_);
+    factory_.Refill(flow_);
     for (auto& item : items) {
       if (open_) {
         flow_.Arrived(std::move(item), now, actions);
@@ -97,53 +110,10 @@ void Subscription::OnResting() {
   if (!takes_) return;
   Call call(*this);
   takes_ = false;
-  if (spares_.size() > kSparesAtRest) spares_.resize(kSparesAtRest);
+  factory_.Shrink();
   if (!finished_.empty()) TakeNow();
   finished_.TakingEnds();
   TakeFinished();
-}
-
-std::unique_ptr<Item> Subscription::NewItem() {
-  if (spares_.empty()) return std::make_unique<Item>();
-  std::unique_ptr<Item> item = std::move(spares_.back());
-  spares_.pop_back();
-  std::destroy_at(item.get());
-  std::construct_at(item.get());
-  return item;
-}
-
-std::unique_ptr<Item> Subscription::MakeItem(std::unique_ptr<StoredMessage> message) {
-  std::unique_ptr<Item> item = NewItem();
-  item->sequence = item->origin = message->stream_sequence();
-  item->message = std::move(message);
-  AssignKey(*item);
-  if (spec_.flow.acknowledges) AssignRedrive(*item);
-  return item;
-}
-
-// Keys are compared in the header's encoding, so that an ID read from a body meets the same ID from a header.
-void Subscription::AssignKey(Item& item) const {
-  const StoredMessage& message = *item.message;
-  if (auto key = message.Header(header::kAggregateId); key && !key->empty()) {
-    item.key = *key;
-  } else if (spec_.body_has_key) {
-    auto id = AggregateIdOf(message.payload(), message.Header(header::kContentType).value_or(std::string_view{}));
-    if (!id.ok() || id->empty()) return;
-    item.key_storage = PercentEncode(*id);
-    item.key = item.key_storage;
-  } else {
-    return;
-  }
-  item.key_hash = actorpool::internal::PoolAccess::HashOf(item.key);
-  item.lane = context_.pool.ActorOf(item.key_hash);
-}
-
-void Subscription::AssignRedrive(Item& item) const {
-  const auto whose = item.message->Header(header::kRedriveFor);
-  if (!whose) return;
-  item.foreign = *whose != spec_.feed.consumer;
-  item.letter = NumberIn(*item.message, header::kDeadLetter);
-  if (const auto origin = NumberIn(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
 }
 
 void Subscription::OnSettledBefore(std::uint64_t first, std::uint64_t last) {
@@ -181,7 +151,93 @@ void Subscription::OnLost(const absl::Status& why) {
   Log(LogLevel::kError, "has ended: " + std::string(why.message()));
 }
 
-void Subscription::Do(absl::FunctionRef<void(TimePoint, Actions&)> event) {
+bool Subscription::MayBegin(const Item& item, TimePoint now) const {
+  if (outage_.load(std::memory_order_relaxed) && !item.probe) return false;
+  if (!quarantine_known_.load(std::memory_order_acquire)) return false;
+  if (item.taken.load(std::memory_order_relaxed)) return false;
+  return feed_->MayHandle(now);
+}
+
+absl::Status Subscription::Work(Item& item) {
+  const bool abandoned = abandoning_.load(std::memory_order_relaxed);
+  const TimePoint now = std::chrono::steady_clock::now();
+  if (abandoned || !MayBegin(item, now)) {
+    item.verdict = {.kind = abandoned ? Verdict::Kind::kAbandoned : Verdict::Kind::kPostponed};
+    return absl::CancelledError();
+  }
+  item.begun.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  HandlerCall call(*this, item);
+  Verdict verdict = spec_.handle(*item.message, item.attempts() + 1, call);
+  if (call.deferred()) return absl::OkStatus();
+  item.verdict = std::move(verdict);
+  return item.verdict.kind == Verdict::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.verdict.reason);
+}
+
+std::shared_ptr<Deferral> Subscription::Defer(Item& item) {
+  auto deferral = std::make_shared<Deferral>([this, &item](Verdict verdict) {
+    Call call(*this);
+    item.deferred = false;
+    item.verdict = std::move(verdict);
+    Finish(item);
+  });
+  item.deferred = true;
+  bool late = false;
+  {
+    MutexLock lock(mutex_);
+    deferred_.emplace(&item, deferral);
+    late = abandoned_;
+  }
+  if (late) deferral->TakeBack();
+  return deferral;
+}
+
+void Subscription::OnSettled(Item& item, const actorpool::Completion& settlement) {
+  Call call(*this);
+  if (item.deferred) {
+    std::shared_ptr<Deferral> deferral;
+    {
+      MutexLock lock(mutex_);
+      deferral = deferred_.at(&item);
+    }
+    return deferral->Returned();
+  }
+  if (settlement.disposition == actorpool::Disposition::kAbandoned) item.verdict = {.kind = Verdict::Kind::kAbandoned};
+  if (settlement.disposition == actorpool::Disposition::kThrew) {
+    item.verdict = {.kind = Verdict::Kind::kThrew, .reason = std::string(settlement.status.message())};
+  }
+  Finish(item);
+}
+
+void Subscription::Finish(Item& item) {
+  if (item.verdict.kind != Verdict::Kind::kHandled) {
+    item.last_failed_at = std::chrono::system_clock::now();
+    if (item.failures == 0) item.first_failed_at = item.last_failed_at;
+  }
+  const bool awaited = item.awaited.load(std::memory_order_relaxed);
+  finished_.Add(item);
+  awaited ? TakeNow() : TakeFinished();
+}
+
+void Subscription::TakeNow() {
+  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
+}
+
+void Subscription::TakeFinished() {
+  while (finished_.ShallTake()) {
+    TakeNow();
+    finished_.TakingEnds();
+  }
+}
+
+void Subscription::FinishAll(TimePoint now, Actions& actions) {
+  for (Item* next = finished_.Take(); next != nullptr;) {
+    Item& each = *std::exchange(next, next->next_finished);
+    if (!deferred_.empty()) deferred_.erase(&each);
+    flow_.Finished(each, now, actions);
+  }
+}
+
+void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
   Actions actions;
   bool sooner = false;
   bool outage = false;
@@ -189,7 +245,9 @@ void Subscription::Do(absl::FunctionRef<void(TimePoint, Actions&)> event) {
   {
     MutexLock lock(mutex_);
     event(std::chrono::steady_clock::now(), actions);
-    SettleInHand(actions);
+    // Under the lock, since any other event may end the messages concerned; both are rare.
+    executor_.ExtendLeases(actions);
+    LogStuck(actions);
     if (flow_.quiescent()) quiescent_.NotifyAll();
     outage = flow_.outage();
     turned = outage != outage_.load(std::memory_order_relaxed);
@@ -201,111 +259,33 @@ void Subscription::Do(absl::FunctionRef<void(TimePoint, Actions&)> event) {
   if (turned && outage) Log(LogLevel::kError, "degraded: message after message fails; trying one at a time");
   if (turned && !outage) Log(LogLevel::kInfo, "recovered: a message has succeeded");
   if (sooner) context_.hurry();
-  Execute(actions);
-}
-
-void Subscription::Execute(Actions& actions) {
-  std::vector<Item*> refused;
-  std::size_t over = 0;
-  actorpool::internal::PoolAccess::Batch batch(context_.pool);
-  for (Action& action : actions.list) {
-    switch (action.kind) {
-      case Action::Kind::kDispatch:
-        if (!Offer(*action.item, batch)) refused.push_back(action.item);
-        break;
-      case Action::Kind::kDeadLetter:
-        StoreDeadLetter(*action.item);
-        break;
-      case Action::Kind::kRemoveLetter:
-        RemoveLetter(*action.item);
-        break;
-      case Action::Kind::kAck:
-      case Action::Kind::kNak:
-      case Action::Kind::kTerm:
-        ++over;
-        break;
-      case Action::Kind::kExtend:
-      case Action::Kind::kStuck:
-        break;  // done under the lock
-    }
-  }
-  if (over > 0) SettleOver(actions, over);
-  if (actions.grant > 0) feed_->Grant(actions.grant);
-  if (actions.window > 0) feed_->SetWindow(actions.window);
+  const std::vector<Item*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
-  Do([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (Item* item : refused) flow_.Refused(*item, now, more);
   });
 }
 
-// In one go, after what runs next was handed on: the server can wait longer than a worker.
-void Subscription::SettleOver(const Actions& actions, std::size_t over) {
-  absl::InlinedVector<Settling, 32> settlings;
-  settlings.reserve(over);
+void Subscription::LogStuck(const Actions& actions) const {
   for (const Action& action : actions.list) {
-    if (action.kind == Action::Kind::kAck) settlings.push_back({action.message.get(), Verb::kAck});
-    if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
-    if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
-  }
-  // An answer that is lost comes back as a redelivery, which the flow recognises.
-  feed_->Settle(settlings).IgnoreError();
-}
-
-// Under the lock, since any other event may end the item; leases are extended seldom.
-void Subscription::SettleInHand(const Actions& actions) {
-  for (const Action& action : actions.list) {
-    if (action.kind == Action::Kind::kExtend) {
-      if (action.item->stage != Stage::kHeld) Settle(action.item->answerable(), Verb::kInProgress);
-    } else if (action.kind == Action::Kind::kStuck) {
-      Log(LogLevel::kError,
-          absl::StrFormat("handler %s has been at message %d for more than %d ms and counts as stuck",
-                          Quoted(spec_.handler_name), action.item->sequence, spec_.flow.stuck_after.count()));
-    }
+    if (action.kind != Action::Kind::kStuck) continue;
+    Log(LogLevel::kError,
+        absl::StrFormat("handler %s has been at message %d for more than %d ms and counts as stuck",
+                        Quoted(spec_.handler_name), action.item->sequence, spec_.flow.stuck_after.count()));
   }
 }
 
-// False when the actor's inbox is full.
-bool Subscription::Offer(Item& item, actorpool::internal::PoolAccess::Batch& batch) {
-  using actorpool::internal::Admission;
-  static_assert(Item::kAnyLane == actorpool::internal::kAnyActor);
-  actorpool::Message message{.work = [this, &item] { return Work(item); },
-                             .settled = [this, &item](const actorpool::Completion& end) { OnSettled(item, end); }};
-  switch (batch.TryEnqueue(message, item.lane)) {
-    case Admission::kAccepted:
-      return true;
-    case Admission::kFull:
-      return false;
-    case Admission::kClosed:
-      break;
-  }
-  OnSettled(item, {.disposition = actorpool::Disposition::kAbandoned, .status = absl::CancelledError()});
-  return true;
+void Subscription::OnDeadLettered(Item& item, bool stored) {
+  Call call(*this);
+  RunActions([&](TimePoint now, Actions& actions)
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
 }
 
-void Subscription::StoreDeadLetter(Item& item) {
-  auto done = [this, &item](bool stored) {
-    Call call(*this);
-    Do([&](TimePoint now, Actions& actions)
-           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
-  };
-  context_.dead_letters.Store(item,
-                              {.topic = spec_.topic,
-                               .stream = spec_.feed.stream,
-                               .consumer = spec_.feed.consumer,
-                               .handler = spec_.handler_name},
-                              std::move(done));
+void Subscription::OnLetterRemoved(Item& item, bool removed) {
+  Call call(*this);
+  RunActions([&](TimePoint now, Actions& actions)
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
 }
-
-void Subscription::RemoveLetter(Item& item) {
-  context_.dead_letters.Remove(item.letter, [this, &item](bool removed) {
-    Call call(*this);
-    Do([&](TimePoint now, Actions& actions)
-           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
-  });
-}
-
-// An answer that is lost comes back as a redelivery, which the flow recognises.
-void Subscription::Settle(const StoredMessage& message, Verb verb) { feed_->Settle(message, verb).IgnoreError(); }
 
 void Subscription::Log(LogLevel level, const std::string& what) const {
   if (context_.log)
@@ -320,7 +300,7 @@ void Subscription::Tick(TimePoint now) {
       Log(LogLevel::kWarning, "cannot read its dead letters yet: " + std::string(status.message()));
     }
   }
-  Do([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RunActions([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (open_) flow_.Tick(now, actions);
   });
 }
@@ -347,15 +327,17 @@ void Subscription::Abandon() {
   for (const auto& deferral : deferred) deferral->TakeBack();
 }
 
+// The last calls may still be sending answers. Their end notifies nobody, since a call does not touch this object any
+// more when it has ended: hence the polling.
 bool Subscription::WaitQuiescent(TimePoint deadline) {
-  {
-    MutexLock lock(mutex_);
-    while (!flow_.quiescent()) {
-      if (!quiescent_.WaitUntil(lock, deadline) && !flow_.quiescent()) return false;
-    }
+  MutexLock lock(mutex_);
+  while (true) {
+    const bool quiescent = flow_.quiescent();
+    if (quiescent && calls_.load(std::memory_order_acquire) == 0) return true;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= deadline) return false;
+    quiescent_.WaitUntil(lock, quiescent ? std::min(deadline, now + kPoll) : deadline);
   }
-  while (!idle()) std::this_thread::yield();  // for the answers of the last calls to be sent
-  return true;
 }
 
 bool Subscription::idle() const {
@@ -379,7 +361,7 @@ Remainder Subscription::HandBack() {
   // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
   // way.
   if (spec_.feed.kind == FeedKind::kShared) {
-    for (const auto& item : items) Settle(item->answerable(), Verb::kNak);
+    for (const auto& item : items) executor_.Settle(item->answerable(), Verb::kNak);
   }
   if (feed_) feed_->Stop();
   return remainder;
@@ -389,30 +371,7 @@ SubscriptionStats Subscription::Stats() const {
   SubscriptionStats stats{.id = spec_.id, .topic = spec_.topic, .durable = spec_.feed.consumer};
   {
     MutexLock lock(mutex_);
-    const FlowCounters& counters = flow_.counters();
-    stats.received = counters.received;
-    stats.redelivered = counters.redelivered;
-    stats.duplicates = counters.duplicates;
-    stats.skipped = counters.skipped;
-    stats.handled = counters.handled;
-    stats.failed = counters.failed;
-    stats.acked = counters.acked;
-    stats.naked = counters.naked;
-    stats.terminated = counters.terminated;
-    stats.dead_lettered = counters.dead_lettered;
-    stats.undecodable = counters.undecodable;
-    stats.inbox_full = counters.refused;
-    stats.put_down = counters.put_down;
-    stats.outages = counters.outages;
-    stats.in_flight = flow_.in_hand();
-    stats.in_flight_bytes = flow_.bytes();
-    stats.window = flow_.window();
-    stats.parked = flow_.parked();
-    stats.held_keys = flow_.held() + flow_.waiting();
-    stats.quarantined_keys = flow_.quarantined_keys();
-    stats.stuck_handlers = flow_.stuck();
-    stats.degraded = flow_.outage();
-    stats.lag = counters.last_pending;
+    FillIn(flow_, stats);
     if (!open_) return stats;
   }
   const FeedStats feed = feed_->Stats();

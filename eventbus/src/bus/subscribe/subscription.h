@@ -13,30 +13,18 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/subscribe/action_executor.h"
 #include "bus/subscribe/deferral.h"
 #include "bus/subscribe/finished_items.h"
+#include "bus/subscribe/item_factory.h"
+#include "bus/subscribe/subscription_spec.h"
 #include "delivery/delivery_flow.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "penstock/actorpool/internal/pool_access.h"
-#include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {
-
-/// What makes one subscription differ from another.
-struct SubscriptionSpec {
-  SubscriptionId id = 0;
-  std::string topic{};
-  FeedSpec feed{};
-  FlowOptions flow{};
-  /// The key may have to be read from the body (envelopes of publishers that set no headers).
-  bool body_has_key = false;
-  std::string handler_name{};
-  /// Decodes and handles one message, on a worker. May throw.
-  std::function<Verdict(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
-};
 
 /// What a subscription works with. All of it outlives the subscription.
 struct SubscriptionContext {
@@ -57,7 +45,7 @@ struct Remainder {
 /// **Thread safety:** thread-safe. **Ownership:** owns its feed and what is in hand. **Ordering:** see `DeliveryFlow`.
 /// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then
 /// `HandBack`. May be destroyed when `idle()`.
-class Subscription {
+class Subscription final : private ActionExecutor::Listener {
  public:
   Subscription(SubscriptionSpec spec, SubscriptionContext context);
   Subscription(const Subscription&) = delete;
@@ -107,30 +95,24 @@ class Subscription {
   void OnSettledBefore(std::uint64_t first, std::uint64_t last);
   void OnTakenAway();
   void OnLost(const absl::Status& why);
-  void OnSettled(Item& item, const actorpool::Completion& completion);
-  std::unique_ptr<Item> NewItem();
-  std::unique_ptr<Item> MakeItem(std::unique_ptr<StoredMessage> message);
-  void AssignKey(Item& item) const;
-  void AssignRedrive(Item& item) const;
+  // Of the executor.
+  absl::Status Work(Item& item) override;
+  void OnSettled(Item& item, const actorpool::Completion& settlement) override;
+  void OnDeadLettered(Item& item, bool stored) override;
+  void OnLetterRemoved(Item& item, bool removed) override;
+
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
   absl::Status LookUpQuarantine();
 
-  /// Has the flow do something and carries out what that leads to.
-  void Do(absl::FunctionRef<void(TimePoint, Actions&)> event);
-  void Execute(Actions& actions);
-  bool Offer(Item& item, actorpool::internal::PoolAccess::Batch& batch);
-  absl::Status Work(Item& item);
+  /// Tells the delivery logic of an event, and carries out the actions that it returns.
+  void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
   bool MayBegin(const Item& item, TimePoint now) const;
   std::shared_ptr<Deferral> Defer(Item& item);
   void Finish(Item& item);
   void TakeFinished();
   void TakeNow();
   void FinishAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void StoreDeadLetter(Item& item);
-  void RemoveLetter(Item& item);
-  void SettleInHand(const Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void SettleOver(const Actions& actions, std::size_t over);
-  void Settle(const StoredMessage& message, Verb verb);
+  void LogStuck(const Actions& actions) const;
   void Log(LogLevel level, const std::string& what) const;
 
   const SubscriptionSpec spec_;
@@ -147,6 +129,7 @@ class Subscription {
   std::atomic<int> calls_{0};
   mutable Mutex mutex_;
   CondVar quiescent_;
+  ActionExecutor executor_;
   DeliveryFlow flow_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Item>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
   // Handlers that will tell later what became of their message.
@@ -155,10 +138,10 @@ class Subscription {
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
-  std::vector<std::unique_ptr<Item>> spares_;  // of the feed's thread
-  bool takes_ = false;                         // likewise: it takes what is finished, until it rests
-  TimePoint next_look_up_{};                   // of the ticking thread
-  std::unique_ptr<Feed> feed_;                 // set once, before `open_`; thread-safe itself
+  ItemFactory factory_;         // of the feed's thread
+  bool takes_ = false;          // likewise: it takes what is finished, until it rests
+  TimePoint next_look_up_{};    // of the ticking thread
+  std::unique_ptr<Feed> feed_;  // set once, before `open_`; thread-safe itself
 };
 
 }  // namespace penstock::eventbus

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
@@ -12,20 +13,6 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleTick{100};
-
-using Counter = std::uint64_t SubscriptionStats::*;
-constexpr Counter kCounters[] = {
-    &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
-    &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
-    &SubscriptionStats::skipped,     &SubscriptionStats::put_down,    &SubscriptionStats::outages,
-    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
-
-void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
-  to.topic = from.topic;
-  to.durable = from.durable;
-  for (const Counter counter : kCounters) to.*counter += from.*counter;
-}
 
 }  // namespace
 

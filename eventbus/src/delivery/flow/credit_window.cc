@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "delivery/credit_window.h"
+#include "delivery/flow/credit_window.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "delivery/outage_watch.h"
+#include "delivery/policy/outage_watch.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "delivery/processed_set.h"
+#include "delivery/policy/processed_set.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "delivery/quarantine.h"
+#include "delivery/policy/quarantine.h"
 
 namespace penstock::eventbus {
 

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
 #include "jetstream/protocol/json.h"
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 // Messages of a stream without a consumer: one request each.
 namespace penstock::eventbus::jetstream {

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "penstock/actorpool/internal/mutex.h"
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -10,7 +10,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 namespace penstock::eventbus::jetstream {
 

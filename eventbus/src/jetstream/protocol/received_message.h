@@ -11,7 +11,7 @@
 #include "jetstream/protocol/ack_subject.h"
 #include "jetstream/protocol/header_index.h"
 #include "jetstream/protocol/status_message.h"
-#include "penstock/eventbus/message.h"
+#include "message/stored_message.h"
 
 namespace penstock::eventbus::jetstream {
 

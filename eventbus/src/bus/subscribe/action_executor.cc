@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/action_executor.h"
+
+#include "absl/container/inlined_vector.h"
+
+namespace penstock::eventbus {
+
+void ActionExecutor::ExtendLeases(const Actions& actions) {
+  for (const Action& action : actions.list) {
+    if (action.kind != Action::Kind::kExtend || action.item->stage == Stage::kHeld) continue;
+    Settle(action.item->answerable(), Verb::kInProgress);
+  }
+}
+
+std::vector<Item*> ActionExecutor::Execute(Actions& actions) {
+  std::vector<Item*> refused;
+  std::size_t over = 0;
+  actorpool::internal::PoolAccess::Batch batch(pool_);
+  for (Action& action : actions.list) {
+    Item* const item = action.item;
+    switch (action.kind) {
+      case Action::Kind::kDispatch:
+        if (!Offer(*item, batch)) refused.push_back(item);
+        break;
+      case Action::Kind::kDeadLetter:
+        StoreDeadLetter(*item);
+        break;
+      case Action::Kind::kRemoveLetter:
+        dead_letters_.Remove(item->letter, [this, item](bool removed) { listener_.OnLetterRemoved(*item, removed); });
+        break;
+      case Action::Kind::kAck:
+      case Action::Kind::kNak:
+      case Action::Kind::kTerm:
+        ++over;
+        break;
+      case Action::Kind::kExtend:
+      case Action::Kind::kStuck:
+        break;  // done before any other event
+    }
+  }
+  if (over > 0) SettleOver(actions, over);
+  if (actions.grant > 0) feed_->Grant(actions.grant);
+  if (actions.window > 0) feed_->SetWindow(actions.window);
+  return refused;
+}
+
+// In one call, after the next messages were handed to the pool: the server can wait longer than a worker.
+void ActionExecutor::SettleOver(const Actions& actions, std::size_t over) {
+  absl::InlinedVector<Settling, 32> settlings;
+  settlings.reserve(over);
+  for (const Action& action : actions.list) {
+    if (action.kind == Action::Kind::kAck) settlings.push_back({action.message.get(), Verb::kAck});
+    if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
+    if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
+  }
+  // An answer that is lost comes back as a redelivery, which the delivery logic recognises.
+  feed_->Settle(settlings).IgnoreError();
+}
+
+// As above.
+void ActionExecutor::Settle(const StoredMessage& message, Verb verb) { feed_->Settle(message, verb).IgnoreError(); }
+
+// False when the actor's inbox is full.
+bool ActionExecutor::Offer(Item& item, actorpool::internal::PoolAccess::Batch& batch) {
+  Listener* const listener = &listener_;
+  actorpool::Message message{
+      .work = [listener, &item] { return listener->Work(item); },
+      .settled = [listener, &item](const actorpool::Completion& end) { listener->OnSettled(item, end); }};
+  switch (batch.TryEnqueue(message, item.lane)) {
+    case actorpool::internal::Admission::kAccepted:
+      return true;
+    case actorpool::internal::Admission::kFull:
+      return false;
+    case actorpool::internal::Admission::kClosed:
+      break;
+  }
+  listener_.OnSettled(item, {.disposition = actorpool::Disposition::kAbandoned, .status = absl::CancelledError()});
+  return true;
+}
+
+void ActionExecutor::StoreDeadLetter(Item& item) {
+  dead_letters_.Store(item,
+                      {.topic = spec_.topic,
+                       .stream = spec_.feed.stream,
+                       .consumer = spec_.feed.consumer,
+                       .handler = spec_.handler_name},
+                      [this, &item](bool stored) { listener_.OnDeadLettered(item, stored); });
+}
+
+}  // namespace penstock::eventbus

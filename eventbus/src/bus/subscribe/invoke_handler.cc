@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/invoke_handler.h"
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "bus/subscribe/deferral.h"
+#include "envelope/codecs.h"
+#include "naming/names.h"
+#include "penstock/eventbus/envelope.h"
+
+namespace penstock::eventbus {
+namespace {
+
+thread_local int handlers_on_this_thread = 0;
+
+struct InHandler {
+  InHandler() { ++handlers_on_this_thread; }
+  ~InHandler() { --handlers_on_this_thread; }
+};
+
+/// An envelope whose memory was used before, on this thread, and will be again.
+class SpareEnvelope {
+ public:
+  SpareEnvelope() : envelope_(spare != nullptr ? std::move(spare) : std::make_unique<Envelope>()) {}
+  ~SpareEnvelope() {
+    if (envelope_->payload.capacity() <= kMostKept) spare = std::move(envelope_);
+  }
+  SpareEnvelope(const SpareEnvelope&) = delete;
+  SpareEnvelope& operator=(const SpareEnvelope&) = delete;
+
+  Envelope& operator*() const { return *envelope_; }
+  Envelope* operator->() const { return envelope_.get(); }
+
+ private:
+  static constexpr std::size_t kMostKept = 64 << 10;
+  static thread_local std::unique_ptr<Envelope> spare;
+  std::unique_ptr<Envelope> envelope_;
+};
+
+thread_local std::unique_ptr<Envelope> SpareEnvelope::spare;
+
+}  // namespace
+
+Verdict InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message) {
+  const InHandler here;
+  const absl::Status status = handler(DeliveryFactory::Make(message, topic));
+  if (status.ok()) return {.kind = Verdict::Kind::kHandled};
+  return {.kind = Verdict::Kind::kRetry, .reason = status.ToString()};
+}
+
+Verdict InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
+                      std::uint64_t attempt, DeferralSource& deferrals) {
+  const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
+  SpareEnvelope envelope;
+  if (auto status = DecodeInto(message.payload(), content_type, *envelope); !status.ok()) {
+    return {.kind = Verdict::Kind::kUndecodable, .reason = status.ToString()};
+  }
+  const auto routed_by = message.Header(header::kAggregateId);
+  const auto names = [&] {
+    const std::string& id = envelope->aggregate_id;
+    return routed_by->find('%') == std::string_view::npos ? *routed_by == id : PercentDecode(*routed_by) == id;
+  };
+  if (routed_by && !routed_by->empty() && !names()) {
+    return {.kind = Verdict::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
+  }
+  const InHandler here;
+  return ToVerdict(handler(*envelope, DeliveryFactory::Make(message, topic, attempt, deferrals)));
+}
+
+bool IsInHandler() { return handlers_on_this_thread > 0; }
+
+}  // namespace penstock::eventbus

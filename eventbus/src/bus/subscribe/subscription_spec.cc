@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/subscription_spec.h"
+
+#include <chrono>
+#include <random>
+#include <utility>
+
+#include "bus/subscribe/invoke_handler.h"
+
+namespace penstock::eventbus {
+namespace {
+
+std::chrono::milliseconds AckWaitOf(const EnvelopeSubscribeOptions& options) {
+  if (options.ack_wait.count() > 0) return options.ack_wait;
+  return options.sharing == Sharing::kExclusive ? std::chrono::minutes{5} : std::chrono::seconds{30};
+}
+
+}  // namespace
+
+SubscriptionSpec MessageSubscription(std::string_view topic, SubscribeOptions options, MessageHandler handler) {
+  SubscriptionSpec spec{.topic = std::string(topic)};
+  spec.feed.consumer = std::move(options.group);
+  spec.feed.kind = FeedKind::kAtMostOnce;
+  spec.flow.acknowledges = false;
+  spec.flow.max_in_flight = options.max_in_flight;
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t,
+                                                                  DeferralSource&) {
+    return InvokeHandler(handler, name, message);
+  };
+  return spec;
+}
+
+SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
+                                      const std::string& default_durable, std::size_t largest_message) {
+  const bool exclusive = options.sharing == Sharing::kExclusive;
+  SubscriptionSpec spec{.topic = std::string(topic)};
+  spec.feed.consumer = options.durable.empty() ? default_durable : std::move(options.durable);
+  spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
+  spec.feed.ack_all = options.ack_mode == AckMode::kCumulative;
+  spec.feed.ack_wait = AckWaitOf(options);
+  spec.handler_name = options.handler_name.empty() ? spec.feed.consumer : std::move(options.handler_name);
+  spec.flow = {.acknowledges = true,
+               .retries_in_place = !exclusive,
+               .retry = options.retry,
+               .after_dead_letter = options.after_dead_letter,
+               .outage_after = options.outage_after,
+               .ack_wait = spec.feed.ack_wait,
+               .stuck_after = options.stuck_after,
+               .max_in_flight = options.max_in_flight,
+               .max_bytes = options.max_in_flight_bytes,
+               .largest_message = largest_message,
+               .seed = std::random_device{}()};
+  spec.body_has_key = true;
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t attempt,
+                                                                  DeferralSource& deferrals) {
+    return InvokeHandler(handler, name, message, attempt, deferrals);
+  };
+  return spec;
+}
+
+}  // namespace penstock::eventbus

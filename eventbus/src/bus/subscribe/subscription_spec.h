@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "delivery/flow_options.h"
+#include "delivery/item.h"
+#include "message/delivery_factory.h"
+#include "penstock/eventbus/event_bus.h"
+#include "penstock/eventbus/options.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus {
+
+/// What makes one subscription differ from another.
+struct SubscriptionSpec {
+  SubscriptionId id = 0;
+  std::string topic{};
+  FeedSpec feed{};
+  FlowOptions flow{};
+  /// The key may have to be read from the body (envelopes of publishers that set no headers).
+  bool body_has_key = false;
+  std::string handler_name{};
+  /// Decodes and handles one message, on a worker. May throw.
+  std::function<Verdict(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
+};
+
+/// The parts of a spec that `Subscribe` and `SubscribeEnvelope` determine; ID and stream are left to the caller. The
+/// options were checked before. The jitter's seed is drawn at random: processes that share a consumer must not retry at
+/// the same moments.
+SubscriptionSpec MessageSubscription(std::string_view topic, SubscribeOptions options, MessageHandler handler);
+/// `default_durable` is used when the options name none; `largest_message` is the transport's limit in bytes.
+SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
+                                      const std::string& default_durable, std::size_t largest_message);
+
+}  // namespace penstock::eventbus

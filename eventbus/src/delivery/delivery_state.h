@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "delivery/flow/evictor.h"
+#include "delivery/flow/flow_control.h"
+#include "delivery/flow_options.h"
+#include "delivery/in_flight_table.h"
+#include "delivery/policy/failure_policy.h"
+#include "delivery/policy/processed_set.h"
+#include "delivery/policy/quarantine.h"
+
+namespace penstock::eventbus {
+
+/// What the parts of one subscription's delivery logic have in common.
+struct DeliveryState {
+  explicit DeliveryState(const FlowOptions& flow_options) : options(flow_options) {}
+  DeliveryState(const DeliveryState&) = delete;
+  DeliveryState& operator=(const DeliveryState&) = delete;
+
+  bool quarantines() const { return options.after_dead_letter == AfterDeadLetter::kQuarantine; }
+  /// Dispatched, refused, or busy with a letter.
+  std::size_t active() const {
+    return table.count(Stage::kDispatched) + table.count(Stage::kRefused) + table.count(Stage::kDeadLettering) +
+           table.count(Stage::kRemovingLetter);
+  }
+
+  const FlowOptions options;
+  FlowCounters counters{};
+  InFlightTable table{};
+  FlowControl flow{options};
+  Evictor evictor{table, flow, counters};
+  FailurePolicy failures{options};
+  ProcessedSet processed{};
+  ProcessedSet removed_letters{};
+  Quarantine quarantine{};
+  bool letters_known = true;  ///< false after ownership was lost, while others may have stored or removed some
+  bool closed = false;
+  TimePoint now{};  ///< of the present event
+};
+
+}  // namespace penstock::eventbus

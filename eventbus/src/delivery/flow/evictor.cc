@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/flow/evictor.h"
+
+#include <algorithm>
+#include <ranges>
+#include <string>
+#include <vector>
+
+namespace penstock::eventbus {
+
+// While others wait for room, later messages do not take it from them.
+void Evictor::Admit(Item& item) {
+  const std::size_t budget = flow_.max_bytes();
+  const bool alone = flow_.bytes() == 0;
+  const auto over = [&] { return !alone && flow_.bytes() > budget; };
+  flow_.Charge(item, item.weight);
+  if (over()) PutDownParked(budget - budget / 8);
+  if (over() || !table_.put_down().empty()) PutDown(item);
+}
+
+void Evictor::PutDown(Item& item) {
+  item.key_storage = std::string(item.key);
+  item.key = item.key_storage;
+  item.message = item.message->Stub();
+  item.put_down = true;
+  flow_.Charge(item, 0);
+  ++counters_.put_down;
+}
+
+// The last ones first: they wait longest anyway.
+void Evictor::PutDownParked(std::size_t until_bytes) {
+  for (Item* item : std::views::reverse(table_.Ascending(Stage::kParked))) {
+    if (flow_.bytes() <= until_bytes) return;
+    if (!item->put_down) PutDown(*item);
+  }
+}
+
+// Room is kept for messages that were requested again. A consumer that was created again sends in stream order, and the
+// message needed first must not wait for that room: a later one is put down once more if it comes and finds none.
+void Evictor::GiveUpRoomOfLater(const Item& item) {
+  const std::vector<Item*> held = table_.Ascending(Stage::kHeld);
+  if (!held.empty() && held.front()->sequence < item.sequence) return;
+  for (Item* later : held) flow_.Charge(*later, 0);
+}
+
+bool Evictor::Reserve(Item& item, bool idle) {
+  const std::size_t budget = flow_.max_bytes();
+  if (!flow_.Fits(item.weight)) PutDownParked(budget - std::min(budget, item.weight));
+  if (!flow_.Fits(item.weight) && idle) GiveUpRoomOfLater(item);
+  if (!flow_.Fits(item.weight)) return false;
+  flow_.Charge(item, item.weight);
+  return true;
+}
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+
+#include "delivery/flow/flow_control.h"
+#include "delivery/flow_options.h"
+#include "delivery/in_flight_table.h"
+#include "delivery/item.h"
+
+namespace penstock::eventbus {
+
+/// Keeps the bytes in memory within the budget: a message that does not fit is put down, that is, its body is dropped,
+/// and it is requested again when its turn has come and there is room. Thread-confined to its state machine.
+class Evictor {
+ public:
+  Evictor(InFlightTable& table, FlowControl& flow, FlowCounters& counters)
+      : table_(table), flow_(flow), counters_(counters) {}
+
+  /// Counts the bytes of a message that arrived, and makes room or puts it down.
+  void Admit(Item& item);
+
+  /// Drops the body; the key stays.
+  void PutDown(Item& item);
+
+  /// Reserves room for a message that was put down and is next to be requested again. False when there is none now.
+  /// `idle`: nothing runs that would make room by ending.
+  bool Reserve(Item& item, bool idle);
+
+ private:
+  void PutDownParked(std::size_t until_bytes);
+  void GiveUpRoomOfLater(const Item& item);
+
+  InFlightTable& table_;
+  FlowControl& flow_;
+  FlowCounters& counters_;
+};
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "penstock/eventbus/options.h"
+
+namespace penstock::eventbus {
+
+/// How one subscription delivers.
+struct FlowOptions {
+  bool acknowledges = true;  ///< false: at-most-once; nothing is acknowledged, a failed message is gone
+  /// False: a retry is requested with a Nak. True: the retry runs here, and the server learns of it only if this
+  /// process dies. For consumers with several owners, where a Nak would give the message to another owner.
+  bool retries_in_place = false;
+  RetryPolicy retry{};
+  AfterDeadLetter after_dead_letter = AfterDeadLetter::kContinue;
+  std::size_t outage_after = 0;
+  std::chrono::milliseconds ack_wait{30'000};
+  std::chrono::milliseconds stuck_after{0};
+  std::size_t max_in_flight = 4096;
+  std::size_t max_bytes = static_cast<std::size_t>(-1);
+  std::size_t largest_message = 0;  ///< bytes of the largest possible message; 0: unknown
+  std::uint64_t seed = 1;           ///< of the jitter; different in every process
+};
+
+/// What happened since the subscription began.
+struct FlowCounters {
+  std::uint64_t received = 0, redelivered = 0, duplicates = 0, handled = 0, failed = 0, acked = 0, naked = 0,
+                terminated = 0, dead_lettered = 0, undecodable = 0, refused = 0, vanished = 0, skipped = 0,
+                put_down = 0, outages = 0, stuck = 0;
+  std::uint64_t last_pending = 0;
+};
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/policy/failure_policy.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock::eventbus {
+namespace {
+
+bool CountsAsAttempt(Verdict::Kind kind) { return kind == Verdict::Kind::kRetry || kind == Verdict::Kind::kThrew; }
+
+}  // namespace
+
+FailurePolicy::FailurePolicy(const FlowOptions& options)
+    : policy_(options.retry),
+      blocks_(options.after_dead_letter == AfterDeadLetter::kBlock),
+      retry_(options.retry, options.seed),
+      outage_(options.outage_after, options.retry) {}
+
+bool FailurePolicy::NoteFailure(Item& item, TimePoint now) {
+  const bool probe = std::exchange(item.probe, false);
+  if (!CountsAsAttempt(item.verdict.kind)) {
+    if (probe) outage_.ProbeAgain(now);
+    return false;
+  }
+  const bool before = outage_.on();
+  outage_.Failed(item.sequence, probe, now);
+  return outage_.on() && !before;
+}
+
+FailurePolicy::Decision FailurePolicy::Decide(const Item& item) {
+  const auto asked = item.verdict.delay;
+  if (CountsAsAttempt(item.verdict.kind)) {
+    if (outage_.on() && asked.count() <= 0) return {.kind = Decision::Kind::kPause};
+    if (outage_.on() || !IsExhausted(item)) {
+      return {.delay = asked.count() >= 0 ? asked : retry_.DelayAfter(item.attempts())};
+    }
+  }
+  if (blocks_) return {.delay = std::max(asked, policy_.max_backoff)};
+  return {.kind = Decision::Kind::kDeadLetter};
+}
+
+// What other processes saw of the message is known by the server's count only, which also counts deliveries that never
+// began: it may shorten the attempts here, to two at the least.
+bool FailurePolicy::IsExhausted(const Item& item) const {
+  return retry_.Exhausted(item.attempts()) && item.failures >= std::min<std::uint64_t>(policy_.max_attempts, 2);
+}
+
+}  // namespace penstock::eventbus

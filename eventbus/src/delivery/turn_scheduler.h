@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "delivery/actions.h"
+#include "delivery/delivery_state.h"
+#include "delivery/item.h"
+#include "delivery/key_lines.h"
+#include "delivery/refused_offers.h"
+
+namespace penstock::eventbus {
+
+/// Decides which message begins next and when: of each key one at a time, by stream sequence; later if its inbox is
+/// full, its back-off runs, its body was put down, or nothing may begin now. Thread-confined to its state machine.
+class TurnScheduler {
+ public:
+  explicit TurnScheduler(DeliveryState& state) : state_(state) {}
+
+  /// A message of the table waits for its turn, or has it at once.
+  void Admit(Item& item, Actions& out);
+  /// It is the message's turn. Null: nobody's.
+  void Turn(Item* item, Actions& out);
+  /// Its actor's inbox was full.
+  void Refused(Item& item);
+  /// A message left its actor's inbox.
+  void RoomInInbox(const Item& left, Actions& out);
+  /// Begins the message again after `delay`; its key waits.
+  void Wait(Item& item, std::chrono::milliseconds delay, Actions& out);
+  /// Stores the message's dead letter (`kDeadLettering`) or removes the one it came from (`kRemovingLetter`).
+  void BeginLetter(Item& item, Stage stage, Actions& out);
+  /// The message is over: the next one of its key has its turn.
+  void ReleaseKey(Item& item, Actions& out);
+  /// Takes the message out of the table.
+  std::unique_ptr<Item> Remove(Item& item);
+
+  /// What can begin by now, begins.
+  void Tick(Actions& out);
+  /// When `Tick` has something to do next; `TimePoint::max()` when nothing waits for time to pass.
+  TimePoint next_tick() const;
+  /// An outage is over, or the dead letters are known: what was paused goes on.
+  void ResumePaused(Actions& out);
+  /// Requests what was put down as far as there is room.
+  void AskForPutDown(Actions& out);
+
+  /// Messages that wait behind the one of their key that has its turn.
+  std::size_t Behind(const Item& item) const { return lines_.Behind(item); }
+  /// Forgets who waits for what.
+  void Clear();
+  /// After `Clear`: the message, which runs, has its key's turn.
+  void KeepTurn(Item& item);
+
+ private:
+  void Start(Item& item, Actions& out);
+  bool IsObsolete(const Item& item) const;
+  bool Follows(Item& item, Actions& out);
+  void Dispatch(Item& item, Actions& out);
+  void OfferRefused(std::size_t lane, Actions& out);
+  void RetryNow(Item& item, Actions& out);
+  void SendNak(Item& item, Actions& out);
+  void WakeWaiting(Actions& out);
+  void Probe(Actions& out);
+  void SetStage(Item& item, Stage stage) { state_.table.SetStage(item, stage); }
+
+  DeliveryState& state_;
+  KeyLines lines_;
+  RefusedOffers refused_;
+  std::uint64_t last_probed_ = 0;
+};
+
+}  // namespace penstock::eventbus
