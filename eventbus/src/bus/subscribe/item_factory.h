@@ -8,6 +8,7 @@
 #include "delivery/delivery_flow.h"
 #include "delivery/item.h"
 #include "penstock/actorpool/actor_pool.h"
+#include "penstock/actorpool/internal/pool_access.h"
 
 namespace penstock::eventbus {
 
