@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/dead_letters/dead_letter_story.h"
+#include "bus/dead_letters/failure_history.h"
 #include "penstock/actorpool/internal/thread_name.h"
 #include "penstock/eventbus/event_bus.h"
 
@@ -28,8 +28,8 @@ DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transpo
       stream_(DeadLetterStreamName(options.base_stream_name)),
       host_(HostName()) {}
 
-void DeadLetterWriter::Store(const Item& item, const Origin& origin, std::function<void(bool stored)> done) {
-  Outgoing letter = MakeLetter(item,
+void DeadLetterWriter::Store(const InFlightMessage& item, const Origin& origin, std::function<void(bool stored)> done) {
+  OutboundMessage letter = MakeLetter(item,
                                {.topic = origin.topic,
                                 .stream = origin.stream,
                                 .consumer = origin.consumer,

@@ -47,7 +47,7 @@ class Publisher : private ConnectionObserver {
   ~Publisher() override;
 
   /// As `Transport::Publish`.
-  absl::Status Publish(const Outgoing& message, PublishDone done);
+  absl::Status Publish(const OutboundMessage& message, PublishDone done);
 
   /// Waits until nothing is outstanding and every callback has returned. `kDeadlineExceeded`. Not from a callback.
   absl::Status AwaitIdle(Connection::Clock::time_point deadline);
