@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "benchmark/benchmark.h"
-#include "delivery/delivery_flow.h"
+#include "delivery/delivery_state_machine.h"
 #include "envelope/codecs.h"
 #include "jetstream/protocol/ack_subject.h"
 #include "jetstream/protocol/header_block.h"
@@ -73,8 +73,8 @@ class BareMessage final : public StoredMessage {
   Headers AllHeaders() const override { return {}; }
 };
 
-std::unique_ptr<Item> ItemOf(std::uint64_t sequence, const std::vector<std::string>& keys) {
-  auto item = std::make_unique<Item>();
+std::unique_ptr<InFlightMessage> ItemOf(std::uint64_t sequence, const std::vector<std::string>& keys) {
+  auto item = std::make_unique<InFlightMessage>();
   item->sequence = item->origin = sequence;
   item->key = keys[sequence % keys.size()];
   item->key_hash = std::hash<std::string_view>{}(item->key);
@@ -87,7 +87,7 @@ std::unique_ptr<Item> ItemOf(std::uint64_t sequence, const std::vector<std::stri
 void PassThroughTheFlow(benchmark::State& state) {
   std::vector<std::string> keys(static_cast<std::size_t>(state.range(0)));
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = "aggregate-" + std::to_string(i);
-  DeliveryFlow flow(FlowOptions{});
+  DeliveryStateMachine flow(FlowOptions{});
   std::uint64_t sequence = 0;
   for (auto _ : state) {
     Actions arrived;

@@ -5,7 +5,7 @@
 #include "contract/transport_contract.h"
 #include "support/eventually.h"
 
-// Feeds without acknowledgements: each subscriber on its own, or the members of a group together.
+// Consumers without acknowledgements: each subscriber on its own, or the members of a group together.
 namespace penstock::eventbus::contract {
 namespace {
 
@@ -14,11 +14,11 @@ using ::testing::ElementsAre;
 
 class AtMostOnceContractTest : public TransportContract {
  protected:
-  static FeedSpec Subscriber(std::size_t max_in_flight = 100) {
-    return Feeding(FeedKind::kAtMostOnce, "", max_in_flight);
+  static ConsumerSpec Subscriber(std::size_t max_in_flight = 100) {
+    return SpecFor(ConsumerKind::kAtMostOnce, "", max_in_flight);
   }
-  static FeedSpec Member(std::size_t max_in_flight = 100) {
-    return Feeding(FeedKind::kAtMostOnce, "group", max_in_flight);
+  static ConsumerSpec Member(std::size_t max_in_flight = 100) {
+    return SpecFor(ConsumerKind::kAtMostOnce, "group", max_in_flight);
   }
 };
 
@@ -27,8 +27,8 @@ PENSTOCK_TRANSPORT_CONTRACT(AtMostOnceContractTest);
 TEST_P(AtMostOnceContractTest, EverySubscriberReceivesEachMessageFromNowOn) {
   PublishMany(3);
   const auto elsewhere = Connect();
-  FeedRecorder one;
-  FeedRecorder two;
+  ConsumerRecorder one;
+  ConsumerRecorder two;
   const auto first = Open(Subscriber(), one);
   PublishMany(1);
   const auto second = Open(*elsewhere, Subscriber(), two.Events());
@@ -40,13 +40,13 @@ TEST_P(AtMostOnceContractTest, EverySubscriberReceivesEachMessageFromNowOn) {
 }
 
 TEST_P(AtMostOnceContractTest, NothingIsDeliveredTwice) {
-  FeedRecorder one;
-  FeedRecorder two;
-  auto feed = Open(Member(), one);
+  ConsumerRecorder one;
+  ConsumerRecorder two;
+  auto consumer = Open(Member(), one);
   PublishMany(3);
   ASSERT_TRUE(one.Reach(3));
-  feed->Stop();
-  feed = Open(Member(), two);
+  consumer->Stop();
+  consumer = Open(Member(), two);
   PublishMany(2);
   ASSERT_TRUE(two.Reach(2));
   EXPECT_THAT(two.Sequences(), ElementsAre(4, 5));
@@ -56,15 +56,15 @@ TEST_P(AtMostOnceContractTest, NothingIsDeliveredTwice) {
 TEST_P(AtMostOnceContractTest, MembersOfAGroupShareWithoutOverlap) {
   constexpr std::size_t kCount = 100;
   const auto elsewhere = Connect();
-  FeedRecorder one;
-  FeedRecorder two;
+  ConsumerRecorder one;
+  ConsumerRecorder two;
   const auto first = Open(Member(kCount), one);
   const auto second = Open(*elsewhere, Member(kCount), two.Events());
   PublishMany(kCount);
   ASSERT_TRUE(penstock::testing::Eventually([&] { return one.arrivals().size() + two.arrivals().size() >= kCount; },
-                                            FeedRecorder::kPatience));
+                                            ConsumerRecorder::kPatience));
   std::set<std::uint64_t> all;
-  for (const FeedRecorder* recorder : {&one, &two}) {
+  for (const ConsumerRecorder* recorder : {&one, &two}) {
     const auto sequences = recorder->Sequences();
     all.insert(sequences.begin(), sequences.end());
     EXPECT_GT(sequences.size(), kCount / 10) << "both take part";
@@ -74,32 +74,32 @@ TEST_P(AtMostOnceContractTest, MembersOfAGroupShareWithoutOverlap) {
 }
 
 TEST_P(AtMostOnceContractTest, ReceivesNoMoreThanItsCreditUntilMoreIsGranted) {
-  FeedRecorder slow;
-  FeedRecorder fast;
+  ConsumerRecorder slow;
+  ConsumerRecorder fast;
   const auto bounded = Open(Subscriber(4), slow);
   const auto witness = Open(Subscriber(100), fast);
   PublishMany(10);
   ASSERT_TRUE(fast.Reach(10));
   ASSERT_TRUE(slow.Reach(4));
   EXPECT_EQ(slow.arrivals().size(), 4U);
-  bounded->Grant(4);
+  bounded->AddCredit(4);
   ASSERT_TRUE(slow.Reach(8));
-  bounded->Grant(4);
+  bounded->AddCredit(4);
   ASSERT_TRUE(slow.Reach(10));
   EXPECT_THAT(slow.Sequences(), ::testing::ElementsAreArray(fast.Sequences()));
 }
 
 TEST_P(AtMostOnceContractTest, ThereIsNothingToSettle) {
-  FeedRecorder recorder;
-  const auto feed = Open(Subscriber(), recorder);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(Subscriber(), recorder);
   PublishMany(1);
   ASSERT_TRUE(recorder.Reach(1));
-  EXPECT_THAT(recorder.Settle(*feed, 0, Verb::kAck), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(recorder.Acknowledge(*consumer, 0, AckType::kAck), StatusIs(absl::StatusCode::kFailedPrecondition));
 }
 
 TEST_P(AtMostOnceContractTest, AStoppedSubscriberReceivesNothingMore) {
-  FeedRecorder one;
-  FeedRecorder two;
+  ConsumerRecorder one;
+  ConsumerRecorder two;
   const auto first = Open(Subscriber(), one);
   const auto second = Open(Subscriber(), two);
   PublishMany(1);

@@ -62,18 +62,19 @@ TEST_F(ConsumerCreationTimeTest, InfoTellsTheTimeOfCreationAfterARestartAlsoWhen
 
 TEST_F(ConsumerCreationTimeTest, ADurableKeepsItsPositionThroughRestartsAndUpdates) {
   const auto transport = Connect();
-  FeedRecorder recorder;
-  const auto feed = *transport->OpenFeed(Feeding(FeedKind::kExclusive, "billing"), recorder.Events());
+  ConsumerRecorder recorder;
+  const auto consumer = *transport->OpenConsumer(SpecFor(ConsumerKind::kExclusive, "billing"), recorder.Events());
   ASSERT_TRUE(recorder.Reach(5));
-  for (const std::size_t index : {0, 1, 2}) ASSERT_THAT(recorder.Settle(*feed, index, Verb::kAck), IsOk());
+  for (const std::size_t index : {0, 1, 2}) ASSERT_THAT(recorder.Acknowledge(*consumer, index, AckType::kAck), IsOk());
   ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
   ASSERT_TRUE(Eventually([&] { return Info().acknowledged == 3; }, seconds(5)));
   for (int restart = 1; restart <= 3; ++restart) {
-    const auto since = feed->Stats().resynchronised;
+    const auto since = consumer->Stats().resubscribes;
     Restart();
-    ASSERT_TRUE(Eventually([&] { return feed->Stats().resynchronised > since && feed->Stats().active; }, seconds(10)));
+    ASSERT_TRUE(
+        Eventually([&] { return consumer->Stats().resubscribes > since && consumer->Stats().active; }, seconds(10)));
     const std::size_t window = 100 + static_cast<std::size_t>(restart);
-    feed->SetWindow(window);
+    consumer->SetWindow(window);
     const auto applied = [&] { return jetstream::UintMember(Info().config, "max_ack_pending") == window; };
     ASSERT_TRUE(Eventually(applied, seconds(5)));
     EXPECT_EQ(Info().acknowledged, 3U) << "restart " << restart;

@@ -175,7 +175,7 @@ TEST_F(JetStreamConnectionTest, SurvivesRepliesThatAreNoReplies) {
   const auto transport = Connect();
   for (std::size_t i = 0; i < replies.size(); ++i) {
     EXPECT_THAT(transport->EnsureStream(Stream()), Not(IsOk()));
-    EXPECT_THAT(transport->OpenFeed(Feeding(FeedKind::kExclusive, "billing"), {}), Not(IsOk()));
+    EXPECT_THAT(transport->OpenConsumer(SpecFor(ConsumerKind::kExclusive, "billing"), {}), Not(IsOk()));
   }
   impostor.join();
 }

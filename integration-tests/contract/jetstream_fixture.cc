@@ -37,7 +37,7 @@ StreamSpec JetStreamFixture::Stream(Storage storage) {
   return {.name = "ORDERS", .subjects = {"orders"}, .storage = storage};
 }
 
-FeedSpec JetStreamFixture::Feeding(FeedKind kind, std::string consumer, std::size_t max_in_flight) {
+ConsumerSpec JetStreamFixture::SpecFor(ConsumerKind kind, std::string consumer, std::size_t max_in_flight) {
   return {.stream = "ORDERS",
           .consumer = std::move(consumer),
           .filter_subject = "orders",
@@ -62,7 +62,7 @@ std::vector<std::future<absl::StatusOr<PubAck>>> JetStreamFixture::Send(Transpor
 
 void JetStreamFixture::AwaitStored(std::vector<std::future<absl::StatusOr<PubAck>>>& results) {
   for (auto& result : results) {
-    ASSERT_EQ(result.wait_for(FeedRecorder::kPatience), std::future_status::ready);
+    ASSERT_EQ(result.wait_for(ConsumerRecorder::kPatience), std::future_status::ready);
     ASSERT_THAT(result.get(), IsOk());
   }
 }

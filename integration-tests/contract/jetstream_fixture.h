@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "contract/feed_recorder.h"
+#include "contract/consumer_recorder.h"
 #include "support/eventually.h"
 #include "support/nats_server.h"
 #include "support/raw_nats.h"
@@ -45,7 +45,7 @@ class JetStreamFixture : public ::testing::Test {
   RawNats Raw();
 
   static StreamSpec Stream(Storage storage = Storage::kFile);
-  static FeedSpec Feeding(FeedKind kind, std::string consumer, std::size_t max_in_flight = 100);
+  static ConsumerSpec SpecFor(ConsumerKind kind, std::string consumer, std::size_t max_in_flight = 100);
 
   /// Sends `count` messages with the bodies `first`, `first` + 1, ... without waiting.
   std::vector<std::future<absl::StatusOr<PubAck>>> Send(Transport& transport, int count, int first = 1);

@@ -25,14 +25,14 @@ class JetStreamOwnershipTest : public JetStreamFixture {
     ASSERT_NE(through_proxy_, nullptr);
   }
 
-  static std::unique_ptr<Feed> Open(Transport& transport, FeedEvents events) {
-    auto feed = transport.OpenFeed(Feeding(FeedKind::kExclusive, "billing"), std::move(events));
-    EXPECT_THAT(feed, IsOk());
-    return feed.ok() ? *std::move(feed) : nullptr;
+  static std::unique_ptr<Consumer> Open(Transport& transport, ConsumerEvents events) {
+    auto consumer = transport.OpenConsumer(SpecFor(ConsumerKind::kExclusive, "billing"), std::move(events));
+    EXPECT_THAT(consumer, IsOk());
+    return consumer.ok() ? *std::move(consumer) : nullptr;
   }
-  static bool MayHandle(const Feed& feed) { return feed.MayHandle(std::chrono::steady_clock::now()); }
-  static bool Becomes(const Feed& feed, bool active, milliseconds deadline) {
-    return Eventually([&] { return feed.Stats().active == active; }, deadline);
+  static bool MayHandle(const Consumer& consumer) { return consumer.MayHandle(std::chrono::steady_clock::now()); }
+  static bool Becomes(const Consumer& consumer, bool active, milliseconds deadline) {
+    return Eventually([&] { return consumer.Stats().active == active; }, deadline);
   }
 
   std::unique_ptr<TcpProxy> proxy_;
@@ -41,11 +41,11 @@ class JetStreamOwnershipTest : public JetStreamFixture {
 };
 
 TEST_F(JetStreamOwnershipTest, AConnectionThatTheServerStillBelievesInHoldsNothingUpForLong) {
-  FeedRecorder recorder;
-  const auto feed = Open(*through_proxy_, recorder.Events());
+  ConsumerRecorder recorder;
+  const auto consumer = Open(*through_proxy_, recorder.Events());
   PublishMany(*direct_, 5);
   ASSERT_TRUE(recorder.Reach(5));
-  ASSERT_THAT(recorder.Settle(*feed, 0, Verb::kAck), IsOk());
+  ASSERT_THAT(recorder.Acknowledge(*consumer, 0, AckType::kAck), IsOk());
   ASSERT_THAT(through_proxy_->Flush(seconds(5)), IsOk());
   ASSERT_GE(proxy_->Freeze(), 1U);
   ASSERT_TRUE(Eventually([&] { return through_proxy_->Stats().reconnects == 1; }, seconds(6)));
@@ -53,12 +53,12 @@ TEST_F(JetStreamOwnershipTest, AConnectionThatTheServerStillBelievesInHoldsNothi
   ASSERT_TRUE(recorder.Reach(9));
   EXPECT_LT(recorder.At(5).at - back, seconds(2));
   EXPECT_EQ(recorder.Sequences(), (std::vector<std::uint64_t>{1, 2, 3, 4, 5, 2, 3, 4, 5}));
-  EXPECT_THAT(recorder.Settle(*feed, 1, Verb::kAck), StatusIs(absl::StatusCode::kUnavailable));
-  EXPECT_THAT(recorder.Settle(*feed, 5, Verb::kAck), IsOk());
+  EXPECT_THAT(recorder.Acknowledge(*consumer, 1, AckType::kAck), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(recorder.Acknowledge(*consumer, 5, AckType::kAck), IsOk());
 }
 
 TEST_F(JetStreamOwnershipTest, AConsumerOfAnotherProcessIsNeverMadeAgain) {
-  FeedRecorder owner, standby;
+  ConsumerRecorder owner, standby;
   const auto owned = Open(*through_proxy_, owner.Events());
   const auto waiting = Open(*direct_, standby.Events());
   PublishMany(*direct_, 2);
@@ -71,30 +71,30 @@ TEST_F(JetStreamOwnershipTest, AConsumerOfAnotherProcessIsNeverMadeAgain) {
 }
 
 TEST_F(JetStreamOwnershipTest, AnOwnerWhoseConnectionIsDeadStopsHandlingBeforeAnyoneCouldTakeOver) {
-  FeedRecorder recorder;
-  const auto feed = Open(*through_proxy_, recorder.Events());
-  ASSERT_TRUE(MayHandle(*feed));
+  ConsumerRecorder recorder;
+  const auto consumer = Open(*through_proxy_, recorder.Events());
+  ASSERT_TRUE(MayHandle(*consumer));
   const auto frozen = std::chrono::steady_clock::now();
   ASSERT_GE(proxy_->Freeze(), 1U);
-  ASSERT_TRUE(Eventually([&] { return !MayHandle(*feed); }, seconds(5), milliseconds(1)));
+  ASSERT_TRUE(Eventually([&] { return !MayHandle(*consumer); }, seconds(5), milliseconds(1)));
   EXPECT_LT(std::chrono::steady_clock::now() - frozen, milliseconds(550));
-  EXPECT_TRUE(Eventually([&] { return MayHandle(*feed); }, seconds(10)));
+  EXPECT_TRUE(Eventually([&] { return MayHandle(*consumer); }, seconds(10)));
 }
 
 TEST_F(JetStreamOwnershipTest, AnOwnerThatMayHandleKeepsItsRightWhileMessagesFlowAndWhileNoneDo) {
-  FeedRecorder recorder;
-  const auto feed = Open(*direct_, recorder.Events());
-  recorder.AckFor(*feed);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(*direct_, recorder.Events());
+  recorder.AckFor(*consumer);
   PublishMany(*direct_, 2000);
   ASSERT_TRUE(recorder.Reach(2000));
-  EXPECT_FALSE(Eventually([&] { return !MayHandle(*feed); }, milliseconds(3000), milliseconds(1)));
+  EXPECT_FALSE(Eventually([&] { return !MayHandle(*consumer); }, milliseconds(3000), milliseconds(1)));
 }
 
 TEST_F(JetStreamOwnershipTest, WhoWasCutOffLearnsThatAnotherOwnsTheConsumerAndStandsBy) {
-  FeedRecorder first, second;
+  ConsumerRecorder first, second;
   std::atomic<int> taken = 0;
-  FeedEvents events = first.Events();
-  events.taken_away = [&] { ++taken; };
+  ConsumerEvents events = first.Events();
+  events.on_ownership_lost = [&] { ++taken; };
   const auto owned = Open(*through_proxy_, std::move(events));
   const auto waiting = Open(*direct_, second.Events());
   PublishMany(*direct_, 3);
@@ -107,7 +107,7 @@ TEST_F(JetStreamOwnershipTest, WhoWasCutOffLearnsThatAnotherOwnsTheConsumerAndSt
   EXPECT_FALSE(MayHandle(*owned));
   EXPECT_TRUE(MayHandle(*waiting));
   EXPECT_EQ(taken, 0) << "it cannot know yet";
-  ASSERT_THAT(second.Settle(*waiting, 1, Verb::kAck), IsOk());
+  ASSERT_THAT(second.Acknowledge(*waiting, 1, AckType::kAck), IsOk());
 
   proxy_->ServerIsAt(server().port());
   ASSERT_TRUE(Eventually([&] { return taken == 1; }, seconds(5)));
@@ -119,25 +119,25 @@ TEST_F(JetStreamOwnershipTest, WhoWasCutOffLearnsThatAnotherOwnsTheConsumerAndSt
 }
 
 TEST_F(JetStreamOwnershipTest, ARestartAfterAnOrderlyStopNeedsNoWait) {
-  FeedRecorder first, second;
-  auto feed = Open(*direct_, first.Events());
-  feed->Stop();
+  ConsumerRecorder first, second;
+  auto consumer = Open(*direct_, first.Events());
+  consumer->Stop();
   EXPECT_THAT(Api("CONSUMER.INFO.ORDERS.billing"), HasSubstr("released by its owner"));
-  feed = Open(*direct_, second.Events());
-  EXPECT_TRUE(feed->Stats().active);
+  consumer = Open(*direct_, second.Events());
+  EXPECT_TRUE(consumer->Stats().active);
   EXPECT_THAT(Api("CONSUMER.INFO.ORDERS.billing"), Not(HasSubstr("released by its owner")));
 }
 
 TEST_F(JetStreamOwnershipTest, TheWindowOutlivesASynchronisation) {
-  FeedRecorder recorder;
-  const auto feed = Open(*through_proxy_, recorder.Events());
-  feed->SetWindow(7);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(*through_proxy_, recorder.Events());
+  consumer->SetWindow(7);
   const auto seven = [&] { return absl::StrContains(Api("CONSUMER.INFO.ORDERS.billing"), "\"max_ack_pending\":7,"); };
   EXPECT_TRUE(Eventually(seven, seconds(2)));
   ASSERT_GE(proxy_->Cut(), 1U);
-  ASSERT_TRUE(Eventually([&] { return feed->Stats().resynchronised == 1; }, seconds(5)));
+  ASSERT_TRUE(Eventually([&] { return consumer->Stats().resubscribes == 1; }, seconds(5)));
   EXPECT_TRUE(seven());
-  feed->SetWindow(9);
+  consumer->SetWindow(9);
   PublishMany(*direct_, 20);
   ASSERT_TRUE(recorder.Reach(9));
 }

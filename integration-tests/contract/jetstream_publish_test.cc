@@ -9,14 +9,14 @@ using ::testing::HasSubstr;
 
 class JetStreamPublishTest : public JetStreamFixture {
  protected:
-  // What the stream holds, read through an exclusive feed.
+  // What the stream holds, read through an exclusive consumer.
   std::vector<std::string> Stored(Transport& transport, std::size_t count) {
-    FeedRecorder recorder;
-    auto feed = transport.OpenFeed(Feeding(FeedKind::kExclusive, "reader", 4096), recorder.Events());
-    EXPECT_THAT(feed, IsOk());
-    recorder.AckFor(**feed);
+    ConsumerRecorder recorder;
+    auto consumer = transport.OpenConsumer(SpecFor(ConsumerKind::kExclusive, "reader", 4096), recorder.Events());
+    EXPECT_THAT(consumer, IsOk());
+    recorder.AckFor(**consumer);
     EXPECT_TRUE(recorder.Reach(count));
-    (*feed)->Stop();
+    (*consumer)->Stop();
     return recorder.Bodies();
   }
 };

@@ -65,9 +65,9 @@ TEST_P(StoredMessageContractTest, AStubIsTheDeliveryWithoutItsBytesAndCanBeNaked
       IsOk());
   Mutex mutex;
   std::unique_ptr<StoredMessage> stub;
-  FeedRecorder recorder;
-  const auto feed =
-      Open(transport(), Feeding(FeedKind::kExclusive, "keeper"), recorder.Events([&](const StoredMessage& message) {
+  ConsumerRecorder recorder;
+  const auto consumer =
+      Open(transport(), SpecFor(ConsumerKind::kExclusive, "keeper"), recorder.Events([&](const StoredMessage& message) {
         if (message.delivery_count() > 1) return;
         EXPECT_GT(message.size_bytes(), 1000U + std::string("Colour: red\r\n").size());
         EXPECT_LT(message.size_bytes(), 1200U);
@@ -86,7 +86,7 @@ TEST_P(StoredMessageContractTest, AStubIsTheDeliveryWithoutItsBytesAndCanBeNaked
     EXPECT_EQ(stub->Header("Colour"), std::nullopt);
     EXPECT_THAT(stub->AllHeaders(), IsEmpty());
     const auto again = stub->Stub();
-    EXPECT_THAT(feed->Settle(*again, Verb::kNak), IsOk());
+    EXPECT_THAT(consumer->Acknowledge(*again, AckType::kNak), IsOk());
   }
   ASSERT_TRUE(recorder.Reach(2)) << "the answer through the stub counts";
   EXPECT_EQ(recorder.At(1).sequence, 1U);
@@ -160,8 +160,8 @@ TEST_P(StoredMessageContractTest, ConsumersPassOverWhatWasDeleted) {
   for (const std::uint64_t sequence : {1U, 3U, 6U}) {
     ASSERT_THAT(transport().DeleteMessage("ORDERS", sequence), IsOk());
   }
-  FeedRecorder recorder;
-  const auto feed = Open(Feeding(FeedKind::kExclusive, "keeper"), recorder);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(SpecFor(ConsumerKind::kExclusive, "keeper"), recorder);
   ASSERT_TRUE(recorder.Reach(3));
   PublishMany(1);
   ASSERT_TRUE(recorder.Reach(4));
@@ -170,12 +170,12 @@ TEST_P(StoredMessageContractTest, ConsumersPassOverWhatWasDeleted) {
 
 TEST_P(StoredMessageContractTest, AMessageDeletedBeforeItsRedeliveryDoesNotComeAgain) {
   PublishMany(2);
-  FeedRecorder recorder;
-  const auto feed = Open(Feeding(FeedKind::kExclusive, "keeper"), recorder);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(SpecFor(ConsumerKind::kExclusive, "keeper"), recorder);
   ASSERT_TRUE(recorder.Reach(2));
   ASSERT_THAT(transport().DeleteMessage("ORDERS", 1), IsOk());
-  ASSERT_THAT(recorder.Settle(*feed, 0, Verb::kNak), IsOk());
-  ASSERT_THAT(recorder.Settle(*feed, 1, Verb::kNak), IsOk());
+  ASSERT_THAT(recorder.Acknowledge(*consumer, 0, AckType::kNak), IsOk());
+  ASSERT_THAT(recorder.Acknowledge(*consumer, 1, AckType::kNak), IsOk());
   ASSERT_TRUE(recorder.Reach(3));
   EXPECT_THAT(recorder.Sequences(), ElementsAre(1U, 2U, 2U));
 }

@@ -49,7 +49,7 @@ std::unique_ptr<Transport> TransportContract::Connect(std::chrono::milliseconds 
 
 StreamSpec TransportContract::Orders() { return {.name = "ORDERS", .subjects = {"orders"}, .storage = Storage::kFile}; }
 
-FeedSpec TransportContract::Feeding(FeedKind kind, std::string consumer, std::size_t max_in_flight) {
+ConsumerSpec TransportContract::SpecFor(ConsumerKind kind, std::string consumer, std::size_t max_in_flight) {
   return {.stream = "ORDERS",
           .consumer = std::move(consumer),
           .filter_subject = "orders",
@@ -59,13 +59,13 @@ FeedSpec TransportContract::Feeding(FeedKind kind, std::string consumer, std::si
           .stream_spec = Orders()};
 }
 
-absl::StatusOr<PubAck> TransportContract::Publish(Transport& transport, Outgoing message) {
+absl::StatusOr<PubAck> TransportContract::Publish(Transport& transport, OutboundMessage message) {
   auto told = std::make_shared<std::promise<absl::StatusOr<PubAck>>>();
   std::future<absl::StatusOr<PubAck>> result = told->get_future();
   absl::Status sent =
       transport.Publish(std::move(message), [told](absl::StatusOr<PubAck> ack) { told->set_value(std::move(ack)); });
   if (!sent.ok()) return sent;
-  if (result.wait_for(FeedRecorder::kPatience) != std::future_status::ready) {
+  if (result.wait_for(ConsumerRecorder::kPatience) != std::future_status::ready) {
     return absl::InternalError("the result of a publish was never told");
   }
   return result.get();
@@ -82,10 +82,11 @@ void TransportContract::PublishMany(int count) {
 
 std::string TransportContract::NewId() { return absl::StrCat("id-", ids_.fetch_add(1)); }
 
-std::unique_ptr<Feed> TransportContract::Open(Transport& transport, const FeedSpec& spec, FeedEvents events) {
-  auto feed = transport.OpenFeed(spec, std::move(events));
-  EXPECT_THAT(feed, penstock::testing::IsOk());
-  return feed.ok() ? *std::move(feed) : nullptr;
+std::unique_ptr<Consumer> TransportContract::Open(Transport& transport, const ConsumerSpec& spec,
+                                                  ConsumerEvents events) {
+  auto consumer = transport.OpenConsumer(spec, std::move(events));
+  EXPECT_THAT(consumer, penstock::testing::IsOk());
+  return consumer.ok() ? *std::move(consumer) : nullptr;
 }
 
 }  // namespace penstock::eventbus::contract

@@ -10,7 +10,7 @@
 #include <memory>
 #include <string>
 
-#include "contract/feed_recorder.h"
+#include "contract/consumer_recorder.h"
 #include "support/nats_server.h"
 #include "support/status_matchers.h"
 #include "transport/transport.h"
@@ -30,18 +30,18 @@ class TransportContract : public ::testing::TestWithParam<std::string> {
   Transport& transport() { return *transport_; }
 
   static StreamSpec Orders();
-  static FeedSpec Feeding(FeedKind kind, std::string consumer, std::size_t max_in_flight = 100);
+  static ConsumerSpec SpecFor(ConsumerKind kind, std::string consumer, std::size_t max_in_flight = 100);
 
   /// Publishes and waits for the result, whichever way it comes.
-  static absl::StatusOr<PubAck> Publish(Transport& transport, Outgoing message);
+  static absl::StatusOr<PubAck> Publish(Transport& transport, OutboundMessage message);
   absl::StatusOr<PubAck> Publish(std::string body, std::string subject = "orders");
   /// Stores the bodies "1", "2", ... as the next messages of `orders`.
   void PublishMany(int count);
   /// A message ID that no other message of the test has.
   std::string NewId();
 
-  std::unique_ptr<Feed> Open(Transport& transport, const FeedSpec& spec, FeedEvents events);
-  std::unique_ptr<Feed> Open(const FeedSpec& spec, FeedRecorder& recorder) {
+  std::unique_ptr<Consumer> Open(Transport& transport, const ConsumerSpec& spec, ConsumerEvents events);
+  std::unique_ptr<Consumer> Open(const ConsumerSpec& spec, ConsumerRecorder& recorder) {
     return Open(*transport_, spec, recorder.Events());
   }
 

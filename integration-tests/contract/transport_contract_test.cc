@@ -35,7 +35,7 @@ class Results {
   }
 
   bool Reach(std::size_t count) {
-    const auto deadline = std::chrono::steady_clock::now() + FeedRecorder::kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + ConsumerRecorder::kPatience;
     MutexLock lock(told_->mutex);
     while (told_->acks.size() < count) {
       if (!told_->changed.WaitUntil(lock, deadline)) return told_->acks.size() >= count;
@@ -59,7 +59,7 @@ class Results {
 
 class TransportContractTest : public TransportContract {
  protected:
-  Outgoing Message(std::string body) {
+  OutboundMessage Message(std::string body) {
     return {.subject = "orders", .body = std::move(body), .message_id = NewId(), .headers = {}};
   }
 };
@@ -133,7 +133,7 @@ TEST_P(TransportContractTest, AcksCarryTheStreamAndAscendingSequences) {
 }
 
 TEST_P(TransportContractTest, StoresAMessageIdOnce) {
-  const Outgoing message{.subject = "orders", .body = "body", .message_id = "same", .headers = {}};
+  const OutboundMessage message{.subject = "orders", .body = "body", .message_id = "same", .headers = {}};
   const auto first = Publish(transport(), message);
   ASSERT_THAT(first, IsOk());
   ASSERT_THAT(Publish("another"), IsOk());
@@ -150,7 +150,7 @@ TEST_P(TransportContractTest, DeliversSubjectBodyHeadersAndTimeAsPublished) {
   const auto before = std::chrono::system_clock::now();
   ASSERT_THAT(Publish(transport(), {.subject = "orders", .body = body, .message_id = "id-x", .headers = headers}),
               IsOk());
-  FeedRecorder recorder;
+  ConsumerRecorder recorder;
   const auto check = [&](const StoredMessage& message) {
     EXPECT_EQ(message.subject(), "orders");
     EXPECT_EQ(message.payload(), body);
@@ -167,7 +167,7 @@ TEST_P(TransportContractTest, DeliversSubjectBodyHeadersAndTimeAsPublished) {
     EXPECT_GE(message.stored_at(), before - milliseconds(50));
     EXPECT_LE(message.stored_at(), std::chrono::system_clock::now() + milliseconds(50));
   };
-  const auto feed = Open(transport(), Feeding(FeedKind::kExclusive, "billing"), recorder.Events(check));
+  const auto consumer = Open(transport(), SpecFor(ConsumerKind::kExclusive, "billing"), recorder.Events(check));
   EXPECT_TRUE(recorder.Reach(1));
 }
 
@@ -201,8 +201,8 @@ TEST_P(TransportContractTest, KeepsTheOrderOfOneThreadsPublishes) {
   }
   ASSERT_TRUE(results.Reach(kCount));
   for (const auto& ack : results.acks()) EXPECT_THAT(ack, IsOk());
-  FeedRecorder recorder;
-  const auto feed = Open(Feeding(FeedKind::kExclusive, "billing", 2000), recorder);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(SpecFor(ConsumerKind::kExclusive, "billing", 2000), recorder);
   ASSERT_TRUE(recorder.Reach(kCount));
   for (int i = 0; i < kCount; ++i) {
     const Arrival arrival = recorder.At(static_cast<std::size_t>(i));
@@ -231,17 +231,17 @@ TEST_P(TransportContractTest, CloseTellsEveryOutstandingPublishItsResultOnce) {
 }
 
 TEST_P(TransportContractTest, CallsAfterCloseFailWithATypedError) {
-  FeedRecorder recorder;
-  const auto feed = Open(Feeding(FeedKind::kExclusive, "billing"), recorder);
+  ConsumerRecorder recorder;
+  const auto consumer = Open(SpecFor(ConsumerKind::kExclusive, "billing"), recorder);
   ASSERT_THAT(Publish("body"), IsOk());
   ASSERT_TRUE(recorder.Reach(1));
-  feed->Stop();
+  consumer->Stop();
   transport().Close();
   EXPECT_THAT(Publish("body"), StatusIs(absl::StatusCode::kFailedPrecondition));
   EXPECT_THAT(transport().EnsureStream(Orders()), StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(transport().OpenFeed(Feeding(FeedKind::kShared, "other"), recorder.Events()),
+  EXPECT_THAT(transport().OpenConsumer(SpecFor(ConsumerKind::kShared, "other"), recorder.Events()),
               StatusIs(absl::StatusCode::kFailedPrecondition));
-  EXPECT_THAT(recorder.Answer(*feed, 0, Verb::kAck), StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(recorder.Answer(*consumer, 0, AckType::kAck), StatusIs(absl::StatusCode::kUnavailable));
 }
 
 TEST_P(TransportContractTest, LosesNothingWhileFeedsComeAndGo) {
@@ -258,12 +258,12 @@ TEST_P(TransportContractTest, LosesNothingWhileFeedsComeAndGo) {
   }
   std::map<std::uint64_t, std::string> bodies;
   for (std::size_t round = 0; bodies.size() < kThreads * kEach; ++round) {
-    FeedRecorder recorder;
-    const auto feed = Open(Feeding(FeedKind::kExclusive, "billing"), recorder);
-    recorder.AckFor(*feed);
+    ConsumerRecorder recorder;
+    const auto consumer = Open(SpecFor(ConsumerKind::kExclusive, "billing"), recorder);
+    recorder.AckFor(*consumer);
     const std::size_t missing = kThreads * kEach - bodies.size();
     ASSERT_TRUE(recorder.Reach(round < 5 ? std::min<std::size_t>(missing, 50) : missing));
-    feed->Stop();
+    consumer->Stop();
     for (const Arrival& arrival : recorder.arrivals()) bodies.emplace(arrival.sequence, arrival.body);
   }
   ASSERT_TRUE(results.Reach(kThreads * kEach));

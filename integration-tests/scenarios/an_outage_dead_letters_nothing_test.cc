@@ -73,7 +73,7 @@ TEST_P(AnOutageDeadLettersNothing, TriesOneMessageAtATimeAndRecoversByItself) {
   ASSERT_TRUE(Eventually([&] { return OnlySubscription(*bus).degraded; }, kPatience));
   EXPECT_EQ(database.MostAtATimeOfNext((kAttempts + 1) * kKeys), 1);
   EXPECT_EQ(OnlySubscription(*bus).dead_lettered, 0u);
-  EXPECT_EQ(OnlySubscription(*bus).outages, 1u);
+  EXPECT_EQ(OnlySubscription(*bus).circuit_opened, 1u);
   EXPECT_EQ(OnlySubscription(*bus).in_flight, kKeys * kPerKey);
 
   database.ComesUp();
@@ -82,7 +82,7 @@ TEST_P(AnOutageDeadLettersNothing, TriesOneMessageAtATimeAndRecoversByItself) {
   EXPECT_EQ(database.log().count(), kKeys * kPerKey);
   for (std::size_t k = 0; k < kKeys; ++k) EXPECT_EQ(database.log().Of("k" + std::to_string(k)), Numbers(kPerKey)) << k;
   EXPECT_EQ(OnlySubscription(*bus).terminated, 0u);
-  EXPECT_EQ(OnlySubscription(*bus).outages, 1u);
+  EXPECT_EQ(OnlySubscription(*bus).circuit_opened, 1u);
 }
 
 TEST_P(AnOutageDeadLettersNothing, IsTriedLessAndLessOften) {
@@ -127,7 +127,7 @@ TEST_P(AnOutageDeadLettersNothing, UnlessItIsToldNotToLookForOne) {
   PublishNumbered(*bus, "orders", kKeys, 1);
   ASSERT_TRUE(Eventually([&] { return OnlySubscription(*bus).terminated == kKeys; }, kPatience));
   EXPECT_EQ(database.attempts(), static_cast<int>(kAttempts * kKeys));
-  EXPECT_EQ(OnlySubscription(*bus).outages, 0u);
+  EXPECT_EQ(OnlySubscription(*bus).circuit_opened, 0u);
 }
 
 TEST_P(AnOutageDeadLettersNothing, IsShownByTheServicesEndpoints) {

@@ -115,10 +115,10 @@ class Consumer {
     const auto stats = bus_->Stats().subscriptions.at(0);
     std::printf(
         "{\"handled\":%llu,\"order_violations\":%llu,\"rss_kib\":%llu,\"peak_kib\":%llu,\"most_bytes\":%llu,"
-        "\"put_down\":%llu,\"window\":%llu}\n",
+        "\"evicted\":%llu,\"window\":%llu}\n",
         static_cast<unsigned long long>(handled_), static_cast<unsigned long long>(violations_),
         static_cast<unsigned long long>(before), static_cast<unsigned long long>(StatusField("VmHWM")),
-        static_cast<unsigned long long>(most_bytes_), static_cast<unsigned long long>(stats.put_down),
+        static_cast<unsigned long long>(most_bytes_), static_cast<unsigned long long>(stats.evicted),
         static_cast<unsigned long long>(stats.window));
   }
 

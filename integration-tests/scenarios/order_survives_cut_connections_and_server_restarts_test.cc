@@ -35,7 +35,7 @@ class OrderSurvives : public Scenario {
 
   // Waits until the consumer has synchronised once more and goes on; the time since `since`.
   milliseconds Recovery(std::chrono::steady_clock::time_point since, std::uint64_t synchronisations) {
-    EXPECT_TRUE(Eventually([&] { return OnlySubscription(*consumer_).resynchronised >= synchronisations; }, kPatience,
+    EXPECT_TRUE(Eventually([&] { return OnlySubscription(*consumer_).resubscribes >= synchronisations; }, kPatience,
                            milliseconds(1)));
     const std::size_t before = log_.count();
     EXPECT_TRUE(Eventually([&] { return log_.count() > before; }, kPatience, milliseconds(1)));

@@ -39,7 +39,7 @@ TEST_P(ErrorsAreHandledPerKind, AFailedEnvelopeIsNakedAndRedeliveredBeforeItsSuc
   ASSERT_TRUE(log.Reaches(6));
   EXPECT_THAT(log.Of("k0"), ::testing::ElementsAre("0/1", "1/1", "1/2", "1/3", "2/1", "3/1"));
   ASSERT_TRUE(Eventually([&] { return OnlySubscription(*bus).acked == 4; }, kPatience));
-  EXPECT_EQ(OnlySubscription(*bus).naked, 2u);
+  EXPECT_EQ(OnlySubscription(*bus).naks, 2u);
   EXPECT_EQ(OnlySubscription(*bus).dead_lettered, 0u);
 }
 

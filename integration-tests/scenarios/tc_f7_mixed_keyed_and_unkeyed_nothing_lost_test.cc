@@ -58,7 +58,7 @@ TEST_P(MixedKeyedAndUnkeyedNothingLost, WhatIsNoEnvelopeOnAnEnvelopeTopicIsKeptA
   EXPECT_EQ(stats.undecodable, 50u);
   EXPECT_EQ(stats.dead_lettered, 50u);
   EXPECT_EQ(stats.acked, 50u);
-  EXPECT_EQ(stats.naked, 0u) << "an undecodable body does not loop";
+  EXPECT_EQ(stats.naks, 0u) << "an undecodable body does not loop";
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ TEST_P(ThrowRestartRedelivery, AThrownMessageIsRedeliveredAfterItsActorRestarted
   EXPECT_EQ(stats.pool.Total().restarts, 1u);
   EXPECT_EQ(stats.pool.Total().failed, 1u);
   EXPECT_EQ(stats.pool.Total().succeeded, 3u);
-  EXPECT_EQ(stats.subscriptions[0].naked, 1u);
+  EXPECT_EQ(stats.subscriptions[0].naks, 1u);
   EXPECT_EQ(stats.subscriptions[0].failed, 1u);
 }
 

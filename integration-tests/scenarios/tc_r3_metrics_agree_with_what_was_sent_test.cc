@@ -78,7 +78,7 @@ TEST_P(TcR3MetricsAgreeWithWhatWasSent, CountsWhatWasPublishedHandledRetriedAndT
   EXPECT_LE(received, kEvents + kFailures + kThrows);
   EXPECT_EQ(ValueOf(scrape, bus + "redelivered_total" + orders), received - kEvents);
   EXPECT_EQ(ValueOf(scrape, bus + "acked_total" + orders), kEvents - 1);
-  EXPECT_EQ(ValueOf(scrape, bus + "naked_total" + orders), kFailures + kThrows);
+  EXPECT_EQ(ValueOf(scrape, bus + "naks_total" + orders), kFailures + kThrows);
   EXPECT_EQ(ValueOf(scrape, bus + "terminated_total" + orders), 1);
   EXPECT_EQ(ValueOf(scrape, bus + "in_flight" + orders), 0);
   EXPECT_EQ(ValueOf(scrape, bus + "lag" + orders), 0);

@@ -24,8 +24,8 @@ struct Settings {
   std::uint64_t keys = 1000;
   std::size_t payload = 43;  // which makes bodies of 128 bytes
 
-  std::uint64_t pace() const { return rate == 0 ? kAsFastAsPossible : rate; }
-  std::uint64_t In(double time) const { return static_cast<std::uint64_t>(static_cast<double>(pace()) * time); }
+  std::uint64_t limiter() const { return rate == 0 ? kAsFastAsPossible : rate; }
+  std::uint64_t In(double time) const { return static_cast<std::uint64_t>(static_cast<double>(limiter()) * time); }
 };
 
 /// The latency of each event, by its number.
@@ -90,7 +90,7 @@ absl::StatusOr<Result> Measure(const Settings& settings) {
   if (!consumer.ok()) return consumer.status();
   const std::uint64_t warm_up = settings.In(settings.warm_up);
   const std::uint64_t total = warm_up + std::max<std::uint64_t>(1, settings.In(settings.seconds));
-  Schedule schedule(settings.pace());
+  Schedule schedule(settings.limiter());
   Arrivals arrivals(schedule, total);
   const auto subscribed =
       (*consumer)->SubscribeEnvelope(settings.bus.target.subject, {.durable = settings.bus.target.durable},

@@ -11,7 +11,7 @@
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/publish/ack_waiter.h"
-#include "bus/publish/publisher.h"
+#include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
 #include "bus/subscribe/invoke_handler.h"
 #include "bus/subscribe/subscription_set.h"
@@ -78,9 +78,9 @@ class EventBus::Core {
     if (spec.flow.acknowledges) {
       if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
     }
-    spec.feed.stream = StreamName(options_.base_stream_name, spec.topic);
-    spec.feed.filter_subject = spec.topic;
-    spec.feed.stream_spec = streams_.SpecFor(spec.topic, storage);
+    spec.consumer_spec.stream = StreamName(options_.base_stream_name, spec.topic);
+    spec.consumer_spec.filter_subject = spec.topic;
+    spec.consumer_spec.stream_spec = streams_.SpecFor(spec.topic, storage);
     return subscriptions_.Add(std::move(spec),
                               {.pool = *pool_,
                                .dead_letters = letter_writer_,
@@ -103,7 +103,7 @@ class EventBus::Core {
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
     if (!drain_deadline || subscriptions_.WaitQuiescent(std::chrono::steady_clock::now() + kLastWait)) pool_->Stop();
-    const eventbus::Remainder rest = subscriptions_.HandBack();
+    const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
     const auto left =
         drain_deadline
             ? std::chrono::ceil<std::chrono::milliseconds>(*drain_deadline - std::chrono::steady_clock::now())
@@ -151,7 +151,7 @@ class EventBus::Core {
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
   const std::unique_ptr<DeadLetters> dead_letters_;
-  eventbus::Publisher publisher_;
+  eventbus::EnvelopePublisher publisher_;
   eventbus::SubscriptionSet subscriptions_;
   std::atomic<bool> closed_{false};  // set once the last outcome was told
   Mutex shut_mutex_;

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "absl/container/inlined_vector.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
 
@@ -21,14 +21,14 @@ struct Action {
     kStuck,         ///< tell that `item`'s handler does not end; before any other event
   };
   Kind kind = Kind::kDispatch;
-  Item* item = nullptr;
+  InFlightMessage* item = nullptr;
   std::unique_ptr<StoredMessage> message{};
 };
 
 /// What an event leads to, in order.
 struct Actions {
   absl::InlinedVector<Action, 4> list{};
-  std::size_t grant = 0;   ///< messages the server may send in addition
+  std::size_t credit = 0;  ///< messages the server may send in addition
   std::size_t window = 0;  ///< unsettled messages that the server may have with us from now on; 0: as before
 };
 

@@ -6,48 +6,51 @@
 namespace penstock::eventbus {
 namespace {
 
-bool IsIndexed(Stage stage) { return stage == Stage::kPaused || stage == Stage::kPutDown || stage == Stage::kWaiting; }
+bool IsIndexed(MessageState state) {
+  return state == MessageState::kPaused || state == MessageState::kEvicted || state == MessageState::kWaiting;
+}
 
-void SortBySequence(std::vector<Item*>& items) {
-  std::sort(items.begin(), items.end(), [](Item* a, Item* b) { return a->sequence < b->sequence; });
+void SortBySequence(std::vector<InFlightMessage*>& items) {
+  std::sort(items.begin(), items.end(),
+            [](InFlightMessage* a, InFlightMessage* b) { return a->sequence < b->sequence; });
 }
 
 }  // namespace
 
-Item& InFlightTable::Add(std::unique_ptr<Item> item) {
-  Item& added = *item;
+InFlightMessage& InFlightTable::Add(std::unique_ptr<InFlightMessage> item) {
+  InFlightMessage& added = *item;
   items_.emplace(added.sequence, std::move(item));
   return added;
 }
 
-Item* InFlightTable::Find(std::uint64_t sequence) const {
+InFlightMessage* InFlightTable::Find(std::uint64_t sequence) const {
   const auto found = items_.find(sequence);
   return found == items_.end() ? nullptr : found->second.get();
 }
 
-std::unique_ptr<Item> InFlightTable::Remove(Item& item) {
-  SetStage(item, Stage::kNew);
+std::unique_ptr<InFlightMessage> InFlightTable::Remove(InFlightMessage& item) {
+  SetState(item, MessageState::kNew);
   if (item.stale) {
     const auto found =
         std::find_if(stale_.begin(), stale_.end(), [&](const auto& other) { return other.get() == &item; });
-    std::unique_ptr<Item> owned = std::move(*found);
+    std::unique_ptr<InFlightMessage> owned = std::move(*found);
     stale_.erase(found);
     return owned;
   }
   const auto found = items_.find(item.sequence);
-  std::unique_ptr<Item> owned = std::move(found->second);
+  std::unique_ptr<InFlightMessage> owned = std::move(found->second);
   items_.erase(found);
   return owned;
 }
 
-void InFlightTable::KeepOnly(absl::FunctionRef<bool(const Item&)> keep, bool stale,
-                             absl::FunctionRef<void(Item&)> dropped) {
+void InFlightTable::KeepOnly(absl::FunctionRef<bool(const InFlightMessage&)> keep, bool stale,
+                             absl::FunctionRef<void(InFlightMessage&)> dropped) {
   for (auto entry = items_.begin(); entry != items_.end();) {
-    std::unique_ptr<Item>& item = entry->second;
+    std::unique_ptr<InFlightMessage>& item = entry->second;
     const bool kept = keep(*item);
     if (!kept) {
       dropped(*item);
-      SetStage(*item, Stage::kNew);
+      SetState(*item, MessageState::kNew);
     } else if (stale) {
       item->stale = true;
       stale_.push_back(std::move(item));
@@ -56,52 +59,53 @@ void InFlightTable::KeepOnly(absl::FunctionRef<bool(const Item&)> keep, bool sta
   }
 }
 
-void InFlightTable::KeepOnlyStale(absl::FunctionRef<bool(const Item&)> keep, absl::FunctionRef<void(Item&)> dropped) {
-  std::erase_if(stale_, [&](const std::unique_ptr<Item>& item) {
+void InFlightTable::KeepOnlyStale(absl::FunctionRef<bool(const InFlightMessage&)> keep,
+                                  absl::FunctionRef<void(InFlightMessage&)> dropped) {
+  std::erase_if(stale_, [&](const std::unique_ptr<InFlightMessage>& item) {
     if (keep(*item)) return false;
     dropped(*item);
-    SetStage(*item, Stage::kNew);
+    SetState(*item, MessageState::kNew);
     return true;
   });
 }
 
-void InFlightTable::SetStage(Item& item, Stage stage) {
-  if (item.stage == stage) return;
-  --in_stage_[static_cast<std::size_t>(item.stage)];
-  ++in_stage_[static_cast<std::size_t>(stage)];
-  if (IsIndexed(item.stage)) RemoveFromIndex(item);
-  item.stage = stage;
-  if (IsIndexed(stage)) AddToIndex(item);
+void InFlightTable::SetState(InFlightMessage& item, MessageState state) {
+  if (item.state == state) return;
+  --in_state_[static_cast<std::size_t>(item.state)];
+  ++in_state_[static_cast<std::size_t>(state)];
+  if (IsIndexed(item.state)) RemoveFromIndex(item);
+  item.state = state;
+  if (IsIndexed(state)) AddToIndex(item);
 }
 
-void InFlightTable::AddToIndex(Item& item) {
-  if (item.stage == Stage::kWaiting) {
+void InFlightTable::AddToIndex(InFlightMessage& item) {
+  if (item.state == MessageState::kWaiting) {
     waiting_.emplace(item.due, item.sequence);
   } else {
-    (item.stage == Stage::kPaused ? paused_ : put_down_).emplace(item.sequence, &item);
+    (item.state == MessageState::kPaused ? paused_ : evicted_).emplace(item.sequence, &item);
   }
 }
 
-void InFlightTable::RemoveFromIndex(const Item& item) {
-  if (item.stage == Stage::kWaiting) {
+void InFlightTable::RemoveFromIndex(const InFlightMessage& item) {
+  if (item.state == MessageState::kWaiting) {
     waiting_.erase({item.due, item.sequence});
   } else {
-    (item.stage == Stage::kPaused ? paused_ : put_down_).erase(item.sequence);
+    (item.state == MessageState::kPaused ? paused_ : evicted_).erase(item.sequence);
   }
 }
 
-std::vector<Item*> InFlightTable::Ascending() const {
-  std::vector<Item*> all;
+std::vector<InFlightMessage*> InFlightTable::Ascending() const {
+  std::vector<InFlightMessage*> all;
   all.reserve(items_.size());
   for (const auto& [sequence, item] : items_) all.push_back(item.get());
   SortBySequence(all);
   return all;
 }
 
-std::vector<Item*> InFlightTable::Ascending(Stage stage) const {
-  std::vector<Item*> some;
+std::vector<InFlightMessage*> InFlightTable::Ascending(MessageState state) const {
+  std::vector<InFlightMessage*> some;
   for (const auto& [sequence, item] : items_) {
-    if (item->stage == stage) some.push_back(item.get());
+    if (item->state == state) some.push_back(item.get());
   }
   SortBySequence(some);
   return some;

@@ -8,8 +8,8 @@ namespace penstock::eventbus {
 namespace {
 
 // `TimePoint{}` when its handler has not begun.
-TimePoint BegunAt(const Item& item) {
-  return TimePoint(TimePoint::duration(item.begun.load(std::memory_order_relaxed)));
+TimePoint BegunAt(const InFlightMessage& item) {
+  return TimePoint(TimePoint::duration(item.started_at.load(std::memory_order_relaxed)));
 }
 
 }  // namespace
@@ -18,15 +18,15 @@ std::chrono::milliseconds LeaseKeeper::interval() const {
   return std::clamp(ack_wait_ / 6, std::chrono::milliseconds{10}, std::chrono::milliseconds{250});
 }
 
-void LeaseKeeper::Check(Item& item, TimePoint now, FlowCounters& counters, Actions& out) {
-  if (item.stage == Stage::kDispatched) CheckHandler(item, now, counters, out);
+void LeaseKeeper::Check(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out) {
+  if (item.state == MessageState::kDispatched) CheckHandler(item, now, counters, out);
   const bool given_up = item.stuck && lets_stuck_leases_lapse_;
   if (given_up || now - item.lease_from < ack_wait_ / 3) return;
   item.lease_from = now;
   out.list.push_back({.kind = Action::Kind::kExtend, .item = &item});
 }
 
-void LeaseKeeper::CheckHandler(Item& item, TimePoint now, FlowCounters& counters, Actions& out) {
+void LeaseKeeper::CheckHandler(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out) {
   const TimePoint begun = BegunAt(item);
   if (stuck_after_.count() == 0 || begun == TimePoint{} || item.stuck) return;
   if (now - begun < stuck_after_) return;
@@ -36,14 +36,15 @@ void LeaseKeeper::CheckHandler(Item& item, TimePoint now, FlowCounters& counters
   out.list.push_back({.kind = Action::Kind::kStuck, .item = &item});
 }
 
-void LeaseKeeper::Finished(Item& item) {
+void LeaseKeeper::Finished(InFlightMessage& item) {
   if (std::exchange(item.stuck, false)) --stuck_;
 }
 
-bool LeaseKeeper::HoldsUp(const Item& item, TimePoint now) const {
-  if (item.stage == Stage::kWaiting || item.stage == Stage::kHeld || item.at_letter()) return true;
+bool LeaseKeeper::HoldsUp(const InFlightMessage& item, TimePoint now) const {
+  if (item.state == MessageState::kWaiting || item.state == MessageState::kAwaitingRedelivery || item.at_letter())
+    return true;
   const TimePoint begun = BegunAt(item);
-  return item.stage == Stage::kDispatched && begun != TimePoint{} && now - begun >= interval();
+  return item.state == MessageState::kDispatched && begun != TimePoint{} && now - begun >= interval();
 }
 
 }  // namespace penstock::eventbus

@@ -6,7 +6,7 @@
 
 #include "delivery/actions.h"
 #include "delivery/flow_options.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
 
@@ -23,18 +23,18 @@ class LeaseKeeper {
   std::chrono::milliseconds interval() const;
 
   /// Extends the message's lease when a third of it is over, and reports its handler when it is stuck.
-  void Check(Item& item, TimePoint now, FlowCounters& counters, Actions& out);
+  void Check(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out);
 
   /// The message's handler has ended.
-  void Finished(Item& item);
+  void Finished(InFlightMessage& item);
 
   /// Whether the message keeps its key waiting for longer than a busy pool would.
-  bool HoldsUp(const Item& item, TimePoint now) const;
+  bool HoldsUp(const InFlightMessage& item, TimePoint now) const;
 
   std::size_t stuck() const { return stuck_; }
 
  private:
-  void CheckHandler(Item& item, TimePoint now, FlowCounters& counters, Actions& out);
+  void CheckHandler(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out);
 
   const std::chrono::milliseconds ack_wait_;
   const std::chrono::milliseconds stuck_after_;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
 
@@ -15,16 +15,16 @@ namespace penstock::eventbus {
 /// state machine.
 class RefusedOffers {
  public:
-  void Add(Item& item) {
+  void Add(InFlightMessage& item) {
     by_lane_[item.lane].push_back(&item);
     ++count_;
   }
 
-  /// The first one for that actor (`Item::kAnyLane`: of those without a key); null when there is none.
-  Item* Take(std::size_t lane) {
+  /// The first one for that actor (`InFlightMessage::kAnyLane`: of those without a key); null when there is none.
+  InFlightMessage* Take(std::size_t lane) {
     const auto found = by_lane_.find(lane);
     if (found == by_lane_.end()) return nullptr;
-    Item* const item = found->second.front();
+    InFlightMessage* const item = found->second.front();
     found->second.pop_front();
     if (found->second.empty()) by_lane_.erase(found);
     --count_;
@@ -47,7 +47,7 @@ class RefusedOffers {
   bool empty() const { return count_ == 0; }
 
  private:
-  absl::flat_hash_map<std::size_t, std::deque<Item*>> by_lane_;
+  absl::flat_hash_map<std::size_t, std::deque<InFlightMessage*>> by_lane_;
   std::size_t count_ = 0;
 };
 

@@ -14,38 +14,38 @@ constexpr std::chrono::seconds kRedeliveryPatience{60};
 
 }  // namespace
 
-void TurnScheduler::Admit(Item& item, Actions& out) {
-  if (state_.closed || (item.keyed() && !lines_.Join(item))) {
-    SetStage(item, Stage::kParked);
+void TurnScheduler::Admit(InFlightMessage& item, Actions& out) {
+  if (state_.closed || (item.keyed() && !queues_.Enqueue(item))) {
+    SetState(item, MessageState::kParked);
   } else {
     Turn(&item, out);
   }
 }
 
 // Null: nobody's. What was redriven twice may be over by now.
-void TurnScheduler::Turn(Item* item, Actions& out) {
+void TurnScheduler::Turn(InFlightMessage* item, Actions& out) {
   while (item != nullptr && item->letter != 0 && state_.removed_letters.Contains(item->letter)) {
-    Item& over = *item;
-    item = over.keyed() ? lines_.Leave(over) : nullptr;
+    InFlightMessage& over = *item;
+    item = over.keyed() ? queues_.Dequeue(over) : nullptr;
     ++state_.counters.acked;
     state_.processed.Add(over.sequence);
-    state_.flow.Grant(out);
+    state_.flow.AddCredit(out);
     out.list.push_back({.kind = Action::Kind::kAck, .message = Remove(over)->TakeAnswerable()});
   }
-  if (item != nullptr) state_.letters_known ? Start(*item, out) : SetStage(*item, Stage::kPaused);
+  if (item != nullptr) state_.letters_known ? Start(*item, out) : SetState(*item, MessageState::kPaused);
 }
 
-void TurnScheduler::Start(Item& item, Actions& out) {
-  if (item.put_down) {
-    SetStage(item, Stage::kPutDown);
-    AskForPutDown(out);
+void TurnScheduler::Start(InFlightMessage& item, Actions& out) {
+  if (item.evicted) {
+    SetState(item, MessageState::kEvicted);
+    RequestEvicted(out);
   } else if (IsObsolete(item)) {
-    item.verdict = {.kind = Verdict::Kind::kHandled};
-    BeginLetter(item, Stage::kRemovingLetter, out);
+    item.result = {.kind = HandlerResult::Kind::kHandled};
+    BeginLetter(item, MessageState::kRemovingLetter, out);
   } else if (Follows(item, out)) {
     return;
-  } else if (state_.failures.outage().on()) {
-    SetStage(item, Stage::kPaused);
+  } else if (state_.failures.breaker().open()) {
+    SetState(item, MessageState::kPaused);
   } else {
     Dispatch(item, out);
   }
@@ -54,64 +54,64 @@ void TurnScheduler::Start(Item& item, Actions& out) {
 // Of a letter that is no obstacle to its key any more: what it stands for was handled. Told only when the message's
 // turn has come: before, the letter may still be under way. Who shares the consumer does not know of the letters of
 // others.
-bool TurnScheduler::IsObsolete(const Item& item) const {
+bool TurnScheduler::IsObsolete(const InFlightMessage& item) const {
   const bool knows_all = state_.quarantines() && !state_.options.retries_in_place;
   return knows_all && item.letter != 0 && item.keyed() && !state_.quarantine.Has(item);
 }
 
 // Whether it has to follow others of its key to the dead letters; then it does.
-bool TurnScheduler::Follows(Item& item, Actions& out) {
+bool TurnScheduler::Follows(InFlightMessage& item, Actions& out) {
   if (!state_.quarantines() || !state_.quarantine.Follows(item)) return false;
-  item.verdict = {.kind = Verdict::Kind::kQuarantined, .reason = "messages of its key before it are dead letters"};
-  BeginLetter(item, Stage::kDeadLettering, out);
+  item.result = {.kind = HandlerResult::Kind::kQuarantined, .reason = "messages of its key before it are dead letters"};
+  BeginLetter(item, MessageState::kDeadLettering, out);
   return true;
 }
 
-void TurnScheduler::Dispatch(Item& item, Actions& out) {
-  item.begun.store(0, std::memory_order_relaxed);
-  SetStage(item, Stage::kDispatched);
+void TurnScheduler::Dispatch(InFlightMessage& item, Actions& out) {
+  item.started_at.store(0, std::memory_order_relaxed);
+  SetState(item, MessageState::kDispatched);
   out.list.push_back({.kind = Action::Kind::kDispatch, .item = &item});
 }
 
-void TurnScheduler::Refused(Item& item) {
-  SetStage(item, Stage::kRefused);
+void TurnScheduler::Refused(InFlightMessage& item) {
+  SetState(item, MessageState::kRefused);
   refused_.Add(item);
 }
 
-void TurnScheduler::RoomInInbox(const Item& left, Actions& out) {
+void TurnScheduler::RoomInInbox(const InFlightMessage& left, Actions& out) {
   if (refused_.empty()) return;
   OfferRefused(left.lane, out);
-  if (left.keyed()) OfferRefused(Item::kAnyLane, out);
+  if (left.keyed()) OfferRefused(InFlightMessage::kAnyLane, out);
 }
 
 void TurnScheduler::OfferRefused(std::size_t lane, Actions& out) {
-  if (Item* const item = refused_.Take(lane); item != nullptr) Dispatch(*item, out);
+  if (InFlightMessage* const item = refused_.Take(lane); item != nullptr) Dispatch(*item, out);
 }
 
-void TurnScheduler::ReleaseKey(Item& item, Actions& out) {
+void TurnScheduler::ReleaseKey(InFlightMessage& item, Actions& out) {
   if (!item.keyed() || state_.closed) return;
-  Turn(lines_.Leave(item), out);
+  Turn(queues_.Dequeue(item), out);
 }
 
-void TurnScheduler::BeginLetter(Item& item, Stage stage, Actions& out) {
-  SetStage(item, stage);
+void TurnScheduler::BeginLetter(InFlightMessage& item, MessageState state, Actions& out) {
+  SetState(item, state);
   item.due = TimePoint::max();
-  const bool storing = stage == Stage::kDeadLettering;
+  const bool storing = state == MessageState::kDeadLettering;
   out.list.push_back({.kind = storing ? Action::Kind::kDeadLetter : Action::Kind::kRemoveLetter, .item = &item});
 }
 
-void TurnScheduler::Wait(Item& item, std::chrono::milliseconds delay, Actions& out) {
-  if (state_.closed) return SetStage(item, Stage::kParked);
+void TurnScheduler::Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out) {
+  if (state_.closed) return SetState(item, MessageState::kParked);
   if (delay.count() == 0) return RetryNow(item, out);
   item.due = state_.now + delay;
-  SetStage(item, Stage::kWaiting);
+  SetState(item, MessageState::kWaiting);
 }
 
 // The retry does not wait for the redelivery, which is behind everything that is on its way to us and is recognised
 // when it comes.
-void TurnScheduler::RetryNow(Item& item, Actions& out) {
+void TurnScheduler::RetryNow(InFlightMessage& item, Actions& out) {
   if (!state_.options.retries_in_place) {
-    ++state_.counters.naked;
+    ++state_.counters.naks;
     // The latest is kept: should nothing come any more, it is the one to answer in the end.
     out.list.push_back({.kind = Action::Kind::kNak, .message = item.answerable().Stub()});
   }
@@ -119,9 +119,9 @@ void TurnScheduler::RetryNow(Item& item, Actions& out) {
 }
 
 // Another process that shares the consumer may get the message then: it has no place in the order of this one any more.
-void TurnScheduler::AskForPutDown(Actions& out) {
-  while (!state_.table.put_down().empty() && !state_.closed) {
-    Item& item = *state_.table.put_down().begin()->second;
+void TurnScheduler::RequestEvicted(Actions& out) {
+  while (!state_.table.evicted().empty() && !state_.closed) {
+    InFlightMessage& item = *state_.table.evicted().begin()->second;
     if (!state_.evictor.Reserve(item, /*idle=*/state_.active() == 0)) return;
     const bool ours = !state_.options.retries_in_place;
     SendNak(item, out);
@@ -132,11 +132,11 @@ void TurnScheduler::AskForPutDown(Actions& out) {
 }
 
 // The bytes stay charged, so that there is room for the redelivery.
-void TurnScheduler::SendNak(Item& item, Actions& out) {
-  ++state_.counters.naked;
-  state_.flow.Grant(out);
+void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
+  ++state_.counters.naks;
+  state_.flow.AddCredit(out);
   item.key = {};
-  SetStage(item, Stage::kHeld);
+  SetState(item, MessageState::kAwaitingRedelivery);
   item.due = state_.now + 2 * state_.options.ack_wait + kRedeliveryPatience;
   out.list.push_back({.kind = Action::Kind::kNak, .message = item.TakeAnswerable()});
   item.message.reset();
@@ -146,9 +146,9 @@ void TurnScheduler::Tick(Actions& out) {
   WakeWaiting(out);
   for (const std::size_t lane : refused_.Lanes()) OfferRefused(lane, out);
   if (!state_.table.paused().empty() && state_.letters_known) {
-    state_.failures.outage().on() ? Probe(out) : ResumePaused(out);
+    state_.failures.breaker().open() ? Probe(out) : ResumePaused(out);
   }
-  if (!state_.table.put_down().empty()) AskForPutDown(out);
+  if (!state_.table.evicted().empty()) RequestEvicted(out);
 }
 
 TimePoint TurnScheduler::next_tick() const {
@@ -156,14 +156,14 @@ TimePoint TurnScheduler::next_tick() const {
   if (state_.table.waiting() > 0) next = state_.table.next_due();
   if (!refused_.empty()) next = std::min(next, state_.now + kOfferAgain);
   if (state_.table.paused().empty() || !state_.letters_known) return next;
-  const OutageWatch& outage = state_.failures.outage();
-  return std::min(next, outage.on() ? outage.next_probe() : state_.now + kResume);
+  const CircuitBreaker& breaker = state_.failures.breaker();
+  return std::min(next, breaker.open() ? breaker.next_probe() : state_.now + kResume);
 }
 
 void TurnScheduler::WakeWaiting(Actions& out) {
   while (state_.table.waiting() > 0 && state_.table.next_due() <= state_.now) {
-    Item& item = state_.table.next_waiting();
-    state_.failures.outage().on() ? SetStage(item, Stage::kPaused) : RetryNow(item, out);
+    InFlightMessage& item = state_.table.next_waiting();
+    state_.failures.breaker().open() ? SetState(item, MessageState::kPaused) : RetryNow(item, out);
   }
 }
 
@@ -174,30 +174,30 @@ void TurnScheduler::ResumePaused(Actions& out) {
 
 // One after the other has its turn, so that a message that can never succeed does not stand for all.
 void TurnScheduler::Probe(Actions& out) {
-  if (state_.now < state_.failures.outage().next_probe()) return;
+  if (state_.now < state_.failures.breaker().next_probe()) return;
   auto next = state_.table.paused().upper_bound(last_probed_);
   if (next == state_.table.paused().end()) next = state_.table.paused().begin();
-  Item& item = *next->second;
+  InFlightMessage& item = *next->second;
   last_probed_ = item.sequence;
   if (Follows(item, out)) return;
   item.probe = true;
-  state_.failures.outage().Probe();
+  state_.failures.breaker().Probe();
   Dispatch(item, out);
 }
 
 void TurnScheduler::Clear() {
   refused_.Clear();
-  lines_.Clear();
+  queues_.Clear();
 }
 
-void TurnScheduler::KeepTurn(Item& item) {
+void TurnScheduler::KeepTurn(InFlightMessage& item) {
   item.next_of_key = nullptr;
-  if (item.keyed()) lines_.Occupy(item);
+  if (item.keyed()) queues_.Block(item);
 }
 
-std::unique_ptr<Item> TurnScheduler::Remove(Item& item) {
+std::unique_ptr<InFlightMessage> TurnScheduler::Remove(InFlightMessage& item) {
   state_.flow.Charge(item, 0);
-  if (item.probe && state_.failures.outage().on()) state_.failures.outage().ProbeAgain(state_.now);
+  if (item.probe && state_.failures.breaker().open()) state_.failures.breaker().ProbeAgain(state_.now);
   return state_.table.Remove(item);
 }
 

@@ -8,8 +8,8 @@
 
 #include "delivery/actions.h"
 #include "delivery/delivery_state.h"
-#include "delivery/item.h"
-#include "delivery/key_lines.h"
+#include "delivery/in_flight_message.h"
+#include "delivery/key_queues.h"
 #include "delivery/refused_offers.h"
 
 namespace penstock::eventbus {
@@ -21,21 +21,21 @@ class TurnScheduler {
   explicit TurnScheduler(DeliveryState& state) : state_(state) {}
 
   /// A message of the table waits for its turn, or has it at once.
-  void Admit(Item& item, Actions& out);
+  void Admit(InFlightMessage& item, Actions& out);
   /// It is the message's turn. Null: nobody's.
-  void Turn(Item* item, Actions& out);
+  void Turn(InFlightMessage* item, Actions& out);
   /// Its actor's inbox was full.
-  void Refused(Item& item);
+  void Refused(InFlightMessage& item);
   /// A message left its actor's inbox.
-  void RoomInInbox(const Item& left, Actions& out);
+  void RoomInInbox(const InFlightMessage& left, Actions& out);
   /// Begins the message again after `delay`; its key waits.
-  void Wait(Item& item, std::chrono::milliseconds delay, Actions& out);
+  void Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out);
   /// Stores the message's dead letter (`kDeadLettering`) or removes the one it came from (`kRemovingLetter`).
-  void BeginLetter(Item& item, Stage stage, Actions& out);
+  void BeginLetter(InFlightMessage& item, MessageState state, Actions& out);
   /// The message is over: the next one of its key has its turn.
-  void ReleaseKey(Item& item, Actions& out);
+  void ReleaseKey(InFlightMessage& item, Actions& out);
   /// Takes the message out of the table.
-  std::unique_ptr<Item> Remove(Item& item);
+  std::unique_ptr<InFlightMessage> Remove(InFlightMessage& item);
 
   /// What can begin by now, begins.
   void Tick(Actions& out);
@@ -44,29 +44,29 @@ class TurnScheduler {
   /// An outage is over, or the dead letters are known: what was paused goes on.
   void ResumePaused(Actions& out);
   /// Requests what was put down as far as there is room.
-  void AskForPutDown(Actions& out);
+  void RequestEvicted(Actions& out);
 
   /// Messages that wait behind the one of their key that has its turn.
-  std::size_t Behind(const Item& item) const { return lines_.Behind(item); }
+  std::size_t QueuedBehind(const InFlightMessage& item) const { return queues_.QueuedBehind(item); }
   /// Forgets who waits for what.
   void Clear();
   /// After `Clear`: the message, which runs, has its key's turn.
-  void KeepTurn(Item& item);
+  void KeepTurn(InFlightMessage& item);
 
  private:
-  void Start(Item& item, Actions& out);
-  bool IsObsolete(const Item& item) const;
-  bool Follows(Item& item, Actions& out);
-  void Dispatch(Item& item, Actions& out);
+  void Start(InFlightMessage& item, Actions& out);
+  bool IsObsolete(const InFlightMessage& item) const;
+  bool Follows(InFlightMessage& item, Actions& out);
+  void Dispatch(InFlightMessage& item, Actions& out);
   void OfferRefused(std::size_t lane, Actions& out);
-  void RetryNow(Item& item, Actions& out);
-  void SendNak(Item& item, Actions& out);
+  void RetryNow(InFlightMessage& item, Actions& out);
+  void SendNak(InFlightMessage& item, Actions& out);
   void WakeWaiting(Actions& out);
   void Probe(Actions& out);
-  void SetStage(Item& item, Stage stage) { state_.table.SetStage(item, stage); }
+  void SetState(InFlightMessage& item, MessageState state) { state_.table.SetState(item, state); }
 
   DeliveryState& state_;
-  KeyLines lines_;
+  KeyQueues queues_;
   RefusedOffers refused_;
   std::uint64_t last_probed_ = 0;
 };

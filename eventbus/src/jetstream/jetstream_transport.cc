@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/message_api.h"
-#include "jetstream/consume/pull_feed.h"
-#include "jetstream/consume/push_feed.h"
 #include "jetstream/api/stream_api.h"
+#include "jetstream/consume/pull_consumer.h"
+#include "jetstream/consume/push_consumer.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {
@@ -69,22 +69,23 @@ absl::StatusOr<StreamFacts> JetStreamTransport::EnsureStream(const StreamSpec& s
   return jetstream::EnsureStream(api_, spec);
 }
 
-absl::StatusOr<std::unique_ptr<Feed>> JetStreamTransport::OpenFeed(const FeedSpec& spec, FeedEvents events) {
+absl::StatusOr<std::unique_ptr<Consumer>> JetStreamTransport::OpenConsumer(const ConsumerSpec& spec,
+                                                                           ConsumerEvents events) {
   if (connection_->closed()) return Closed("open consumer", spec.consumer);
   absl::StatusOr<std::string> inbox = Inbox::UniqueSubject();
   if (!inbox.ok()) return inbox.status();
   const std::string prefix = absl::StrCat(*inbox, ".");
-  std::unique_ptr<SynchronisedFeed> feed;
-  if (spec.kind == FeedKind::kExclusive) {
-    feed = std::make_unique<PushFeed>(*connection_, spec, std::move(events), log_, prefix);
+  std::unique_ptr<ConsumerSession> consumer;
+  if (spec.kind == ConsumerKind::kExclusive) {
+    consumer = std::make_unique<PushConsumer>(*connection_, spec, std::move(events), log_, prefix);
   } else {
-    feed = std::make_unique<PullFeed>(*connection_, spec, std::move(events), log_, prefix);
+    consumer = std::make_unique<PullConsumer>(*connection_, spec, std::move(events), log_, prefix);
   }
-  if (absl::Status started = feed->Start(); !started.ok()) return started;
-  return feed;
+  if (absl::Status started = consumer->Start(); !started.ok()) return started;
+  return consumer;
 }
 
-absl::Status JetStreamTransport::Publish(Outgoing message, PublishDone done) {
+absl::Status JetStreamTransport::Publish(OutboundMessage message, PublishDone done) {
   return publisher_->Publish(message, std::move(done));
 }
 

@@ -26,8 +26,8 @@ class JetStreamTransport final : public Transport {
 
   std::string_view name() const override { return "jetstream"; }
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
-  absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
-  absl::Status Publish(Outgoing message, PublishDone done) override;
+  absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) override;
+  absl::Status Publish(OutboundMessage message, PublishDone done) override;
   void LendTo(Hands& hands) override { connection_->crew().SetHands(&hands); }
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;

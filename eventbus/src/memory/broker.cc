@@ -20,25 +20,26 @@ constexpr std::chrono::milliseconds kSweepGap{100};
 
 std::string_view AckPolicyName(bool ack_all) { return ack_all ? "all" : "explicit"; }
 
-std::string_view KindName(FeedKind kind) {
+std::string_view KindName(ConsumerKind kind) {
   switch (kind) {
-    case FeedKind::kExclusive:
+    case ConsumerKind::kExclusive:
       return "exclusive";
-    case FeedKind::kShared:
+    case ConsumerKind::kShared:
       return "shared";
-    case FeedKind::kAtMostOnce:
+    case ConsumerKind::kAtMostOnce:
       return "at-most-once";
   }
   return "unknown";
 }
 
-absl::Status CheckFeed(const FeedSpec& spec, const FeedEvents& events) {
-  const std::string what = absl::StrCat("open a feed of stream \"", spec.stream, "\": ");
-  if (!events.arrived) return absl::InvalidArgumentError(absl::StrCat(what, "no callback for arrivals; set `arrived`"));
+absl::Status CheckConsumer(const ConsumerSpec& spec, const ConsumerEvents& events) {
+  const std::string what = absl::StrCat("open a subscriber of stream \"", spec.stream, "\": ");
+  if (!events.on_messages)
+    return absl::InvalidArgumentError(absl::StrCat(what, "no callback for arrivals; set `arrived`"));
   if (spec.max_in_flight == 0) {
     return absl::InvalidArgumentError(absl::StrCat(what, "max_in_flight is 0; allow at least one message"));
   }
-  if (spec.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
+  if (spec.kind == ConsumerKind::kAtMostOnce) return absl::OkStatus();
   if (spec.consumer.empty())
     return absl::InvalidArgumentError(absl::StrCat(what, "no consumer name; name the durable"));
   if (spec.ack_wait.count() <= 0) {
@@ -47,7 +48,7 @@ absl::Status CheckFeed(const FeedSpec& spec, const FeedEvents& events) {
   return absl::OkStatus();
 }
 
-absl::Status Misfit(const FeedSpec& spec, std::string_view field, std::string_view has, std::string_view asked) {
+absl::Status Misfit(const ConsumerSpec& spec, std::string_view field, std::string_view has, std::string_view asked) {
   return absl::FailedPreconditionError(absl::StrCat("open consumer \"", spec.consumer, "\" of stream \"", spec.stream,
                                                     "\": its ", std::string(field), " is \"", std::string(has),
                                                     "\" but \"", std::string(asked),
@@ -58,17 +59,17 @@ absl::Status Misfit(const FeedSpec& spec, std::string_view field, std::string_vi
 
 // Everything but `events` belongs to the broker's lock. `events` belongs to the thread whose callback runs, else to the
 // lock.
-struct BrokerFeed {
+struct BrokerSubscriber {
   const void* user = nullptr;
-  FeedSpec spec{};
-  FeedEvents events{};
-  Broker::Consumer* consumer = nullptr;  ///< null when an ephemeral consumer ended with its feed
-  std::size_t credit = 0;                ///< not used by exclusive feeds: `max_in_flight` is their credit
+  ConsumerSpec spec{};
+  ConsumerEvents events{};
+  Broker::Consumer* consumer = nullptr;  ///< null when an ephemeral consumer ended with its subscriber
+  std::size_t credit = 0;                ///< not used by exclusive subscribers: `max_in_flight` is their credit
   bool stopped = false;
   bool quiet = false;              ///< takes nothing more, and may still own its consumer
   std::atomic<bool> owns = false;  // relaxed: written under the broker's lock, read as a hint that may be old
 
-  bool ready() const { return !quiet && (spec.kind == FeedKind::kExclusive || credit > 0); }
+  bool ready() const { return !quiet && (spec.kind == ConsumerKind::kExclusive || credit > 0); }
 };
 
 struct Broker::Stream {
@@ -79,47 +80,50 @@ struct Broker::Stream {
 };
 
 struct Broker::Consumer {
-  Consumer(Stream& of, const FeedSpec& spec)
+  Consumer(Stream& of, const ConsumerSpec& spec)
       : stream(of),
         name(spec.consumer),
         kind(spec.kind),
         ack_all(spec.ack_all),
         position({.filter_subject = spec.filter_subject,
-                  .explicit_acks = spec.kind != FeedKind::kAtMostOnce,
+                  .explicit_acks = spec.kind != ConsumerKind::kAtMostOnce,
                   .ack_wait = spec.ack_wait,
                   .max_in_flight = spec.max_in_flight},
-                 spec.kind == FeedKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
+                 spec.kind == ConsumerKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
 
-  // The feed whose turn it is, if any can take something. Of an exclusive consumer it is always the first, its owner.
-  std::shared_ptr<BrokerFeed> NextFeed() {
-    for (std::size_t i = 0; kind != FeedKind::kExclusive && i < feeds.size(); ++i) {
-      std::rotate(feeds.begin(), feeds.begin() + 1, feeds.end());
-      if (feeds.back()->ready()) return feeds.back();
+  // The subscriber whose turn it is, if any can take something. Of an exclusive consumer it is always the first, its
+  // owner.
+  std::shared_ptr<BrokerSubscriber> NextSubscriber() {
+    for (std::size_t i = 0; kind != ConsumerKind::kExclusive && i < subscribers.size(); ++i) {
+      std::rotate(subscribers.begin(), subscribers.begin() + 1, subscribers.end());
+      if (subscribers.back()->ready()) return subscribers.back();
     }
-    return kind == FeedKind::kExclusive && !feeds.empty() && feeds.front()->ready() ? feeds.front() : nullptr;
+    return kind == ConsumerKind::kExclusive && !subscribers.empty() && subscribers.front()->ready()
+               ? subscribers.front()
+               : nullptr;
   }
 
-  // How much `feed` may have now: in each round over the feeds that can take something, all get the same.
-  std::size_t ShareOf(const BrokerFeed& feed) {
-    if (kind == FeedKind::kExclusive) return kParcelSize;
+  // How much `subscriber` may have now: in each round over the subscribers that can take something, all get the same.
+  std::size_t ShareOf(const BrokerSubscriber& subscriber) {
+    if (kind == ConsumerKind::kExclusive) return kParcelSize;
     if (turns_left == 0) {
       turns_left = static_cast<std::size_t>(
-          std::count_if(feeds.begin(), feeds.end(), [](const auto& each) { return each->ready(); }));
+          std::count_if(subscribers.begin(), subscribers.end(), [](const auto& each) { return each->ready(); }));
       share = std::max<std::size_t>(1, (position.Available(stream.log) + turns_left - 1) / turns_left);
     }
     --turns_left;
-    return std::min({kParcelSize, feed.credit, share});
+    return std::min({kParcelSize, subscriber.credit, share});
   }
 
   Stream& stream;
   const std::string name;  ///< empty: ephemeral
-  const FeedKind kind;
+  const ConsumerKind kind;
   const bool ack_all;  ///< only to refuse what a server refuses: here each message is settled by itself
   MemoryConsumer position;
-  std::vector<std::shared_ptr<BrokerFeed>> feeds{};
+  std::vector<std::shared_ptr<BrokerSubscriber>> subscribers{};
   bool in_ready = false;
   std::size_t turns_left = 0;  ///< of the round that is being dealt
-  std::size_t share = 1;       ///< of each feed in this round
+  std::size_t share = 1;       ///< of each subscriber in this round
 };
 
 Broker::Broker() : thread_([this] { Run(); }), thread_id_(thread_.get_id()) {}
@@ -141,7 +145,7 @@ bool Broker::Enter(const void* user) {
 }
 
 void Broker::Leave(const void* user) {
-  for (const auto& feed : FeedsOf(user)) StopFeed(*feed);
+  for (const auto& subscriber : SubscribersOf(user)) StopSubscriber(*subscriber);
   {
     MutexLock lock(mutex_);
     if (ended_ || !users_.empty()) return;
@@ -151,14 +155,14 @@ void Broker::Leave(const void* user) {
   if (std::this_thread::get_id() != thread_id_) thread_.join();
 }
 
-std::vector<std::shared_ptr<BrokerFeed>> Broker::FeedsOf(const void* user) {
-  std::vector<std::shared_ptr<BrokerFeed>> found;
+std::vector<std::shared_ptr<BrokerSubscriber>> Broker::SubscribersOf(const void* user) {
+  std::vector<std::shared_ptr<BrokerSubscriber>> found;
   MutexLock lock(mutex_);
   users_.erase(user);
   for (const auto& [name, stream] : streams_) {
     for (const auto& consumer : stream->consumers) {
-      std::copy_if(consumer->feeds.begin(), consumer->feeds.end(), std::back_inserter(found),
-                   [user](const auto& feed) { return feed->user == user; });
+      std::copy_if(consumer->subscribers.begin(), consumer->subscribers.end(), std::back_inserter(found),
+                   [user](const auto& subscriber) { return subscriber->user == user; });
     }
   }
   return found;
@@ -195,29 +199,29 @@ absl::Status Broker::CheckNoOverlap(const StreamSpec& spec) const {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::shared_ptr<BrokerFeed>> Broker::OpenFeed(const void* user, const FeedSpec& spec,
-                                                             FeedEvents events) {
-  if (absl::Status status = CheckFeed(spec, events); !status.ok()) return status;
+absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const void* user, const ConsumerSpec& spec,
+                                                                       ConsumerEvents events) {
+  if (absl::Status status = CheckConsumer(spec, events); !status.ok()) return status;
   MutexLock lock(mutex_);
-  if (!users_.contains(user)) return absl::FailedPreconditionError("open a feed: the embedded bus is closed");
+  if (!users_.contains(user)) return absl::FailedPreconditionError("open a subscriber: the embedded bus is closed");
   const auto stream = streams_.find(spec.stream);
   if (stream == streams_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("open a feed: stream \"", spec.stream, "\" does not exist; make it before consuming from it"));
+    return absl::NotFoundError(absl::StrCat("open a subscriber: stream \"", spec.stream,
+                                            "\" does not exist; make it before consuming from it"));
   }
   absl::StatusOr<Consumer*> consumer = ConsumerFor(*stream->second, spec);
   if (!consumer.ok()) return consumer.status();
-  auto feed = std::make_shared<BrokerFeed>();
-  feed->user = user;
-  feed->spec = spec;
-  feed->events = std::move(events);
-  feed->consumer = *consumer;
-  feed->credit = spec.max_in_flight;
-  Attach(feed);
-  return feed;
+  auto subscriber = std::make_shared<BrokerSubscriber>();
+  subscriber->user = user;
+  subscriber->spec = spec;
+  subscriber->events = std::move(events);
+  subscriber->consumer = *consumer;
+  subscriber->credit = spec.max_in_flight;
+  Attach(subscriber);
+  return subscriber;
 }
 
-absl::StatusOr<Broker::Consumer*> Broker::ConsumerFor(Stream& stream, const FeedSpec& spec) {
+absl::StatusOr<Broker::Consumer*> Broker::ConsumerFor(Stream& stream, const ConsumerSpec& spec) {
   for (const auto& consumer : stream.consumers) {
     if (spec.consumer.empty() || consumer->name != spec.consumer) continue;
     if (consumer->kind != spec.kind) {
@@ -233,42 +237,42 @@ absl::StatusOr<Broker::Consumer*> Broker::ConsumerFor(Stream& stream, const Feed
   return stream.consumers.emplace_back(std::make_unique<Consumer>(stream, spec)).get();
 }
 
-void Broker::Attach(const std::shared_ptr<BrokerFeed>& feed) {
-  Consumer& consumer = *feed->consumer;
-  consumer.feeds.push_back(feed);
-  if (consumer.kind != FeedKind::kExclusive) {
-    consumer.position.Adjust(feed->spec.ack_wait, feed->spec.max_in_flight);
-    feed->owns.store(true, std::memory_order_relaxed);
+void Broker::Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) {
+  Consumer& consumer = *subscriber->consumer;
+  consumer.subscribers.push_back(subscriber);
+  if (consumer.kind != ConsumerKind::kExclusive) {
+    consumer.position.Adjust(subscriber->spec.ack_wait, subscriber->spec.max_in_flight);
+    subscriber->owns.store(true, std::memory_order_relaxed);
     MarkReady(consumer);
-  } else if (consumer.feeds.size() == 1) {
-    GiveTo(consumer, *feed);
+  } else if (consumer.subscribers.size() == 1) {
+    GiveTo(consumer, *subscriber);
   }
 }
 
-void Broker::GiveTo(Consumer& consumer, BrokerFeed& owner) {
+void Broker::GiveTo(Consumer& consumer, BrokerSubscriber& owner) {
   owner.owns.store(true, std::memory_order_relaxed);
   consumer.position.Adjust(owner.spec.ack_wait, owner.spec.max_in_flight);
   consumer.position.RequeueAll();
   MarkReady(consumer);
 }
 
-void Broker::Detach(BrokerFeed& feed) {
-  if (std::exchange(feed.stopped, true)) return;
-  feed.owns.store(false, std::memory_order_relaxed);
-  Consumer& consumer = *feed.consumer;
-  const bool owned = consumer.feeds.front().get() == &feed;
-  std::erase_if(consumer.feeds, [&feed](const auto& each) { return each.get() == &feed; });
+void Broker::Detach(BrokerSubscriber& subscriber) {
+  if (std::exchange(subscriber.stopped, true)) return;
+  subscriber.owns.store(false, std::memory_order_relaxed);
+  Consumer& consumer = *subscriber.consumer;
+  const bool owned = consumer.subscribers.front().get() == &subscriber;
+  std::erase_if(consumer.subscribers, [&subscriber](const auto& each) { return each.get() == &subscriber; });
   if (consumer.name.empty()) {
-    feed.consumer = nullptr;
+    subscriber.consumer = nullptr;
     std::erase(ready_, &consumer);
     std::erase_if(consumer.stream.consumers, [&consumer](const auto& each) { return each.get() == &consumer; });
-  } else if (!consumer.feeds.empty()) {
-    if (consumer.kind == FeedKind::kExclusive && owned) GiveTo(consumer, *consumer.feeds.front());
+  } else if (!consumer.subscribers.empty()) {
+    if (consumer.kind == ConsumerKind::kExclusive && owned) GiveTo(consumer, *consumer.subscribers.front());
     MarkReady(consumer);
   }
 }
 
-absl::StatusOr<PubAck> Broker::Publish(Outgoing message) {
+absl::StatusOr<PubAck> Broker::Publish(OutboundMessage message) {
   MutexLock lock(mutex_);
   Stream* stream = StreamOf(message.subject);
   if (stream == nullptr) {
@@ -307,51 +311,52 @@ bool Broker::Delete(std::string_view stream, std::uint64_t sequence) {
   return found != streams_.end() && found->second->log.Delete(sequence);
 }
 
-void Broker::Grant(BrokerFeed& feed, std::size_t count) {
+void Broker::AddCredit(BrokerSubscriber& subscriber, std::size_t count) {
   MutexLock lock(mutex_);
-  feed.credit += count;
-  if (feed.consumer != nullptr) MarkReady(*feed.consumer);
+  subscriber.credit += count;
+  if (subscriber.consumer != nullptr) MarkReady(*subscriber.consumer);
 }
 
-void Broker::Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb) {
+void Broker::Acknowledge(BrokerSubscriber& subscriber, std::uint64_t sequence, AckType type) {
   MutexLock lock(mutex_);
-  if (feed.consumer == nullptr) return;
-  MemoryConsumer& position = feed.consumer->position;
-  position.Settle(sequence, verb, std::chrono::steady_clock::now());
+  if (subscriber.consumer == nullptr) return;
+  MemoryConsumer& position = subscriber.consumer->position;
+  position.Acknowledge(sequence, type, std::chrono::steady_clock::now());
   WakeAt(position.NextDue());
-  if (verb != Verb::kInProgress) MarkReady(*feed.consumer);
+  if (type != AckType::kInProgress) MarkReady(*subscriber.consumer);
 }
 
-void Broker::SetWindow(BrokerFeed& feed, std::size_t max_in_flight) {
+void Broker::SetWindow(BrokerSubscriber& subscriber, std::size_t max_in_flight) {
   MutexLock lock(mutex_);
-  feed.spec.max_in_flight = max_in_flight;
-  if (feed.spec.kind != FeedKind::kExclusive || !feed.owns.load(std::memory_order_relaxed)) return;
-  feed.consumer->position.Adjust(feed.spec.ack_wait, max_in_flight);
-  MarkReady(*feed.consumer);
+  subscriber.spec.max_in_flight = max_in_flight;
+  if (subscriber.spec.kind != ConsumerKind::kExclusive || !subscriber.owns.load(std::memory_order_relaxed)) return;
+  subscriber.consumer->position.Adjust(subscriber.spec.ack_wait, max_in_flight);
+  MarkReady(*subscriber.consumer);
 }
 
-void Broker::QuietFeed(BrokerFeed& feed) {
+void Broker::QuietSubscriber(BrokerSubscriber& subscriber) {
   MutexLock lock(mutex_);
-  feed.quiet = true;
+  subscriber.quiet = true;
   if (std::this_thread::get_id() == thread_id_) return;
-  while (running_ == &feed) delivered_.Wait(lock);
+  while (running_ == &subscriber) delivered_.Wait(lock);
 }
 
-bool Broker::Owns(const BrokerFeed& feed) { return feed.owns.load(std::memory_order_relaxed); }
+bool Broker::Owns(const BrokerSubscriber& subscriber) { return subscriber.owns.load(std::memory_order_relaxed); }
 
-void Broker::StopFeed(BrokerFeed& feed) {
-  FeedEvents gone{};  // what the callbacks captured may do anything when destroyed: not under the lock
+void Broker::StopSubscriber(BrokerSubscriber& subscriber) {
+  ConsumerEvents gone{};  // what the callbacks captured may do anything when destroyed: not under the lock
   MutexLock lock(mutex_);
-  Detach(feed);
-  if (std::this_thread::get_id() == thread_id_ && running_ == &feed) return;
-  while (running_ == &feed) delivered_.Wait(lock);
-  std::swap(gone, feed.events);
+  Detach(subscriber);
+  if (std::this_thread::get_id() == thread_id_ && running_ == &subscriber) return;
+  while (running_ == &subscriber) delivered_.Wait(lock);
+  std::swap(gone, subscriber.events);
 }
 
-bool Broker::IsActive(const BrokerFeed& feed) const {
+bool Broker::IsActive(const BrokerSubscriber& subscriber) const {
   MutexLock lock(mutex_);
-  if (feed.stopped) return false;
-  return feed.spec.kind != FeedKind::kExclusive || feed.consumer->feeds.front().get() == &feed;
+  if (subscriber.stopped) return false;
+  return subscriber.spec.kind != ConsumerKind::kExclusive ||
+         subscriber.consumer->subscribers.front().get() == &subscriber;
 }
 
 void Broker::MarkReady(Consumer& consumer) {
@@ -376,8 +381,8 @@ void Broker::Run() {
     std::vector<std::unique_ptr<StoredMessage>> messages;
     messages.reserve(parcel->messages.size());
     for (Taken& taken : parcel->messages) messages.push_back(std::make_unique<MemoryMessage>(std::move(taken)));
-    parcel->feed->events.arrived(std::move(messages));
-    if (parcel->feed->events.resting) parcel->feed->events.resting();
+    parcel->subscriber->events.on_messages(std::move(messages));
+    if (parcel->subscriber->events.on_idle) parcel->subscriber->events.on_idle();
     ParcelDelivered();
   }
 }
@@ -388,7 +393,7 @@ std::optional<Broker::Parcel> Broker::AwaitParcel() {
     const TimePoint now = std::chrono::steady_clock::now();
     if (wake_at_ <= now) Sweep(now);
     if (std::optional<Parcel> parcel = NextParcel(now)) {
-      running_ = parcel->feed.get();
+      running_ = parcel->subscriber.get();
       return parcel;
     }
     idle_ = true;
@@ -404,7 +409,8 @@ std::optional<Broker::Parcel> Broker::AwaitParcel() {
 
 void Broker::ParcelDelivered() {
   {
-    FeedEvents gone{};  // of a feed that was stopped by its own callback; destroyed before anybody sees it as ended
+    ConsumerEvents
+        gone{};  // of a subscriber that was stopped by its own callback; destroyed before anybody sees it as ended
     MutexLock lock(mutex_);
     if (running_->stopped) std::swap(gone, running_->events);
   }
@@ -428,13 +434,13 @@ std::optional<Broker::Parcel> Broker::NextParcel(TimePoint now) {
 
 std::optional<Broker::Parcel> Broker::ParcelOf(Consumer& consumer, TimePoint now) {
   if (consumer.position.Available(consumer.stream.log) == 0) return std::nullopt;  // looking costs nobody its turn
-  std::shared_ptr<BrokerFeed> feed = consumer.NextFeed();
-  if (feed == nullptr) return std::nullopt;
-  std::vector<Taken> messages = consumer.position.Take(consumer.stream.log, consumer.ShareOf(*feed), now);
+  std::shared_ptr<BrokerSubscriber> subscriber = consumer.NextSubscriber();
+  if (subscriber == nullptr) return std::nullopt;
+  std::vector<Taken> messages = consumer.position.Take(consumer.stream.log, consumer.ShareOf(*subscriber), now);
   if (messages.empty()) return std::nullopt;
-  if (feed->spec.kind != FeedKind::kExclusive) feed->credit -= messages.size();
+  if (subscriber->spec.kind != ConsumerKind::kExclusive) subscriber->credit -= messages.size();
   WakeAt(consumer.position.NextDue());
-  return Parcel{.feed = std::move(feed), .messages = std::move(messages)};
+  return Parcel{.subscriber = std::move(subscriber), .messages = std::move(messages)};
 }
 
 void Broker::Sweep(TimePoint now) {

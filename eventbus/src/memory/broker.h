@@ -25,17 +25,17 @@
 
 namespace penstock::eventbus::memory {
 
-struct BrokerFeed;
+struct BrokerSubscriber;
 
-/// Streams and consumers inside the process, and the one thread that hands their messages to feeds. Used by one
+/// Streams and consumers inside the process, and the one thread that hands their messages to subscribers. Used by one
 /// transport, or by all that name it; it ends when the last of them leaves, and what it stored ends with it.
 ///
 /// **Thread safety:** thread-safe.
 /// **Ownership:** shared by its users. Not to be destroyed by a callback of its own.
-/// **Blocking:** `StopFeed` and `Leave` wait for callbacks that run; nothing else waits. No lock is held while a
+/// **Blocking:** `StopSubscriber` and `Leave` wait for callbacks that run; nothing else waits. No lock is held while a
 /// callback or a `PublishDone` runs.
-/// **Ordering:** as `MemoryConsumer`; callbacks of all feeds run one after the other, the feeds of a consumer and the
-/// consumers of the broker taking turns.
+/// **Ordering:** as `MemoryConsumer`; callbacks of all subscribers run one after the other, the subscribers of a
+/// consumer and the consumers of the broker taking turns.
 /// **Shutdown:** leave; the last one to leave joins the thread (unless it leaves from a callback: then the destructor
 /// does).
 class Broker {
@@ -48,41 +48,43 @@ class Broker {
   /// Registers a user, known by its address. False when the last user has left already.
   bool Enter(const void* user);
 
-  /// Stops the user's feeds, so that others can take over, and waits for a callback of theirs that runs.
+  /// Stops the user's subscribers, so that others can take over, and waits for a callback of theirs that runs.
   void Leave(const void* user);
 
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec);
 
-  /// See `Transport::OpenFeed`. `kNotFound` when the stream is missing, `kFailedPrecondition` when the user has left.
-  absl::StatusOr<std::shared_ptr<BrokerFeed>> OpenFeed(const void* user, const FeedSpec& spec, FeedEvents events);
+  /// See `Transport::OpenConsumer`. `kNotFound` when the stream is missing, `kFailedPrecondition` when the user has
+  /// left.
+  absl::StatusOr<std::shared_ptr<BrokerSubscriber>> OpenConsumer(const void* user, const ConsumerSpec& spec,
+                                                                 ConsumerEvents events);
 
   /// Stores and answers: `kNotFound` when no stream has the subject, else as `MemoryStream::Append`.
-  absl::StatusOr<PubAck> Publish(Outgoing message);
+  absl::StatusOr<PubAck> Publish(OutboundMessage message);
 
   /// The first message at or after `from_sequence` whose subject `filter` takes; null when there is none.
   std::shared_ptr<const Record> Read(std::string_view stream, std::string_view filter, std::uint64_t from_sequence);
   /// False when there is no such message.
   bool Delete(std::string_view stream, std::uint64_t sequence);
 
-  void Grant(BrokerFeed& feed, std::size_t count);
-  void Settle(BrokerFeed& feed, std::uint64_t sequence, Verb verb);
-  /// See `Feed`.
-  void SetWindow(BrokerFeed& feed, std::size_t max_in_flight);
-  void QuietFeed(BrokerFeed& feed);
-  static bool Owns(const BrokerFeed& feed);
-  void StopFeed(BrokerFeed& feed);
-  bool IsActive(const BrokerFeed& feed) const;
+  void AddCredit(BrokerSubscriber& subscriber, std::size_t count);
+  void Acknowledge(BrokerSubscriber& subscriber, std::uint64_t sequence, AckType type);
+  /// See `Consumer`.
+  void SetWindow(BrokerSubscriber& subscriber, std::size_t max_in_flight);
+  void QuietSubscriber(BrokerSubscriber& subscriber);
+  static bool Owns(const BrokerSubscriber& subscriber);
+  void StopSubscriber(BrokerSubscriber& subscriber);
+  bool IsActive(const BrokerSubscriber& subscriber) const;
 
  private:
-  friend struct BrokerFeed;
+  friend struct BrokerSubscriber;
   struct Consumer;
   struct Stream;
   struct Parcel {
-    std::shared_ptr<BrokerFeed> feed{};
+    std::shared_ptr<BrokerSubscriber> subscriber{};
     std::vector<Taken> messages{};
   };
 
-  std::vector<std::shared_ptr<BrokerFeed>> FeedsOf(const void* user);
+  std::vector<std::shared_ptr<BrokerSubscriber>> SubscribersOf(const void* user);
   void Run();
   std::optional<Parcel> AwaitParcel();
   void ParcelDelivered();
@@ -95,10 +97,10 @@ class Broker {
 
   Stream* StreamOf(const std::string& subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckNoOverlap(const StreamSpec& spec) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Consumer*> ConsumerFor(Stream& stream, const FeedSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Attach(const std::shared_ptr<BrokerFeed>& feed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Detach(BrokerFeed& feed) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void GiveTo(Consumer& consumer, BrokerFeed& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<Consumer*> ConsumerFor(Stream& stream, const ConsumerSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Detach(BrokerSubscriber& subscriber) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveTo(Consumer& consumer, BrokerSubscriber& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   CondVar work_;       ///< the thread has something to do
@@ -112,7 +114,8 @@ class Broker {
   absl::flat_hash_map<std::string, Stream*> stream_by_subject_ ABSL_GUARDED_BY(mutex_);
   /// Consumers that may have something to deliver, each once, in the order of their turns.
   std::deque<Consumer*> ready_ ABSL_GUARDED_BY(mutex_);
-  BrokerFeed* running_ ABSL_GUARDED_BY(mutex_) = nullptr;  ///< the feed whose callback runs; its parcel keeps it alive
+  BrokerSubscriber* running_ ABSL_GUARDED_BY(mutex_) =
+      nullptr;  ///< the subscriber whose callback runs; its parcel keeps it alive
   std::thread thread_;
   const std::thread::id thread_id_;
 };

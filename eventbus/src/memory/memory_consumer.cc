@@ -23,7 +23,7 @@ void MemoryConsumer::Adjust(std::chrono::milliseconds ack_wait, std::size_t max_
 
 std::size_t MemoryConsumer::Room() const {
   if (!terms_.explicit_acks) return SIZE_MAX;
-  return terms_.max_in_flight - std::min(terms_.max_in_flight, unsettled_.size());
+  return terms_.max_in_flight - std::min(terms_.max_in_flight, outstanding_.size());
 }
 
 std::size_t MemoryConsumer::Available(const MemoryStream& stream) const {
@@ -43,15 +43,15 @@ void MemoryConsumer::TakeAgain(const MemoryStream& stream, std::size_t limit, Ti
   if (again_.empty()) return;
   const std::uint64_t pending = stream.CountAfter(terms_.filter_subject, position_);
   while (taken.size() < limit && !again_.empty()) {
-    const auto found = unsettled_.find(again_.front());
+    const auto found = outstanding_.find(again_.front());
     again_.pop_front();
-    if (found == unsettled_.end()) continue;
+    if (found == outstanding_.end()) continue;
     auto record = stream.Find(found->first);
     if (record == nullptr) {
-      unsettled_.erase(found);
+      outstanding_.erase(found);
       continue;
     }
-    Unsettled& message = found->second;
+    OutstandingDeliveries& message = found->second;
     message = {.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = message.deliveries + 1};
     taken.push_back({.record = std::move(record), .delivery_count = message.deliveries, .pending = pending});
   }
@@ -66,8 +66,9 @@ void MemoryConsumer::TakeNew(const MemoryStream& stream, std::size_t limit, Time
     position_ = record == nullptr ? std::max(position_, stream.last_sequence()) : record->sequence;
     if (record == nullptr) return;
     if (terms_.explicit_acks) {
-      unsettled_.emplace_hint(unsettled_.end(), position_,
-                              Unsettled{.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = 1});
+      outstanding_.emplace_hint(
+          outstanding_.end(), position_,
+          OutstandingDeliveries{.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = 1});
     }
     taken.push_back({.record = std::move(record), .delivery_count = 1, .pending = --pending});
   }
@@ -79,32 +80,32 @@ TimePoint MemoryConsumer::AckDeadline(TimePoint now) {
   return due;
 }
 
-void MemoryConsumer::Settle(std::uint64_t sequence, Verb verb, TimePoint now) {
-  const auto found = unsettled_.find(sequence);
-  if (found == unsettled_.end()) return;
-  Unsettled& message = found->second;
-  switch (verb) {
-    case Verb::kAck:
-    case Verb::kTerm:
-      unsettled_.erase(found);
+void MemoryConsumer::Acknowledge(std::uint64_t sequence, AckType type, TimePoint now) {
+  const auto found = outstanding_.find(sequence);
+  if (found == outstanding_.end()) return;
+  OutstandingDeliveries& message = found->second;
+  switch (type) {
+    case AckType::kAck:
+    case AckType::kTerm:
+      outstanding_.erase(found);
       return;
-    case Verb::kNak:
+    case AckType::kNak:
       if (message.whereabouts != Whereabouts::kQueued) Queue(sequence, message);
       return;
-    case Verb::kInProgress:
+    case AckType::kInProgress:
       if (message.whereabouts == Whereabouts::kOut) message.due = AckDeadline(now);
       return;
   }
 }
 
-void MemoryConsumer::Queue(std::uint64_t sequence, Unsettled& message) {
+void MemoryConsumer::Queue(std::uint64_t sequence, OutstandingDeliveries& message) {
   message.whereabouts = Whereabouts::kQueued;
   again_.push_back(sequence);
 }
 
 void MemoryConsumer::RequeueAll() {
   again_.clear();
-  for (auto& [sequence, message] : unsettled_) Queue(sequence, message);
+  for (auto& [sequence, message] : outstanding_) Queue(sequence, message);
 }
 
 void MemoryConsumer::WakeDue(TimePoint now) {
@@ -113,7 +114,7 @@ void MemoryConsumer::WakeDue(TimePoint now) {
 
 void MemoryConsumer::QueueOverdue(TimePoint now) {
   next_overdue_ = TimePoint::max();
-  for (auto& [sequence, message] : unsettled_) {
+  for (auto& [sequence, message] : outstanding_) {
     if (message.whereabouts != Whereabouts::kOut) continue;
     if (message.due <= now) {
       Queue(sequence, message);

@@ -42,11 +42,11 @@ class MemoryConsumer {
   /// How many messages `Take` could return now, at most.
   std::size_t Available(const MemoryStream& stream) const;
 
-  /// Takes the next messages, `limit` at most; with explicit acks they stay unsettled until `Settle`.
+  /// Takes the next messages, `limit` at most; with explicit acks they stay unsettled until `Acknowledge`.
   std::vector<Taken> Take(const MemoryStream& stream, std::size_t limit, TimePoint now);
 
   /// Answers the delivery of `sequence`, whichever it was; what is not unsettled is ignored.
-  void Settle(std::uint64_t sequence, Verb verb, TimePoint now);
+  void Acknowledge(std::uint64_t sequence, AckType type, TimePoint now);
 
   /// Another owner took over: everything unsettled comes again at once, in stream order.
   void RequeueAll();
@@ -58,14 +58,14 @@ class MemoryConsumer {
   TimePoint NextDue() const { return next_overdue_; }
 
   /// Messages taken and not settled.
-  std::size_t unsettled() const { return unsettled_.size(); }
+  std::size_t unsettled() const { return outstanding_.size(); }
 
  private:
   enum class Whereabouts {
     kOut,     ///< with the owner until `due`
     kQueued,  ///< in `again_`
   };
-  struct Unsettled {
+  struct OutstandingDeliveries {
     Whereabouts whereabouts = Whereabouts::kOut;
     TimePoint due{};
     std::uint64_t deliveries = 1;
@@ -75,13 +75,13 @@ class MemoryConsumer {
   void TakeNew(const MemoryStream& stream, std::size_t limit, TimePoint now, std::vector<Taken>& taken);
   std::size_t Room() const;
   TimePoint AckDeadline(TimePoint now);
-  void Queue(std::uint64_t sequence, Unsettled& message);
+  void Queue(std::uint64_t sequence, OutstandingDeliveries& message);
   void QueueOverdue(TimePoint now);
 
   ConsumerTerms terms_;
   std::uint64_t position_;  ///< the last message taken for the first time, or passed over by the filter
-  absl::btree_map<std::uint64_t, Unsettled> unsettled_;
-  /// Sequences to take again. May name messages that were settled meanwhile, which are no longer in `unsettled_`.
+  absl::btree_map<std::uint64_t, OutstandingDeliveries> outstanding_;
+  /// Sequences to take again. May name messages that were settled meanwhile, which are no longer in `outstanding_`.
   std::deque<std::uint64_t> again_;
   /// When to look for messages whose time ran out.
   TimePoint next_overdue_ = TimePoint::max();

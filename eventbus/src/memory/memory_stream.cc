@@ -14,7 +14,7 @@ std::uint64_t CountAbove(const std::deque<std::uint64_t>& sequences, std::uint64
   return static_cast<std::uint64_t>(sequences.end() - std::upper_bound(sequences.begin(), sequences.end(), sequence));
 }
 
-Record MakeRecord(Outgoing message, std::uint64_t sequence, std::chrono::system_clock::time_point stored_at) {
+Record MakeRecord(OutboundMessage message, std::uint64_t sequence, std::chrono::system_clock::time_point stored_at) {
   if (!message.message_id.empty()) {
     message.headers.emplace_back(std::string(header::kMessageId), std::move(message.message_id));
   }
@@ -33,7 +33,7 @@ std::int64_t BytesOf(const Record& record) {
 
 MemoryStream::MemoryStream(StreamSpec spec) : spec_(std::move(spec)) {}
 
-absl::StatusOr<PubAck> MemoryStream::Append(Outgoing message, TimePoint now,
+absl::StatusOr<PubAck> MemoryStream::Append(OutboundMessage message, TimePoint now,
                                             std::chrono::system_clock::time_point stored_at) {
   Expire(now);
   if (const auto known = sequence_by_id_.find(message.message_id); known != sequence_by_id_.end()) {

@@ -14,41 +14,43 @@ namespace penstock::eventbus {
 namespace memory {
 namespace {
 
-class MemoryFeed final : public Feed {
+class EmbeddedConsumer final : public Consumer {
  public:
-  MemoryFeed(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerFeed> feed, FeedKind kind)
-      : transport_(transport), broker_(broker), feed_(std::move(feed)), kind_(kind) {}
-  ~MemoryFeed() override { Stop(); }
+  EmbeddedConsumer(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerSubscriber> subscriber,
+                   ConsumerKind kind)
+      : transport_(transport), broker_(broker), subscriber_(std::move(subscriber)), kind_(kind) {}
+  ~EmbeddedConsumer() override { Stop(); }
 
-  void Grant(std::size_t count) override { broker_.Grant(*feed_, count); }
+  void AddCredit(std::size_t count) override { broker_.AddCredit(*subscriber_, count); }
 
-  using Feed::Settle;
-  absl::Status Settle(std::span<const Settling> deliveries) override {
-    if (kind_ == FeedKind::kAtMostOnce) {
-      return absl::FailedPreconditionError("settle: at-most-once messages are settled by being delivered");
+  using Consumer::Acknowledge;
+  absl::Status Acknowledge(std::span<const Acknowledgement> deliveries) override {
+    if (kind_ == ConsumerKind::kAtMostOnce) {
+      return absl::FailedPreconditionError("acknowledge: at-most-once messages are settled by being delivered");
     }
-    if (!transport_.connected()) return absl::UnavailableError("settle: the embedded bus is closed");
-    for (const Settling& each : deliveries) broker_.Settle(*feed_, each.message->stream_sequence(), each.verb);
+    if (!transport_.connected()) return absl::UnavailableError("acknowledge: the embedded bus is closed");
+    for (const Acknowledgement& each : deliveries)
+      broker_.Acknowledge(*subscriber_, each.message->stream_sequence(), each.type);
     return absl::OkStatus();
   }
 
-  void SetWindow(std::size_t max_in_flight) override { broker_.SetWindow(*feed_, max_in_flight); }
+  void SetWindow(std::size_t max_in_flight) override { broker_.SetWindow(*subscriber_, max_in_flight); }
 
   bool MayHandle(std::chrono::steady_clock::time_point) const override {
-    return kind_ != FeedKind::kExclusive || Broker::Owns(*feed_);
+    return kind_ != ConsumerKind::kExclusive || Broker::Owns(*subscriber_);
   }
 
-  void StopArrivals() override { broker_.QuietFeed(*feed_); }
+  void StopArrivals() override { broker_.QuietSubscriber(*subscriber_); }
 
-  void Stop() override { broker_.StopFeed(*feed_); }
+  void Stop() override { broker_.StopSubscriber(*subscriber_); }
 
-  FeedStats Stats() const override { return {.active = broker_.IsActive(*feed_), .resynchronised = 0}; }
+  ConsumerStats Stats() const override { return {.active = broker_.IsActive(*subscriber_), .resubscribes = 0}; }
 
  private:
   MemoryTransport& transport_;
   Broker& broker_;
-  const std::shared_ptr<BrokerFeed> feed_;
-  const FeedKind kind_;
+  const std::shared_ptr<BrokerSubscriber> subscriber_;
+  const ConsumerKind kind_;
 };
 
 // The brokers that have a name, for as long as somebody uses them.
@@ -97,19 +99,20 @@ absl::StatusOr<StreamFacts> MemoryTransport::EnsureStream(const StreamSpec& spec
   return broker_->EnsureStream(spec);
 }
 
-absl::StatusOr<std::unique_ptr<Feed>> MemoryTransport::OpenFeed(const FeedSpec& spec, FeedEvents events) {
-  absl::StatusOr<std::shared_ptr<BrokerFeed>> feed = broker_->OpenFeed(this, spec, std::move(events));
-  if (!feed.ok()) return feed.status();
-  return std::make_unique<MemoryFeed>(*this, *broker_, *std::move(feed), spec.kind);
+absl::StatusOr<std::unique_ptr<Consumer>> MemoryTransport::OpenConsumer(const ConsumerSpec& spec,
+                                                                        ConsumerEvents events) {
+  absl::StatusOr<std::shared_ptr<BrokerSubscriber>> subscriber = broker_->OpenConsumer(this, spec, std::move(events));
+  if (!subscriber.ok()) return subscriber.status();
+  return std::make_unique<EmbeddedConsumer>(*this, *broker_, *std::move(subscriber), spec.kind);
 }
 
-absl::Status MemoryTransport::Publish(Outgoing message, PublishDone done) {
+absl::Status MemoryTransport::Publish(OutboundMessage message, PublishDone done) {
   if (!connected()) return Closed(absl::StrCat("publish to \"", message.subject, "\""));
   Headers own;
-  for (OwnHeader& each : message.own_headers) own.emplace_back(each.name, std::move(each.value));
+  for (ReservedHeader& each : message.reserved_headers) own.emplace_back(each.name, std::move(each.value));
   message.headers.insert(message.headers.begin(), std::make_move_iterator(own.begin()),
                          std::make_move_iterator(own.end()));
-  message.own_headers.clear();
+  message.reserved_headers.clear();
   const std::size_t bytes = message.body.size() + HeaderBytes(message.headers, message.message_id);
   if (bytes > max_payload_bytes()) {
     return absl::InvalidArgumentError(absl::StrCat("publish to \"", message.subject, "\": body and headers have ",

@@ -18,10 +18,10 @@ namespace penstock::eventbus::memory {
 /// storage included, and a stream without a size or age bound grows with the memory of the process.
 ///
 /// **Thread safety:** thread-safe.
-/// **Blocking:** `Feed::Stop` and `Close` wait for callbacks that run; publishes and settlements are done when they
+/// **Blocking:** `Consumer::Stop` and `Close` wait for callbacks that run; publishes and settlements are done when they
 /// return, and `PublishDone` is told on the caller's thread.
 /// **Ordering:** as `Broker`.
-/// **Shutdown:** `Close` stops what feeds are left; it may be called from a callback, the destructor may not.
+/// **Shutdown:** `Close` stops what subscribers are left; it may be called from a callback, the destructor may not.
 /// Afterwards calls fail with `kFailedPrecondition`, settlements with `kUnavailable`.
 class MemoryTransport final : public Transport {
  public:
@@ -31,11 +31,11 @@ class MemoryTransport final : public Transport {
 
   std::string_view name() const override { return "memory"; }
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
-  absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) override;
+  absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) override;
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
-  absl::Status Publish(Outgoing message, PublishDone done) override;
+  absl::Status Publish(OutboundMessage message, PublishDone done) override;
   std::size_t max_payload_bytes() const override { return 1 << 20; }
   bool connected() const override { return !closed_.load(std::memory_order_relaxed); }
   std::uint64_t generation() const override { return 1; }

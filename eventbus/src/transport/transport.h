@@ -49,127 +49,128 @@ struct StreamFacts {
 };
 
 /// How messages are asked for and acknowledged.
-enum class FeedKind {
+enum class ConsumerKind {
   kExclusive,   ///< durable, explicit acks, one owner at a time; others stand by
   kShared,      ///< durable, explicit acks, competing owners
   kAtMostOnce,  ///< no acks; durable when the name is given, else ephemeral and from now on
 };
 
-struct FeedSpec {
+struct ConsumerSpec {
   std::string stream{};
   std::string consumer{};  ///< durable name; empty only for `kAtMostOnce`
   std::string filter_subject{};
-  FeedKind kind = FeedKind::kExclusive;
+  ConsumerKind kind = ConsumerKind::kExclusive;
   std::chrono::milliseconds ack_wait{30'000};
-  /// The credit a feed begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
+  /// The credit a consumer begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
   /// what a dead member held would otherwise block the others until AckWait.)
   std::size_t max_in_flight = 4096;
-  /// An exclusive consumer's acknowledgements each take in all messages before: the feed sends one for many, never past
-  /// what is unsettled. `Settle` is the same to its caller.
+  /// An exclusive consumer's acknowledgements each take in all messages before: the consumer sends one for many, never
+  /// past what is unsettled. `Acknowledge` is the same to its caller.
   bool ack_all = false;
   /// How to make the stream again when it vanished; used for `kAtMostOnce` only (a memory stream does not survive its
   /// server).
   StreamSpec stream_spec{};
 };
 
-/// What a feed tells its owner. Called on a thread of the transport, never two at a time for one feed; must not block.
-/// None is called after `Feed::Stop` has returned.
-struct FeedEvents {
+/// What a consumer tells its owner. Called on a thread of the transport, never two at a time for one consumer; must not
+/// block. None is called after `Consumer::Stop` has returned.
+struct ConsumerEvents {
   /// Messages in the order the server sent them. For `kExclusive`: within one synchronisation everything pending comes
   /// again in stream order before anything new.
-  std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> arrived{};
-  /// No more messages are at hand: told after every `arrived`, before the feed waits for what comes next, or once it
-  /// has stopped. In between the owner may leave work to the next call.
-  std::function<void()> resting{};
+  std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> on_messages{};
+  /// No more messages are at hand: told after every `arrived`, before the consumer waits for what comes next, or once
+  /// it has stopped. In between the owner may leave work to the next call.
+  std::function<void()> on_idle{};
   /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
   /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
-  std::function<void()> new_epoch{};
-  /// This feed has made its exclusive consumer again, to begin with the first message it knows to be unsettled: from
-  /// there on everything comes again, in stream order. Told before the first of it.
-  std::function<void()> made_again{};
+  std::function<void()> on_stream_recreated{};
+  /// This consumer has made its exclusive consumer again, to begin with the first message it knows to be unsettled:
+  /// from there on everything comes again, in stream order. Told before the first of it.
+  std::function<void()> on_consumer_recreated{};
   /// The messages with these sequences are settled for this consumer, by the server's word, perhaps by an earlier
   /// owner. Told after a synchronisation, before later messages. A server that is killed can forget it and send them
   /// again.
-  std::function<void(std::uint64_t first, std::uint64_t last)> settled_before{};
-  /// The feed cannot go on (for instance its consumer's configuration was changed by another); it has stopped itself.
-  std::function<void(absl::Status why)> lost{};
+  std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
+  /// The consumer cannot go on (for instance its consumer's configuration was changed by another); it has stopped
+  /// itself.
+  std::function<void(absl::Status why)> on_closed{};
   /// Another process owns, or has owned, the exclusive consumer: it may have settled what is in hand here, so what has
   /// not begun must not begin any more. What is still unsettled comes again once the consumer is ours. Told before the
   /// first message of that ownership, and perhaps more than once.
-  std::function<void()> taken_away{};
+  std::function<void()> on_ownership_lost{};
 };
 
 /// How a delivery is answered.
-enum class Verb { kAck, kNak, kTerm, kInProgress };
-struct Settling {
+enum class AckType { kAck, kNak, kTerm, kInProgress };
+struct Acknowledgement {
   const StoredMessage* message = nullptr;
-  Verb verb = Verb::kAck;
+  AckType type = AckType::kAck;
 };
 
-struct FeedStats {
+struct ConsumerStats {
   bool active = false;  ///< receives now; false while it stands by or is disconnected
-  std::uint64_t resynchronised = 0;
+  std::uint64_t resubscribes = 0;
 };
 
 /// Messages of one consumer, flowing until stopped. Thread-safe. Outlived by its transport.
-class Feed {
+class Consumer {
  public:
-  virtual ~Feed() = default;
+  virtual ~Consumer() = default;
 
   /// Lets the server send `count` more messages: called as messages are settled (or handled, at-most-once). What the
   /// server may have in flight to us is thus never more than `max_in_flight`.
-  virtual void Grant(std::size_t count) = 0;
+  virtual void AddCredit(std::size_t count) = 0;
 
-  /// Answers deliveries of this feed, each at most once in a call. Does not wait for the server. The answers of one
+  /// Answers deliveries of this consumer, each at most once in a call. Does not wait for the server. The answers of one
   /// call reach it in no promised order (JetStream's are sorted by stream sequence), those of a later call after them.
   /// The first error: `kUnavailable` when one could not be sent (the server will deliver that message again);
-  /// `kFailedPrecondition`, and nothing is sent, for an at-most-once feed, whose messages are settled by being
+  /// `kFailedPrecondition`, and nothing is sent, for an at-most-once consumer, whose messages are settled by being
   /// delivered. Also works after `Stop`, until the transport is closed.
-  virtual absl::Status Settle(std::span<const Settling> deliveries) = 0;
-  absl::Status Settle(const StoredMessage& message, Verb verb) {
-    const Settling one{.message = &message, .verb = verb};
-    return Settle({&one, 1});
+  virtual absl::Status Acknowledge(std::span<const Acknowledgement> deliveries) = 0;
+  absl::Status Acknowledge(const StoredMessage& message, AckType type) {
+    const Acknowledgement one{.message = &message, .type = type};
+    return Acknowledge({&one, 1});
   }
 
   /// Changes how many messages may be in flight: the bound of an exclusive consumer, at any transport within a moment
   /// of the call and again after each synchronisation. Does not wait for the server; only the latest call matters.
-  /// Lowering takes nothing back. Does nothing to other feeds, which `Grant` bounds.
+  /// Lowering takes nothing back. Does nothing to other consumers, which `AddCredit` bounds.
   virtual void SetWindow(std::size_t max_in_flight) = 0;
 
   /// Whether a handler may begin at `now`: false while an exclusive consumer may belong to another process. It does so
   /// some time after the server's last proof of our ownership, also when nothing told us (this process was stopped, its
   /// connection is dead), and before another can have taken over. Ask right before each handler begins; a handler that
   /// has begun may still be running when another process begins, which only a fencing token in what it writes to can
-  /// make harmless. True for other feeds. Costs nanoseconds, from any thread.
+  /// make harmless. True for other consumers. Costs nanoseconds, from any thread.
   virtual bool MayHandle(std::chrono::steady_clock::time_point now) const = 0;
 
   /// Ends the arrivals and waits for a callback that runs (unless called from it), but does not give the consumer up:
-  /// what is in hand can be finished while nobody else begins it. A feed without an owner simply stops. Idempotent.
+  /// what is in hand can be finished while nobody else begins it. A consumer without an owner simply stops. Idempotent.
   virtual void StopArrivals() = 0;
 
   /// Ends the flow, gives the consumer up to who stands by, and waits for a callback that runs (unless called from
   /// it). Never deletes a durable. Idempotent.
   virtual void Stop() = 0;
 
-  virtual FeedStats Stats() const = 0;
+  virtual ConsumerStats Stats() const = 0;
 };
 
 /// A header that Penstock writes. Its name is of static storage and ended by a NUL.
-struct OwnHeader {
+struct ReservedHeader {
   std::string_view name{};
   std::string value{};
 };
 
-struct Outgoing {
+struct OutboundMessage {
   std::string subject{};
   std::string body{};
-  std::string message_id{};                         ///< never empty
-  absl::InlinedVector<OwnHeader, 4> own_headers{};  ///< each name once; before the others
-  Headers headers{};                                ///< without the message ID
+  std::string message_id{};                                   ///< never empty
+  absl::InlinedVector<ReservedHeader, 4> reserved_headers{};  ///< each name once; before the others
+  Headers headers{};                                          ///< without the message ID
 };
 
 /// Bytes of body and headers, the message ID among them, as they go over the wire.
-std::size_t SizeBytes(const Outgoing& message);
+std::size_t SizeBytes(const OutboundMessage& message);
 
 using PublishDone = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
@@ -199,16 +200,16 @@ class Transport {
   /// most. `kFailedPrecondition` when another stream has one of the subjects.
   virtual absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) = 0;
 
-  /// Makes or updates the consumer and begins to receive. Blocks for a few seconds at most. An exclusive feed whose
+  /// Makes or updates the consumer and begins to receive. Blocks for a few seconds at most. An exclusive consumer whose
   /// durable another process owns opens all the same, and stands by. `kFailedPrecondition` when the durable exists with
   /// a configuration that cannot be made to fit (named in the text).
-  virtual absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec& spec, FeedEvents events) = 0;
+  virtual absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) = 0;
 
   /// Sends, and sends again with the same message ID, until a PubAck with a sequence above 0 or the publish timeout;
   /// then `done` is told, exactly once, on a thread of the transport (which may be the caller's). Blocks while the
   /// publish window is full or the server takes nothing. Publishes of one thread are stored in the order of the calls.
   /// On an error returned here `done` is not told.
-  virtual absl::Status Publish(Outgoing message, PublishDone done) = 0;
+  virtual absl::Status Publish(OutboundMessage message, PublishDone done) = 0;
 
   /// May have its threads help from now on. `hands` outlives the transport. By default they never do.
   virtual void LendTo(Hands& /*hands*/) {}
@@ -236,7 +237,8 @@ class Transport {
   /// Waits until no publish is outstanding and everything sent has reached the server. `kDeadlineExceeded`.
   virtual absl::Status Flush(std::chrono::milliseconds timeout) = 0;
 
-  /// Fails outstanding publishes with `kCancelled` and ends the connection. Feeds must have been stopped. Idempotent.
+  /// Fails outstanding publishes with `kCancelled` and ends the connection. Consumers must have been stopped.
+  /// Idempotent.
   virtual void Close() = 0;
 };
 

@@ -36,12 +36,12 @@ class DeadLettersTest : public LettersTest {
     return *std::move(report);
   }
   bool StoreRedriven(std::uint64_t sequence, const std::string& key, std::uint64_t origin, int redrives,
-                     Verdict::Kind kind = Verdict::Kind::kRetry) {
+                     HandlerResult::Kind kind = HandlerResult::Kind::kRetry) {
     const auto item =
         FailedItem(sequence, key, "body", {{std::string(header::kRedriveCount), std::to_string(redrives)}});
     item->origin = origin;
     item->letter = 1'000;
-    item->verdict.kind = kind;
+    item->result.kind = kind;
     return Store(*item);
   }
   // The origins of what was published to the topic, in order.
@@ -135,8 +135,8 @@ TEST_F(DeadLettersTest, ADryRunSendsNothingAndReportsTheSame) {
 
 TEST_F(DeadLettersTest, ALetterThatWentRoundTooOftenStaysAndHoldsBackWhatIsQuarantinedBehindIt) {
   ASSERT_TRUE(StoreRedriven(20, "k", 3, 3));
-  ASSERT_TRUE(StoreRedriven(21, "k", 4, 2, Verdict::Kind::kQuarantined));
-  ASSERT_TRUE(StoreRedriven(22, "other", 5, 2, Verdict::Kind::kQuarantined));
+  ASSERT_TRUE(StoreRedriven(21, "k", 4, 2, HandlerResult::Kind::kQuarantined));
+  ASSERT_TRUE(StoreRedriven(22, "other", 5, 2, HandlerResult::Kind::kQuarantined));
   ASSERT_TRUE(Store(8, "k"));
   const RedriveReport report = Redrive({.topic = "orders"});
   EXPECT_EQ(report.skipped_loop_guard, 1U);

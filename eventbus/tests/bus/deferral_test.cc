@@ -22,24 +22,24 @@ using std::chrono::milliseconds;
 class Ends {
  public:
   std::shared_ptr<Deferral> Make() {
-    return std::make_shared<Deferral>([this](Verdict verdict) {
+    return std::make_shared<Deferral>([this](HandlerResult result) {
       std::lock_guard<std::mutex> lock(mutex_);
-      ends_.push_back(std::move(verdict));
+      ends_.push_back(std::move(result));
     });
   }
   std::size_t count() const {
     std::lock_guard<std::mutex> lock(mutex_);
     return ends_.size();
   }
-  Verdict only() const {
+  HandlerResult only() const {
     std::lock_guard<std::mutex> lock(mutex_);
     EXPECT_EQ(ends_.size(), 1u);
-    return ends_.empty() ? Verdict{} : ends_.front();
+    return ends_.empty() ? HandlerResult{} : ends_.front();
   }
 
  private:
   mutable std::mutex mutex_;
-  std::vector<Verdict> ends_;
+  std::vector<HandlerResult> ends_;
 };
 
 /// A source of one deferral, as a handler's call is.
@@ -71,7 +71,7 @@ TEST(DeferralTest, EndsWhenItIsSettledAndTheHandlerHasReturned) {
   EXPECT_TRUE(deferral->Settle(Ack()).ok());
   EXPECT_EQ(ends.count(), 0u);
   deferral->Returned();
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kHandled);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kHandled);
 }
 
 TEST(DeferralTest, EndsInTheOtherOrderToo) {
@@ -80,7 +80,7 @@ TEST(DeferralTest, EndsInTheOtherOrderToo) {
   deferral->Returned();
   EXPECT_EQ(ends.count(), 0u);
   EXPECT_TRUE(deferral->Settle(RetryAfter(milliseconds{5}, "later")).ok());
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kRetry);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kRetry);
   EXPECT_EQ(ends.only().reason, "later");
   EXPECT_EQ(ends.only().delay, milliseconds{5});
 }
@@ -91,7 +91,7 @@ TEST(DeferralTest, IsSettledOnceOnly) {
   deferral->Returned();
   EXPECT_TRUE(deferral->Settle(Reject("never")).ok());
   EXPECT_EQ(deferral->Settle(Ack()).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kReject);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kReject);
 }
 
 TEST(DeferralTest, IsNotSettledByDeferringAgain) {
@@ -110,7 +110,7 @@ TEST(DeferralTest, WhatIsTakenBackIsAbandonedOnceTheHandlerHasReturned) {
   EXPECT_EQ(ends.count(), 0u);
   EXPECT_EQ(deferral->Settle(Ack()).code(), absl::StatusCode::kFailedPrecondition);
   deferral->Returned();
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kAbandoned);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kAbandoned);
 }
 
 TEST(DeferralTest, WhatWasSettledIsNotTakenBack) {
@@ -120,13 +120,13 @@ TEST(DeferralTest, WhatWasSettledIsNotTakenBack) {
   deferral->TakeBack();
   deferral->Returned();
   deferral->TakeBack();
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kHandled);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kHandled);
 }
 
 TEST(DeferralTest, MayBeSettledAgainByWhatEndsIt) {
   std::shared_ptr<Deferral> deferral;
   absl::Status again;
-  deferral = std::make_shared<Deferral>([&](const Verdict&) { again = deferral->Settle(Ack()); });
+  deferral = std::make_shared<Deferral>([&](const HandlerResult&) { again = deferral->Settle(Ack()); });
   deferral->Returned();
   EXPECT_TRUE(deferral->Settle(Ack()).ok());
   EXPECT_EQ(again.code(), absl::StatusCode::kFailedPrecondition);
@@ -140,11 +140,11 @@ TEST(DeferralTest, EndsOnceWhoeverComesFirst) {
     {
       std::jthread returning([&] { deferral->Returned(); });
       std::jthread taking_back([&] { deferral->TakeBack(); });
-      std::jthread settling([&] { settled += deferral->Settle(Ack()).ok() ? 1 : 0; });
+      std::jthread ack([&] { settled += deferral->Settle(Ack()).ok() ? 1 : 0; });
       settled += deferral->Settle(Ack()).ok() ? 1 : 0;
     }
     EXPECT_LE(settled, 1);
-    EXPECT_EQ(ends.only().kind, settled == 1 ? Verdict::Kind::kHandled : Verdict::Kind::kAbandoned);
+    EXPECT_EQ(ends.only().kind, settled == 1 ? HandlerResult::Kind::kHandled : HandlerResult::Kind::kAbandoned);
   }
 }
 
@@ -153,7 +153,7 @@ TEST(DeferredOutcomeTest, SaysRetryWhenItIsDropped) {
   auto deferral = ends.Make();
   deferral->Returned();
   { const DeferredOutcome token = TokenOf(deferral); }
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kRetry);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kRetry);
   EXPECT_EQ(ends.only().reason, "its deferred outcome was dropped");
 }
 
@@ -162,7 +162,7 @@ TEST(DeferredOutcomeTest, SaysNothingMoreOnceItWasSettled) {
   auto deferral = ends.Make();
   deferral->Returned();
   { EXPECT_TRUE(TokenOf(deferral).Settle(Ack()).ok()); }
-  EXPECT_EQ(ends.only().kind, Verdict::Kind::kHandled);
+  EXPECT_EQ(ends.only().kind, HandlerResult::Kind::kHandled);
 }
 
 TEST(DeferredOutcomeTest, TakesItsMessageAlongWhenItIsMoved) {
@@ -185,10 +185,10 @@ TEST(DeferredOutcomeTest, DropsWhatItHadWhenAnotherIsMovedIntoIt) {
   new_deferral->Returned();
   DeferredOutcome token = TokenOf(old_deferral);
   token = TokenOf(new_deferral);
-  EXPECT_EQ(old_ends.only().kind, Verdict::Kind::kRetry);
+  EXPECT_EQ(old_ends.only().kind, HandlerResult::Kind::kRetry);
   EXPECT_EQ(new_ends.count(), 0u);
   token = DeferredOutcome();
-  EXPECT_EQ(new_ends.only().kind, Verdict::Kind::kRetry);
+  EXPECT_EQ(new_ends.only().kind, HandlerResult::Kind::kRetry);
 }
 
 TEST(DeferredOutcomeTest, OfNoMessageSettlesNothing) {
@@ -199,14 +199,14 @@ TEST(DeferredOutcomeTest, OfNoMessageSettlesNothing) {
 }
 
 TEST(ToVerdictTest, KeepsKindReasonAndDelay) {
-  EXPECT_EQ(ToVerdict(Ack()).kind, Verdict::Kind::kHandled);
-  EXPECT_EQ(ToVerdict(Retry("r")).kind, Verdict::Kind::kRetry);
-  EXPECT_EQ(ToVerdict(Retry("r")).reason, "r");
-  EXPECT_LT(ToVerdict(Retry("r")).delay.count(), 0);
-  EXPECT_EQ(ToVerdict(RetryAfter(milliseconds{-7}, "r")).delay.count(), 0);
-  EXPECT_EQ(ToVerdict(Reject("x")).kind, Verdict::Kind::kReject);
-  EXPECT_EQ(ToVerdict(absl::InternalError("boom")).reason, "INTERNAL: boom");
-  EXPECT_EQ(ToVerdict(Deferred()).kind, Verdict::Kind::kRetry);
+  EXPECT_EQ(ToHandlerResult(Ack()).kind, HandlerResult::Kind::kHandled);
+  EXPECT_EQ(ToHandlerResult(Retry("r")).kind, HandlerResult::Kind::kRetry);
+  EXPECT_EQ(ToHandlerResult(Retry("r")).reason, "r");
+  EXPECT_LT(ToHandlerResult(Retry("r")).delay.count(), 0);
+  EXPECT_EQ(ToHandlerResult(RetryAfter(milliseconds{-7}, "r")).delay.count(), 0);
+  EXPECT_EQ(ToHandlerResult(Reject("x")).kind, HandlerResult::Kind::kReject);
+  EXPECT_EQ(ToHandlerResult(absl::InternalError("boom")).reason, "INTERNAL: boom");
+  EXPECT_EQ(ToHandlerResult(Deferred()).kind, HandlerResult::Kind::kRetry);
 }
 
 }  // namespace

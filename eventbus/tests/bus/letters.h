@@ -13,7 +13,7 @@
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/publish/topic_streams.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 #include "memory/memory_message.h"
 #include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/event_bus.h"
@@ -24,11 +24,11 @@ namespace penstock::eventbus {
 inline constexpr std::chrono::system_clock::time_point kNoon{std::chrono::seconds(1'700'000'000)};
 
 /// A message of `EVENTS_orders` that failed twice: the last time at noon.
-inline std::unique_ptr<Item> FailedItem(std::uint64_t sequence, const std::string& key, std::string body = "body",
-                                        Headers headers = {}) {
+inline std::unique_ptr<InFlightMessage> FailedItem(std::uint64_t sequence, const std::string& key,
+                                                   std::string body = "body", Headers headers = {}) {
   headers.emplace_back(header::kMessageId, "id-" + std::to_string(sequence));
   if (!key.empty()) headers.emplace_back(header::kAggregateId, key);
-  auto item = std::make_unique<Item>();
+  auto item = std::make_unique<InFlightMessage>();
   item->message = std::make_unique<memory::MemoryMessage>(
       memory::Taken{.record = std::make_shared<const memory::Record>(memory::Record{.subject = "orders",
                                                                                     .body = std::move(body),
@@ -43,7 +43,7 @@ inline std::unique_ptr<Item> FailedItem(std::uint64_t sequence, const std::strin
   item->failures = 2;
   item->first_failed_at = kNoon - std::chrono::nanoseconds(1);
   item->last_failed_at = kNoon;
-  item->verdict = {.kind = Verdict::Kind::kRetry, .reason = "card terminal is down"};
+  item->result = {.kind = HandlerResult::Kind::kRetry, .reason = "card terminal is down"};
   return item;
 }
 
@@ -62,7 +62,7 @@ class LettersTest : public testing::Test {
   }
   void TearDown() override { writer_->Stop(); }
 
-  bool Store(const Item& item, std::string_view consumer = "billing", std::string_view topic = "orders") {
+  bool Store(const InFlightMessage& item, std::string_view consumer = "billing", std::string_view topic = "orders") {
     std::promise<bool> told;
     writer_->Store(item, {.topic = topic, .stream = "EVENTS_orders", .consumer = consumer, .handler = "charge-cards"},
                    [&told](bool stored) { told.set_value(stored); });

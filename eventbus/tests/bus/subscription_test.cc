@@ -32,28 +32,28 @@ class KeyedMessage final : public StoredMessage {
   const std::string key_;
 };
 
-class IdleFeed final : public Feed {
+class IdleConsumer final : public Consumer {
  public:
-  using Feed::Settle;
-  void Grant(std::size_t) override {}
-  absl::Status Settle(std::span<const Settling>) override { return absl::OkStatus(); }
+  using Consumer::Acknowledge;
+  void AddCredit(std::size_t) override {}
+  absl::Status Acknowledge(std::span<const Acknowledgement>) override { return absl::OkStatus(); }
   void SetWindow(std::size_t) override {}
   bool MayHandle(std::chrono::steady_clock::time_point) const override { return true; }
   void StopArrivals() override {}
   void Stop() override {}
-  FeedStats Stats() const override { return {.active = true}; }
+  ConsumerStats Stats() const override { return {.active = true}; }
 };
 
-/// Of its one feed, the test is the thread.
+/// Of its one consumer, the test is the thread.
 class HandFedTransport final : public Transport {
  public:
   std::string_view name() const override { return "hand-fed"; }
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec&) override { return absl::UnimplementedError("none"); }
-  absl::StatusOr<std::unique_ptr<Feed>> OpenFeed(const FeedSpec&, FeedEvents events) override {
+  absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec&, ConsumerEvents events) override {
     events_ = std::move(events);
-    return std::make_unique<IdleFeed>();
+    return std::make_unique<IdleConsumer>();
   }
-  absl::Status Publish(Outgoing, PublishDone) override { return absl::UnimplementedError("none"); }
+  absl::Status Publish(OutboundMessage, PublishDone) override { return absl::UnimplementedError("none"); }
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string&, const std::string&,
                                                              std::uint64_t) override {
     return absl::NotFoundError("none");
@@ -66,10 +66,10 @@ class HandFedTransport final : public Transport {
   absl::Status Flush(std::chrono::milliseconds) override { return absl::OkStatus(); }
   void Close() override {}
 
-  const FeedEvents& events() const { return events_; }
+  const ConsumerEvents& events() const { return events_; }
 
  private:
-  FeedEvents events_;
+  ConsumerEvents events_;
 };
 
 class SubscriptionTest : public testing::Test {
@@ -82,7 +82,7 @@ class SubscriptionTest : public testing::Test {
             .handle =
                 [handler = std::move(handler)](const StoredMessage& message, std::uint64_t, DeferralSource&) {
                   handler(message);
-                  return Verdict{};
+                  return HandlerResult{};
                 }},
         SubscriptionContext{.pool = *pool_, .dead_letters = letters_, .log = log_, .hurry = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
@@ -90,7 +90,7 @@ class SubscriptionTest : public testing::Test {
   void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
     for (std::uint64_t i = first; i <= last; ++i) messages.push_back(std::make_unique<KeyedMessage>(i, key));
-    transport_.events().arrived(std::move(messages));
+    transport_.events().on_messages(std::move(messages));
   }
   void TearDown() override {
     if (!subscription_) return;
@@ -107,7 +107,7 @@ class SubscriptionTest : public testing::Test {
   std::unique_ptr<Subscription> subscription_;
 };
 
-TEST_F(SubscriptionTest, AKeyOfWhichManyWaitGoesOnWithoutTheFeed) {
+TEST_F(SubscriptionTest, AKeyOfWhichManyWaitGoesOnWithoutTheConsumer) {
   constexpr std::uint64_t kCount = 100;
   std::vector<std::uint64_t> handled;  // by one worker, at last read after `all`
   std::promise<void> most;
@@ -118,13 +118,14 @@ TEST_F(SubscriptionTest, AKeyOfWhichManyWaitGoesOnWithoutTheFeed) {
     if (handled.size() == kCount) all.set_value();
   });
   Arrive(1, kCount, "k");
-  EXPECT_EQ(most.get_future().wait_for(kPatience), std::future_status::ready) << "the feed neither rests nor goes on";
-  transport_.events().resting();
+  EXPECT_EQ(most.get_future().wait_for(kPatience), std::future_status::ready)
+      << "the consumer neither rests nor goes on";
+  transport_.events().on_idle();
   ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
   for (std::uint64_t i = 0; i < kCount; ++i) EXPECT_EQ(handled[i], i + 1);
 }
 
-TEST_F(SubscriptionTest, WhenTheFeedRestsWorkersTakeWhatIsFinished) {
+TEST_F(SubscriptionTest, WhenTheConsumerIsIdleWorkersTakeWhatIsFinished) {
   constexpr std::uint64_t kCount = 3;
   std::atomic<std::uint64_t> handled{0};
   std::promise<void> all;
@@ -132,7 +133,7 @@ TEST_F(SubscriptionTest, WhenTheFeedRestsWorkersTakeWhatIsFinished) {
     if (++handled == kCount) all.set_value();
   });
   Arrive(1, kCount, "k");
-  transport_.events().resting();
+  transport_.events().on_idle();
   EXPECT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
 }
 

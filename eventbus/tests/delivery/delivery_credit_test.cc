@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the flow stays within its messages and bytes.
-#include "delivery/flow/credit_window.h"
-#include "flow_fixture.h"
+#include "delivery/flow/flow_control_window.h"
+#include "delivery_fixture.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -11,7 +11,7 @@ using testing::IsEmpty;
 
 constexpr TimePoint kNow{std::chrono::hours{1}};
 
-class DeliveryCreditTest : public DeliveryFlowTest {
+class DeliveryCreditTest : public DeliveryStateMachineTest {
  protected:
   DeliveryCreditTest() {
     options_.max_bytes = 1000;
@@ -30,7 +30,7 @@ TEST_F(DeliveryCreditTest, PutsDownWhatIsParkedFirstAndAsksForItWhenItsTurnComes
   Arrive(3, "b");
   EXPECT_THAT(Said(), ElementsAre("run 1", "run 3"));
   EXPECT_EQ(flow_->bytes(), 800u) << "2 was put down for 3";
-  EXPECT_EQ(flow_->counters().put_down, 1u);
+  EXPECT_EQ(flow_->counters().evicted, 1u);
   Finish(1);
   EXPECT_THAT(Said(), ElementsAre("ack 1", "nak 2"));
   Arrive(2, "a", 2);
@@ -131,7 +131,7 @@ TEST_F(DeliveryCreditTest, WhatWaitsForAWorkerDoesNotWidenTheWindow) {
   for (std::uint64_t sequence = 1; sequence <= 60; ++sequence) Arrive(sequence, "a");
   Pass(milliseconds{250});
   EXPECT_EQ(flow_->window(), 64u);
-  running_.at(1)->begun.store(now_.time_since_epoch().count());
+  running_.at(1)->started_at.store(now_.time_since_epoch().count());
   Pass(seconds{1});
   EXPECT_EQ(flow_->window(), 182u) << "but a handler that takes long does";
 }
@@ -154,7 +154,7 @@ TEST_F(DeliveryCreditTest, TheWindowOpensAsMessagesAreWeighed) {
 }
 
 TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
-  CreditWindow window(100, 1 << 20, 0);
+  FlowControlWindow window(100, 1 << 20, 0);
   EXPECT_EQ(window.Resize(0, kNow), 0u);
   EXPECT_EQ(window.Resize(50, kNow), 0u);
   EXPECT_EQ(window.Resize(51, kNow), 202u);
@@ -162,7 +162,7 @@ TEST(CreditWindowTest, StaysAsItIsWhileLittleWaits) {
 }
 
 TEST(CreditWindowTest, WhatWasWidenedStaysSoForFiveSeconds) {
-  CreditWindow window(100, 1 << 20, 0);
+  FlowControlWindow window(100, 1 << 20, 0);
   EXPECT_EQ(window.Resize(51, kNow), 202u);
   EXPECT_EQ(window.Resize(5, kNow + seconds{4}), 0u);
   EXPECT_EQ(window.Resize(60, kNow + seconds{4}), 0u) << "it is needed again";
@@ -171,57 +171,57 @@ TEST(CreditWindowTest, WhatWasWidenedStaysSoForFiveSeconds) {
 }
 
 TEST(CreditWindowTest, WhatWasWidenedIsNarrowedAtOnceWhenItsBytesWouldNotFit) {
-  CreditWindow window(100, 10'000, 0);
-  for (int i = 0; i < 100; ++i) window.Weighed(10);
+  FlowControlWindow window(100, 10'000, 0);
+  for (int i = 0; i < 100; ++i) window.RecordSize(10);
   EXPECT_EQ(window.Resize(60, kNow), 220u);
-  for (int i = 0; i < 1000; ++i) window.Weighed(60);
+  for (int i = 0; i < 1000; ++i) window.RecordSize(60);
   EXPECT_EQ(window.Resize(0, kNow), 100u);
 }
 
 TEST(CreditWindowTest, IsNeverWiderThanSixteenTimesItsBase) {
-  CreditWindow window(100, 1 << 20, 0);
+  FlowControlWindow window(100, 1 << 20, 0);
   EXPECT_EQ(window.Resize(1'000'000, kNow), 1600u);
   EXPECT_EQ(window.Resize(1'000'000, kNow), 0u);
 }
 
 TEST(CreditWindowTest, BeginsWithWhatFitsWhateverComes) {
-  EXPECT_EQ(CreditWindow(4096, 64 << 20, 1 << 20).size(), 64u);
-  EXPECT_EQ(CreditWindow(16, 64 << 20, 1 << 20).size(), 16u);
-  EXPECT_EQ(CreditWindow(4096, 64 << 10, 1 << 20).size(), 1u);
-  EXPECT_EQ(CreditWindow(4096, 64 << 10, 0).size(), 4096u);
+  EXPECT_EQ(FlowControlWindow(4096, 64 << 20, 1 << 20).size(), 64u);
+  EXPECT_EQ(FlowControlWindow(16, 64 << 20, 1 << 20).size(), 16u);
+  EXPECT_EQ(FlowControlWindow(4096, 64 << 10, 1 << 20).size(), 1u);
+  EXPECT_EQ(FlowControlWindow(4096, 64 << 10, 0).size(), 4096u);
 }
 
 TEST(CreditWindowTest, WidensFourfoldEachTimeAsManyWereWeighed) {
-  CreditWindow window(4096, 64 << 20, 1 << 20);
+  FlowControlWindow window(4096, 64 << 20, 1 << 20);
   EXPECT_EQ(window.Resize(0, kNow), 0u) << "nothing is known yet";
   std::size_t weighed = 0;
   for (const std::size_t wider : {256U, 1024U, 4096U}) {
-    for (; weighed + 1 < window.size(); ++weighed) window.Weighed(200);
-    EXPECT_FALSE(window.ripe());
+    for (; weighed + 1 < window.size(); ++weighed) window.RecordSize(200);
+    EXPECT_FALSE(window.can_grow());
     EXPECT_EQ(window.Resize(0, kNow), 0u);
-    window.Weighed(200);
+    window.RecordSize(200);
     ++weighed;
-    EXPECT_TRUE(window.ripe());
+    EXPECT_TRUE(window.can_grow());
     EXPECT_EQ(window.Resize(0, kNow), wider);
   }
-  for (int i = 0; i < 5000; ++i) window.Weighed(200);
-  EXPECT_FALSE(window.ripe());
+  for (int i = 0; i < 5000; ++i) window.RecordSize(200);
+  EXPECT_FALSE(window.can_grow());
 }
 
 TEST(CreditWindowTest, NarrowsToWhatFitsAndWidensWhenMessagesAreSmallAgain) {
-  CreditWindow window(100, 1000, 0);
-  for (int i = 0; i < 1000; ++i) window.Weighed(100);
+  FlowControlWindow window(100, 1000, 0);
+  for (int i = 0; i < 1000; ++i) window.RecordSize(100);
   EXPECT_EQ(window.Resize(0, kNow), 10u);
-  for (int i = 0; i < 1000; ++i) window.Weighed(1);
-  EXPECT_TRUE(window.ripe());
+  for (int i = 0; i < 1000; ++i) window.RecordSize(1);
+  EXPECT_TRUE(window.can_grow());
   EXPECT_EQ(window.Resize(0, kNow), 40u);
-  for (int i = 0; i < 1000; ++i) window.Weighed(1);
+  for (int i = 0; i < 1000; ++i) window.RecordSize(1);
   EXPECT_EQ(window.Resize(0, kNow), 100u);
 }
 
 TEST(CreditWindowTest, IsNeverEmpty) {
-  CreditWindow window(100, 1000, 0);
-  window.Weighed(1 << 30);
+  FlowControlWindow window(100, 1000, 0);
+  window.RecordSize(1 << 30);
   EXPECT_EQ(window.Resize(0, kNow), 1u);
 }
 

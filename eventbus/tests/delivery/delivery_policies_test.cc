@@ -3,7 +3,7 @@
 // end.
 #include <cstdint>
 
-#include "flow_fixture.h"
+#include "delivery_fixture.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -12,16 +12,16 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
-constexpr auto kReject = Verdict::Kind::kReject;
+constexpr auto kReject = HandlerResult::Kind::kReject;
 
-class DeliveryPoliciesTest : public DeliveryFlowTest {
+class DeliveryPoliciesTest : public DeliveryStateMachineTest {
  protected:
   /// A message redriven from letter number `letter` that first had the sequence `origin`.
-  void Redrive(std::uint64_t sequence, std::uint64_t origin, std::uint64_t letter, bool foreign = false) {
+  void Redrive(std::uint64_t sequence, std::uint64_t origin, std::uint64_t letter, bool for_other_consumer = false) {
     auto item = Make(sequence, "a");
     item->origin = origin;
     item->letter = letter;
-    item->foreign = foreign;
+    item->for_other_consumer = for_other_consumer;
     Arrive(std::move(item));
   }
   void KnowLettersOf(std::string_view key, std::initializer_list<std::uint64_t> origins) {
@@ -100,7 +100,7 @@ TEST_F(DeliveryPoliciesTest, ALetterThatIsToBeRemovedOutlivesTheConsumerAndTheSt
     Finish(11);
     RemoveLetter(11, false);
     Said();
-    stream_too ? flow_->NewEpoch() : flow_->MadeAgain();
+    stream_too ? flow_->StreamRecreated() : flow_->ConsumerRecreated();
     Pass(milliseconds{1100});
     EXPECT_THAT(Said(), ElementsAre("remove letter of 11")) << "it would be redriven, and handled, once more";
     RemoveLetter(11, true);
@@ -112,7 +112,7 @@ TEST_F(DeliveryPoliciesTest, ALetterThatIsToBeRemovedOutlivesTheConsumerAndTheSt
 
 TEST_F(DeliveryPoliciesTest, WhatRanWhenTheStreamWasMadeAgainLosesItsLetterAllTheSame) {
   Redrive(11, 1, 101);
-  flow_->NewEpoch();
+  flow_->StreamRecreated();
   Finish(11);
   EXPECT_THAT(Said(), ElementsAre("run 11", "remove letter of 11"));
   RemoveLetter(11, false);
@@ -127,7 +127,7 @@ TEST_F(DeliveryPoliciesTest, WhatWasRedrivenTwiceOrForAnotherConsumerIsNotRun) {
   RemoveLetter(11, true);
   Said();
   Redrive(12, 1, 101);
-  Redrive(13, 5, 105, /*foreign=*/true);
+  Redrive(13, 5, 105, /*for_other_consumer=*/true);
   EXPECT_THAT(Said(), ElementsAre("ack 12", "ack 13"));
   EXPECT_EQ(flow_->counters().skipped, 1u);
   Quarantine();
@@ -159,7 +159,7 @@ TEST_F(DeliveryPoliciesTest, ABlockedKeyIsTriedForEverAndItsMessageNeverDeadLett
   EXPECT_EQ(flow_->counters().dead_lettered, 0u);
 }
 
-class DeliveryOutageTest : public DeliveryFlowTest {
+class DeliveryOutageTest : public DeliveryStateMachineTest {
  protected:
   DeliveryOutageTest() {
     options_.outage_after = 3;
@@ -174,7 +174,7 @@ class DeliveryOutageTest : public DeliveryFlowTest {
 
 TEST_F(DeliveryOutageTest, AfterSoManyMessagesInARowOneAtATimeIsTried) {
   FailThree();
-  EXPECT_TRUE(flow_->outage());
+  EXPECT_TRUE(flow_->circuit_open());
   Arrive(4, "d");
   EXPECT_THAT(Said(), IsEmpty());
   Pass(milliseconds{100});
@@ -194,9 +194,9 @@ TEST_F(DeliveryOutageTest, TheFirstSuccessEndsItAndEverythingGoesOn) {
   Pass(milliseconds{100});
   Said();
   Finish(3);
-  EXPECT_FALSE(flow_->outage());
+  EXPECT_FALSE(flow_->circuit_open());
   EXPECT_THAT(Said(), ElementsAre("run 4", "ack 3"));
-  EXPECT_EQ(flow_->counters().outages, 1u);
+  EXPECT_EQ(flow_->counters().circuit_opened, 1u);
 }
 
 TEST_F(DeliveryOutageTest, NothingGoesToTheDeadLettersForWhatIsNotItsFault) {
@@ -217,14 +217,14 @@ TEST_F(DeliveryOutageTest, OnePoisonMessageIsNoOutage) {
     Arrive(1, "a", copy);
   }
   Fail(1);
-  EXPECT_FALSE(flow_->outage());
+  EXPECT_FALSE(flow_->circuit_open());
   EXPECT_THAT(Said(), testing::Contains("letter 1"));
 }
 
 TEST_F(DeliveryOutageTest, WhatWasPostponedIsOfferedAgain) {
   Tick();
   Arrive(1, "a");
-  Finish(1, {.kind = Verdict::Kind::kPostponed});
+  Finish(1, {.kind = HandlerResult::Kind::kPostponed});
   EXPECT_THAT(Said(), ElementsAre("run 1"));
   EXPECT_EQ(flow_->next_tick(), now_ + milliseconds{50});
   Pass(milliseconds{50});
@@ -234,7 +234,7 @@ TEST_F(DeliveryOutageTest, WhatWasPostponedIsOfferedAgain) {
 TEST_F(DeliveryOutageTest, AProbeThatWasPostponedIsFollowedByAnother) {
   FailThree();
   Pass(milliseconds{100});
-  Finish(3, {.kind = Verdict::Kind::kPostponed});
+  Finish(3, {.kind = HandlerResult::Kind::kPostponed});
   Said();
   Pass(milliseconds{100});
   EXPECT_THAT(Said(), ElementsAre("run 3"));
@@ -244,19 +244,19 @@ TEST_F(DeliveryOutageTest, CountsWhatFailsHereThoughItWasTakenAwayMeanwhile) {
   for (std::uint64_t sequence : {1, 2, 3}) Arrive(sequence, std::to_string(sequence));
   Fail(1, seconds{9});
   Fail(2, seconds{9});
-  flow_->TakenAway();
+  flow_->OwnershipLost();
   Fail(3);
-  EXPECT_TRUE(flow_->outage());
+  EXPECT_TRUE(flow_->circuit_open());
   EXPECT_EQ(flow_->in_hand(), 0u);
 }
 
-TEST_F(DeliveryFlowTest, TakenAwayForgetsWhatHasNotBegunAndLetsTheRestFinish) {
+TEST_F(DeliveryStateMachineTest, TakenAwayForgetsWhatHasNotBegunAndLetsTheRestFinish) {
   Arrive(1, "a");
   Arrive(2, "a");
   Arrive(3, "b");
   Fail(3, seconds{5});
   Said();
-  flow_->TakenAway();
+  flow_->OwnershipLost();
   EXPECT_EQ(flow_->in_hand(), 1u);
   Arrive(2, "a", 2);
   Arrive(3, "b", 3);
@@ -267,7 +267,7 @@ TEST_F(DeliveryFlowTest, TakenAwayForgetsWhatHasNotBegunAndLetsTheRestFinish) {
   EXPECT_THAT(Said(), ElementsAre("ack 1")) << "it is not run again";
 }
 
-TEST_F(DeliveryFlowTest, AConsumerThatWasMadeAgainBringsWhatHasNotBegunInStreamOrder) {
+TEST_F(DeliveryStateMachineTest, AConsumerThatWasMadeAgainBringsWhatHasNotBegunInStreamOrder) {
   options_.max_bytes = 150;
   Begin();
   Arrive(1, "a");
@@ -275,7 +275,7 @@ TEST_F(DeliveryFlowTest, AConsumerThatWasMadeAgainBringsWhatHasNotBegunInStreamO
   Arrive(3, "a");
   Finish(1);
   EXPECT_THAT(Said(), ElementsAre("run 1", "ack 1", "nak 2"));
-  flow_->MadeAgain();
+  flow_->ConsumerRecreated();
   EXPECT_EQ(flow_->in_hand(), 0u) << "the Nak went to the consumer that is gone";
   EXPECT_EQ(flow_->bytes(), 0u);
   Tick();
@@ -288,22 +288,22 @@ TEST_F(DeliveryFlowTest, AConsumerThatWasMadeAgainBringsWhatHasNotBegunInStreamO
   EXPECT_THAT(Said(), ElementsAre("ack 2", "nak 3"));
 }
 
-TEST_F(DeliveryFlowTest, WhatRunsWhileItsConsumerIsMadeAgainRunsOnceAndIsAnsweredOnItsCopy) {
+TEST_F(DeliveryStateMachineTest, WhatRunsWhileItsConsumerIsMadeAgainRunsOnceAndIsAnsweredOnItsCopy) {
   Arrive(1, "a", 4);
-  flow_->MadeAgain();
+  flow_->ConsumerRecreated();
   Arrive(1, "a", 1);
   EXPECT_THAT(Said(), ElementsAre("run 1"));
-  Item& running = *running_.at(1);
+  InFlightMessage& running = *running_.at(1);
   EXPECT_EQ(running.answerable().delivery_count(), 1u);
-  EXPECT_FALSE(running.taken);
+  EXPECT_FALSE(running.ownership_lost);
   Finish(1);
   EXPECT_THAT(Said(), ElementsAre("ack 1"));
 }
 
-TEST_F(DeliveryFlowTest, WhatFailsAfterItWasTakenAwayIsWaitedForOnlyIfItComesAgain) {
+TEST_F(DeliveryStateMachineTest, WhatFailsAfterItWasTakenAwayIsWaitedForOnlyIfItComesAgain) {
   Arrive(1, "a");
   Arrive(2, "b");
-  flow_->TakenAway();
+  flow_->OwnershipLost();
   Arrive(2, "b", 2);
   Said();
   Fail(1);
@@ -312,14 +312,14 @@ TEST_F(DeliveryFlowTest, WhatFailsAfterItWasTakenAwayIsWaitedForOnlyIfItComesAga
   EXPECT_EQ(flow_->in_hand(), 1u);
 }
 
-class DeliveryStuckTest : public DeliveryFlowTest {
+class DeliveryStuckTest : public DeliveryStateMachineTest {
  protected:
   void BeginWith(bool in_place) {
     options_.stuck_after = seconds{20};
     options_.retries_in_place = in_place;
     Begin();
     Arrive(1, "a");
-    running_.at(1)->begun.store(now_.time_since_epoch().count());
+    running_.at(1)->started_at.store(now_.time_since_epoch().count());
     Said();
   }
 };
@@ -345,7 +345,7 @@ TEST_F(DeliveryStuckTest, OnASharedConsumerItsLeaseIsLeftToRunOut) {
   EXPECT_THAT(Said(), IsEmpty());
 }
 
-class DeliveryInPlaceTest : public DeliveryFlowTest {
+class DeliveryInPlaceTest : public DeliveryStateMachineTest {
  protected:
   DeliveryInPlaceTest() {
     options_.retries_in_place = true;

@@ -15,12 +15,12 @@ using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const FeedSpec kExclusive = {.stream = "ORDERS",
-                             .consumer = "billing",
-                             .filter_subject = "orders",
-                             .kind = FeedKind::kExclusive,
-                             .ack_wait = seconds(30),
-                             .max_in_flight = 64};
+const ConsumerSpec kExclusive = {.stream = "ORDERS",
+                                 .consumer = "billing",
+                                 .filter_subject = "orders",
+                                 .kind = ConsumerKind::kExclusive,
+                                 .ack_wait = seconds(30),
+                                 .max_in_flight = 64};
 
 TEST(ApiJsonTest, ReadsARefusal) {
   const auto reply =
@@ -97,12 +97,12 @@ TEST(ApiJsonTest, AnExclusiveConsumerIsPushedToAndHeartbeats) {
 }
 
 TEST(ApiJsonTest, SharedAndAtMostOnceConsumersArePulledFrom) {
-  FeedSpec spec = kExclusive;
-  spec.kind = FeedKind::kShared;
+  ConsumerSpec spec = kExclusive;
+  spec.kind = ConsumerKind::kShared;
   const Json shared = ConsumerConfig(spec, "billing", "", {});
   EXPECT_FALSE(shared.contains("deliver_subject"));
   EXPECT_EQ(shared["max_ack_pending"], -1);
-  spec.kind = FeedKind::kAtMostOnce;
+  spec.kind = ConsumerKind::kAtMostOnce;
   spec.consumer.clear();
   const Json lossy = ConsumerConfig(spec, "penstock1", "", {StartPoint::Kind::kNew, 0});
   EXPECT_EQ(lossy["ack_policy"], "none");

@@ -9,11 +9,11 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-Outgoing Sample() {
+OutboundMessage Sample() {
   return {.subject = "orders",
           .body = std::string("bo\0dy", 5),
           .message_id = "m-1",
-          .own_headers = {{header::kEventType, "Placed"}},
+          .reserved_headers = {{header::kEventType, "Placed"}},
           .headers = {{"later", "2"}, {"Later", ""}}};
 }
 
@@ -35,7 +35,7 @@ TEST(ComposedMessageTest, IsWhatGoesOverTheWire) {
 
 TEST(ComposedMessageTest, RefusesAHeaderThatWouldEndItsLine) {
   for (const std::string broken : {"a\r\nb", "a\n", "\r"}) {
-    Outgoing message = Sample();
+    OutboundMessage message = Sample();
     message.headers = {{"later", broken}};
     EXPECT_EQ(ComposedMessage::Compose(message, "r").status().code(), absl::StatusCode::kInvalidArgument);
     message.headers = {{broken, "2"}};
@@ -44,7 +44,7 @@ TEST(ComposedMessageTest, RefusesAHeaderThatWouldEndItsLine) {
     message.message_id = broken;
     EXPECT_EQ(ComposedMessage::Compose(message, "r").status().code(), absl::StatusCode::kInvalidArgument);
     message = Sample();
-    message.own_headers.front().value = broken;
+    message.reserved_headers.front().value = broken;
     EXPECT_EQ(ComposedMessage::Compose(message, "r").status().code(), absl::StatusCode::kInvalidArgument);
   }
 }

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <random>
 
-#include "jetstream/consume/pull_credit.h"
-#include "jetstream/consume/sequence_track.h"
-#include "jetstream/consume/settled_before.h"
-#include "jetstream/consume/settlement.h"
-#include "jetstream/consume/unsettled.h"
+#include "jetstream/consume/ack_batch.h"
+#include "jetstream/consume/gap_detector.h"
+#include "jetstream/consume/outstanding_deliveries.h"
+#include "jetstream/consume/pull_flow_control.h"
+#include "jetstream/consume/recovered_ack_state.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 TEST(PullCreditTest, AsksForTheWindowInTwoHalves) {
-  PullCredit credit(100);
+  PullFlowControl credit(100);
   EXPECT_EQ(credit.Next()->batch, 50U);
   EXPECT_EQ(credit.Next()->batch, 50U);
   EXPECT_FALSE(credit.Next());
@@ -24,7 +24,7 @@ TEST(PullCreditTest, AsksForTheWindowInTwoHalves) {
 }
 
 TEST(PullCreditTest, AWindowOfOneAsksForOneAtATime) {
-  PullCredit credit(1);
+  PullFlowControl credit(1);
   EXPECT_EQ(credit.Next()->batch, 1U);
   EXPECT_FALSE(credit.Next());
   credit.Arrived(1);
@@ -34,7 +34,7 @@ TEST(PullCreditTest, AWindowOfOneAsksForOneAtATime) {
 }
 
 TEST(PullCreditTest, AsksAgainWhenAQuarterIsFree) {
-  PullCredit credit(100);
+  PullFlowControl credit(100);
   while (credit.Next()) {
   }
   credit.Arrived(50);
@@ -45,7 +45,7 @@ TEST(PullCreditTest, AsksAgainWhenAQuarterIsFree) {
 }
 
 TEST(PullCreditTest, AsksForTheLittleThatIsFreeWhenNothingIsOutstanding) {
-  PullCredit credit(100);
+  PullFlowControl credit(100);
   while (credit.Next()) {
   }
   credit.Arrived(100);
@@ -57,7 +57,7 @@ TEST(PullCreditTest, AsksForTheLittleThatIsFreeWhenNothingIsOutstanding) {
 }
 
 TEST(PullCreditTest, GrantsBeyondWhatIsHeldWidenTheWindow) {
-  PullCredit credit(4);
+  PullFlowControl credit(4);
   credit.Granted(6);
   EXPECT_EQ(credit.Next()->batch, 5U);
   EXPECT_EQ(credit.Next()->batch, 5U);
@@ -65,7 +65,7 @@ TEST(PullCreditTest, GrantsBeyondWhatIsHeldWidenTheWindow) {
 }
 
 TEST(PullCreditTest, ARequestThatEndedGivesBackWhatDidNotCome) {
-  PullCredit credit(100);
+  PullFlowControl credit(100);
   const auto first = credit.Next(), second = credit.Next();
   credit.Arrived(30);
   credit.Ended(first->id, 35);
@@ -79,7 +79,7 @@ TEST(PullCreditTest, ARequestThatEndedGivesBackWhatDidNotCome) {
 }
 
 TEST(PullCreditTest, ForgettingKeepsWhatTheOwnerHolds) {
-  PullCredit credit(100);
+  PullFlowControl credit(100);
   const auto request = credit.Next();
   credit.Arrived(10);
   credit.Forget();
@@ -93,7 +93,7 @@ TEST(PullCreditTest, ForgettingKeepsWhatTheOwnerHolds) {
 TEST(PullCreditTest, NeverAsksForMoreThanItsWindowWhateverHappens) {
   std::minstd_rand random(7);
   for (const std::size_t window : {1U, 2U, 3U, 7U, 100U, 4096U}) {
-    PullCredit credit(window);
+    PullFlowControl credit(window);
     std::uint64_t last = 0;
     for (int step = 0; step < 5000; ++step) {
       switch (random() % 5) {
@@ -118,7 +118,7 @@ TEST(PullCreditTest, NeverAsksForMoreThanItsWindowWhateverHappens) {
 }
 
 TEST(SequenceTrackTest, NoticesGapsRepetitionsAndMissingEnds) {
-  SequenceTrack track;
+  GapDetector track;
   EXPECT_TRUE(track.UpToDate(99));
   EXPECT_TRUE(track.Follows(7));
   EXPECT_TRUE(track.Follows(8));
@@ -132,7 +132,7 @@ TEST(SequenceTrackTest, NoticesGapsRepetitionsAndMissingEnds) {
 }
 
 TEST(UnsettledTest, KnowsWhereToBeginAgain) {
-  Unsettled unsettled;
+  OutstandingDeliveries unsettled;
   EXPECT_EQ(unsettled.Lowest(), std::nullopt);
   unsettled.SettledUpTo(4);
   EXPECT_EQ(unsettled.Lowest(), 5U);
@@ -149,15 +149,15 @@ TEST(UnsettledTest, KnowsWhereToBeginAgain) {
   EXPECT_EQ(unsettled.Lowest(), std::nullopt);
 }
 
-TEST(SettlementTest, WritesTheFourVerbs) {
-  EXPECT_EQ(SettlementBody(Verb::kAck), "+ACK");
-  EXPECT_EQ(SettlementBody(Verb::kNak), "-NAK");
-  EXPECT_EQ(SettlementBody(Verb::kTerm), "+TERM");
-  EXPECT_EQ(SettlementBody(Verb::kInProgress), "+WPI");
+TEST(AckBatchTest, WritesTheFourVerbs) {
+  EXPECT_EQ(AckBody(AckType::kAck), "+ACK");
+  EXPECT_EQ(AckBody(AckType::kNak), "-NAK");
+  EXPECT_EQ(AckBody(AckType::kTerm), "+TERM");
+  EXPECT_EQ(AckBody(AckType::kInProgress), "+WPI");
 }
 
 TEST(UnsettledTest, TellsWhatMayBePendingInStreamOrder) {
-  Unsettled unsettled;
+  OutstandingDeliveries unsettled;
   for (const std::uint64_t sequence : {4U, 2U, 7U, 9U}) unsettled.Arrived(sequence);
   unsettled.Settled(7);
   EXPECT_EQ(unsettled.MayBePending(9, 100), (std::vector<std::uint64_t>{2, 4, 9}));
@@ -165,10 +165,10 @@ TEST(UnsettledTest, TellsWhatMayBePendingInStreamOrder) {
   EXPECT_EQ(unsettled.MayBePending(12, 1), (std::vector<std::uint64_t>{2, 4, 9, 12}));
 }
 
-using Ranges = SettledBefore::Ranges;
+using Ranges = RecoveredAckState::Ranges;
 
 TEST(SettledBeforeTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {
-  SettledBefore settled;
+  RecoveredAckState settled;
   EXPECT_EQ(settled.Restart(0, 0, 0), Ranges{});
   EXPECT_EQ(settled.Restart(0, 10, 3), Ranges{});
   EXPECT_EQ(settled.Restart(5, 10, 3), (Ranges{{1, 5}}));
@@ -176,7 +176,7 @@ TEST(SettledBeforeTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {
 }
 
 TEST(SettledBeforeTest, KnowsTheRestWhenSomethingNewComesAfterAllThatWasPending) {
-  SettledBefore settled;
+  RecoveredAckState settled;
   settled.Restart(2, 10, 3);
   for (const std::uint64_t pending : {3U, 6U, 7U}) EXPECT_EQ(settled.Arrived(pending), Ranges{});
   EXPECT_EQ(settled.Arrived(11), (Ranges{{4, 5}, {8, 10}}));
@@ -184,7 +184,7 @@ TEST(SettledBeforeTest, KnowsTheRestWhenSomethingNewComesAfterAllThatWasPending)
 }
 
 TEST(SettledBeforeTest, TakesNothingForSettledThatMayStillCome) {
-  SettledBefore settled;
+  RecoveredAckState settled;
   settled.Restart(2, 10, 3);
   settled.Arrived(3);
   settled.Arrived(3);
@@ -195,7 +195,7 @@ TEST(SettledBeforeTest, TakesNothingForSettledThatMayStillCome) {
 }
 
 TEST(SettledBeforeTest, AMessageThatWasSettledWhileItWasOnItsWayHidesNoOther) {
-  SettledBefore settled;
+  RecoveredAckState settled;
   settled.Restart(2, 10, 2);  // 5 was pending when the inbox was bound, and acked before the server was asked
   for (const std::uint64_t sequence : {3U, 5U}) EXPECT_EQ(settled.Arrived(sequence), Ranges{});
   EXPECT_EQ(settled.Arrived(7), Ranges{}) << "nothing new yet, so more may be pending";
@@ -203,7 +203,7 @@ TEST(SettledBeforeTest, AMessageThatWasSettledWhileItWasOnItsWayHidesNoOther) {
 }
 
 TEST(SettledBeforeTest, BeginsAnewWithEachSynchronisation) {
-  SettledBefore settled;
+  RecoveredAckState settled;
   settled.Restart(0, 10, 1);
   settled.Arrived(4);
   settled.Restart(0, 10, 2);

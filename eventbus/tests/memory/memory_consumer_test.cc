@@ -22,7 +22,7 @@ class MemoryConsumerTest : public testing::Test {
  protected:
   void Publish(int count, const std::string& subject = "orders") {
     for (int i = 0; i < count; ++i) {
-      const Outgoing message{.subject = subject, .body = "body", .message_id = "", .headers = {}};
+      const OutboundMessage message{.subject = subject, .body = "body", .message_id = "", .headers = {}};
       ASSERT_TRUE(stream_.Append(message, kStart, {}).ok());
     }
   }
@@ -33,8 +33,8 @@ class MemoryConsumerTest : public testing::Test {
     return sequences;
   }
 
-  void Nak(std::uint64_t sequence) { consumer_.Settle(sequence, Verb::kNak, kStart); }
-  void Ack(std::uint64_t sequence) { consumer_.Settle(sequence, Verb::kAck, kStart); }
+  void Nak(std::uint64_t sequence) { consumer_.Acknowledge(sequence, AckType::kNak, kStart); }
+  void Ack(std::uint64_t sequence) { consumer_.Acknowledge(sequence, AckType::kAck, kStart); }
 
   static ConsumerTerms Terms() {
     return {.filter_subject = "", .explicit_acks = true, .ack_wait = seconds(30), .max_in_flight = 10};
@@ -128,8 +128,8 @@ TEST_F(MemoryConsumerTest, AckAndTermEndAMessageWhereverItIs) {
   Nak(3);
   Ack(1);
   Ack(2);
-  consumer_.Settle(3, Verb::kTerm, kStart);
-  consumer_.Settle(4, Verb::kTerm, kStart);
+  consumer_.Acknowledge(3, AckType::kTerm, kStart);
+  consumer_.Acknowledge(4, AckType::kTerm, kStart);
   consumer_.WakeDue(kStart + seconds(60));
   EXPECT_THAT(Take(consumer_), IsEmpty());
   EXPECT_EQ(consumer_.unsettled(), 0U);
@@ -139,10 +139,10 @@ TEST_F(MemoryConsumerTest, AckAndTermEndAMessageWhereverItIs) {
 TEST_F(MemoryConsumerTest, AnswersToWhatIsNotUnsettledAreIgnored) {
   Publish(2);
   Take(consumer_, 1);
-  for (const Verb verb : {Verb::kAck, Verb::kNak, Verb::kTerm, Verb::kInProgress}) {
-    consumer_.Settle(0, verb, kStart);
-    consumer_.Settle(2, verb, kStart);
-    consumer_.Settle(~0ULL, verb, kStart);
+  for (const AckType type : {AckType::kAck, AckType::kNak, AckType::kTerm, AckType::kInProgress}) {
+    consumer_.Acknowledge(0, type, kStart);
+    consumer_.Acknowledge(2, type, kStart);
+    consumer_.Acknowledge(~0ULL, type, kStart);
   }
   EXPECT_THAT(Take(consumer_), ElementsAre(2));
 }
@@ -160,7 +160,7 @@ TEST_F(MemoryConsumerTest, WhatIsNotAnsweredInTimeComesAgainInStreamOrder) {
 TEST_F(MemoryConsumerTest, InProgressBeginsTheWaitAnew) {
   Publish(2);
   Take(consumer_);
-  consumer_.Settle(1, Verb::kInProgress, kStart + seconds(20));
+  consumer_.Acknowledge(1, AckType::kInProgress, kStart + seconds(20));
   consumer_.WakeDue(kStart + seconds(30));
   EXPECT_THAT(Take(consumer_, 100, kStart + seconds(30)), ElementsAre(2));
   EXPECT_LE(consumer_.NextDue(), kStart + seconds(50));
@@ -173,7 +173,7 @@ TEST_F(MemoryConsumerTest, InProgressDoesNotUndoANak) {
   Take(consumer_);
   Nak(1);
   Nak(2);
-  for (const std::uint64_t sequence : {1, 2}) consumer_.Settle(sequence, Verb::kInProgress, kStart);
+  for (const std::uint64_t sequence : {1, 2}) consumer_.Acknowledge(sequence, AckType::kInProgress, kStart);
   consumer_.WakeDue(kStart + seconds(1));
   EXPECT_THAT(Take(consumer_), ElementsAre(1, 2));
 }

@@ -16,11 +16,11 @@ constexpr TimePoint kStart = TimePoint(seconds(1000));
 
 StreamSpec Orders() { return {.name = "ORDERS", .subjects = {"orders.>"}, .duplicate_window = seconds(120)}; }
 
-Outgoing Message(std::string id, std::string body = "body", std::string subject = "orders.new") {
+OutboundMessage Message(std::string id, std::string body = "body", std::string subject = "orders.new") {
   return {.subject = std::move(subject), .body = std::move(body), .message_id = std::move(id), .headers = {}};
 }
 
-absl::StatusOr<PubAck> Append(MemoryStream& stream, Outgoing message, TimePoint now = kStart) {
+absl::StatusOr<PubAck> Append(MemoryStream& stream, OutboundMessage message, TimePoint now = kStart) {
   return stream.Append(std::move(message), now, std::chrono::system_clock::time_point(seconds(5)));
 }
 
@@ -35,7 +35,7 @@ TEST(MemoryStreamTest, SequencesAscendFromOne) {
 
 TEST(MemoryStreamTest, KeepsWhatWasPublishedAndTheMessageIdAmongTheHeaders) {
   MemoryStream stream(Orders());
-  Outgoing message = Message("id-1", std::string("a\0b", 3));
+  OutboundMessage message = Message("id-1", std::string("a\0b", 3));
   message.headers = {{"Colour", "red"}};
   ASSERT_TRUE(Append(stream, std::move(message)).ok());
   const auto record = stream.Find(1);

@@ -25,11 +25,13 @@ using testing::HasSubstr;
 
 using Messages = std::vector<std::unique_ptr<StoredMessage>>;
 
-// Keeps what a feed was given, and lets a test wait for it.
+// Keeps what a consumer was given, and lets a test wait for it.
 class Arrivals {
  public:
-  FeedEvents Events() {
-    return {.arrived = [this](Messages messages) { Add(std::move(messages)); }, .new_epoch = {}, .lost = {}};
+  ConsumerEvents Events() {
+    return {.on_messages = [this](Messages messages) { Add(std::move(messages)); },
+            .on_stream_recreated = {},
+            .on_closed = {}};
   }
 
   bool Reach(std::size_t count) {
@@ -67,7 +69,7 @@ class Arrivals {
 
 StreamSpec Orders() { return {.name = "ORDERS", .subjects = {"orders"}}; }
 
-FeedSpec Feeding(FeedKind kind, std::string consumer) {
+ConsumerSpec SpecFor(ConsumerKind kind, std::string consumer) {
   return {.stream = "ORDERS",
           .consumer = std::move(consumer),
           .filter_subject = "orders",
@@ -98,13 +100,15 @@ class MemoryTransportTest : public testing::Test {
  protected:
   void SetUp() override { ASSERT_TRUE(transport_->EnsureStream(Orders()).ok()); }
 
-  std::unique_ptr<Feed> Open(Arrivals& arrivals, const FeedSpec& spec) {
-    auto feed = transport_->OpenFeed(spec, arrivals.Events());
-    EXPECT_TRUE(feed.ok()) << feed.status();
-    return feed.ok() ? *std::move(feed) : nullptr;
+  std::unique_ptr<Consumer> Open(Arrivals& arrivals, const ConsumerSpec& spec) {
+    auto consumer = transport_->OpenConsumer(spec, arrivals.Events());
+    EXPECT_TRUE(consumer.ok()) << consumer.status();
+    return consumer.ok() ? *std::move(consumer) : nullptr;
   }
 
-  absl::Status OpenError(const FeedSpec& spec) { return transport_->OpenFeed(spec, arrivals_.Events()).status(); }
+  absl::Status OpenError(const ConsumerSpec& spec) {
+    return transport_->OpenConsumer(spec, arrivals_.Events()).status();
+  }
 
   std::unique_ptr<Transport> transport_ = Connect();
   Arrivals arrivals_;
@@ -112,8 +116,8 @@ class MemoryTransportTest : public testing::Test {
 
 TEST_F(MemoryTransportTest, EverySubscriberPointsAtTheSamePayload) {
   Arrivals others;
-  const auto first = Open(arrivals_, Feeding(FeedKind::kAtMostOnce, ""));
-  const auto second = Open(others, Feeding(FeedKind::kExclusive, "billing"));
+  const auto first = Open(arrivals_, SpecFor(ConsumerKind::kAtMostOnce, ""));
+  const auto second = Open(others, SpecFor(ConsumerKind::kExclusive, "billing"));
   ASSERT_TRUE(Publish(*transport_, std::string(1000, 'x')).ok());
   ASSERT_TRUE(arrivals_.Reach(1));
   ASSERT_TRUE(others.Reach(1));
@@ -121,10 +125,10 @@ TEST_F(MemoryTransportTest, EverySubscriberPointsAtTheSamePayload) {
 }
 
 TEST_F(MemoryTransportTest, AMessageOutlivesItsTransport) {
-  const auto feed = Open(arrivals_, Feeding(FeedKind::kExclusive, "billing"));
+  const auto consumer = Open(arrivals_, SpecFor(ConsumerKind::kExclusive, "billing"));
   ASSERT_TRUE(Publish(*transport_, "still here", "id-1").ok());
   ASSERT_TRUE(arrivals_.Reach(1));
-  feed->Stop();
+  consumer->Stop();
   transport_->Close();
   EXPECT_EQ(arrivals_.At(0).payload(), "still here");
   EXPECT_EQ(arrivals_.At(0).Header("nats-MSG-id"), "id-1");
@@ -136,32 +140,32 @@ TEST_F(MemoryTransportTest, AMessageOutlivesItsTransport) {
 TEST_F(MemoryTransportTest, SpreadsWhatIsThereEvenlyOverTheFeedsThatHaveCredit) {
   std::promise<void> entered;
   std::promise<void> opened;
-  const FeedEvents gate{.arrived =
-                            [&](const Messages&) {
-                              entered.set_value();
-                              opened.get_future().wait();
-                            },
-                        .new_epoch = {},
-                        .lost = {}};
+  const ConsumerEvents gate{.on_messages =
+                                [&](const Messages&) {
+                                  entered.set_value();
+                                  opened.get_future().wait();
+                                },
+                            .on_stream_recreated = {},
+                            .on_closed = {}};
   ASSERT_TRUE(transport_->EnsureStream({.name = "GATE", .subjects = {"gate"}}).ok());
-  const auto gate_feed = transport_->OpenFeed({.stream = "GATE", .kind = FeedKind::kAtMostOnce}, gate);
+  const auto gate_feed = transport_->OpenConsumer({.stream = "GATE", .kind = ConsumerKind::kAtMostOnce}, gate);
   ASSERT_TRUE(Publish(*transport_, "close", "", "gate").ok());
   entered.get_future().wait();
   Arrivals others;
-  const auto first = Open(arrivals_, Feeding(FeedKind::kShared, "billing"));
-  const auto second = Open(others, Feeding(FeedKind::kShared, "billing"));
+  const auto first = Open(arrivals_, SpecFor(ConsumerKind::kShared, "billing"));
+  const auto second = Open(others, SpecFor(ConsumerKind::kShared, "billing"));
   for (int i = 0; i < 40; ++i) ASSERT_TRUE(Publish(*transport_, "body").ok());
   opened.set_value();
   EXPECT_TRUE(arrivals_.Reach(20));
   EXPECT_TRUE(others.Reach(20));
 }
 
-TEST_F(MemoryTransportTest, FeedsTakeTurnsAlsoWhenMessagesTrickle) {
+TEST_F(MemoryTransportTest, ConsumersTakeTurnsAlsoWhenMessagesTrickle) {
   Arrivals others;
-  const auto first = Open(arrivals_, Feeding(FeedKind::kShared, "billing"));
-  const auto second = Open(others, Feeding(FeedKind::kShared, "billing"));
+  const auto first = Open(arrivals_, SpecFor(ConsumerKind::kShared, "billing"));
+  const auto second = Open(others, SpecFor(ConsumerKind::kShared, "billing"));
   Arrivals witnessed;
-  const auto witness = Open(witnessed, Feeding(FeedKind::kAtMostOnce, ""));
+  const auto witness = Open(witnessed, SpecFor(ConsumerKind::kAtMostOnce, ""));
   for (std::size_t i = 1; i <= 10; ++i) {
     ASSERT_TRUE(Publish(*transport_, "body").ok());
     ASSERT_TRUE(witnessed.Reach(i));
@@ -176,9 +180,9 @@ TEST_F(MemoryTransportTest, ForgetsOldMessagesAlthoughNobodyPublishes) {
   ASSERT_TRUE(Publish(*transport_, "old", "", "notices").ok());
   ASSERT_TRUE(Publish(*transport_, "marker").ok());
   Arrivals markers;
-  const auto feed =
+  const auto consumer =
       Open(arrivals_, {.stream = "NOTICES", .consumer = "late", .filter_subject = "", .ack_wait = milliseconds(1300)});
-  FeedSpec later = Feeding(FeedKind::kExclusive, "late");
+  ConsumerSpec later = SpecFor(ConsumerKind::kExclusive, "late");
   later.ack_wait = milliseconds(1500);
   const auto marking = Open(markers, later);
   ASSERT_TRUE(arrivals_.Reach(1) && markers.Reach(1));
@@ -211,8 +215,8 @@ TEST_F(MemoryTransportTest, AnExclusiveDurableGoesToTheNextWhenItsOwnersTranspor
   const auto two = Connect("memory://takeover");
   ASSERT_TRUE(one->EnsureStream(Orders()).ok());
   Arrivals standby;
-  const auto owner = one->OpenFeed(Feeding(FeedKind::kExclusive, "billing"), arrivals_.Events());
-  const auto next = two->OpenFeed(Feeding(FeedKind::kExclusive, "billing"), standby.Events());
+  const auto owner = one->OpenConsumer(SpecFor(ConsumerKind::kExclusive, "billing"), arrivals_.Events());
+  const auto next = two->OpenConsumer(SpecFor(ConsumerKind::kExclusive, "billing"), standby.Events());
   ASSERT_TRUE(owner.ok() && next.ok());
   ASSERT_TRUE(Publish(*two, "body").ok());
   ASSERT_TRUE(arrivals_.Reach(1));
@@ -225,7 +229,7 @@ TEST_F(MemoryTransportTest, AnExclusiveDurableGoesToTheNextWhenItsOwnersTranspor
 }
 
 TEST_F(MemoryTransportTest, CallsAfterCloseFailWithATypedError) {
-  const auto feed = Open(arrivals_, Feeding(FeedKind::kExclusive, "billing"));
+  const auto consumer = Open(arrivals_, SpecFor(ConsumerKind::kExclusive, "billing"));
   ASSERT_TRUE(Publish(*transport_, "body").ok());
   ASSERT_TRUE(arrivals_.Reach(1));
   EXPECT_TRUE(transport_->connected());
@@ -235,24 +239,24 @@ TEST_F(MemoryTransportTest, CallsAfterCloseFailWithATypedError) {
   EXPECT_FALSE(transport_->Stats().connected);
   EXPECT_EQ(Publish(*transport_, "body").status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(transport_->EnsureStream(Orders()).status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(OpenError(Feeding(FeedKind::kAtMostOnce, "")).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(OpenError(SpecFor(ConsumerKind::kAtMostOnce, "")).code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(transport_->Flush(seconds(1)).code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(feed->Settle(arrivals_.At(0), Verb::kAck).code(), absl::StatusCode::kUnavailable);
-  feed->Grant(1);
-  feed->Stop();
+  EXPECT_EQ(consumer->Acknowledge(arrivals_.At(0), AckType::kAck).code(), absl::StatusCode::kUnavailable);
+  consumer->AddCredit(1);
+  consumer->Stop();
 }
 
 TEST_F(MemoryTransportTest, MayBeClosedByACallback) {
   Arrivals arrivals;
-  const FeedEvents events{.arrived =
-                              [&](Messages messages) {
-                                transport_->Close();
-                                arrivals.Events().arrived(std::move(messages));
-                              },
-                          .new_epoch = {},
-                          .lost = {}};
-  const auto feed = transport_->OpenFeed(Feeding(FeedKind::kAtMostOnce, ""), events);
-  ASSERT_TRUE(feed.ok());
+  const ConsumerEvents events{.on_messages =
+                                  [&](Messages messages) {
+                                    transport_->Close();
+                                    arrivals.Events().on_messages(std::move(messages));
+                                  },
+                              .on_stream_recreated = {},
+                              .on_closed = {}};
+  const auto consumer = transport_->OpenConsumer(SpecFor(ConsumerKind::kAtMostOnce, ""), events);
+  ASSERT_TRUE(consumer.ok());
   ASSERT_TRUE(Publish(*transport_, "body").ok());
   EXPECT_TRUE(arrivals.Reach(1));
 }
@@ -260,21 +264,22 @@ TEST_F(MemoryTransportTest, MayBeClosedByACallback) {
 TEST_F(MemoryTransportTest, WhatTheCallbacksCapturedIsGoneWhenStopReturns) {
   auto captured = std::make_shared<int>(1);
   const std::weak_ptr<int> watch = captured;
-  const auto feed = transport_->OpenFeed(
-      Feeding(FeedKind::kAtMostOnce, ""),
-      {.arrived = [captured = std::move(captured)](const Messages&) {}, .new_epoch = {}, .lost = {}});
-  ASSERT_TRUE(feed.ok());
+  const auto consumer = transport_->OpenConsumer(SpecFor(ConsumerKind::kAtMostOnce, ""),
+                                                 {.on_messages = [captured = std::move(captured)](const Messages&) {},
+                                                  .on_stream_recreated = {},
+                                                  .on_closed = {}});
+  ASSERT_TRUE(consumer.ok());
   ASSERT_TRUE(Publish(*transport_, "body").ok());
-  (*feed)->Stop();
+  (*consumer)->Stop();
   EXPECT_TRUE(watch.expired());
 }
 
 TEST_F(MemoryTransportTest, ADurableCannotChangeItsKindOrItsFilter) {
-  const auto feed = Open(arrivals_, Feeding(FeedKind::kExclusive, "billing"));
-  const absl::Status kind = OpenError(Feeding(FeedKind::kShared, "billing"));
+  const auto consumer = Open(arrivals_, SpecFor(ConsumerKind::kExclusive, "billing"));
+  const absl::Status kind = OpenError(SpecFor(ConsumerKind::kShared, "billing"));
   EXPECT_EQ(kind.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(kind.message()), testing::AllOf(HasSubstr("exclusive"), HasSubstr("shared")));
-  FeedSpec spec = Feeding(FeedKind::kExclusive, "billing");
+  ConsumerSpec spec = SpecFor(ConsumerKind::kExclusive, "billing");
   spec.filter_subject = "other";
   const absl::Status filter = OpenError(spec);
   EXPECT_EQ(filter.code(), absl::StatusCode::kFailedPrecondition);
@@ -282,24 +287,24 @@ TEST_F(MemoryTransportTest, ADurableCannotChangeItsKindOrItsFilter) {
 }
 
 TEST_F(MemoryTransportTest, RefusesFeedsThatCannotWork) {
-  FeedSpec spec = Feeding(FeedKind::kExclusive, "billing");
-  EXPECT_EQ(transport_->OpenFeed(spec, {}).status().code(), absl::StatusCode::kInvalidArgument);
+  ConsumerSpec spec = SpecFor(ConsumerKind::kExclusive, "billing");
+  EXPECT_EQ(transport_->OpenConsumer(spec, {}).status().code(), absl::StatusCode::kInvalidArgument);
   spec.stream = "NOWHERE";
   EXPECT_EQ(OpenError(spec).code(), absl::StatusCode::kNotFound);
-  EXPECT_EQ(OpenError(Feeding(FeedKind::kShared, "")).code(), absl::StatusCode::kInvalidArgument);
-  spec = Feeding(FeedKind::kShared, "billing");
+  EXPECT_EQ(OpenError(SpecFor(ConsumerKind::kShared, "")).code(), absl::StatusCode::kInvalidArgument);
+  spec = SpecFor(ConsumerKind::kShared, "billing");
   spec.max_in_flight = 0;
   EXPECT_EQ(OpenError(spec).code(), absl::StatusCode::kInvalidArgument);
-  spec = Feeding(FeedKind::kShared, "billing");
+  spec = SpecFor(ConsumerKind::kShared, "billing");
   spec.ack_wait = milliseconds(0);
   EXPECT_EQ(OpenError(spec).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(MemoryTransportTest, AtMostOnceMessagesAreNotAnswered) {
-  const auto feed = Open(arrivals_, Feeding(FeedKind::kAtMostOnce, ""));
+  const auto consumer = Open(arrivals_, SpecFor(ConsumerKind::kAtMostOnce, ""));
   ASSERT_TRUE(Publish(*transport_, "body").ok());
   ASSERT_TRUE(arrivals_.Reach(1));
-  EXPECT_EQ(feed->Settle(arrivals_.At(0), Verb::kAck).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(consumer->Acknowledge(arrivals_.At(0), AckType::kAck).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(MemoryTransportTest, RefusesStreamsWithoutNameOrSubject) {

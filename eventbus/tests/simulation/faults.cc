@@ -14,7 +14,7 @@ using std::chrono::milliseconds;
 }  // namespace
 
 void World::ScheduleFault() {
-  agenda_.After(random_.Between(scenario_.fault_pause / 2, 2 * scenario_.fault_pause), [this] {
+  event_queue_.After(random_.Between(scenario_.fault_pause / 2, 2 * scenario_.fault_pause), [this] {
     if (conditions_.calm) return;
     static constexpr std::array<Fault, 12> kFaults = {
         &World::CutConnection, &World::SilenceConnection, &World::LoseMessage,     &World::KillServer,
@@ -28,23 +28,23 @@ void World::ScheduleFault() {
 
 void World::CutConnection() {
   Process* const process = AnyProcess();
-  if (process == nullptr || !process->feed().flowing()) return;
+  if (process == nullptr || !process->consumer().flowing()) return;
   trace_.Note("fault: connection cut");
-  process->feed().Cut();
+  process->consumer().Cut();
 }
 
 void World::SilenceConnection() {
   Process* const process = AnyProcess();
   if (process == nullptr) return;
   trace_.Note("fault: connection dead");
-  process->feed().FallSilent();
+  process->consumer().FallSilent();
 }
 
 void World::LoseMessage() {
   Process* const process = AnyProcess();
   if (process == nullptr) return;
   trace_.Note("fault: message lost");
-  process->feed().LoseOne();
+  process->consumer().LoseOne();
 }
 
 void World::KillServer() {
@@ -52,18 +52,18 @@ void World::KillServer() {
   trace_.Note("fault: server killed");
   network_.Kill();
   for (Process* process : members_) {
-    if (process != nullptr && !process->gone()) process->feed().Cut();
+    if (process != nullptr && !process->gone()) process->consumer().Cut();
   }
-  agenda_.After(random_.Between(milliseconds{50}, milliseconds{2000}), [this] { network_.Start(); });
+  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{2000}), [this] { network_.Start(); });
 }
 
 void World::PauseServer() {
   if (!network_.reachable()) return;
   trace_.Note("fault: server paused");
   network_.Pause();
-  agenda_.After(random_.Between(milliseconds{10}, milliseconds{2000}), [this] { network_.Resume(); });
+  event_queue_.After(random_.Between(milliseconds{10}, milliseconds{2000}), [this] { network_.Resume(); });
   for (Process* process : members_) {
-    if (process != nullptr && !process->gone()) process->feed().ServerPaused();
+    if (process != nullptr && !process->gone()) process->consumer().ServerPaused();
   }
 }
 
@@ -71,18 +71,18 @@ void World::PauseServer() {
 // is handled again.
 void World::DeleteConsumer() {
   Process* const process = AnyProcess();
-  if (scenario_.members > 1 || process == nullptr || !process->feed().flowing() || !network_.reachable()) return;
+  if (scenario_.members > 1 || process == nullptr || !process->consumer().flowing() || !network_.reachable()) return;
   if (scenario_.mode != Mode::kExclusive) return;
   trace_.Note("fault: consumer deleted");
   network_.DeleteConsumer();
-  process->feed().ConsumerGone();
+  process->consumer().ConsumerGone();
 }
 
 void World::MakeStreamAgain() {
   if (scenario_.quarantines() || !network_.reachable() || !random_.PerMille(300)) return;
   trace_.Note("fault: stream made again");
   for (Process* process : members_) {
-    if (process != nullptr && !process->gone()) process->feed().Cut();
+    if (process != nullptr && !process->gone()) process->consumer().Cut();
   }
   redriven_.clear();
   network_.MakeStreamAgain();
@@ -96,11 +96,11 @@ void World::KillProcess() {
   // A new owner gets all that was pending under the window of the one before. What several share is bounded by what
   // each may hold, and by what was lost on dead connections.
   std::size_t widest = 0;
-  for (const auto& each : processes_) widest = std::max(widest, each->witness().widest());
+  for (const auto& each : processes_) widest = std::max(widest, each->invariants().widest());
   ledger_.Require(scenario_.mode != Mode::kExclusive || count <= widest, "bounded re-runs",
                   "more was handled and not acknowledged than may be in hand", count);
   process->Crash();
-  agenda_.After(random_.Skewed(milliseconds{1}, milliseconds{2000}), [this, member] { Launch(member); });
+  event_queue_.After(random_.Skewed(milliseconds{1}, milliseconds{2000}), [this, member] { Launch(member); });
 }
 
 void World::DrainProcess() {
@@ -108,20 +108,22 @@ void World::DrainProcess() {
   Process* const process = members_[member];
   if (process == nullptr || process->gone() || process->draining() || !network_.server().has_consumer()) return;
   process->Drain(random_.Skewed(milliseconds{0}, milliseconds{500}), [this, member] {
-    agenda_.After(random_.Skewed(milliseconds{1}, milliseconds{500}), [this, member] { Launch(member); });
+    event_queue_.After(random_.Skewed(milliseconds{1}, milliseconds{500}), [this, member] { Launch(member); });
   });
 }
 
 void World::BreakHandlers() {
   trace_.Note("fault: handlers fail");
   conditions_.handlers_down = true;
-  agenda_.After(random_.Between(milliseconds{50}, milliseconds{5000}), [this] { conditions_.handlers_down = false; });
+  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{5000}),
+                     [this] { conditions_.handlers_down = false; });
 }
 
 void World::BreakLetters() {
   trace_.Note("fault: dead letters fail");
   conditions_.letters_down = true;
-  agenda_.After(random_.Between(milliseconds{50}, milliseconds{5000}), [this] { conditions_.letters_down = false; });
+  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{5000}),
+                     [this] { conditions_.letters_down = false; });
 }
 
 void World::LetOperatorRedrive() {

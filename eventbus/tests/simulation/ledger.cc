@@ -18,7 +18,7 @@ std::size_t Ledger::Stored(Record record) {
   const std::size_t number = records_.size();
   const Event& event = events_[record.event];
   const bool again = scenario_.quarantines() && record.letter != 0;
-  if (event.key != 0 && !record.foreign && !again) open_[event.key].insert(PlaceOf(record));
+  if (event.key != 0 && !record.for_other_consumer && !again) open_[event.key].insert(PlaceOf(record));
   records_.push_back(std::move(record));
   stream_.push_back(number);
   return number;
@@ -61,7 +61,7 @@ void Ledger::CheckOrder(const Record& record) const {
 void Ledger::Begins(std::size_t number, int process) {
   Record& record = records_[number];
   CheckOrder(record);
-  Require(!record.foreign, "handled once", "a message that was redriven for another began", record.sequence);
+  Require(!record.for_other_consumer, "handled once", "a message that was redriven for another began", record.sequence);
   const auto& in = record.completed_in;
   Require(std::find(in.begin(), in.end(), process) == in.end(), "handled once",
           "a message began that this process has handled", record.sequence);

@@ -27,7 +27,7 @@ struct Record {
   std::uint64_t sequence = 0;
   std::uint64_t origin = 0;
   std::uint64_t letter = 0;
-  bool foreign = false;
+  bool for_other_consumer = false;
   std::size_t bytes = 0;
   bool began = false;
   bool completed = false;      ///< by some process

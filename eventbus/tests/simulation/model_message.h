@@ -12,7 +12,7 @@
 
 namespace penstock::eventbus::simulation {
 
-/// A delivery as a feed hands it over. Its body is bytes that are counted while it lives.
+/// A delivery as a consumer hands it over. Its body is bytes that are counted while it lives.
 class ModelMessage final : public StoredMessage {
  public:
   struct Facts {

@@ -6,8 +6,8 @@
 #include <functional>
 #include <vector>
 
-#include "delivery/item.h"
-#include "simulation/agenda.h"
+#include "delivery/in_flight_message.h"
+#include "simulation/event_queue.h"
 
 namespace penstock::eventbus::simulation {
 
@@ -15,14 +15,14 @@ namespace penstock::eventbus::simulation {
 class ModelPool {
  public:
   /// `begin` is called for the item whose turn it is.
-  ModelPool(Agenda& agenda, std::size_t actors, std::size_t inbox,
-            std::function<void(Item& item, std::size_t actor)> begin)
-      : agenda_(agenda), inbox_(inbox), begin_(std::move(begin)), actors_(actors) {}
+  ModelPool(EventQueue& event_queue, std::size_t actors, std::size_t inbox,
+            std::function<void(InFlightMessage& item, std::size_t actor)> begin)
+      : event_queue_(event_queue), inbox_(inbox), begin_(std::move(begin)), actors_(actors) {}
 
   std::size_t size() const { return actors_.size(); }
 
   /// False when the inbox of the item's actor is full.
-  bool Offer(Item& item) {
+  bool Offer(InFlightMessage& item) {
     const std::size_t index = item.keyed() ? item.lane : next_++ % actors_.size();
     Actor& actor = actors_[index];
     if (actor.waiting.size() >= inbox_) return false;
@@ -39,23 +39,23 @@ class ModelPool {
 
  private:
   struct Actor {
-    std::deque<Item*> waiting{};
+    std::deque<InFlightMessage*> waiting{};
     bool busy = false;
   };
 
   void Next(std::size_t index) {
     if (actors_[index].waiting.empty()) return;
     actors_[index].busy = true;
-    agenda_.After({}, [this, index] {
-      Item& item = *actors_[index].waiting.front();
+    event_queue_.After({}, [this, index] {
+      InFlightMessage& item = *actors_[index].waiting.front();
       actors_[index].waiting.pop_front();
       begin_(item, index);
     });
   }
 
-  Agenda& agenda_;
+  EventQueue& event_queue_;
   const std::size_t inbox_;
-  const std::function<void(Item& item, std::size_t actor)> begin_;
+  const std::function<void(InFlightMessage& item, std::size_t actor)> begin_;
   std::vector<Actor> actors_;
   std::size_t next_ = 0;
 };

@@ -8,7 +8,7 @@
 #include <map>
 #include <vector>
 
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus::simulation {
 

@@ -3,13 +3,13 @@
 
 #include <algorithm>
 
-#include "simulation/model_feed.h"
+#include "simulation/model_consumer.h"
 
 namespace penstock::eventbus::simulation {
 
-bool Network::HasOwnerBut(const ModelFeed& feed) const {
+bool Network::HasOwnerBut(const ModelConsumer& consumer) const {
   const auto owner = connections_.find(bound_);
-  return owner != connections_.end() && owner->second.feed != &feed;
+  return owner != connections_.end() && owner->second.consumer != &consumer;
 }
 
 void Network::MakeConsumer(std::uint64_t start) {
@@ -25,17 +25,17 @@ void Network::MakeConsumer(std::uint64_t start) {
        .ack_wait = scenario_.flow.ack_wait,
        .max_ack_pending = scenario_.mode == Mode::kExclusive ? scenario_.first_window() : static_cast<std::size_t>(-1),
        .start = start},
-      agenda_.now());
+      event_queue_.now());
 }
 
-std::size_t Network::Connect(ModelFeed& feed) {
-  connections_[++last_inbox_] = {.feed = &feed};
+std::size_t Network::Connect(ModelConsumer& consumer) {
+  connections_[++last_inbox_] = {.consumer = &consumer};
   if (scenario_.mode == Mode::kExclusive) {
     bound_ = last_inbox_;
-    last_owner_ = &feed;
-    server_.Bind(bound_, agenda_.now());
+    last_owner_ = &consumer;
+    server_.Bind(bound_, event_queue_.now());
   }
-  agenda_.After(Delay(), [this] { Pump(); });
+  event_queue_.After(Delay(), [this] { Pump(); });
   return last_inbox_;
 }
 
@@ -43,8 +43,8 @@ void Network::Send(std::size_t inbox, std::function<void(ModelServer& server)> w
   const auto connection = connections_.find(inbox);
   if (connection == connections_.end() || connection->second.dead) return;
   TimePoint& last = connection->second.to_server;
-  last = std::max(last, agenda_.now() + Delay());
-  agenda_.At(last, [this, inbox, what = std::move(what)] { AtServer(inbox, what); });
+  last = std::max(last, event_queue_.now() + Delay());
+  event_queue_.At(last, [this, inbox, what = std::move(what)] { AtServer(inbox, what); });
 }
 
 void Network::AtServer(std::size_t inbox, const std::function<void(ModelServer& server)>& what) {
@@ -97,7 +97,8 @@ void Network::Kill() {
   connections_.clear();
   // A consumer without acknowledgements is kept in memory.
   if (!scenario_.flow.acknowledges) return server_.DeleteConsumer();
-  for (const std::uint64_t sequence : server_.Crash(agenda_.now())) ledger_.AllowAgain(ledger_.AtSequence(sequence));
+  for (const std::uint64_t sequence : server_.Crash(event_queue_.now()))
+    ledger_.AllowAgain(ledger_.AtSequence(sequence));
   LoseAnswers();
 }
 
@@ -125,7 +126,7 @@ std::size_t Network::Publish(Record record) {
 
 std::vector<std::uint64_t> Network::Expire() {
   if (!reachable()) return {};
-  std::vector<std::uint64_t> expired = server_.Expire(agenda_.now());
+  std::vector<std::uint64_t> expired = server_.Expire(event_queue_.now());
   if (!expired.empty()) Pump();
   return expired;
 }
@@ -135,7 +136,7 @@ void Network::Pump() {
   if (!reachable()) return;
   std::vector<ModelMessage::Facts> batch;
   std::size_t inbox = 0;
-  for (const ModelServer::Sent& sent : server_.Pump(agenda_.now())) {
+  for (const ModelServer::Sent& sent : server_.Pump(event_queue_.now())) {
     if (!batch.empty() && (sent.inbox != inbox || random_.PerMille(250))) Deliver(inbox, std::exchange(batch, {}));
     inbox = sent.inbox;
     const std::size_t record = ledger_.AtSequence(sent.sequence);
@@ -153,11 +154,11 @@ void Network::Deliver(std::size_t inbox, std::vector<ModelMessage::Facts> batch)
   const auto connection = connections_.find(inbox);
   if (connection == connections_.end() || connection->second.dead) return;
   TimePoint& last = connection->second.to_client;
-  last = std::max(last, agenda_.now() + Delay());
-  agenda_.At(last, [this, inbox, batch = std::move(batch)] {
+  last = std::max(last, event_queue_.now() + Delay());
+  event_queue_.At(last, [this, inbox, batch = std::move(batch)] {
     const auto now_there = connections_.find(inbox);
     if (now_there == connections_.end() || now_there->second.dead) return;
-    now_there->second.feed->Receive(inbox, batch);
+    now_there->second.consumer->Receive(inbox, batch);
   });
 }
 

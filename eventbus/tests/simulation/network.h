@@ -9,14 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "simulation/agenda.h"
+#include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/model_message.h"
 #include "simulation/model_server.h"
 
 namespace penstock::eventbus::simulation {
 
-class ModelFeed;
+class ModelConsumer;
 
 /// The server and the connections to it. What is sent on a connection arrives in order, later, or not at all once the
 /// connection is cut.
@@ -24,21 +24,21 @@ class ModelFeed;
 /// Thread-compatible.
 class Network {
  public:
-  Network(const Scenario& scenario, Agenda& agenda, Random random, Ledger& ledger, Trace& trace)
-      : scenario_(scenario), agenda_(agenda), random_(random), ledger_(ledger), trace_(trace) {}
+  Network(const Scenario& scenario, EventQueue& event_queue, Random random, Ledger& ledger, Trace& trace)
+      : scenario_(scenario), event_queue_(event_queue), random_(random), ledger_(ledger), trace_(trace) {}
 
   /// Whether a request would be answered.
   bool reachable() const { return up_ && !paused_; }
-  /// Whether somebody else than `feed` receives from the consumer.
-  bool HasOwnerBut(const ModelFeed& feed) const;
-  /// The feed that the consumer was bound to last.
-  const ModelFeed* last_owner() const { return last_owner_; }
+  /// Whether somebody else than `consumer` receives from the consumer.
+  bool HasOwnerBut(const ModelConsumer& consumer) const;
+  /// The consumer that the consumer was bound to last.
+  const ModelConsumer* last_owner() const { return last_owner_; }
   std::uint64_t incarnation() const { return incarnation_; }
   std::uint64_t stream_generation() const { return stream_generation_; }
 
   void MakeConsumer(std::uint64_t start);
   /// A connection with an inbox of its own; a pushing consumer is bound to it.
-  std::size_t Connect(ModelFeed& feed);
+  std::size_t Connect(ModelConsumer& consumer);
   /// Does `what` at the server, in a while.
   void Send(std::size_t inbox, std::function<void(ModelServer& server)> what);
   /// The connection is closed, and both sides know.
@@ -68,7 +68,7 @@ class Network {
 
  private:
   struct Connection {
-    ModelFeed* feed = nullptr;
+    ModelConsumer* consumer = nullptr;
     bool dead = false;
     TimePoint to_server{};
     TimePoint to_client{};
@@ -79,7 +79,7 @@ class Network {
   void Deliver(std::size_t inbox, std::vector<ModelMessage::Facts> batch);
 
   const Scenario& scenario_;
-  Agenda& agenda_;
+  EventQueue& event_queue_;
   Random random_;
   Ledger& ledger_;
   Trace& trace_;
@@ -88,7 +88,7 @@ class Network {
   std::vector<std::pair<std::size_t, std::function<void(ModelServer& server)>>> waiting_{};  // while paused
   std::size_t last_inbox_ = 0;
   std::size_t bound_ = 0;
-  const ModelFeed* last_owner_ = nullptr;
+  const ModelConsumer* last_owner_ = nullptr;
   std::uint64_t incarnation_ = 0;
   std::uint64_t stream_generation_ = 1;
   bool up_ = true;

@@ -18,33 +18,34 @@ using std::chrono::seconds;
 Process::Process(const Surroundings& surroundings, Random random, int number)
     : scenario_(surroundings.scenario),
       conditions_(surroundings.conditions),
-      agenda_(surroundings.agenda),
+      event_queue_(surroundings.event_queue),
       network_(surroundings.network),
       ledger_(surroundings.ledger),
       trace_(surroundings.trace),
       random_(random),
       number_(number),
-      flow_(std::make_unique<DeliveryFlow>(scenario_.flow)),
-      witness_(scenario_, ledger_, live_bytes_, number),
-      pool_(agenda_, scenario_.actors, scenario_.inbox, [this](Item& item, std::size_t actor) { Begin(item, actor); }),
-      feed_(scenario_, agenda_, Random(random_.Next()), network_, trace_,
-            {.arrived = [this](const auto& messages) { Arrived(messages); },
-             .new_epoch = [this] { NewEpoch(); },
-             .taken_away = [this] { TakenAway(); },
-             .made_again =
-                 [this] {
-                   flow_->MadeAgain();
-                   witness_.TakenAway();
-                 }}) {
+      flow_(std::make_unique<DeliveryStateMachine>(scenario_.flow)),
+      invariants_(scenario_, ledger_, live_bytes_, number),
+      pool_(event_queue_, scenario_.actors, scenario_.inbox,
+            [this](InFlightMessage& item, std::size_t actor) { Begin(item, actor); }),
+      consumer_(scenario_, event_queue_, Random(random_.Next()), network_, trace_,
+                {.on_messages = [this](const auto& messages) { Arrived(messages); },
+                 .on_stream_recreated = [this] { StreamRecreated(); },
+                 .on_ownership_lost = [this] { OwnershipLost(); },
+                 .on_consumer_recreated =
+                     [this] {
+                       flow_->ConsumerRecreated();
+                       invariants_.OwnershipLost();
+                     }}) {
   trace_.Note("process begins, number", static_cast<std::uint64_t>(number));
   quarantine_known_ = !scenario_.quarantines();
   if (!quarantine_known_) LookUpQuarantine();
-  feed_.Synchronise(network_.Delay());
+  consumer_.Synchronise(network_.Delay());
   ScheduleTick();
 }
 
 void Process::Later(std::chrono::nanoseconds delay, std::function<void()> what) {
-  agenda_.After(delay, [this, what = std::move(what)] {
+  event_queue_.After(delay, [this, what = std::move(what)] {
     if (!gone_) what();
   });
 }
@@ -55,8 +56,8 @@ void Process::Do(Event event) {
   looked_at_ = 0;
   event(*actions);
   LookAt(*actions);
-  witness_.Compare(*flow_, *actions);
-  outage_ = flow_->outage();
+  invariants_.Compare(*flow_, *actions);
+  outage_ = flow_->circuit_open();
   ScheduleTick();
   if (!random_.PerMille(scenario_.late_per_mille)) return Execute(*actions);
   ++calls_;
@@ -72,34 +73,34 @@ void Process::LookAt(Actions& actions) {
   const auto first = actions.list.begin() + static_cast<std::ptrdiff_t>(std::exchange(looked_at_, actions.list.size()));
   for (auto action = first; action != actions.list.end(); ++action) {
     if (!action->message) continue;
-    witness_.Asked(*action, *flow_, agenda_.now());
+    invariants_.Asked(*action, *flow_, event_queue_.now());
     // An answer needs no body, and what is on its way out is in hand no more.
     action->message = action->message->Stub();
   }
   for (auto action = first; action != actions.list.end(); ++action) {
     if (action->message) continue;
-    witness_.Asked(*action, *flow_, agenda_.now());
+    invariants_.Asked(*action, *flow_, event_queue_.now());
     if (action->kind != Action::Kind::kExtend) continue;
-    feed_.Settle(action->item->answerable(), Verb::kInProgress);
+    consumer_.Acknowledge(action->item->answerable(), AckType::kInProgress);
   }
 }
 
 void Process::Execute(Actions& actions) {
-  std::vector<Item*> refused;
+  std::vector<InFlightMessage*> refused;
   for (Action& action : actions.list) {
     switch (action.kind) {
       case Action::Kind::kDispatch:
         if (!pool_.Offer(*action.item)) refused.push_back(action.item);
         break;
       case Action::Kind::kAck:
-        feed_.Settle(*action.message, Verb::kAck);
+        consumer_.Acknowledge(*action.message, AckType::kAck);
         break;
       case Action::Kind::kNak:
         trace_.Note("nak", action.message->stream_sequence(), "process", static_cast<std::uint64_t>(number_));
-        feed_.Settle(*action.message, Verb::kNak);
+        consumer_.Acknowledge(*action.message, AckType::kNak);
         break;
       case Action::Kind::kTerm:
-        feed_.Settle(*action.message, Verb::kTerm);
+        consumer_.Acknowledge(*action.message, AckType::kTerm);
         break;
       case Action::Kind::kDeadLetter:
         StoreLetter(*action.item);
@@ -112,28 +113,28 @@ void Process::Execute(Actions& actions) {
         break;
     }
   }
-  if (actions.grant > 0) feed_.Grant(actions.grant);
-  if (actions.window > 0) feed_.SetWindow(actions.window);
+  if (actions.credit > 0) consumer_.AddCredit(actions.credit);
+  if (actions.window > 0) consumer_.SetWindow(actions.window);
   if (refused.empty()) return;
   Do([&](Actions& more) {
-    for (Item* item : refused) {
-      if (item->stale) witness_.StaleEnded();
-      witness_.NotUnderWay(*item);
-      flow_->Refused(*item, agenda_.now(), more);
+    for (InFlightMessage* item : refused) {
+      if (item->stale) invariants_.StaleEnded();
+      invariants_.NotUnderWay(*item);
+      flow_->Refused(*item, event_queue_.now(), more);
     }
   });
 }
 
 void Process::ScheduleTick() {
-  const TimePoint next = std::max(flow_->next_tick(), agenda_.now() + microseconds{50});
+  const TimePoint next = std::max(flow_->next_tick(), event_queue_.now() + microseconds{50});
   if (next >= next_tick_) return;
   next_tick_ = next;
-  Later(next - agenda_.now() + random_.Between(microseconds{0}, milliseconds{2}), [this, next] {
+  Later(next - event_queue_.now() + random_.Between(microseconds{0}, milliseconds{2}), [this, next] {
     if (next != next_tick_) return;
     next_tick_ = TimePoint::max();
     if (!quarantine_known_ && random_.PerMille(300)) LookUpQuarantine();
-    witness_.Ticked();
-    Do([&](Actions& actions) { flow_->Tick(agenda_.now(), actions); });
+    invariants_.Ticked();
+    Do([&](Actions& actions) { flow_->Tick(event_queue_.now(), actions); });
   });
 }
 
@@ -145,23 +146,23 @@ void Process::Arrived(const std::vector<ModelMessage::Facts>& messages) {
       trace_.Note("arrived", facts.sequence, "delivery", facts.delivery_count);
       const auto recognised = [&] { return flow_->counters().duplicates + flow_->counters().skipped; };
       const std::uint64_t before = recognised();
-      flow_->Arrived(MakeItem(facts), agenda_.now(), actions);
-      witness_.Arrived(facts, recognised() == before);
+      flow_->Arrived(MakeItem(facts), event_queue_.now(), actions);
+      invariants_.Arrived(facts, recognised() == before);
       LookAt(actions);
     }
   });
 }
 
-std::unique_ptr<Item> Process::MakeItem(const ModelMessage::Facts& facts) {
+std::unique_ptr<InFlightMessage> Process::MakeItem(const ModelMessage::Facts& facts) {
   const Record& record = ledger_.record(facts.record);
   const std::uint64_t key = ledger_.event(record).key;
   const std::string name = key == 0 ? std::string() : "key-" + std::to_string(key);
   auto message = std::make_unique<ModelMessage>(facts, name, &live_bytes_);
-  auto item = std::make_unique<Item>();
+  auto item = std::make_unique<InFlightMessage>();
   item->sequence = facts.sequence;
   item->origin = record.origin;
   item->letter = record.letter;
-  item->foreign = record.foreign;
+  item->for_other_consumer = record.for_other_consumer;
   if (key != 0) {
     item->key = message->key();
     if (key % 2 == 0) item->key = item->key_storage = name;
@@ -172,16 +173,16 @@ std::unique_ptr<Item> Process::MakeItem(const ModelMessage::Facts& facts) {
   return item;
 }
 
-void Process::NewEpoch() {
+void Process::StreamRecreated() {
   trace_.Note("new epoch");
-  flow_->NewEpoch();
-  witness_.StreamMadeAgain(*flow_);
+  flow_->StreamRecreated();
+  invariants_.StreamMadeAgain(*flow_);
 }
 
-void Process::TakenAway() {
+void Process::OwnershipLost() {
   trace_.Note("taken away from process", static_cast<std::uint64_t>(number_));
-  flow_->TakenAway();
-  witness_.TakenAway();
+  flow_->OwnershipLost();
+  invariants_.OwnershipLost();
   quarantine_known_ = !scenario_.quarantines();
 }
 
@@ -197,93 +198,93 @@ void Process::LookUpQuarantine() {
 
 // Handlers.
 
-bool Process::MayBegin(const Item& item) const {
-  return (!outage_ || item.probe) && quarantine_known_ && !item.taken.load(std::memory_order_relaxed) &&
-         feed_.MayHandle();
+bool Process::MayBegin(const InFlightMessage& item) const {
+  return (!outage_ || item.probe) && quarantine_known_ && !item.ownership_lost.load(std::memory_order_relaxed) &&
+         consumer_.MayHandle();
 }
 
-void Process::Begin(Item& item, std::size_t actor) {
+void Process::Begin(InFlightMessage& item, std::size_t actor) {
   if (gone_) return;
   if (abandoning_ || !MayBegin(item)) {
-    item.verdict = {.kind = abandoning_ ? Verdict::Kind::kAbandoned : Verdict::Kind::kPostponed};
+    item.result = {.kind = abandoning_ ? HandlerResult::Kind::kAbandoned : HandlerResult::Kind::kPostponed};
     pool_.Free(actor);
     return Finish(item);
   }
-  item.begun.store(agenda_.now().time_since_epoch().count(), std::memory_order_relaxed);
+  item.started_at.store(event_queue_.now().time_since_epoch().count(), std::memory_order_relaxed);
   trace_.Note("begins", item.sequence, "key", ledger_.event(ledger_.record(FactsOf(*item.message).record)).key);
-  witness_.Begins(item, agenda_.now());
-  Verdict verdict = Plan(item);
+  invariants_.Begins(item, event_queue_.now());
+  HandlerResult result = Plan(item);
   const microseconds duration = Duration();
   if (!conditions_.calm && random_.PerMille(scenario_.defer_per_mille)) {
     pool_.Free(actor);
-    return Defer(item, duration, std::move(verdict));
+    return Defer(item, duration, std::move(result));
   }
-  Later(duration, [this, &item, actor, verdict = std::move(verdict)] {
-    item.verdict = verdict;
-    const bool threw = verdict.kind == Verdict::Kind::kThrew;
+  Later(duration, [this, &item, actor, result = std::move(result)] {
+    item.result = result;
+    const bool threw = result.kind == HandlerResult::Kind::kThrew;
     Later(threw ? random_.Between(microseconds{1}, milliseconds{10}) : microseconds{0},
           [this, actor] { pool_.Free(actor); });
     End(item);
   });
 }
 
-void Process::Defer(Item& item, microseconds duration, Verdict verdict) {
+void Process::Defer(InFlightMessage& item, microseconds duration, HandlerResult result) {
   const std::uint64_t number = ++last_deferred_;
-  deferred_.emplace(number, std::pair{&item, Deferred{number, std::move(verdict)}});
+  deferred_.emplace(number, std::pair{&item, Deferred{number, std::move(result)}});
   Later(duration, [this, number] {
     const auto found = deferred_.find(number);
     if (found == deferred_.end()) return;
-    Item& ended = *found->second.first;
-    ended.verdict = found->second.second.verdict;
+    InFlightMessage& ended = *found->second.first;
+    ended.result = found->second.second.result;
     deferred_.erase(found);
     End(ended);
   });
 }
 
-void Process::End(Item& item) {
-  trace_.Note(item.verdict.kind == Verdict::Kind::kHandled ? "handled" : "failed", item.sequence, "verdict",
-              static_cast<std::uint64_t>(item.verdict.kind));
-  witness_.Ended(item, agenda_.now());
-  if (item.verdict.kind == Verdict::Kind::kHandled && !feed_.MayHandle()) {
+void Process::End(InFlightMessage& item) {
+  trace_.Note(item.result.kind == HandlerResult::Kind::kHandled ? "handled" : "failed", item.sequence, "result",
+              static_cast<std::uint64_t>(item.result.kind));
+  invariants_.Ended(item, event_queue_.now());
+  if (item.result.kind == HandlerResult::Kind::kHandled && !consumer_.MayHandle()) {
     ledger_.AllowAgain(FactsOf(*item.message).record);
   }
   Finish(item);
 }
 
-void Process::Finish(Item& item) {
+void Process::Finish(InFlightMessage& item) {
   // What was redriven and is handled has its letter removed first.
   const bool letter_follows =
-      item.letter != 0 && item.verdict.kind == Verdict::Kind::kHandled && scenario_.flow.acknowledges;
-  if (item.stale && !letter_follows) witness_.StaleEnded();
+      item.letter != 0 && item.result.kind == HandlerResult::Kind::kHandled && scenario_.flow.acknowledges;
+  if (item.stale && !letter_follows) invariants_.StaleEnded();
   Do([&](Actions& actions) {
-    witness_.LeavesHandler(item);
-    flow_->Finished(item, agenda_.now(), actions);
+    invariants_.LeavesHandler(item);
+    flow_->Finished(item, event_queue_.now(), actions);
   });
 }
 
-Verdict Process::Plan(const Item& item) {
+HandlerResult Process::Plan(const InFlightMessage& item) {
   const Event& event = ledger_.event(ledger_.record(FactsOf(*item.message).record));
   if (conditions_.calm) return {};
-  if (conditions_.handlers_down) return {.kind = Verdict::Kind::kRetry, .reason = "outage"};
+  if (conditions_.handlers_down) return {.kind = HandlerResult::Kind::kRetry, .reason = "outage"};
   if (event.poison) return Failure(random_.Below(scenario_.fail_per_mille + scenario_.throw_per_mille + 30));
   return Failure(random_.Below(1000));
 }
 
 // By chance one of the ways to fail, or none.
-Verdict Process::Failure(std::uint64_t chance) {
+HandlerResult Process::Failure(std::uint64_t chance) {
   if (chance < scenario_.fail_per_mille) {
     const bool asks = random_.PerMille(300);
-    return {.kind = Verdict::Kind::kRetry,
+    return {.kind = HandlerResult::Kind::kRetry,
             .reason = "failed",
             .delay = milliseconds(asks ? random_.Below(300) : 0) - milliseconds(asks ? 0 : 1)};
   }
   chance -= scenario_.fail_per_mille;
-  if (chance < scenario_.throw_per_mille) return {.kind = Verdict::Kind::kThrew, .reason = "threw"};
+  if (chance < scenario_.throw_per_mille) return {.kind = HandlerResult::Kind::kThrew, .reason = "threw"};
   chance -= scenario_.throw_per_mille;
-  if (chance < scenario_.reject_per_mille) return {.kind = Verdict::Kind::kReject, .reason = "rejected"};
+  if (chance < scenario_.reject_per_mille) return {.kind = HandlerResult::Kind::kReject, .reason = "rejected"};
   chance -= scenario_.reject_per_mille;
   if (chance < 30 && scenario_.poison_per_mille > 0)
-    return {.kind = Verdict::Kind::kUndecodable, .reason = "undecodable"};
+    return {.kind = HandlerResult::Kind::kUndecodable, .reason = "undecodable"};
   return {};
 }
 
@@ -296,7 +297,7 @@ microseconds Process::Duration() {
 
 // Dead letters.
 
-void Process::StoreLetter(Item& item) {
+void Process::StoreLetter(InFlightMessage& item) {
   const std::size_t number = FactsOf(*item.message).record;
   trace_.Note("dead letter on its way", item.sequence);
   const microseconds there = network_.Delay(), back = network_.Delay();
@@ -304,34 +305,34 @@ void Process::StoreLetter(Item& item) {
   const bool confirmed = arrives && (conditions_.calm || !random_.PerMille(30));
   const std::uint64_t generation = network_.stream_generation();
   // It is sent already, so that it arrives although its process is gone by then.
-  agenda_.After(there, [this, &item, number, back, arrives, confirmed, generation] {
+  event_queue_.After(there, [this, &item, number, back, arrives, confirmed, generation] {
     const bool stored = arrives && !conditions_.letters_down;
     if (stored && generation == network_.stream_generation()) ledger_.StoreLetter(number);
     Later(back, [this, &item, told = stored && confirmed] {
-      if (told) witness_.LetterTold(item);
-      if (item.stale) witness_.StaleEnded();
+      if (told) invariants_.LetterTold(item);
+      if (item.stale) invariants_.StaleEnded();
       Do([&](Actions& actions) {
-        witness_.NotUnderWay(item);
-        flow_->DeadLettered(item, told, agenda_.now(), actions);
+        invariants_.NotUnderWay(item);
+        flow_->DeadLettered(item, told, event_queue_.now(), actions);
       });
     });
   });
 }
 
-void Process::RemoveLetter(Item& item) {
+void Process::RemoveLetter(InFlightMessage& item) {
   const std::uint64_t letter = item.letter;
   const microseconds there = network_.Delay(), back = network_.Delay();
   const bool arrives = conditions_.calm || !random_.PerMille(30);
   const bool confirmed = arrives && (conditions_.calm || !random_.PerMille(30));
-  agenda_.After(there, [this, &item, letter, back, arrives, confirmed] {
+  event_queue_.After(there, [this, &item, letter, back, arrives, confirmed] {
     const bool removed = arrives && !conditions_.letters_down;
     if (removed && ledger_.letters().erase(letter) > 0) trace_.Note("letter removed", letter);
     Later(back, [this, &item, told = removed && confirmed] {
-      if (item.stale && told) witness_.StaleEnded();
+      if (item.stale && told) invariants_.StaleEnded();
       Do([&](Actions& actions) {
-        witness_.NotUnderWay(item);
-        if (!told) witness_.LetterStays(item);
-        flow_->LetterRemoved(item, told, agenda_.now(), actions);
+        invariants_.NotUnderWay(item);
+        if (!told) invariants_.LetterStays(item);
+        flow_->LetterRemoved(item, told, event_queue_.now(), actions);
       });
     });
   });
@@ -342,23 +343,23 @@ void Process::RemoveLetter(Item& item) {
 void Process::Crash() {
   trace_.Note("process dies, number", static_cast<std::uint64_t>(number_));
   gone_ = true;
-  feed_.Stop();
+  consumer_.Stop();
   flow_ = nullptr;
 }
 
 void Process::Drain(microseconds deadline, std::function<void()> ended) {
   trace_.Note("process drains, number", static_cast<std::uint64_t>(number_));
   draining_ = true;
-  drains_from_ = feed_.flowing() ? agenda_.now() : TimePoint{};
+  drains_from_ = consumer_.flowing() ? event_queue_.now() : TimePoint{};
   ended_ = std::move(ended);
-  feed_.StopArrivals();
-  AwaitQuiet(agenda_.now() + deadline);
+  consumer_.StopArrivals();
+  AwaitQuiet(event_queue_.now() + deadline);
 }
 
 void Process::AwaitQuiet(TimePoint deadline) {
   const bool quiet = flow_->quiescent() && calls_ == 0;
   if (quiet && abandoning_) return HandBack();
-  if (quiet || agenda_.now() >= deadline) {
+  if (quiet || event_queue_.now() >= deadline) {
     Abandon();
     deadline = TimePoint::max();
   }
@@ -367,36 +368,36 @@ void Process::AwaitQuiet(TimePoint deadline) {
 
 void Process::Abandon() {
   if (std::exchange(abandoning_, true)) return;
-  witness_.Closed();
+  invariants_.Closed();
   flow_->Close();
   for (auto& [number, deferred] : std::exchange(deferred_, {})) {
-    Item& item = *deferred.first;
-    item.verdict = {.kind = Verdict::Kind::kAbandoned};
-    witness_.TakenBack(item);
+    InFlightMessage& item = *deferred.first;
+    item.result = {.kind = HandlerResult::Kind::kAbandoned};
+    invariants_.TakenBack(item);
     Finish(item);
   }
 }
 
 void Process::HandBack() {
-  const std::vector<std::unique_ptr<Item>> items = flow_->HandBack();
+  const std::vector<std::unique_ptr<InFlightMessage>> items = flow_->HandBack();
   std::uint64_t last = 0;
   for (const auto& item : items) {
     ledger_.Require(item->sequence > last, "drain", "messages are not handed back in their order", item->sequence);
     last = item->sequence;
-    if (scenario_.flow.acknowledges) witness_.HandedBack(last);
-    if (scenario_.flow.retries_in_place) feed_.Settle(item->answerable(), Verb::kNak);
+    if (scenario_.flow.acknowledges) invariants_.HandedBack(last);
+    if (scenario_.flow.retries_in_place) consumer_.Acknowledge(item->answerable(), AckType::kNak);
   }
   ledger_.Require(flow_->in_hand() == flow_->held(), "drain", "messages were not handed back", flow_->in_hand());
-  witness_.CompareCounters(*flow_);
+  invariants_.CompareCounters(*flow_);
   // For the last answers to be sent.
   Later(2 * scenario_.network_longest + milliseconds{1}, [this] {
     const bool undisturbed =
-        scenario_.mode == Mode::kExclusive && feed_.undisturbed_since() < drains_from_ - seconds{1};
+        scenario_.mode == Mode::kExclusive && consumer_.undisturbed_since() < drains_from_ - seconds{1};
     for (const std::uint64_t unanswered : network_.LoseAnswers()) {
-      ledger_.Require(!undisturbed || !feed_.MayAnswer(unanswered), "drain", "an acknowledgement was not sent",
+      ledger_.Require(!undisturbed || !consumer_.MayAnswer(unanswered), "drain", "an acknowledgement was not sent",
                       unanswered);
     }
-    feed_.Stop();
+    consumer_.Stop();
     gone_ = true;
     flow_ = nullptr;
     ended_();
@@ -408,18 +409,18 @@ std::string Process::Describe() const {
   std::ostringstream text;
   text << "in hand " << flow_->in_hand() << ", active " << flow_->active() << ", parked " << flow_->parked()
        << ", held " << flow_->held() << ", waiting " << flow_->waiting() << ", bytes " << flow_->bytes() << ", window "
-       << flow_->window() << (flow_->outage() ? ", outage" : "") << (feed_.flowing() ? "" : ", not flowing")
+       << flow_->window() << (flow_->circuit_open() ? ", outage" : "") << (consumer_.flowing() ? "" : ", not flowing")
        << (quarantine_known_ ? "" : ", quarantine not known") << (calls_ > 0 ? ", calls" : "");
   return text.str();
 }
 
 void Process::CheckAtRest() const {
-  const DeliveryFlow& flow = *flow_;
+  const DeliveryStateMachine& flow = *flow_;
   ledger_.Require(flow.parked() == 0 && flow.held() == 0 && flow.waiting() == 0, "settles", "parked, held or waiting",
                   flow.parked());
   ledger_.Require(flow.active() == 0 && flow.stuck() == 0, "settles", "active or stuck", flow.active());
   ledger_.Require(flow.bytes() == 0 && live_bytes_ == 0, "bytes", "bytes are left", flow.bytes());
-  witness_.CompareCounters(flow);
+  invariants_.CompareCounters(flow);
 }
 
 }  // namespace penstock::eventbus::simulation

@@ -9,24 +9,24 @@
 #include <string>
 #include <vector>
 
-#include "delivery/delivery_flow.h"
+#include "delivery/delivery_state_machine.h"
 #include "simulation/conditions.h"
-#include "simulation/model_feed.h"
+#include "simulation/invariant_checker.h"
+#include "simulation/model_consumer.h"
 #include "simulation/model_pool.h"
-#include "simulation/witness.h"
 
 namespace penstock::eventbus::simulation {
 
 /// One process with one subscription: the delivery flow as it is, and everything around it as a model. Carries out
 /// actions as `Subscription` does, now and then after other events, as a thread does that was not let run.
 ///
-/// Thread-compatible. **Shutdown:** it may be destroyed when the run is over only, since the agenda knows it.
+/// Thread-compatible. **Shutdown:** it may be destroyed when the run is over only, since the event_queue knows it.
 class Process {
  public:
   struct Surroundings {
     const Scenario& scenario;
     const Conditions& conditions;
-    Agenda& agenda;
+    EventQueue& event_queue;
     Network& network;
     Ledger& ledger;
     Trace& trace;
@@ -41,9 +41,9 @@ class Process {
 
   bool gone() const { return gone_; }
   bool draining() const { return draining_; }
-  ModelFeed& feed() { return feed_; }
-  const DeliveryFlow& flow() const { return *flow_; }
-  const Witness& witness() const { return witness_; }
+  ModelConsumer& consumer() { return consumer_; }
+  const DeliveryStateMachine& flow() const { return *flow_; }
+  const InvariantChecker& invariants() const { return invariants_; }
   /// Nothing is in hand and nothing is under way.
   bool idle() const { return calls_ == 0 && flow_->in_hand() == 0 && flow_->quiescent(); }
   /// The window is still as it was widened for a key that waited. (It follows by halves only.)
@@ -54,31 +54,31 @@ class Process {
  private:
   struct Deferred {
     std::uint64_t number = 0;
-    Verdict verdict{};
+    HandlerResult result{};
   };
 
   template <typename Event>
   void Do(Event event);
   void Arrived(const std::vector<ModelMessage::Facts>& messages);
-  std::unique_ptr<Item> MakeItem(const ModelMessage::Facts& facts);
-  void NewEpoch();
-  void TakenAway();
+  std::unique_ptr<InFlightMessage> MakeItem(const ModelMessage::Facts& facts);
+  void StreamRecreated();
+  void OwnershipLost();
   void LookUpQuarantine();
   void LookAt(Actions& actions);
   void Execute(Actions& actions);
   void ScheduleTick();
 
-  void Begin(Item& item, std::size_t actor);
-  void End(Item& item);
-  void Finish(Item& item);
-  bool MayBegin(const Item& item) const;
-  Verdict Plan(const Item& item);
-  Verdict Failure(std::uint64_t chance);
+  void Begin(InFlightMessage& item, std::size_t actor);
+  void End(InFlightMessage& item);
+  void Finish(InFlightMessage& item);
+  bool MayBegin(const InFlightMessage& item) const;
+  HandlerResult Plan(const InFlightMessage& item);
+  HandlerResult Failure(std::uint64_t chance);
   std::chrono::microseconds Duration();
-  void Defer(Item& item, std::chrono::microseconds duration, Verdict verdict);
+  void Defer(InFlightMessage& item, std::chrono::microseconds duration, HandlerResult result);
 
-  void StoreLetter(Item& item);
-  void RemoveLetter(Item& item);
+  void StoreLetter(InFlightMessage& item);
+  void RemoveLetter(InFlightMessage& item);
 
   void AwaitQuiet(TimePoint deadline);
   void Abandon();
@@ -89,18 +89,18 @@ class Process {
 
   const Scenario& scenario_;
   const Conditions& conditions_;
-  Agenda& agenda_;
+  EventQueue& event_queue_;
   Network& network_;
   Ledger& ledger_;
   Trace& trace_;
   Random random_;
   const int number_;
   std::size_t live_bytes_ = 0;  // of messages in memory; must outlive them
-  std::unique_ptr<DeliveryFlow> flow_;
-  Witness witness_;
+  std::unique_ptr<DeliveryStateMachine> flow_;
+  InvariantChecker invariants_;
   ModelPool pool_;
-  ModelFeed feed_;
-  std::map<std::uint64_t, std::pair<Item*, Deferred>> deferred_{};  // by number
+  ModelConsumer consumer_;
+  std::map<std::uint64_t, std::pair<InFlightMessage*, Deferred>> deferred_{};  // by number
   std::uint64_t last_deferred_ = 0;
   std::function<void()> ended_{};
   TimePoint drains_from_{};

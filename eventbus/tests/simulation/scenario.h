@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <string>
 
-#include "delivery/delivery_flow.h"
+#include "delivery/delivery_state_machine.h"
 #include "simulation/random.h"
 
 namespace penstock::eventbus::simulation {
@@ -45,7 +45,7 @@ struct Scenario {
   bool quarantines() const { return flow.acknowledges && flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
 
   std::size_t first_window() const {
-    return CreditWindow(flow.max_in_flight, flow.max_bytes, flow.largest_message).size();
+    return FlowControlWindow(flow.max_in_flight, flow.max_bytes, flow.largest_message).size();
   }
 
   std::string Describe() const;

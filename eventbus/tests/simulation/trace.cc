@@ -7,7 +7,7 @@
 namespace penstock::eventbus::simulation {
 
 std::string VirtualTime(TimePoint at) {
-  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(at - Agenda().now()).count();
+  const auto passed = std::chrono::duration_cast<std::chrono::microseconds>(at - EventQueue().now()).count();
   std::array<char, 32> text{};
   std::snprintf(text.data(), text.size(), "%lld.%06lld s", static_cast<long long>(passed / 1'000'000),
                 static_cast<long long>(passed % 1'000'000));

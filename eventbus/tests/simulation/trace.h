@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "simulation/agenda.h"
+#include "simulation/event_queue.h"
 
 namespace penstock::eventbus::simulation {
 
@@ -23,11 +23,11 @@ class Trace {
   static constexpr std::size_t kKept = 48;
 
   /// With `out`, everything is printed as it happens.
-  Trace(const Agenda& agenda, std::ostream* out) : agenda_(agenda), out_(out), steps_(kKept) {}
+  Trace(const EventQueue& event_queue, std::ostream* out) : event_queue_(event_queue), out_(out), steps_(kKept) {}
 
   /// `what` and `detail` are literals.
   void Note(const char* what, std::uint64_t subject = 0, const char* detail = nullptr, std::uint64_t value = 0) {
-    const Step step{agenda_.now(), what, subject, detail, value};
+    const Step step{event_queue_.now(), what, subject, detail, value};
     if (out_ != nullptr) Print(step, *out_);
     steps_[count_++ % kKept] = step;
   }
@@ -48,7 +48,7 @@ class Trace {
 
   static void Print(const Step& step, std::ostream& out);
 
-  const Agenda& agenda_;
+  const EventQueue& event_queue_;
   std::ostream* const out_;
   std::vector<Step> steps_;
   std::size_t count_ = 0;

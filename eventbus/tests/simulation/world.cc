@@ -17,10 +17,10 @@ using std::chrono::seconds;
 
 World::World(std::uint64_t seed, std::ostream* trace)
     : scenario_(DrawScenario(seed)),
-      trace_(agenda_, trace),
+      trace_(event_queue_, trace),
       ledger_(scenario_, trace_),
       random_(seed ^ 0x5eed),
-      network_(scenario_, agenda_, Random(random_.Next()), ledger_, trace_),
+      network_(scenario_, event_queue_, Random(random_.Next()), ledger_, trace_),
       members_(scenario_.members, nullptr),
       redrives_left_(scenario_.redrives) {}
 
@@ -31,7 +31,7 @@ Report World::Run() {
     Publish();
     Upkeep();
     if (scenario_.has_faults()) ScheduleFault();
-    while (!over_ && agenda_.Step()) {
+    while (!over_ && event_queue_.Step()) {
     }
   } catch (Violation& violation) {
     report.violation = std::move(violation);
@@ -47,11 +47,11 @@ Report World::Run() {
 void World::Publish() {
   PublishOne();
   if (published_ < scenario_.events) {
-    agenda_.After(random_.Between(microseconds{0}, 2 * scenario_.publish_pause), [this] { Publish(); });
+    event_queue_.After(random_.Between(microseconds{0}, 2 * scenario_.publish_pause), [this] { Publish(); });
     return;
   }
   const auto rest = scenario_.has_faults() ? random_.Between(microseconds{0}, seconds{3}) : microseconds{0};
-  agenda_.After(rest, [this] { CalmDown(); });
+  event_queue_.After(rest, [this] { CalmDown(); });
 }
 
 void World::PublishOne() {
@@ -67,21 +67,21 @@ void World::PublishOne() {
 void World::Upkeep() {
   CheckLeases(network_.Expire());
   for (Process* process : members_) {
-    if (process != nullptr && !process->gone()) process->feed().Tick();
+    if (process != nullptr && !process->gone()) process->consumer().Tick();
   }
-  agenda_.After(kLookEvery, [this] { Upkeep(); });
+  event_queue_.After(kLookEvery, [this] { Upkeep(); });
 }
 
 // A lease lapses only where the process could not keep it, or had given the handler up.
 void World::CheckLeases(const std::vector<std::uint64_t>& expired) {
   for (const std::uint64_t sequence : expired) {
     for (const Process* process : members_) {
-      if (process == nullptr || process->gone() || !process->witness().Holds(sequence)) continue;
-      const ModelFeed& feed = const_cast<Process*>(process)->feed();
-      const TimePoint since = feed.undisturbed_since();
-      if (since == TimePoint::max() || agenda_.now() - since <= scenario_.flow.ack_wait) continue;
-      if (!feed.MayAnswer(sequence)) continue;
-      ledger_.Require(process->witness().HasGivenUp(sequence), "lease", "the lease of a message in hand lapsed",
+      if (process == nullptr || process->gone() || !process->invariants().Holds(sequence)) continue;
+      const ModelConsumer& consumer = const_cast<Process*>(process)->consumer();
+      const TimePoint since = consumer.undisturbed_since();
+      if (since == TimePoint::max() || event_queue_.now() - since <= scenario_.flow.ack_wait) continue;
+      if (!consumer.MayAnswer(sequence)) continue;
+      ledger_.Require(process->invariants().HasGivenUp(sequence), "lease", "the lease of a message in hand lapsed",
                       sequence);
     }
   }
@@ -92,7 +92,7 @@ void World::CheckLeases(const std::vector<std::uint64_t>& expired) {
 void World::Launch(std::size_t member) {
   const int number = static_cast<int>(processes_.size()) + 1;
   processes_.push_back(
-      std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, agenda_, network_, ledger_, trace_},
+      std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, event_queue_, network_, ledger_, trace_},
                                 Random(random_.Next()), number));
   members_[member] = processes_.back().get();
 }
@@ -111,13 +111,13 @@ void World::Redrive(bool everything) {
   });
   for (const auto& [sequence, letter] : letters) {
     if (!everything && random_.PerMille(200)) continue;
-    const bool foreign = !everything && random_.PerMille(20);
-    if (!foreign && !redriven_.insert(sequence).second) continue;
+    const bool for_other_consumer = !everything && random_.PerMille(20);
+    if (!for_other_consumer && !redriven_.insert(sequence).second) continue;
     trace_.Note("redriven, letter", sequence, "event", letter.event);
     network_.Publish({.event = letter.event,
                       .origin = letter.origin,
                       .letter = sequence,
-                      .foreign = foreign,
+                      .for_other_consumer = for_other_consumer,
                       .bytes = random_.From(scenario_.smallest, scenario_.largest)});
   }
   if (random_.PerMille(300)) redriven_.clear();
@@ -128,8 +128,8 @@ void World::Redrive(bool everything) {
 void World::CalmDown() {
   trace_.Note("calm");
   conditions_ = {.calm = true};
-  calm_since_ = agenda_.now();
-  progress_at_ = agenda_.now();
+  calm_since_ = event_queue_.now();
+  progress_at_ = event_queue_.now();
   AwaitRest();
 }
 
@@ -143,16 +143,16 @@ bool World::AtRest() const {
 
 void World::AwaitRest() {
   const std::uint64_t progress = ledger_.progress() + network_.server().ack_floor();
-  if (progress != last_progress_) progress_at_ = agenda_.now();
+  if (progress != last_progress_) progress_at_ = event_queue_.now();
   last_progress_ = progress;
   const FlowOptions& flow = scenario_.flow;
   const auto patience = 3 * flow.ack_wait + 4 * flow.retry.max_backoff + seconds{20};
-  if (agenda_.now() - progress_at_ > patience || agenda_.now() - calm_since_ > kLongestCalm) {
+  if (event_queue_.now() - progress_at_ > patience || event_queue_.now() - calm_since_ > kLongestCalm) {
     std::string story = "nothing goes on, and not settled is " + std::to_string(network_.server().ack_floor() + 1);
     for (const Process* process : members_) story += process == nullptr ? "; no process" : "; " + process->Describe();
     ledger_.Break("settles", std::move(story));
   }
-  agenda_.After(kLookEvery, [this] {
+  event_queue_.After(kLookEvery, [this] {
     if (!AtRest()) return AwaitRest();
     const bool redrives = scenario_.redrive_all && scenario_.keeps_letters() && !ledger_.letters().empty();
     if (redrives) {

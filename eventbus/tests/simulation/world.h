@@ -9,8 +9,8 @@
 #include <set>
 #include <vector>
 
-#include "simulation/agenda.h"
 #include "simulation/conditions.h"
+#include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/network.h"
 #include "simulation/process.h"
@@ -38,7 +38,7 @@ class World {
   Report Run();
 
   const Scenario& scenario() const { return scenario_; }
-  TimePoint now() const { return agenda_.now(); }
+  TimePoint now() const { return event_queue_.now(); }
   const Trace& trace() const { return trace_; }
 
  private:
@@ -75,7 +75,7 @@ class World {
   void FinishWell();
 
   const Scenario scenario_;
-  Agenda agenda_{};
+  EventQueue event_queue_{};
   Trace trace_;
   Ledger ledger_;
   Random random_;

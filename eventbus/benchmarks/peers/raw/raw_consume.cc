@@ -31,9 +31,9 @@ natsStatus PublishAck(natsConnection* connection, natsMsg* message) {
 }
 
 /// Two pull requests of half the window each: as soon as one has been answered in full, the next goes out.
-class PullCredit {
+class PullFlowControl {
  public:
-  PullCredit(const Session& session, const Settings& settings, std::string inbox)
+  PullFlowControl(const Session& session, const Settings& settings, std::string inbox)
       : connection_(session.connection()),
         subject_(absl::StrFormat("$JS.API.CONSUMER.MSG.NEXT.%s.%s", settings.target.stream, settings.target.durable)),
         inbox_(std::move(inbox)),
@@ -63,7 +63,7 @@ class PullCredit {
   std::uint64_t unasked_;
 };
 
-Consumption::Answer AnswerOf(const Settings& settings, natsConnection* connection, PullCredit& credit) {
+Consumption::Answer AnswerOf(const Settings& settings, natsConnection* connection, PullFlowControl& credit) {
   switch (settings.mode) {
     case Mode::kSubscribe:
       return [](natsMsg* message, std::uint64_t) { return natsMsg_Ack(message, nullptr); };
@@ -115,7 +115,7 @@ absl::StatusOr<Result> Consume(const Settings& settings) {
   const auto session = Session::Connect(target.url);
   if (!session.ok()) return session.status();
   const std::string inbox = UniqueInbox();
-  PullCredit credit(**session, settings, inbox);
+  PullFlowControl credit(**session, settings, inbox);
   Consumption consumption(target.messages, AnswerOf(settings, (*session)->connection(), credit));
   const auto subscription = Subscribe(**session, settings, inbox, consumption);
   if (!subscription.ok()) return subscription.status();

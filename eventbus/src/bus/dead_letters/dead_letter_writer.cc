@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/dead_letters/dead_letter_story.h"
+#include "bus/dead_letters/failure_history.h"
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
@@ -28,14 +28,14 @@ DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transpo
       stream_(DeadLetterStreamName(options.base_stream_name)),
       host_(HostName()) {}
 
-void DeadLetterWriter::Store(const Item& item, const Origin& origin, std::function<void(bool stored)> done) {
-  Outgoing letter = MakeLetter(item,
-                               {.topic = origin.topic,
-                                .stream = origin.stream,
-                                .consumer = origin.consumer,
-                                .handler = origin.handler,
-                                .host = host_},
-                               stream_, transport_.max_payload_bytes());
+void DeadLetterWriter::Store(const InFlightMessage& item, const Origin& origin, std::function<void(bool stored)> done) {
+  OutboundMessage letter = MakeLetter(item,
+                                      {.topic = origin.topic,
+                                       .stream = origin.stream,
+                                       .consumer = origin.consumer,
+                                       .handler = origin.handler,
+                                       .host = host_},
+                                      stream_, transport_.max_payload_bytes());
   auto told = std::make_shared<std::function<void(bool)>>(std::move(done));
   const auto tell = [told, &log = options_.log](const absl::Status& status) {
     if (!status.ok() && log) log(LogLevel::kError, absl::StrFormat("store a dead letter: %s", status.message()));

@@ -11,7 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 #include "penstock/actorpool/mutex.h"
 #include "penstock/eventbus/options.h"
 #include "transport/transport.h"
@@ -40,7 +40,7 @@ class DeadLetterWriter {
 
   /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the
   /// call only. Storing the same delivery twice keeps it once (within the duplicate window).
-  void Store(const Item& item, const Origin& origin, std::function<void(bool stored)> done);
+  void Store(const InFlightMessage& item, const Origin& origin, std::function<void(bool stored)> done);
 
   /// Removes a letter, later and on a thread of its own; `done` is told once, with true when the letter is gone, also
   /// when it was gone before. After `Stop` it is told false at once.

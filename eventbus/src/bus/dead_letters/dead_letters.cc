@@ -9,9 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "bus/dead_letters/dead_letter_query.h"
-#include "bus/dead_letters/dead_letter_story.h"
 #include "bus/dead_letters/dead_letters_factory.h"
-#include "bus/dead_letters/pace.h"
+#include "bus/dead_letters/failure_history.h"
+#include "bus/dead_letters/rate_limiter.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/topic_streams.h"
 #include "naming/names.h"
@@ -133,7 +133,7 @@ class DeadLetters::Round {
 
  public:
   Round(DeadLetters& letters, const RedriveOptions& options)
-      : letters_(letters), options_(options), pace_(options.messages_per_second) {}
+      : letters_(letters), options_(options), limiter_(options.messages_per_second) {}
 
   absl::Status Collect(const DeadLetterQuery& query) {
     const absl::Status read =
@@ -181,7 +181,8 @@ class DeadLetters::Round {
 
   Count Send(const Candidate& candidate) {
     if (options_.mode == RedriveMode::kDryRun) return &RedriveReport::sent;
-    if (!eventbus::WaitUntil(pace_.Take(std::chrono::steady_clock::now()), options_.stop)) return &RedriveReport::left;
+    if (!eventbus::WaitUntil(limiter_.Take(std::chrono::steady_clock::now()), options_.stop))
+      return &RedriveReport::left;
     const auto letter = letters_.Get(candidate.id);
     if (absl::IsNotFound(letter.status())) return &RedriveReport::gone;
     const auto ack = letter.ok() ? Publish(*letter) : absl::StatusOr<PubAck>(letter.status());
@@ -212,7 +213,7 @@ class DeadLetters::Round {
 
   DeadLetters& letters_;
   const RedriveOptions& options_;
-  eventbus::Pace pace_;
+  eventbus::RateLimiter limiter_;
   std::vector<Candidate> candidates_{};
   std::set<Key> kept_{};  // keys with a letter that was not sent
   bool over_ = false;

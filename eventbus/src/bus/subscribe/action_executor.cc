@@ -7,17 +7,17 @@ namespace penstock::eventbus {
 
 void ActionExecutor::ExtendLeases(const Actions& actions) {
   for (const Action& action : actions.list) {
-    if (action.kind != Action::Kind::kExtend || action.item->stage == Stage::kHeld) continue;
-    Settle(action.item->answerable(), Verb::kInProgress);
+    if (action.kind != Action::Kind::kExtend || action.item->state == MessageState::kAwaitingRedelivery) continue;
+    Acknowledge(action.item->answerable(), AckType::kInProgress);
   }
 }
 
-std::vector<Item*> ActionExecutor::Execute(Actions& actions) {
-  std::vector<Item*> refused;
+std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
+  std::vector<InFlightMessage*> refused;
   std::size_t over = 0;
   actorpool::ActorPool::Batch batch(pool_);
   for (Action& action : actions.list) {
-    Item* const item = action.item;
+    InFlightMessage* const item = action.item;
     switch (action.kind) {
       case Action::Kind::kDispatch:
         if (!Offer(*item, batch)) refused.push_back(item);
@@ -38,30 +38,32 @@ std::vector<Item*> ActionExecutor::Execute(Actions& actions) {
         break;  // done before any other event
     }
   }
-  if (over > 0) SettleOver(actions, over);
-  if (actions.grant > 0) feed_->Grant(actions.grant);
-  if (actions.window > 0) feed_->SetWindow(actions.window);
+  if (over > 0) AcknowledgeAll(actions, over);
+  if (actions.credit > 0) consumer_->AddCredit(actions.credit);
+  if (actions.window > 0) consumer_->SetWindow(actions.window);
   return refused;
 }
 
 // In one call, after the next messages were handed to the pool: the server can wait longer than a worker.
-void ActionExecutor::SettleOver(const Actions& actions, std::size_t over) {
-  absl::InlinedVector<Settling, 32> settlings;
-  settlings.reserve(over);
+void ActionExecutor::AcknowledgeAll(const Actions& actions, std::size_t over) {
+  absl::InlinedVector<Acknowledgement, 32> acks;
+  acks.reserve(over);
   for (const Action& action : actions.list) {
-    if (action.kind == Action::Kind::kAck) settlings.push_back({action.message.get(), Verb::kAck});
-    if (action.kind == Action::Kind::kNak) settlings.push_back({action.message.get(), Verb::kNak});
-    if (action.kind == Action::Kind::kTerm) settlings.push_back({action.message.get(), Verb::kTerm});
+    if (action.kind == Action::Kind::kAck) acks.push_back({action.message.get(), AckType::kAck});
+    if (action.kind == Action::Kind::kNak) acks.push_back({action.message.get(), AckType::kNak});
+    if (action.kind == Action::Kind::kTerm) acks.push_back({action.message.get(), AckType::kTerm});
   }
   // An answer that is lost comes back as a redelivery, which the delivery logic recognises.
-  feed_->Settle(settlings).IgnoreError();
+  consumer_->Acknowledge(acks).IgnoreError();
 }
 
 // As above.
-void ActionExecutor::Settle(const StoredMessage& message, Verb verb) { feed_->Settle(message, verb).IgnoreError(); }
+void ActionExecutor::Acknowledge(const StoredMessage& message, AckType type) {
+  consumer_->Acknowledge(message, type).IgnoreError();
+}
 
 // False when the actor's inbox is full.
-bool ActionExecutor::Offer(Item& item, actorpool::ActorPool::Batch& batch) {
+bool ActionExecutor::Offer(InFlightMessage& item, actorpool::ActorPool::Batch& batch) {
   Listener* const listener = &listener_;
   actorpool::Message message{
       .key = item.key,
@@ -79,11 +81,11 @@ bool ActionExecutor::Offer(Item& item, actorpool::ActorPool::Batch& batch) {
   return true;
 }
 
-void ActionExecutor::StoreDeadLetter(Item& item) {
+void ActionExecutor::StoreDeadLetter(InFlightMessage& item) {
   dead_letters_.Store(item,
                       {.topic = spec_.topic,
-                       .stream = spec_.feed.stream,
-                       .consumer = spec_.feed.consumer,
+                       .stream = spec_.consumer_spec.stream,
+                       .consumer = spec_.consumer_spec.consumer,
                        .handler = spec_.handler_name},
                       [this, &item](bool stored) { listener_.OnDeadLettered(item, stored); });
 }

@@ -9,7 +9,7 @@
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/actions.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "transport/transport.h"
 
@@ -18,18 +18,18 @@ namespace penstock::eventbus {
 /// Carries out what the delivery logic asks for: hands messages to the pool, answers the server, stores and removes
 /// dead letters.
 ///
-/// **Thread safety:** thread-safe once `UseFeed` was called; no locks of its own. **Ownership:** all that it is given
-/// outlives it. **Blocking:** no.
+/// **Thread safety:** thread-safe once `UseConsumer` was called; no locks of its own. **Ownership:** all that it is
+/// given outlives it. **Blocking:** no.
 class ActionExecutor {
  public:
   /// Told how actions end that take time, on threads of the pool and of the transport.
   class Listener {
    public:
     /// Runs the handler, on the thread of its actor. Its status is what the actor's supervision sees.
-    virtual absl::Status Work(Item& item) = 0;
-    virtual void OnSettled(Item& item, const actorpool::Settlement& settlement) = 0;
-    virtual void OnDeadLettered(Item& item, bool stored) = 0;
-    virtual void OnLetterRemoved(Item& item, bool removed) = 0;
+    virtual absl::Status Work(InFlightMessage& item) = 0;
+    virtual void OnSettled(InFlightMessage& item, const actorpool::Settlement& settlement) = 0;
+    virtual void OnDeadLettered(InFlightMessage& item, bool stored) = 0;
+    virtual void OnLetterRemoved(InFlightMessage& item, bool removed) = 0;
 
    protected:
     ~Listener() = default;
@@ -40,25 +40,25 @@ class ActionExecutor {
       : spec_(spec), pool_(pool), dead_letters_(dead_letters), listener_(listener) {}
 
   /// Where answers and credit go. Before any action.
-  void UseFeed(Feed& feed) { feed_ = &feed; }
+  void UseConsumer(Consumer& consumer) { consumer_ = &consumer; }
 
   /// Extends the leases. To be called before any other event, which may end the messages concerned.
   void ExtendLeases(const Actions& actions);
   /// All the rest. The messages that their actors' inboxes had no room for.
-  std::vector<Item*> Execute(Actions& actions);
+  std::vector<InFlightMessage*> Execute(Actions& actions);
   /// Answers one delivery.
-  void Settle(const StoredMessage& message, Verb verb);
+  void Acknowledge(const StoredMessage& message, AckType type);
 
  private:
-  bool Offer(Item& item, actorpool::ActorPool::Batch& batch);
-  void StoreDeadLetter(Item& item);
-  void SettleOver(const Actions& actions, std::size_t over);
+  bool Offer(InFlightMessage& item, actorpool::ActorPool::Batch& batch);
+  void StoreDeadLetter(InFlightMessage& item);
+  void AcknowledgeAll(const Actions& actions, std::size_t over);
 
   const SubscriptionSpec& spec_;
   actorpool::ActorPool& pool_;
   DeadLetterWriter& dead_letters_;
   Listener& listener_;
-  Feed* feed_ = nullptr;
+  Consumer* consumer_ = nullptr;
 };
 
 }  // namespace penstock::eventbus

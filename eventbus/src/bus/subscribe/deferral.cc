@@ -21,18 +21,18 @@ absl::Status DeferredOutcome::Settle(const Outcome& outcome) {
 
 namespace eventbus {
 
-Verdict ToVerdict(const Outcome& outcome) {
+HandlerResult ToHandlerResult(const Outcome& outcome) {
   switch (outcome.kind()) {
     case Outcome::Kind::kAck:
-      return {.kind = Verdict::Kind::kHandled};
+      return {.kind = HandlerResult::Kind::kHandled};
     case Outcome::Kind::kRetry:
-      return {.kind = Verdict::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
+      return {.kind = HandlerResult::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
     case Outcome::Kind::kReject:
-      return {.kind = Verdict::Kind::kReject, .reason = outcome.reason()};
+      return {.kind = HandlerResult::Kind::kReject, .reason = outcome.reason()};
     case Outcome::Kind::kDeferred:
       break;
   }
-  return {.kind = Verdict::Kind::kRetry, .reason = "the handler said Deferred() without Delivery::Defer()"};
+  return {.kind = HandlerResult::Kind::kRetry, .reason = "the handler said Deferred() without Delivery::Defer()"};
 }
 
 absl::Status Deferral::Settle(const Outcome& outcome) {
@@ -40,10 +40,10 @@ absl::Status Deferral::Settle(const Outcome& outcome) {
     return absl::InvalidArgumentError("settle: Deferred() settles nothing; say Ack(), Retry() or Reject()");
   }
   MutexLock lock(mutex_);
-  if (verdict_) {
+  if (result_) {
     return absl::FailedPreconditionError("settle: the message was settled before, or has been handed back");
   }
-  verdict_ = ToVerdict(outcome);
+  result_ = ToHandlerResult(outcome);
   FinishIfOver(lock);
   return absl::OkStatus();
 }
@@ -56,16 +56,16 @@ void Deferral::Returned() {
 
 void Deferral::TakeBack() {
   MutexLock lock(mutex_);
-  if (verdict_) return;
-  verdict_ = {.kind = Verdict::Kind::kAbandoned};
+  if (result_) return;
+  result_ = {.kind = HandlerResult::Kind::kAbandoned};
   FinishIfOver(lock);
 }
 
 void Deferral::FinishIfOver(MutexLock& lock) {
-  if (!returned_ || !verdict_) return;
-  Verdict verdict = *verdict_;
+  if (!returned_ || !result_) return;
+  HandlerResult result = *result_;
   lock.native().unlock();
-  finish_(std::move(verdict));
+  finish_(std::move(result));
 }
 
 }  // namespace eventbus

@@ -5,13 +5,13 @@
 #include <optional>
 #include <utility>
 
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 #include "penstock/actorpool/mutex.h"
 #include "penstock/eventbus/outcome.h"
 
 namespace penstock::eventbus {
 
-Verdict ToVerdict(const Outcome& outcome);
+HandlerResult ToHandlerResult(const Outcome& outcome);
 
 /// What a handler's call and its token have in common. The message ends when both are through with it, or the handler
 /// is and the message was taken back.
@@ -20,7 +20,7 @@ Verdict ToVerdict(const Outcome& outcome);
 /// once, by whoever comes last, without a lock held.
 class Deferral {
  public:
-  explicit Deferral(std::function<void(Verdict verdict)> finish) : finish_(std::move(finish)) {}
+  explicit Deferral(std::function<void(HandlerResult result)> finish) : finish_(std::move(finish)) {}
 
   /// See `DeferredOutcome::Settle`.
   absl::Status Settle(const Outcome& outcome);
@@ -34,8 +34,8 @@ class Deferral {
   void FinishIfOver(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
-  const std::function<void(Verdict verdict)> finish_;
-  std::optional<Verdict> verdict_ ABSL_GUARDED_BY(mutex_);
+  const std::function<void(HandlerResult result)> finish_;
+  std::optional<HandlerResult> result_ ABSL_GUARDED_BY(mutex_);
   bool returned_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

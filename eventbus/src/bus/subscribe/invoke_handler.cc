@@ -43,19 +43,19 @@ thread_local std::unique_ptr<Envelope> SpareEnvelope::spare;
 
 }  // namespace
 
-Verdict InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message) {
+HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message) {
   const InHandler here;
   const absl::Status status = handler(DeliveryFactory::Make(message, topic));
-  if (status.ok()) return {.kind = Verdict::Kind::kHandled};
-  return {.kind = Verdict::Kind::kRetry, .reason = status.ToString()};
+  if (status.ok()) return {.kind = HandlerResult::Kind::kHandled};
+  return {.kind = HandlerResult::Kind::kRetry, .reason = status.ToString()};
 }
 
-Verdict InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
-                      std::uint64_t attempt, DeferralSource& deferrals) {
+HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
+                            std::uint64_t attempt, DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
   SpareEnvelope envelope;
   if (auto status = DecodeInto(message.payload(), content_type, *envelope); !status.ok()) {
-    return {.kind = Verdict::Kind::kUndecodable, .reason = status.ToString()};
+    return {.kind = HandlerResult::Kind::kUndecodable, .reason = status.ToString()};
   }
   const auto routed_by = message.Header(header::kAggregateId);
   const auto names = [&] {
@@ -63,10 +63,11 @@ Verdict InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, 
     return routed_by->find('%') == std::string_view::npos ? *routed_by == id : PercentDecode(*routed_by) == id;
   };
   if (routed_by && !routed_by->empty() && !names()) {
-    return {.kind = Verdict::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
+    return {.kind = HandlerResult::Kind::kUndecodable,
+            .reason = "the header's aggregate ID differs from the envelope's"};
   }
   const InHandler here;
-  return ToVerdict(handler(*envelope, DeliveryFactory::Make(message, topic, attempt, deferrals)));
+  return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, topic, attempt, deferrals)));
 }
 
 bool IsInHandler() { return handlers_on_this_thread > 0; }

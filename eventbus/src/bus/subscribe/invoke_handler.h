@@ -4,17 +4,17 @@
 #include <cstdint>
 #include <string>
 
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
 
 /// Calls a handler on this thread and tells what it made of the message. Throws what the handler throws.
-Verdict InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message);
+HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message);
 /// The same with an envelope, which is decoded first: a body that is none is `kUndecodable`.
-Verdict InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
-                      std::uint64_t attempt, DeferralSource& deferrals);
+HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
+                            std::uint64_t attempt, DeferralSource& deferrals);
 
 /// Whether this thread is in a handler, of whichever bus: it must not wait for handlers then.
 bool IsInHandler();

@@ -19,7 +19,7 @@ constexpr std::chrono::milliseconds kPoll{1};
 /// One call of the handler, which may ask for a deferral, once.
 class Subscription::HandlerCall final : public DeferralSource {
  public:
-  HandlerCall(Subscription& subscription, Item& item) : subscription_(subscription), item_(item) {}
+  HandlerCall(Subscription& subscription, InFlightMessage& item) : subscription_(subscription), item_(item) {}
 
   std::shared_ptr<Deferral> Defer() override {
     return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
@@ -28,7 +28,7 @@ class Subscription::HandlerCall final : public DeferralSource {
 
  private:
   Subscription& subscription_;
-  Item& item_;
+  InFlightMessage& item_;
   bool deferred_ = false;
 };
 
@@ -45,24 +45,24 @@ absl::Status Subscription::Open(Transport& transport) {
   if (quarantines()) {
     if (auto status = LookUpQuarantine(); !status.ok()) return status;
   }
-  FeedSpec wanted = spec_.feed;
+  ConsumerSpec wanted = spec_.consumer_spec;
   {
     MutexLock lock(mutex_);
     wanted.max_in_flight = flow_.window();
   }
-  auto feed =
-      transport.OpenFeed(wanted, {.arrived = [this](auto messages) { OnArrived(std::move(messages)); },
-                                  .resting = [this] { OnResting(); },
-                                  .new_epoch = [this] { OnNewEpoch(); },
-                                  .made_again = [this] { OnMadeAgain(); },
-                                  .settled_before = [this](auto first, auto last) { OnSettledBefore(first, last); },
-                                  .lost = [this](const absl::Status& why) { OnLost(why); },
-                                  .taken_away = [this] { OnTakenAway(); }});
-  if (!feed.ok()) return feed.status();
+  auto consumer = transport.OpenConsumer(
+      wanted, {.on_messages = [this](auto messages) { OnArrived(std::move(messages)); },
+               .on_idle = [this] { OnIdle(); },
+               .on_stream_recreated = [this] { OnStreamRecreated(); },
+               .on_consumer_recreated = [this] { OnConsumerRecreated(); },
+               .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
+               .on_closed = [this](const absl::Status& why) { OnClosed(why); },
+               .on_ownership_lost = [this] { OnOwnershipLost(); }});
+  if (!consumer.ok()) return consumer.status();
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    feed_ = *std::move(feed);
-    executor_.UseFeed(*feed_);
+    consumer_ = *std::move(consumer);
+    executor_.UseConsumer(*consumer_);
     open_ = true;
     for (auto& item : early_) flow_.Arrived(std::move(item), now, actions);
     early_.clear();
@@ -71,7 +71,7 @@ absl::Status Subscription::Open(Transport& transport) {
 }
 
 absl::Status Subscription::LookUpQuarantine() {
-  auto letters = context_.dead_letters.Outstanding(spec_.topic, spec_.feed.consumer);
+  auto letters = context_.dead_letters.Outstanding(spec_.topic, spec_.consumer_spec.consumer);
   if (!letters.ok()) return letters.status();
   Quarantine quarantine;
   for (const auto& letter : *letters) {
@@ -85,13 +85,13 @@ absl::Status Subscription::LookUpQuarantine() {
 
 void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages) {
   Call call(*this);
-  std::vector<std::unique_ptr<Item>> items;
+  std::vector<std::unique_ptr<InFlightMessage>> items;
   items.reserve(messages.size());
   for (auto& message : messages) items.push_back(factory_.Make(std::move(message)));
-  takes_ = takes_ || finished_.BeginTaking();
+  consumes_ = consumes_ || completed_.BecomeConsumer();
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     actions.list.reserve(2 * items.size());
-    if (takes_) FinishAll(now, actions);
+    if (consumes_) CompleteAll(now, actions);
     factory_.Refill(flow_);
     for (auto& item : items) {
       if (open_) {
@@ -105,78 +105,78 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
 
 // While messages keep coming, what is finished meanwhile is taken with them: workers go on, and one thread has the flow
 // to itself.
-void Subscription::OnResting() {
-  if (!takes_) return;
+void Subscription::OnIdle() {
+  if (!consumes_) return;
   Call call(*this);
-  takes_ = false;
+  consumes_ = false;
   factory_.Shrink();
-  if (!finished_.empty()) TakeNow();
-  finished_.TakingEnds();
-  TakeFinished();
+  if (!completed_.empty()) CompleteNow();
+  completed_.ReleaseConsumer();
+  CompleteQueued();
 }
 
-void Subscription::OnSettledBefore(std::uint64_t first, std::uint64_t last) {
+void Subscription::OnAckStateRecovered(std::uint64_t first, std::uint64_t last) {
   Call call(*this);
   MutexLock lock(mutex_);
-  flow_.SettledBefore(first, last);
+  flow_.AckStateRecovered(first, last);
 }
 
-void Subscription::OnNewEpoch() {
-  Call call(*this);
-  MutexLock lock(mutex_);
-  early_.clear();
-  flow_.NewEpoch();
-}
-
-void Subscription::OnMadeAgain() {
+void Subscription::OnStreamRecreated() {
   Call call(*this);
   MutexLock lock(mutex_);
   early_.clear();
-  flow_.MadeAgain();
+  flow_.StreamRecreated();
+}
+
+void Subscription::OnConsumerRecreated() {
+  Call call(*this);
+  MutexLock lock(mutex_);
+  early_.clear();
+  flow_.ConsumerRecreated();
 }
 
 // The other owner may have sent messages to the dead letters, or handled some that were redriven from there.
-void Subscription::OnTakenAway() {
+void Subscription::OnOwnershipLost() {
   Call call(*this);
   MutexLock lock(mutex_);
   early_.clear();
-  flow_.TakenAway();
+  flow_.OwnershipLost();
   quarantine_known_.store(!quarantines(), std::memory_order_release);
 }
 
-void Subscription::OnLost(const absl::Status& why) {
+void Subscription::OnClosed(const absl::Status& why) {
   Call call(*this);
   lost_.store(true, std::memory_order_relaxed);
   Log(LogLevel::kError, "has ended: " + std::string(why.message()));
 }
 
-bool Subscription::MayBegin(const Item& item, TimePoint now) const {
+bool Subscription::MayBegin(const InFlightMessage& item, TimePoint now) const {
   if (outage_.load(std::memory_order_relaxed) && !item.probe) return false;
   if (!quarantine_known_.load(std::memory_order_acquire)) return false;
-  if (item.taken.load(std::memory_order_relaxed)) return false;
-  return feed_->MayHandle(now);
+  if (item.ownership_lost.load(std::memory_order_relaxed)) return false;
+  return consumer_->MayHandle(now);
 }
 
-absl::Status Subscription::Work(Item& item) {
+absl::Status Subscription::Work(InFlightMessage& item) {
   const bool abandoned = abandoning_.load(std::memory_order_relaxed);
   const TimePoint now = std::chrono::steady_clock::now();
   if (abandoned || !MayBegin(item, now)) {
-    item.verdict = {.kind = abandoned ? Verdict::Kind::kAbandoned : Verdict::Kind::kPostponed};
+    item.result = {.kind = abandoned ? HandlerResult::Kind::kAbandoned : HandlerResult::Kind::kPostponed};
     return absl::CancelledError();
   }
-  item.begun.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  item.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
-  Verdict verdict = spec_.handle(*item.message, item.attempts() + 1, call);
+  HandlerResult result = spec_.handle(*item.message, item.attempts() + 1, call);
   if (call.deferred()) return absl::OkStatus();
-  item.verdict = std::move(verdict);
-  return item.verdict.kind == Verdict::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.verdict.reason);
+  item.result = std::move(result);
+  return item.result.kind == HandlerResult::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.result.reason);
 }
 
-std::shared_ptr<Deferral> Subscription::Defer(Item& item) {
-  auto deferral = std::make_shared<Deferral>([this, &item](Verdict verdict) {
+std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item) {
+  auto deferral = std::make_shared<Deferral>([this, &item](HandlerResult result) {
     Call call(*this);
     item.deferred = false;
-    item.verdict = std::move(verdict);
+    item.result = std::move(result);
     Finish(item);
   });
   item.deferred = true;
@@ -190,7 +190,7 @@ std::shared_ptr<Deferral> Subscription::Defer(Item& item) {
   return deferral;
 }
 
-void Subscription::OnSettled(Item& item, const actorpool::Settlement& settlement) {
+void Subscription::OnSettled(InFlightMessage& item, const actorpool::Settlement& settlement) {
   Call call(*this);
   if (item.deferred) {
     std::shared_ptr<Deferral> deferral;
@@ -200,37 +200,37 @@ void Subscription::OnSettled(Item& item, const actorpool::Settlement& settlement
     }
     return deferral->Returned();
   }
-  if (settlement.ending == actorpool::Ending::kAbandoned) item.verdict = {.kind = Verdict::Kind::kAbandoned};
+  if (settlement.ending == actorpool::Ending::kAbandoned) item.result = {.kind = HandlerResult::Kind::kAbandoned};
   if (settlement.ending == actorpool::Ending::kThrew) {
-    item.verdict = {.kind = Verdict::Kind::kThrew, .reason = std::string(settlement.status.message())};
+    item.result = {.kind = HandlerResult::Kind::kThrew, .reason = std::string(settlement.status.message())};
   }
   Finish(item);
 }
 
-void Subscription::Finish(Item& item) {
-  if (item.verdict.kind != Verdict::Kind::kHandled) {
+void Subscription::Finish(InFlightMessage& item) {
+  if (item.result.kind != HandlerResult::Kind::kHandled) {
     item.last_failed_at = std::chrono::system_clock::now();
     if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }
-  const bool awaited = item.awaited.load(std::memory_order_relaxed);
-  finished_.Add(item);
-  awaited ? TakeNow() : TakeFinished();
+  const bool urgent = item.urgent.load(std::memory_order_relaxed);
+  completed_.Add(item);
+  urgent ? CompleteNow() : CompleteQueued();
 }
 
-void Subscription::TakeNow() {
-  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { FinishAll(now, actions); });
+void Subscription::CompleteNow() {
+  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { CompleteAll(now, actions); });
 }
 
-void Subscription::TakeFinished() {
-  while (finished_.ShallTake()) {
-    TakeNow();
-    finished_.TakingEnds();
+void Subscription::CompleteQueued() {
+  while (completed_.TryAcquireConsumer()) {
+    CompleteNow();
+    completed_.ReleaseConsumer();
   }
 }
 
-void Subscription::FinishAll(TimePoint now, Actions& actions) {
-  for (Item* next = finished_.Take(); next != nullptr;) {
-    Item& each = *std::exchange(next, next->next_finished);
+void Subscription::CompleteAll(TimePoint now, Actions& actions) {
+  for (InFlightMessage* next = completed_.Take(); next != nullptr;) {
+    InFlightMessage& each = *std::exchange(next, next->next_completed);
     if (!deferred_.empty()) deferred_.erase(&each);
     flow_.Finished(each, now, actions);
   }
@@ -248,7 +248,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
     executor_.ExtendLeases(actions);
     LogStuck(actions);
     if (flow_.quiescent()) quiescent_.NotifyAll();
-    outage = flow_.outage();
+    outage = flow_.circuit_open();
     turned = outage != outage_.load(std::memory_order_relaxed);
     if (turned) outage_.store(outage, std::memory_order_relaxed);
     const TimePoint next = flow_.next_tick();
@@ -258,10 +258,10 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   if (turned && outage) Log(LogLevel::kError, "degraded: message after message fails; trying one at a time");
   if (turned && !outage) Log(LogLevel::kInfo, "recovered: a message has succeeded");
   if (sooner) context_.hurry();
-  const std::vector<Item*> refused = executor_.Execute(actions);
+  const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
   RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (Item* item : refused) flow_.Refused(*item, now, more);
+    for (InFlightMessage* item : refused) flow_.Refused(*item, now, more);
   });
 }
 
@@ -274,13 +274,13 @@ void Subscription::LogStuck(const Actions& actions) const {
   }
 }
 
-void Subscription::OnDeadLettered(Item& item, bool stored) {
+void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
 }
 
-void Subscription::OnLetterRemoved(Item& item, bool removed) {
+void Subscription::OnLetterRemoved(InFlightMessage& item, bool removed) {
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
@@ -310,7 +310,7 @@ TimePoint Subscription::NextTick() const {
 }
 
 void Subscription::StopReceiving() {
-  if (feed_) feed_->StopArrivals();
+  if (consumer_) consumer_->StopArrivals();
 }
 
 void Subscription::Abandon() {
@@ -347,35 +347,35 @@ bool Subscription::idle() const {
   return calls_.load(std::memory_order_acquire) == 0;
 }
 
-Remainder Subscription::HandBack() {
-  std::vector<std::unique_ptr<Item>> items;
-  Remainder remainder;
+ShutdownSummary Subscription::HandBack() {
+  std::vector<std::unique_ptr<InFlightMessage>> items;
+  ShutdownSummary summary;
   {
     MutexLock lock(mutex_);
-    remainder.abandoned = flow_.active();
-    remainder.handed_back = flow_.held();
+    summary.abandoned = flow_.active();
+    summary.handed_back = flow_.held();
     items = flow_.HandBack();
   }
-  remainder.handed_back += items.size();
+  summary.handed_back += items.size();
   // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
   // way.
-  if (spec_.feed.kind == FeedKind::kShared) {
-    for (const auto& item : items) executor_.Settle(item->answerable(), Verb::kNak);
+  if (spec_.consumer_spec.kind == ConsumerKind::kShared) {
+    for (const auto& item : items) executor_.Acknowledge(item->answerable(), AckType::kNak);
   }
-  if (feed_) feed_->Stop();
-  return remainder;
+  if (consumer_) consumer_->Stop();
+  return summary;
 }
 
 SubscriptionStats Subscription::Stats() const {
-  SubscriptionStats stats{.id = spec_.id, .topic = spec_.topic, .durable = spec_.feed.consumer};
+  SubscriptionStats stats{.id = spec_.id, .topic = spec_.topic, .durable = spec_.consumer_spec.consumer};
   {
     MutexLock lock(mutex_);
     FillIn(flow_, stats);
     if (!open_) return stats;
   }
-  const FeedStats feed = feed_->Stats();
-  stats.resynchronised = feed.resynchronised;
-  stats.active = feed.active && !lost_.load(std::memory_order_relaxed);
+  const ConsumerStats consumer = consumer_->Stats();
+  stats.resubscribes = consumer.resubscribes;
+  stats.active = consumer.active && !lost_.load(std::memory_order_relaxed);
   return stats;
 }
 

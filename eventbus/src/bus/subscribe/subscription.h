@@ -14,11 +14,11 @@
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/subscribe/action_executor.h"
+#include "bus/subscribe/completion_queue.h"
 #include "bus/subscribe/deferral.h"
-#include "bus/subscribe/finished_items.h"
-#include "bus/subscribe/item_factory.h"
+#include "bus/subscribe/message_factory.h"
 #include "bus/subscribe/subscription_spec.h"
-#include "delivery/delivery_flow.h"
+#include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/mutex.h"
 #include "penstock/eventbus/stats.h"
@@ -35,14 +35,15 @@ struct SubscriptionContext {
 };
 
 /// How a subscription ended, in messages.
-struct Remainder {
+struct ShutdownSummary {
   std::uint64_t handed_back = 0;
   std::uint64_t abandoned = 0;
 };
 
-/// Carries messages from a feed through its delivery flow to the pool, and their outcomes back.
+/// Carries messages from a consumer through its delivery flow to the pool, and their outcomes back.
 ///
-/// **Thread safety:** thread-safe. **Ownership:** owns its feed and what is in hand. **Ordering:** see `DeliveryFlow`.
+/// **Thread safety:** thread-safe. **Ownership:** owns its consumer and what is in hand. **Ordering:** see
+/// `DeliveryStateMachine`.
 /// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then
 /// `HandBack`. May be destroyed when `idle()`.
 class Subscription final : private ActionExecutor::Listener {
@@ -61,7 +62,7 @@ class Subscription final : private ActionExecutor::Listener {
   /// Waits until nothing runs, is queued or is on its way to the dead letters. False when `deadline` passed first.
   bool WaitQuiescent(TimePoint deadline);
   /// Gives back what has not begun, and counts what still runs. Only after `StopReceiving` and `Abandon`.
-  Remainder HandBack();
+  ShutdownSummary HandBack();
   /// Nothing will touch this object any more but its owner. Only after `StopReceiving`.
   bool idle() const;
 
@@ -89,29 +90,29 @@ class Subscription final : private ActionExecutor::Listener {
   class HandlerCall;
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
-  void OnResting();
-  void OnNewEpoch();
-  void OnMadeAgain();
-  void OnSettledBefore(std::uint64_t first, std::uint64_t last);
-  void OnTakenAway();
-  void OnLost(const absl::Status& why);
+  void OnIdle();
+  void OnStreamRecreated();
+  void OnConsumerRecreated();
+  void OnAckStateRecovered(std::uint64_t first, std::uint64_t last);
+  void OnOwnershipLost();
+  void OnClosed(const absl::Status& why);
   // Of the executor.
-  absl::Status Work(Item& item) override;
-  void OnSettled(Item& item, const actorpool::Settlement& settlement) override;
-  void OnDeadLettered(Item& item, bool stored) override;
-  void OnLetterRemoved(Item& item, bool removed) override;
+  absl::Status Work(InFlightMessage& item) override;
+  void OnSettled(InFlightMessage& item, const actorpool::Settlement& settlement) override;
+  void OnDeadLettered(InFlightMessage& item, bool stored) override;
+  void OnLetterRemoved(InFlightMessage& item, bool removed) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
   absl::Status LookUpQuarantine();
 
   /// Tells the delivery logic of an event, and carries out the actions that it returns.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
-  bool MayBegin(const Item& item, TimePoint now) const;
-  std::shared_ptr<Deferral> Defer(Item& item);
-  void Finish(Item& item);
-  void TakeFinished();
-  void TakeNow();
-  void FinishAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayBegin(const InFlightMessage& item, TimePoint now) const;
+  std::shared_ptr<Deferral> Defer(InFlightMessage& item);
+  void Finish(InFlightMessage& item);
+  void CompleteQueued();
+  void CompleteNow();
+  void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LogStuck(const Actions& actions) const;
   void Log(LogLevel level, const std::string& what) const;
 
@@ -130,18 +131,18 @@ class Subscription final : private ActionExecutor::Listener {
   mutable Mutex mutex_;
   CondVar quiescent_;
   ActionExecutor executor_;
-  DeliveryFlow flow_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::unique_ptr<Item>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
+  DeliveryStateMachine flow_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::unique_ptr<InFlightMessage>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
   // Handlers that will tell later what became of their message.
-  absl::flat_hash_map<const Item*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
-  FinishedItems finished_;
+  absl::flat_hash_map<const InFlightMessage*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
+  CompletionQueue completed_;
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
-  ItemFactory factory_;         // of the feed's thread
-  bool takes_ = false;          // likewise: it takes what is finished, until it rests
-  TimePoint next_look_up_{};    // of the ticking thread
-  std::unique_ptr<Feed> feed_;  // set once, before `open_`; thread-safe itself
+  MessageFactory factory_;              // of the consumer's thread
+  bool consumes_ = false;               // likewise: it takes what is finished, until it rests
+  TimePoint next_look_up_{};            // of the ticking thread
+  std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself
 };
 
 }  // namespace penstock::eventbus

@@ -32,12 +32,13 @@ SubscriptionSet::~SubscriptionSet() {
 }
 
 absl::Status SubscriptionSet::Reserve(const SubscriptionSpec& spec) {
-  if (spec.feed.consumer.empty() || spec.feed.kind == FeedKind::kAtMostOnce) return absl::OkStatus();
-  auto [known, added] = durables_.try_emplace({spec.feed.stream, spec.feed.consumer}, spec.id);
+  if (spec.consumer_spec.consumer.empty() || spec.consumer_spec.kind == ConsumerKind::kAtMostOnce)
+    return absl::OkStatus();
+  auto [known, added] = durables_.try_emplace({spec.consumer_spec.stream, spec.consumer_spec.consumer}, spec.id);
   if (added) return absl::OkStatus();
   return absl::AlreadyExistsError(absl::StrFormat(
       "subscribe to %s: this bus has durable %s on it already, as subscription %d; choose another durable",
-      Quoted(spec.topic), Quoted(spec.feed.consumer), known->second));
+      Quoted(spec.topic), Quoted(spec.consumer_spec.consumer), known->second));
 }
 
 absl::StatusOr<SubscriptionId> SubscriptionSet::Add(SubscriptionSpec spec, SubscriptionContext context,
@@ -112,10 +113,10 @@ void SubscriptionSet::Abandon() {
   for (const Shared& subscription : All()) subscription->Abandon();
 }
 
-Remainder SubscriptionSet::HandBack() {
-  Remainder sum;
+ShutdownSummary SubscriptionSet::HandBack() {
+  ShutdownSummary sum;
   for (const Shared& subscription : All()) {
-    const Remainder one = subscription->HandBack();
+    const ShutdownSummary one = subscription->HandBack();
     sum.handed_back += one.handed_back;
     sum.abandoned += one.abandoned;
   }

@@ -40,7 +40,7 @@ class SubscriptionSet {
   void StopReceiving();
   bool WaitQuiescent(TimePoint deadline);
   void Abandon();
-  Remainder HandBack();
+  ShutdownSummary HandBack();
 
   /// Asks for a tick soon.
   void Hurry();

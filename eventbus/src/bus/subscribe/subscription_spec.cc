@@ -19,8 +19,8 @@ std::chrono::milliseconds AckWaitOf(const EnvelopeSubscribeOptions& options) {
 
 SubscriptionSpec MessageSubscription(std::string_view topic, SubscribeOptions options, MessageHandler handler) {
   SubscriptionSpec spec{.topic = std::string(topic)};
-  spec.feed.consumer = std::move(options.group);
-  spec.feed.kind = FeedKind::kAtMostOnce;
+  spec.consumer_spec.consumer = std::move(options.group);
+  spec.consumer_spec.kind = ConsumerKind::kAtMostOnce;
   spec.flow.acknowledges = false;
   spec.flow.max_in_flight = options.max_in_flight;
   spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t,
@@ -34,17 +34,17 @@ SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeO
                                       const std::string& default_durable, std::size_t largest_message) {
   const bool exclusive = options.sharing == Sharing::kExclusive;
   SubscriptionSpec spec{.topic = std::string(topic)};
-  spec.feed.consumer = options.durable.empty() ? default_durable : std::move(options.durable);
-  spec.feed.kind = exclusive ? FeedKind::kExclusive : FeedKind::kShared;
-  spec.feed.ack_all = options.ack_mode == AckMode::kCumulative;
-  spec.feed.ack_wait = AckWaitOf(options);
-  spec.handler_name = options.handler_name.empty() ? spec.feed.consumer : std::move(options.handler_name);
+  spec.consumer_spec.consumer = options.durable.empty() ? default_durable : std::move(options.durable);
+  spec.consumer_spec.kind = exclusive ? ConsumerKind::kExclusive : ConsumerKind::kShared;
+  spec.consumer_spec.ack_all = options.ack_mode == AckMode::kCumulative;
+  spec.consumer_spec.ack_wait = AckWaitOf(options);
+  spec.handler_name = options.handler_name.empty() ? spec.consumer_spec.consumer : std::move(options.handler_name);
   spec.flow = {.acknowledges = true,
                .retries_in_place = !exclusive,
                .retry = options.retry,
                .after_dead_letter = options.after_dead_letter,
                .outage_after = options.outage_after,
-               .ack_wait = spec.feed.ack_wait,
+               .ack_wait = spec.consumer_spec.ack_wait,
                .stuck_after = options.stuck_after,
                .max_in_flight = options.max_in_flight,
                .max_bytes = options.max_in_flight_bytes,

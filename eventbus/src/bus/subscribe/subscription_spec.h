@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "delivery/flow_options.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/options.h"
@@ -20,13 +20,13 @@ namespace penstock::eventbus {
 struct SubscriptionSpec {
   SubscriptionId id = 0;
   std::string topic{};
-  FeedSpec feed{};
+  ConsumerSpec consumer_spec{};
   FlowOptions flow{};
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
   /// Decodes and handles one message, on a worker. May throw.
-  std::function<Verdict(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
+  std::function<HandlerResult(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
 };
 
 /// The parts of a spec that `Subscribe` and `SubscribeEnvelope` determine; ID and stream are left to the caller. The

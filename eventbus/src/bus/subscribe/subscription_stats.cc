@@ -10,13 +10,13 @@ using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
     &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
     &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naked,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
-    &SubscriptionStats::skipped,     &SubscriptionStats::put_down,    &SubscriptionStats::outages,
-    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resynchronised};
+    &SubscriptionStats::naks,        &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::skipped,     &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
+    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resubscribes};
 
 }  // namespace
 
-void FillIn(const DeliveryFlow& flow, SubscriptionStats& stats) {
+void FillIn(const DeliveryStateMachine& flow, SubscriptionStats& stats) {
   const FlowCounters& counters = flow.counters();
   stats.received = counters.received;
   stats.redelivered = counters.redelivered;
@@ -25,13 +25,13 @@ void FillIn(const DeliveryFlow& flow, SubscriptionStats& stats) {
   stats.handled = counters.handled;
   stats.failed = counters.failed;
   stats.acked = counters.acked;
-  stats.naked = counters.naked;
+  stats.naks = counters.naks;
   stats.terminated = counters.terminated;
   stats.dead_lettered = counters.dead_lettered;
   stats.undecodable = counters.undecodable;
   stats.inbox_full = counters.refused;
-  stats.put_down = counters.put_down;
-  stats.outages = counters.outages;
+  stats.evicted = counters.evicted;
+  stats.circuit_opened = counters.circuit_opened;
   stats.in_flight = flow.in_hand();
   stats.in_flight_bytes = flow.bytes();
   stats.window = flow.window();
@@ -39,7 +39,7 @@ void FillIn(const DeliveryFlow& flow, SubscriptionStats& stats) {
   stats.held_keys = flow.held() + flow.waiting();
   stats.quarantined_keys = flow.quarantined_keys();
   stats.stuck_handlers = flow.stuck();
-  stats.degraded = flow.outage();
+  stats.degraded = flow.circuit_open();
   stats.lag = counters.last_pending;
 }
 

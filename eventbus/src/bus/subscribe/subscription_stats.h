@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "delivery/delivery_flow.h"
+#include "delivery/delivery_state_machine.h"
 #include "penstock/eventbus/stats.h"
 
 namespace penstock::eventbus {
 
 /// Fills in what the delivery logic knows.
-void FillIn(const DeliveryFlow& flow, SubscriptionStats& stats);
+void FillIn(const DeliveryStateMachine& flow, SubscriptionStats& stats);
 
 /// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to);

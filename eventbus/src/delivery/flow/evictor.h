@@ -5,8 +5,8 @@
 
 #include "delivery/flow/flow_control.h"
 #include "delivery/flow_options.h"
+#include "delivery/in_flight_message.h"
 #include "delivery/in_flight_table.h"
-#include "delivery/item.h"
 
 namespace penstock::eventbus {
 
@@ -18,18 +18,18 @@ class Evictor {
       : table_(table), flow_(flow), counters_(counters) {}
 
   /// Counts the bytes of a message that arrived, and makes room or puts it down.
-  void Admit(Item& item);
+  void Admit(InFlightMessage& item);
 
   /// Drops the body; the key stays.
-  void PutDown(Item& item);
+  void Evict(InFlightMessage& item);
 
   /// Reserves room for a message that was put down and is next to be requested again. False when there is none now.
   /// `idle`: nothing runs that would make room by ending.
-  bool Reserve(Item& item, bool idle);
+  bool Reserve(InFlightMessage& item, bool idle);
 
  private:
-  void PutDownParked(std::size_t until_bytes);
-  void GiveUpRoomOfLater(const Item& item);
+  void EvictParked(std::size_t until_bytes);
+  void GiveUpRoomOfLater(const InFlightMessage& item);
 
   InFlightTable& table_;
   FlowControl& flow_;

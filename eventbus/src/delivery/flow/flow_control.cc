@@ -10,19 +10,19 @@ constexpr std::chrono::milliseconds kWidenAgain{20};
 
 }  // namespace
 
-void FlowControl::Grant(Actions& out) {
+void FlowControl::AddCredit(Actions& out) {
   if (owed_ > 0) {
     --owed_;
   } else {
-    ++out.grant;
+    ++out.credit;
   }
 }
 
-void FlowControl::GrantForgotten(Actions& out) {
-  for (; forgotten_ > 0; --forgotten_) Grant(out);
+void FlowControl::AddForgottenCredit(Actions& out) {
+  for (; forgotten_ > 0; --forgotten_) AddCredit(out);
 }
 
-void FlowControl::Charge(Item& item, std::size_t bytes) {
+void FlowControl::Charge(InFlightMessage& item, std::size_t bytes) {
   bytes_ += bytes - item.charged;
   item.charged = bytes;
 }
@@ -41,7 +41,7 @@ void FlowControl::Resize(std::size_t held_up, TimePoint now, Actions& out) {
   const std::size_t more = wanted - before;
   const std::size_t settled = std::min(owed_, more);
   owed_ -= settled;
-  out.grant += more - settled;
+  out.credit += more - settled;
 }
 
 }  // namespace penstock::eventbus

@@ -4,9 +4,9 @@
 #include <cstddef>
 
 #include "delivery/actions.h"
-#include "delivery/flow/credit_window.h"
+#include "delivery/flow/flow_control_window.h"
 #include "delivery/flow_options.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
 
@@ -18,22 +18,22 @@ class FlowControl {
       : max_bytes_(options.max_bytes), window_(options.max_in_flight, options.max_bytes, options.largest_message) {}
 
   /// A message is over: the server may send another, unless the window was narrowed since.
-  void Grant(Actions& out);
-  /// A message was dropped outside of an event that returns actions; `GrantForgotten` returns its credit.
+  void AddCredit(Actions& out);
+  /// A message was dropped outside of an event that returns actions; `AddForgottenCredit` returns its credit.
   void Forget() { ++forgotten_; }
-  void GrantForgotten(Actions& out);
+  void AddForgottenCredit(Actions& out);
 
   /// Sets how many bytes of the message count against the budget.
-  void Charge(Item& item, std::size_t bytes);
+  void Charge(InFlightMessage& item, std::size_t bytes);
   bool Fits(std::size_t bytes) const { return bytes_ == 0 || bytes_ + bytes <= max_bytes_; }
   /// One message alone may exceed the budget.
-  bool IsOverBudget(const Item& item) const { return bytes_ > max_bytes_ && bytes_ != item.charged; }
+  bool IsOverBudget(const InFlightMessage& item) const { return bytes_ > max_bytes_ && bytes_ != item.charged; }
   std::size_t bytes() const { return bytes_; }
   std::size_t max_bytes() const { return max_bytes_; }
 
   /// A message of that many bytes arrived.
-  void Weighed(std::size_t bytes) { window_.Weighed(bytes); }
-  bool ripe() const { return window_.ripe(); }
+  void RecordSize(std::size_t bytes) { window_.RecordSize(bytes); }
+  bool can_grow() const { return window_.can_grow(); }
   /// Adjusts the window; `held_up` messages wait behind another of their key.
   void Resize(std::size_t held_up, TimePoint now, Actions& out);
   /// Whether so many parked messages may soon fill the window, which would stop the keys that do not wait.
@@ -44,7 +44,7 @@ class FlowControl {
 
  private:
   const std::size_t max_bytes_;
-  CreditWindow window_;
+  FlowControlWindow window_;
   std::size_t bytes_ = 0;
   std::size_t forgotten_ = 0;  // messages whose credit was not returned yet
   std::size_t owed_ = 0;       // credit to keep back, since the window was narrowed

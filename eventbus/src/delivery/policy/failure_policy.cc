@@ -7,7 +7,9 @@
 namespace penstock::eventbus {
 namespace {
 
-bool CountsAsAttempt(Verdict::Kind kind) { return kind == Verdict::Kind::kRetry || kind == Verdict::Kind::kThrew; }
+bool CountsAsAttempt(HandlerResult::Kind kind) {
+  return kind == HandlerResult::Kind::kRetry || kind == HandlerResult::Kind::kThrew;
+}
 
 }  // namespace
 
@@ -15,24 +17,24 @@ FailurePolicy::FailurePolicy(const FlowOptions& options)
     : policy_(options.retry),
       blocks_(options.after_dead_letter == AfterDeadLetter::kBlock),
       retry_(options.retry, options.seed),
-      outage_(options.outage_after, options.retry) {}
+      breaker_(options.outage_after, options.retry) {}
 
-bool FailurePolicy::NoteFailure(Item& item, TimePoint now) {
+bool FailurePolicy::NoteFailure(InFlightMessage& item, TimePoint now) {
   const bool probe = std::exchange(item.probe, false);
-  if (!CountsAsAttempt(item.verdict.kind)) {
-    if (probe) outage_.ProbeAgain(now);
+  if (!CountsAsAttempt(item.result.kind)) {
+    if (probe) breaker_.ProbeAgain(now);
     return false;
   }
-  const bool before = outage_.on();
-  outage_.Failed(item.sequence, probe, now);
-  return outage_.on() && !before;
+  const bool before = breaker_.open();
+  breaker_.Failed(item.sequence, probe, now);
+  return breaker_.open() && !before;
 }
 
-FailurePolicy::Decision FailurePolicy::Decide(const Item& item) {
-  const auto asked = item.verdict.delay;
-  if (CountsAsAttempt(item.verdict.kind)) {
-    if (outage_.on() && asked.count() <= 0) return {.kind = Decision::Kind::kPause};
-    if (outage_.on() || !IsExhausted(item)) {
+FailurePolicy::Decision FailurePolicy::Decide(const InFlightMessage& item) {
+  const auto asked = item.result.delay;
+  if (CountsAsAttempt(item.result.kind)) {
+    if (breaker_.open() && asked.count() <= 0) return {.kind = Decision::Kind::kPause};
+    if (breaker_.open() || !IsExhausted(item)) {
       return {.delay = asked.count() >= 0 ? asked : retry_.DelayAfter(item.attempts())};
     }
   }
@@ -42,7 +44,7 @@ FailurePolicy::Decision FailurePolicy::Decide(const Item& item) {
 
 // What other processes saw of the message is known by the server's count only, which also counts deliveries that never
 // began: it may shorten the attempts here, to two at the least.
-bool FailurePolicy::IsExhausted(const Item& item) const {
+bool FailurePolicy::IsExhausted(const InFlightMessage& item) const {
   return retry_.Exhausted(item.attempts()) && item.failures >= std::min<std::uint64_t>(policy_.max_attempts, 2);
 }
 

@@ -4,8 +4,8 @@
 #include <chrono>
 
 #include "delivery/flow_options.h"
-#include "delivery/item.h"
-#include "delivery/policy/outage_watch.h"
+#include "delivery/in_flight_message.h"
+#include "delivery/policy/circuit_breaker.h"
 #include "delivery/policy/retry_schedule.h"
 
 namespace penstock::eventbus {
@@ -22,19 +22,19 @@ class FailurePolicy {
   explicit FailurePolicy(const FlowOptions& options);
 
   /// Counts the failure, whoever owns the message by now. True when it begins an outage.
-  bool NoteFailure(Item& item, TimePoint now);
-  Decision Decide(const Item& item);
+  bool NoteFailure(InFlightMessage& item, TimePoint now);
+  Decision Decide(const InFlightMessage& item);
 
-  OutageWatch& outage() { return outage_; }
-  const OutageWatch& outage() const { return outage_; }
+  CircuitBreaker& breaker() { return breaker_; }
+  const CircuitBreaker& breaker() const { return breaker_; }
 
  private:
-  bool IsExhausted(const Item& item) const;
+  bool IsExhausted(const InFlightMessage& item) const;
 
   const RetryPolicy policy_;
   const bool blocks_;  // its key, in place of a dead letter
   RetrySchedule retry_;
-  OutageWatch outage_;
+  CircuitBreaker breaker_;
 };
 
 }  // namespace penstock::eventbus

@@ -6,7 +6,7 @@
 #include <set>
 
 #include "absl/container/flat_hash_map.h"
-#include "delivery/item.h"
+#include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
 
@@ -22,10 +22,10 @@ class Quarantine {
   void Release(std::uint64_t key_hash, std::uint64_t origin);
 
   /// Whether the message has to follow others of its key to the dead letters.
-  bool Follows(const Item& item) const;
+  bool Follows(const InFlightMessage& item) const;
 
   /// Whether the letter that the message was redriven from is there.
-  bool Has(const Item& item) const;
+  bool Has(const InFlightMessage& item) const;
 
   std::size_t keys() const { return letters_.size(); }
 

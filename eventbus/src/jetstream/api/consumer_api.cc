@@ -58,11 +58,11 @@ void SetStart(Json& config, const StartPoint& start) {
 
 }  // namespace
 
-Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::string& deliver_subject,
+Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std::string& deliver_subject,
                     const StartPoint& start) {
   Json config = {{"filter_subject", spec.filter_subject}, {"replay_policy", "instant"}, {"max_deliver", -1}};
   SetStart(config, start);
-  if (spec.kind == FeedKind::kAtMostOnce) {
+  if (spec.kind == ConsumerKind::kAtMostOnce) {
     config["ack_policy"] = "none";
     config["mem_storage"] = true;
   } else {
@@ -70,10 +70,10 @@ Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::st
     config["ack_wait"] = std::chrono::nanoseconds(spec.ack_wait).count();
     // Competing owners share this number, so that a dead one's messages would stop the others; each is bounded by its
     // own credit.
-    const bool shared = spec.kind == FeedKind::kShared;
+    const bool shared = spec.kind == ConsumerKind::kShared;
     config["max_ack_pending"] = shared ? -1 : static_cast<std::int64_t>(spec.max_in_flight);
   }
-  if (spec.kind == FeedKind::kExclusive) {
+  if (spec.kind == ConsumerKind::kExclusive) {
     config["deliver_subject"] = deliver_subject;
     config["idle_heartbeat"] = std::chrono::nanoseconds(kPushHeartbeat).count();
   }

@@ -41,7 +41,7 @@ struct StartPoint {
 
 /// What the consumer of `spec` needs, as the server's API wants it. `deliver_subject` is empty for those that are
 /// pulled from.
-Json ConsumerConfig(const FeedSpec& spec, const std::string& name, const std::string& deliver_subject,
+Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std::string& deliver_subject,
                     const StartPoint& start);
 
 /// `config` with the mark of an owner that gives the consumer up; `Adjusted` takes it off again.

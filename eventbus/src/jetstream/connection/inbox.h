@@ -39,7 +39,7 @@ class Inbox final : public Readable {
   /// Subscribes. `resting` is told, on the loop's thread, when nothing waits here any more. No message is handed on
   /// before `Release`.
   static absl::StatusOr<std::shared_ptr<Inbox>> Open(std::shared_ptr<Link> link, const std::string& subject, Use use,
-                                                     Handler handler, std::function<void()> resting = {});
+                                                     Handler handler, std::function<void()> on_idle = {});
 
   ~Inbox() override;
   Inbox(const Inbox&) = delete;

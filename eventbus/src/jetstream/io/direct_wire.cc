@@ -22,7 +22,7 @@ namespace {
 // What the library reads at once is more, and a pair of sockets holds several times that.
 constexpr std::size_t kMostPassed = 32 << 10;
 constexpr std::string_view kLineEnd = "\r\n";
-// Of a line: its verb, two sizes, spaces and the end.
+// Of a line: its type, two sizes, spaces and the end.
 constexpr std::size_t kMostDigits = 20;
 constexpr std::size_t kMostBesideSubjects = 5 + 2 * (kMostDigits + 1) + 2 + 2;
 // What is kept of a buffer that was larger once.

@@ -19,10 +19,10 @@ bool AppendField(std::string& to, std::string_view name, std::string_view value)
   return IsOneLine(name) && IsOneLine(value);
 }
 
-bool AppendHeaders(std::string& to, const Outgoing& message) {
+bool AppendHeaders(std::string& to, const OutboundMessage& message) {
   to.append(kVersionLine);
   bool fit = AppendField(to, header::kMessageId, message.message_id);
-  for (const OwnHeader& own : message.own_headers) fit &= AppendField(to, own.name, own.value);
+  for (const ReservedHeader& own : message.reserved_headers) fit &= AppendField(to, own.name, own.value);
   for (const auto& [name, value] : message.headers) fit &= AppendField(to, name, value);
   to.append(kLineEnd);
   return fit;
@@ -30,7 +30,7 @@ bool AppendHeaders(std::string& to, const Outgoing& message) {
 
 }  // namespace
 
-absl::StatusOr<ComposedMessage> ComposedMessage::Compose(const Outgoing& message, std::string_view reply) {
+absl::StatusOr<ComposedMessage> ComposedMessage::Compose(const OutboundMessage& message, std::string_view reply) {
   ComposedMessage composed;
   std::string& text = composed.text_;
   text.reserve(message.subject.size() + reply.size() + 2 + SizeBytes(message));

@@ -16,7 +16,7 @@ namespace penstock::eventbus::jetstream {
 class ComposedMessage {
  public:
   /// `kInvalidArgument` when a header has a line break.
-  static absl::StatusOr<ComposedMessage> Compose(const Outgoing& message, std::string_view reply);
+  static absl::StatusOr<ComposedMessage> Compose(const OutboundMessage& message, std::string_view reply);
 
   /// Views into it, valid until it is moved or destroyed.
   Publication publication() const;

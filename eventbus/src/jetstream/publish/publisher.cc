@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/protocol/received_message.h"
 #include "jetstream/connection/status_mapping.h"
 #include "jetstream/io/thread_name.h"
+#include "jetstream/protocol/received_message.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
@@ -42,7 +42,7 @@ Publisher::Publisher(Connection& connection, Limits limits, std::string inbox_pr
 
 Publisher::~Publisher() { Close(); }
 
-absl::Status Publisher::Publish(const Outgoing& message, PublishDone done) {
+absl::Status Publisher::Publish(const OutboundMessage& message, PublishDone done) {
   const Clock::time_point deadline = Clock::now() + limits_.timeout;
   // Ascends in each thread, which is all the order that resending has to keep; so composing needs no lock.
   const std::uint64_t index = last_index_.fetch_add(1, std::memory_order_relaxed) + 1;

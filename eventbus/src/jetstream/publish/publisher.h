@@ -14,9 +14,9 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
-#include "jetstream/protocol/composed_message.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
+#include "jetstream/protocol/composed_message.h"
 #include "jetstream/publish/pub_ack.h"
 #include "penstock/actorpool/mutex.h"
 #include "transport/transport.h"
@@ -47,7 +47,7 @@ class Publisher : private ConnectionObserver {
   ~Publisher() override;
 
   /// As `Transport::Publish`.
-  absl::Status Publish(const Outgoing& message, PublishDone done);
+  absl::Status Publish(const OutboundMessage& message, PublishDone done);
 
   /// Waits until nothing is outstanding and every callback has returned. `kDeadlineExceeded`. Not from a callback.
   absl::Status AwaitIdle(Connection::Clock::time_point deadline);

@@ -68,7 +68,7 @@ func run(ctx context.Context, bus eventbus.EventBus, s settings) (peer.Result, e
 	if err := handler.progress.Await(); err != nil {
 		return peer.Result{}, err
 	}
-	result := peer.Result{Messages: s.Messages, Seconds: time.Since(handler.begun).Seconds()}
+	result := peer.Result{Messages: s.Messages, Seconds: time.Since(handler.started_at).Seconds()}
 	return result, awaitAllAcked(ctx, s)
 }
 
@@ -166,8 +166,8 @@ func (h *handler) handle(_ context.Context, envelope *eventbus.Envelope) error {
 func (h *handler) begin() {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	if h.begun.IsZero() {
-		h.begun = time.Now()
+	if h.started_at.IsZero() {
+		h.started_at = time.Now()
 	}
 }
 

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/dead_letters/failure_history.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "envelope/timestamp.h"
+#include "naming/names.h"
+
+namespace penstock::eventbus {
+namespace {
+
+using SystemTime = std::chrono::system_clock::time_point;
+
+constexpr std::size_t kLongestError = 1024;
+
+constexpr std::array kStory = {
+    header::kOriginalMessageId, header::kErrorClass,     header::kError,        header::kAttempts,
+    header::kFirstFailedAt,     header::kLastFailedAt,   header::kTopic,        header::kStream,
+    header::kStreamSequence,    header::kConsumer,       header::kHandler,      header::kHost,
+    header::kBodyOmitted,       header::kOriginSequence, header::kRedriveCount, header::kRedriveFor,
+    header::kDeadLetter};
+
+bool SameName(std::string_view a, std::string_view b) {
+  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
+}
+
+// `Nats-*` headers are commands to the server; those of the original must not be given again.
+Headers WithoutStory(Headers headers) {
+  std::erase_if(headers, [](const auto& field) {
+    return absl::StartsWithIgnoreCase(field.first, "Nats-") ||
+           std::any_of(kStory.begin(), kStory.end(),
+                       [&](std::string_view name) { return SameName(field.first, name); });
+  });
+  return headers;
+}
+
+std::string_view ErrorClass(HandlerResult::Kind kind) {
+  switch (kind) {
+    case HandlerResult::Kind::kThrew:
+      return error_class::kThrew;
+    case HandlerResult::Kind::kReject:
+      return error_class::kRejected;
+    case HandlerResult::Kind::kUndecodable:
+      return error_class::kUndecodable;
+    case HandlerResult::Kind::kQuarantined:
+      return error_class::kQuarantined;
+    default:
+      return error_class::kExhausted;
+  }
+}
+
+std::string OneLine(std::string_view text) {
+  std::size_t size = std::min(text.size(), kLongestError);
+  const auto continues = [&text](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
+  while (size > 0 && size < text.size() && continues(size)) --size;
+  std::string line(text.substr(0, size));
+  std::replace_if(
+      line.begin(), line.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  return line;
+}
+
+std::int64_t Nanoseconds(SystemTime time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+std::string_view Text(const StoredMessage& message, std::string_view name) {
+  return message.Header(name).value_or(std::string_view{});
+}
+
+std::uint64_t Number(const StoredMessage& message, std::string_view name) {
+  const std::string_view text = Text(message, name);
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? number : 0;
+}
+
+SystemTime Time(const StoredMessage& message, std::string_view name) {
+  return ParseTimestamp(Text(message, name)).value_or(SystemTime{});
+}
+
+std::string OriginalId(const StoredMessage& message) {
+  if (const auto kept = message.Header(header::kOriginalMessageId)) return std::string(*kept);
+  return PercentEncode(Text(message, header::kMessageId));
+}
+
+void AddStory(const InFlightMessage& item, const LetterOrigin& origin, Headers& headers) {
+  const StoredMessage& message = *item.message;
+  const auto add = [&headers](std::string_view name, std::string value) {
+    if (!value.empty()) headers.emplace_back(name, std::move(value));
+  };
+  const bool failed = item.last_failed_at != SystemTime{};
+  const SystemTime last = failed ? item.last_failed_at : std::chrono::system_clock::now();
+  if (!message.Header(header::kAggregateId)) add(header::kAggregateId, std::string(item.key));
+  add(header::kOriginalMessageId, OriginalId(message));
+  add(header::kErrorClass, std::string(ErrorClass(item.result.kind)));
+  add(header::kError, OneLine(item.result.reason));
+  add(header::kAttempts, std::to_string(item.attempts()));
+  if (item.first_failed_at != SystemTime{}) add(header::kFirstFailedAt, FormatTimestamp(item.first_failed_at));
+  add(header::kLastFailedAt, FormatTimestamp(last));
+  add(header::kTopic, std::string(origin.topic));
+  add(header::kStream, std::string(origin.stream));
+  add(header::kStreamSequence, std::to_string(item.sequence));
+  add(header::kOriginSequence, std::to_string(item.origin == 0 ? item.sequence : item.origin));
+  add(header::kConsumer, std::string(origin.consumer));
+  add(header::kHandler, std::string(origin.handler));
+  add(header::kHost, OneLine(origin.host));
+  if (item.letter != 0) add(header::kRedriveCount, std::to_string(Number(message, header::kRedriveCount)));
+}
+
+}  // namespace
+
+std::string LetterSubject(std::string_view letter_stream, std::string_view topic) {
+  return absl::StrCat(std::string(letter_stream), ".", std::string(topic));
+}
+
+OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
+                           std::size_t max_bytes) {
+  const StoredMessage& message = *item.message;
+  OutboundMessage letter{
+      .subject = LetterSubject(letter_stream, origin.topic),
+      .body = std::string(message.payload()),
+      .message_id = absl::StrCat("dl:", std::string(origin.stream), ":", std::string(origin.consumer), ":",
+                                 item.sequence, ":", Nanoseconds(message.stored_at()), ":", message.delivery_count()),
+      .headers = WithoutStory(message.AllHeaders())};
+  AddStory(item, origin, letter.headers);
+  if (SizeBytes(letter) > max_bytes) {
+    letter.headers.emplace_back(header::kBodyOmitted, std::to_string(letter.body.size()));
+    letter.body.clear();
+  }
+  return letter;
+}
+
+std::uint64_t OriginOf(const StoredMessage& letter) {
+  const std::uint64_t origin = Number(letter, header::kOriginSequence);
+  return origin != 0 ? origin : Number(letter, header::kStreamSequence);
+}
+
+DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream) {
+  const std::string_view subject = message.subject();
+  const SystemTime failed = Time(message, header::kLastFailedAt);
+  return {.id = message.stream_sequence(),
+          .topic = std::string(subject.substr(std::min(subject.size(), letter_stream.size() + 1))),
+          .key = PercentDecode(Text(message, header::kAggregateId)),
+          .error_class = std::string(Text(message, header::kErrorClass)),
+          .error = std::string(Text(message, header::kError)),
+          .attempts = Number(message, header::kAttempts),
+          .first_failed_at = Time(message, header::kFirstFailedAt),
+          .last_failed_at = failed != SystemTime{} ? failed : message.stored_at(),
+          .stored_at = message.stored_at(),
+          .stream = std::string(Text(message, header::kStream)),
+          .stream_sequence = Number(message, header::kStreamSequence),
+          .origin_sequence = OriginOf(message),
+          .consumer = std::string(Text(message, header::kConsumer)),
+          .handler = std::string(Text(message, header::kHandler)),
+          .host = std::string(Text(message, header::kHost)),
+          .redrive_count = Number(message, header::kRedriveCount),
+          .message_id = PercentDecode(Text(message, header::kOriginalMessageId)),
+          .body = std::string(message.payload()),
+          .body_omitted = static_cast<std::size_t>(Number(message, header::kBodyOmitted)),
+          .headers = WithoutStory(message.AllHeaders())};
+}
+
+OutboundMessage MakeRedriven(const DeadLetter& letter, std::string_view letter_stream) {
+  OutboundMessage message{.subject = letter.topic,
+                          .body = letter.body,
+                          .message_id = absl::StrCat("redrive:", std::string(letter_stream), ":", letter.id, ":",
+                                                     Nanoseconds(letter.stored_at)),
+                          .headers = letter.headers};
+  const auto add = [&message](std::string_view name, std::string value) {
+    message.headers.emplace_back(name, std::move(value));
+  };
+  if (!letter.message_id.empty()) add(header::kOriginalMessageId, PercentEncode(letter.message_id));
+  add(header::kRedriveFor, letter.consumer);
+  add(header::kRedriveCount, std::to_string(letter.redrive_count + 1));
+  add(header::kOriginSequence, std::to_string(letter.origin_sequence));
+  add(header::kDeadLetter, std::to_string(letter.id));
+  return message;
+}
+
+}  // namespace penstock::eventbus

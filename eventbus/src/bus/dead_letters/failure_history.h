@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "delivery/in_flight_message.h"
+#include "message/stored_message.h"
+#include "penstock/eventbus/dead_letters.h"
+#include "transport/transport.h"
+
+// The only place that writes and reads the headers of a dead letter (docs/dead-letters.md).
+namespace penstock::eventbus {
+
+/// Where a message was given up. Read during a call only.
+struct LetterOrigin {
+  std::string_view topic{};
+  std::string_view stream{};
+  std::string_view consumer{};
+  std::string_view handler{};
+  std::string_view host{};
+};
+
+/// `{stream}.{topic}`.
+std::string LetterSubject(std::string_view letter_stream, std::string_view topic);
+
+/// The letter of an item that is given up, for the stream `letter_stream`. Its message ID names the delivery, so that
+/// storing it twice keeps it once. A body that would make the letter larger than `max_bytes` is left out.
+OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
+                           std::size_t max_bytes);
+
+/// Reads a letter, body included. Anybody may have written it: a header that is missing or broken leaves its field
+/// empty, and the topic is whatever follows the stream in the subject.
+DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream);
+
+/// The sequence that gives a letter its place among those of its topic and consumer.
+std::uint64_t OriginOf(const StoredMessage& letter);
+
+/// The message that brings a letter back: the original one, and for whom. Its message ID names the letter, so that
+/// sending it twice within the duplicate window stores it once.
+OutboundMessage MakeRedriven(const DeadLetter& letter, std::string_view letter_stream);
+
+}  // namespace penstock::eventbus

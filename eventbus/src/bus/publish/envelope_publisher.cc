@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/publish/envelope_publisher.h"
+
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "naming/names.h"
+#include "options/options_check.h"
+
+namespace penstock::eventbus {
+EnvelopePublisher::EnvelopePublisher(const BusOptions& options, Transport& transport, TopicStreams& streams)
+    : options_(options), transport_(transport), streams_(streams) {}
+
+absl::Status EnvelopePublisher::PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
+                                             PublishCallback done) {
+  auto to = Check(topic, options);
+  if (!to.ok()) return to.status();
+  // A plain message needs an ID too, so that sending it again after a lost PubAck stores it once.
+  OutboundMessage message{.subject = std::string(topic),
+                          .body = std::string(body),
+                          .message_id = options.message_id.empty() ? NewEventId() : std::move(options.message_id),
+                          .headers = std::move(options.headers)};
+  if (!options.key.empty()) message.reserved_headers.push_back({header::kAggregateId, PercentEncode(options.key)});
+  return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(done));
+}
+
+absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
+                                                PublishCallback done) {
+  auto to = Check(topic, options);
+  if (!to.ok()) return to.status();
+  if (!options.key.empty() || !options.message_id.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's "
+                        "aggregate_id and event_id",
+                        Quoted(topic)));
+  }
+  if (envelope.event_id.empty()) envelope.event_id = NewEventId();
+  if (envelope.timestamp == std::chrono::system_clock::time_point{})
+    envelope.timestamp = std::chrono::system_clock::now();
+  auto body = EncodeEnvelope(envelope, options.format);
+  if (!body.ok()) return body.status();
+  OutboundMessage message{.subject = std::string(topic),
+                          .body = *std::move(body),
+                          .message_id = std::move(envelope.event_id),
+                          .headers = std::move(options.headers)};
+  message.reserved_headers.push_back({header::kAggregateId, PercentEncode(envelope.aggregate_id)});
+  message.reserved_headers.push_back({header::kEventType, std::move(envelope.event_type)});
+  message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
+  if (!envelope.traceparent.empty())
+    message.reserved_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
+  return Send(*std::move(to), Storage::kFile, std::move(message), std::move(done));
+}
+
+// A topic that was published to was checked then.
+absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::string_view topic,
+                                                                        const PublishOptions& options) const {
+  Destination to{.topic = topic, .counts = FindCounts(topic)};
+  if (to.counts == nullptr) {
+    if (auto status = CheckTopic("publish to", topic, options_.base_stream_name); !status.ok()) return status;
+  }
+  if (auto status = CheckOptions(options); !status.ok()) return status;
+  return to;
+}
+
+absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done) {
+  if (auto status = CheckSize(to.topic, message); !status.ok()) return status;
+  if (auto status = streams_.Ensure(to.topic, storage); !status.ok()) return status;
+  if (to.counts == nullptr) to.counts = MakeCounts(to.topic);
+  const auto begun = std::chrono::steady_clock::now();
+  auto counted = [done = std::move(done), counts = std::move(to.counts), begun,
+                  bytes = message.body.size()](absl::StatusOr<PubAck> ack) mutable {
+    if (ack.ok()) {
+      counts->latency->Observe(std::chrono::steady_clock::now() - begun);
+      counts->published.fetch_add(1, std::memory_order_relaxed);
+      counts->bytes.fetch_add(bytes, std::memory_order_relaxed);
+      if (ack->duplicate) counts->duplicates.fetch_add(1, std::memory_order_relaxed);
+    } else {
+      counts->failed.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (done) done(std::move(ack));
+  };
+  return transport_.Publish(std::move(message), std::move(counted));
+}
+
+absl::Status EnvelopePublisher::CheckSize(std::string_view topic, const OutboundMessage& message) const {
+  const std::size_t size = SizeBytes(message);
+  const std::size_t limit = transport_.max_payload_bytes();
+  if (size <= limit) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrFormat(
+      "publish to %s: body and headers take %d bytes, the server's limit is %d; send less or raise max_payload",
+      Quoted(topic), size, limit));
+}
+
+std::shared_ptr<EnvelopePublisher::Counts> EnvelopePublisher::FindCounts(std::string_view topic) const {
+  MutexLock lock(mutex_);
+  const auto found = counts_.find(topic);
+  return found == counts_.end() ? nullptr : found->second;
+}
+
+// The one there is, when another thread was faster.
+std::shared_ptr<EnvelopePublisher::Counts> EnvelopePublisher::MakeCounts(std::string_view topic) {
+  auto counts = std::make_shared<Counts>();
+  counts->latency = latency_;
+  MutexLock lock(mutex_);
+  return counts_.try_emplace(std::string(topic), std::move(counts)).first->second;
+}
+
+std::vector<TopicPublishStats> EnvelopePublisher::TopicStats() const {
+  std::vector<TopicPublishStats> all;
+  MutexLock lock(mutex_);
+  for (const auto& [topic, counts] : counts_) {
+    all.push_back({.topic = topic,
+                   .published = counts->published.load(std::memory_order_relaxed),
+                   .duplicates = counts->duplicates.load(std::memory_order_relaxed),
+                   .failed = counts->failed.load(std::memory_order_relaxed),
+                   .bytes = counts->bytes.load(std::memory_order_relaxed)});
+  }
+  return all;
+}
+
+}  // namespace penstock::eventbus

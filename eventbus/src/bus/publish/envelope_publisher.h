@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bus/publish/publish_latency.h"
+#include "bus/publish/topic_streams.h"
+#include "penstock/actorpool/mutex.h"
+#include "penstock/eventbus/event_bus.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus {
+
+/// Checks, encodes, counts and sends what the bus publishes.
+///
+/// **Thread safety:** thread-safe. **Blocking:** while the transport's window is full, and for a topic's first publish,
+/// which makes its stream. Callbacks given to it may outlive its methods, not its transport.
+class EnvelopePublisher {
+ public:
+  EnvelopePublisher(const BusOptions& options, Transport& transport, TopicStreams& streams);
+
+  absl::Status PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
+                            PublishCallback done);
+  /// Moves from `envelope`.
+  absl::Status PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
+                               PublishCallback done);
+
+  std::vector<TopicPublishStats> TopicStats() const;
+  actorpool::LatencySnapshot Latency() const { return latency_->Snapshot(); }
+
+ private:
+  // Statistics of one topic: relaxed throughout.
+  struct Counts {
+    std::atomic<std::uint64_t> published{0}, duplicates{0}, failed{0}, bytes{0};
+    std::shared_ptr<PublishLatency> latency{};  // of all topics together
+  };
+  /// A topic as somebody publishes to it.
+  struct Destination {
+    std::string_view topic{};
+    std::shared_ptr<Counts> counts{};  // null: nothing was published to it before
+  };
+
+  /// Checks topic and options.
+  absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
+  absl::Status Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done);
+  absl::Status CheckSize(std::string_view topic, const OutboundMessage& message) const;
+  std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
+  std::shared_ptr<Counts> MakeCounts(std::string_view topic);
+
+  const BusOptions& options_;
+  Transport& transport_;
+  TopicStreams& streams_;
+  const std::shared_ptr<PublishLatency> latency_ = std::make_shared<PublishLatency>();
+  mutable Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Counts>, std::less<>> counts_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace penstock::eventbus

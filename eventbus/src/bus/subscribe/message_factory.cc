@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/message_factory.h"
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "naming/names.h"
+#include "penstock/eventbus/envelope.h"
+
+namespace penstock::eventbus {
+namespace {
+
+constexpr std::size_t kSparesAtRest = 64;
+
+std::uint64_t NumberIn(const StoredMessage& message, std::string_view name) {
+  std::uint64_t number = 0;
+  const auto text = message.Header(name);
+  const bool is_number = text && absl::SimpleAtoi(std::string(*text), &number);
+  return is_number ? number : 0;
+}
+
+}  // namespace
+
+std::unique_ptr<InFlightMessage> MessageFactory::NewItem() {
+  if (spares_.empty()) return std::make_unique<InFlightMessage>();
+  std::unique_ptr<InFlightMessage> item = std::move(spares_.back());
+  spares_.pop_back();
+  std::destroy_at(item.get());
+  std::construct_at(item.get());
+  return item;
+}
+
+std::unique_ptr<InFlightMessage> MessageFactory::Make(std::unique_ptr<StoredMessage> message) {
+  std::unique_ptr<InFlightMessage> item = NewItem();
+  item->sequence = item->origin = message->stream_sequence();
+  item->message = std::move(message);
+  AssignKey(*item);
+  if (spec_.flow.acknowledges) AssignRedrive(*item);
+  return item;
+}
+
+// Keys are compared in the header's encoding, so that an ID read from a body meets the same ID from a header.
+void MessageFactory::AssignKey(InFlightMessage& item) const {
+  const StoredMessage& message = *item.message;
+  if (auto key = message.Header(header::kAggregateId); key && !key->empty()) {
+    item.key = *key;
+  } else if (spec_.body_has_key) {
+    auto id = AggregateIdOf(message.payload(), message.Header(header::kContentType).value_or(std::string_view{}));
+    if (!id.ok() || id->empty()) return;
+    item.key_storage = PercentEncode(*id);
+    item.key = item.key_storage;
+  } else {
+    return;
+  }
+  item.key_hash = std::hash<std::string_view>{}(item.key);
+  item.lane = pool_.ActorFor(item.key);
+}
+
+void MessageFactory::AssignRedrive(InFlightMessage& item) const {
+  const auto whose = item.message->Header(header::kRedriveFor);
+  if (!whose) return;
+  item.for_other_consumer = *whose != spec_.consumer_spec.consumer;
+  item.letter = NumberIn(*item.message, header::kDeadLetter);
+  if (const auto origin = NumberIn(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
+}
+
+void MessageFactory::Shrink() {
+  if (spares_.size() > kSparesAtRest) spares_.resize(kSparesAtRest);
+}
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/delivery_state_machine.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock::eventbus {
+namespace {
+
+constexpr std::chrono::seconds kLetterPause{1};
+constexpr std::size_t kMostSpares = 512;
+
+}  // namespace
+
+DeliveryStateMachine::DeliveryStateMachine(const FlowOptions& options)
+    : state_(options), turns_(state_), leases_(options) {}
+
+// Arrivals.
+
+void DeliveryStateMachine::Arrived(std::unique_ptr<InFlightMessage> item, TimePoint now, Actions& out) {
+  state_.now = now;
+  ++state_.counters.received;
+  if (item->message->delivery_count() > 1) ++state_.counters.redelivered;
+  state_.counters.last_pending = item->message->pending();
+  item->lease_from = now;
+  if (Recognise(item, out)) return;
+  item->deliveries_before = item->message->delivery_count() - 1;
+  InFlightMessage& admitted = state_.table.Add(std::move(item));
+  admitted.weight = admitted.message->size_bytes();
+  if (state_.options.acknowledges) {
+    state_.flow.RecordSize(admitted.weight);
+    state_.evictor.Admit(admitted);
+  }
+  if (state_.flow.can_grow() && !state_.closed) Resize(out);
+  turns_.Admit(admitted, out);
+}
+
+// Whether it was in hand or over already.
+bool DeliveryStateMachine::Recognise(std::unique_ptr<InFlightMessage>& item, Actions& out) {
+  if (InFlightMessage* const known = state_.table.Find(item->sequence); known != nullptr) {
+    Again(*known, std::move(item), out);
+    return true;
+  }
+  if (!state_.options.acknowledges || !IsOver(*item)) return false;
+  ++(item->for_other_consumer ? state_.counters.skipped : state_.counters.duplicates);
+  state_.flow.AddCredit(out);
+  out.list.push_back({.kind = Action::Kind::kAck, .message = std::move(item->message)});
+  return true;
+}
+
+bool DeliveryStateMachine::IsOver(const InFlightMessage& item) const {
+  return item.for_other_consumer || state_.processed.Contains(item.sequence);
+}
+
+void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFlightMessage> copy, Actions& out) {
+  known.ownership_lost.store(false, std::memory_order_relaxed);
+  if (known.state == MessageState::kAwaitingRedelivery) return TakeOver(known, std::move(copy), out);
+  ++state_.counters.duplicates;
+  state_.flow.AddCredit(out);
+  known.lease_from = state_.now;
+  known.latest = copy->message->Stub();
+}
+
+void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFlightMessage> redelivered, Actions& out) {
+  held.message = std::move(redelivered->message);
+  held.TakeKeyFrom(*redelivered);
+  held.latest.reset();
+  held.evicted = false;
+  held.lease_from = state_.now;
+  state_.flow.Charge(held, held.message->size_bytes());
+  if (state_.flow.IsOverBudget(held)) state_.evictor.Evict(held);
+  state_.closed ? SetState(held, MessageState::kParked) : turns_.Turn(&held, out);
+}
+
+// Turns.
+
+void DeliveryStateMachine::Refused(InFlightMessage& item, TimePoint now, Actions& out) {
+  state_.now = now;
+  ++state_.counters.refused;
+  if (item.stale) return Forget(item, out);
+  if (state_.closed) return SetState(item, MessageState::kParked);
+  turns_.Refused(item);
+}
+
+// Ends.
+
+void DeliveryStateMachine::Finished(InFlightMessage& item, TimePoint now, Actions& out) {
+  state_.now = now;
+  leases_.Finished(item);
+  const HandlerResult::Kind kind = item.result.kind;
+  if (kind == HandlerResult::Kind::kAbandoned || kind == HandlerResult::Kind::kPostponed) return DidNotRun(item, out);
+  turns_.RoomInInbox(item, out);
+  if (kind == HandlerResult::Kind::kHandled) {
+    Succeeded(item, out);
+  } else {
+    Failed(item, out);
+  }
+  if (!state_.table.evicted().empty()) turns_.RequestEvicted(out);
+}
+
+void DeliveryStateMachine::DidNotRun(InFlightMessage& item, Actions& out) {
+  CircuitBreaker& breaker = state_.failures.breaker();
+  if (std::exchange(item.probe, false) && breaker.open()) breaker.ProbeAgain(state_.now);
+  if (item.stale || item.ownership_lost.load(std::memory_order_relaxed)) return Forget(item, out);
+  const bool over = state_.closed || item.result.kind == HandlerResult::Kind::kAbandoned;
+  SetState(item, over ? MessageState::kParked : MessageState::kPaused);
+}
+
+void DeliveryStateMachine::Succeeded(InFlightMessage& item, Actions& out) {
+  ++state_.counters.handled;
+  item.probe = false;
+  if (state_.failures.breaker().Succeeded()) turns_.ResumePaused(out);
+  // Dead letters are of no epoch.
+  const bool was_redriven = item.letter != 0 && state_.options.acknowledges;
+  if (was_redriven) return turns_.BeginLetter(item, MessageState::kRemovingLetter, out);
+  if (item.stale || !state_.options.acknowledges) return Forget(item, out);
+  Conclude(item, out);
+}
+
+void DeliveryStateMachine::Failed(InFlightMessage& item, Actions& out) {
+  const HandlerResult::Kind kind = item.result.kind;
+  ++state_.counters.failed;
+  ++item.failures;
+  if (kind == HandlerResult::Kind::kUndecodable) ++state_.counters.undecodable;
+  if (item.stale || !state_.options.acknowledges) return Forget(item, out);
+  if (state_.failures.NoteFailure(item, state_.now)) ++state_.counters.circuit_opened;
+  if (item.ownership_lost.load(std::memory_order_relaxed)) return Forget(item, out);
+  const FailurePolicy::Decision decision = state_.failures.Decide(item);
+  switch (decision.kind) {
+    case FailurePolicy::Decision::Kind::kRetry:
+      return turns_.Wait(item, decision.delay, out);
+    case FailurePolicy::Decision::Kind::kPause:
+      return SetState(item, state_.closed ? MessageState::kParked : MessageState::kPaused);
+    case FailurePolicy::Decision::Kind::kDeadLetter:
+      return turns_.BeginLetter(item, MessageState::kDeadLettering, out);
+  }
+}
+
+void DeliveryStateMachine::DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out) {
+  state_.now = now;
+  if (item.stale) return Forget(item, out);
+  if (!stored) {
+    item.due = now + kLetterPause;
+    if (state_.closed) SetState(item, MessageState::kParked);
+    return;
+  }
+  ++state_.counters.dead_lettered;
+  if (state_.quarantines() && item.keyed()) state_.quarantine.Add(item.key_hash, item.origin);
+  if (item.letter != 0) return turns_.BeginLetter(item, MessageState::kRemovingLetter, out);
+  Conclude(item, out);
+}
+
+void DeliveryStateMachine::LetterRemoved(InFlightMessage& item, bool removed, TimePoint now, Actions& out) {
+  state_.now = now;
+  if (removed) {
+    state_.removed_letters.Add(item.letter);
+    if (item.result.kind == HandlerResult::Kind::kHandled) state_.quarantine.Release(item.key_hash, item.origin);
+    return item.stale ? Forget(item, out) : Conclude(item, out);
+  }
+  if (state_.closed && item.stale) return Forget(item, out);
+  item.due = now + kLetterPause;
+  if (state_.closed) SetState(item, MessageState::kParked);
+}
+
+void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
+  const bool handled = item.result.kind == HandlerResult::Kind::kHandled;
+  ++(handled ? state_.counters.acked : state_.counters.terminated);
+  state_.processed.Add(item.sequence);
+  state_.flow.AddCredit(out);
+  turns_.ReleaseKey(item, out);
+  std::unique_ptr<InFlightMessage> over = turns_.Remove(item);
+  out.list.push_back({.kind = handled ? Action::Kind::kAck : Action::Kind::kTerm, .message = over->TakeAnswerable()});
+  Spare(std::move(over));
+}
+
+// Items are made by one thread and end on others, which costs an allocator more than anything else here.
+void DeliveryStateMachine::Spare(std::unique_ptr<InFlightMessage> over) {
+  over->message.reset();
+  over->latest.reset();
+  if (spares_.size() < kMostSpares) spares_.push_back(std::move(over));
+}
+
+void DeliveryStateMachine::Forget(InFlightMessage& item, Actions& out) {
+  state_.flow.AddCredit(out);
+  turns_.ReleaseKey(item, out);
+  turns_.Remove(item);
+}
+
+// Time.
+
+TimePoint DeliveryStateMachine::next_tick() const {
+  const TimePoint next = std::min(next_look_, turns_.next_tick());
+  return crowded() ? std::min(next, state_.flow.next_widening()) : next;
+}
+
+void DeliveryStateMachine::Tick(TimePoint now, Actions& out) {
+  state_.now = now;
+  state_.flow.AddForgottenCredit(out);
+  if (state_.table.size() == 0) spares_.clear();
+  if (!state_.closed) turns_.Tick(out);
+  const bool look = state_.closed || now >= next_look_;
+  if (look) next_look_ = now + leases_.interval();
+  if (look && state_.options.acknowledges) CheckAll(out);
+  if (look ? state_.options.acknowledges && !state_.closed : crowded() && now >= state_.flow.next_widening())
+    Resize(out);
+}
+
+// Those that vanished are removed last: that may end others that are still to be checked.
+void DeliveryStateMachine::CheckAll(Actions& out) {
+  std::vector<InFlightMessage*> vanished;
+  for (InFlightMessage* item : state_.table.Ascending()) {
+    if (item->state == MessageState::kAwaitingRedelivery) {
+      if (!state_.closed && item->due <= state_.now) vanished.push_back(item);
+      continue;
+    }
+    if (item->at_letter() && !state_.closed && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
+    leases_.Check(*item, state_.now, state_.counters, out);
+  }
+  for (const auto& item : state_.table.stale()) {
+    if (!state_.closed && item->at_letter() && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
+  }
+  for (InFlightMessage* item : vanished) {
+    ++state_.counters.vanished;
+    turns_.ReleaseKey(*item, out);
+    turns_.Remove(*item);
+  }
+}
+
+// Messages parked behind one that merely waits for a worker do not count: a slow pool is no reason for a wider window.
+void DeliveryStateMachine::Resize(Actions& out) {
+  std::size_t held_up = 0;
+  state_.table.ForEach([&](const InFlightMessage& item) {
+    if (item.keyed() && leases_.HoldsUp(item, state_.now)) held_up += turns_.QueuedBehind(item);
+  });
+  state_.flow.Resize(held_up, state_.now, out);
+}
+
+// Changes of ownership, and the end.
+
+void DeliveryStateMachine::StreamRecreated() {
+  state_.processed.Clear();
+  KeepRunningOnly(/*stale=*/true);
+}
+
+void DeliveryStateMachine::OwnershipLost() {
+  KeepRunningOnly(/*stale=*/false);
+  state_.letters_known = !state_.quarantines();
+}
+
+// A message that runs keeps its key's turn, so that redeliveries wait for it. A dead letter that is to be removed still
+// has to be: its message would be redriven once more.
+void DeliveryStateMachine::KeepRunningOnly(bool stale) {
+  turns_.Clear();
+  const auto keep = [](const InFlightMessage& item) {
+    return item.under_way() || item.state == MessageState::kRemovingLetter;
+  };
+  state_.table.KeepOnly(keep, stale, [this](InFlightMessage& dropped) {
+    if (dropped.state != MessageState::kAwaitingRedelivery) state_.flow.Forget();
+    if (dropped.probe && state_.failures.breaker().open()) state_.failures.breaker().ProbeAgain(state_.now);
+    state_.flow.Charge(dropped, 0);
+  });
+  const auto keeps_its_turn = [this](InFlightMessage& item) {
+    item.ownership_lost.store(true, std::memory_order_relaxed);
+    turns_.KeepTurn(item);
+  };
+  state_.table.ForEach(keeps_its_turn);
+  for (const auto& item : state_.table.stale()) keeps_its_turn(*item);
+}
+
+void DeliveryStateMachine::Close() {
+  state_.closed = true;
+  turns_.Clear();
+  state_.table.ForEach([this](InFlightMessage& item) {
+    if (!item.under_way() && item.state != MessageState::kAwaitingRedelivery) SetState(item, MessageState::kParked);
+  });
+  state_.table.KeepOnlyStale([](const InFlightMessage& item) { return item.under_way(); },
+                             [this](InFlightMessage& dropped) { state_.flow.Charge(dropped, 0); });
+}
+
+std::vector<std::unique_ptr<InFlightMessage>> DeliveryStateMachine::HandBack() {
+  std::vector<std::unique_ptr<InFlightMessage>> handed_back;
+  for (InFlightMessage* item : state_.table.Ascending(MessageState::kParked))
+    handed_back.push_back(turns_.Remove(*item));
+  return handed_back;
+}
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "message/stored_message.h"
+
+namespace penstock::eventbus {
+
+using TimePoint = std::chrono::steady_clock::time_point;
+
+/// Where a message in hand stands.
+enum class MessageState {
+  kNew,                 ///< not yet admitted
+  kParked,              ///< waits behind an earlier message of its key
+  kRefused,             ///< its actor's inbox was full; offered again when there may be room
+  kPaused,              ///< its turn, but nothing is to begin now: an outage, or the consumer may have another owner
+  kDispatched,          ///< in an inbox or in its handler
+  kWaiting,             ///< failed; its back-off runs here, its key waits
+  kAwaitingRedelivery,  ///< asked for again with a Nak, since its body was put down; its key waits for it
+  kEvicted,             ///< its turn, but its body was put down; asked for again when there is room
+  kDeadLettering,       ///< on its way to the dead letters; its key waits
+  kRemovingLetter,      ///< redriven and settled; the letter it came from is being removed; its key waits
+};
+inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kRemovingLetter) + 1;
+
+/// What became of a message in its handler.
+struct HandlerResult {
+  enum class Kind {
+    kHandled,
+    kRetry,
+    kThrew,
+    kReject,
+    kUndecodable,
+    kQuarantined,  ///< not run: messages of its key before it are in the dead letters
+    kAbandoned,    ///< not run: the pool is being stopped
+    kPostponed,    ///< not run: not now
+  };
+  Kind kind = Kind::kHandled;
+  std::string reason{};
+  std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
+};
+
+/// One message in hand. Owned by its flow until an action carries it away.
+struct InFlightMessage {
+  static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
+
+  std::unique_ptr<StoredMessage> message{};  ///< gone while held: its Nak carried it away; a stub while put down
+  std::unique_ptr<StoredMessage> latest{};   ///< stub of a later delivery of it: the one to answer
+  std::uint64_t sequence = 0;                ///< of the message, in its stream
+  std::uint64_t origin = 0;         ///< its sequence when it first came to the stream: differs once it was redriven
+  std::uint64_t letter = 0;         ///< the dead letter that it was redriven from; 0: none
+  bool for_other_consumer = false;  ///< redriven for another consumer of the stream
+  std::string key_storage{};        ///< holds the key when the message has it nowhere as it stands
+  std::string_view key{};           ///< empty: no order asked for; lives in the message or in `key_storage`
+  std::uint64_t key_hash = 0;
+  std::size_t lane = kAnyLane;  ///< the actor of its key; `kAnyLane` without one
+  MessageState state = MessageState::kNew;
+  bool stale = false;       ///< of an epoch that is over: its end is not reported to the server
+  bool evicted = false;     ///< without its body
+  bool probe = false;       ///< begins although there is an outage
+  bool stuck = false;       ///< in its handler for too long
+  bool deferred = false;    ///< its handler will tell later; of the worker's thread
+  std::size_t weight = 0;   ///< bytes of body and headers
+  std::size_t charged = 0;  ///< of these, what counts against the budget now
+  TimePoint lease_from{};
+  TimePoint due{};  ///< held, waiting: until when; letters: when to try again, the maximum while it is tried
+  std::uint64_t deliveries_before = 0;  ///< to processes before this one, or before this subscription
+  std::uint64_t failures = 0;           ///< seen here
+  std::chrono::system_clock::time_point first_failed_at{};
+  std::chrono::system_clock::time_point last_failed_at{};
+  HandlerResult result{};  ///< written by whoever ends it
+  /// When its handler began, in ticks of the steady clock; 0: it has not. Relaxed: written by the worker, read to see
+  /// whether it takes too long.
+  std::atomic<TimePoint::rep> started_at{0};
+  /// In an inbox or running when another process got the consumer, and not delivered to us again: must not begin.
+  /// Relaxed: read by the worker before it begins, by when what was not begun at once had time to be told.
+  std::atomic<bool> ownership_lost{false};
+  /// Many of its key wait for it: its end is not to wait for the consumer. Relaxed: a worker that reads it late is
+  /// merely slower.
+  std::atomic<bool> urgent{false};
+  InFlightMessage* next_of_key = nullptr;
+  InFlightMessage* next_completed = nullptr;
+
+  /// The delivery to answer: the latest one. Not while held.
+  const StoredMessage& answerable() const { return latest ? *latest : *message; }
+  std::unique_ptr<StoredMessage> TakeAnswerable() { return latest ? std::move(latest) : std::move(message); }
+  /// The key goes where its text is: into the message, which stays where it was, or into `key_storage`, which does not.
+  void TakeKeyFrom(InFlightMessage& other) {
+    const bool stored = other.key.data() == other.key_storage.data();
+    key = other.key;
+    key_storage = std::move(other.key_storage);
+    if (stored) key = key_storage;
+  }
+  bool keyed() const { return lane != kAnyLane; }
+  /// On its way to or from the dead letters.
+  bool at_letter() const { return state == MessageState::kDeadLettering || state == MessageState::kRemovingLetter; }
+  /// Another thread will report its end: of its handler, or of the request that stores or removes its dead letter.
+  bool under_way() const { return state == MessageState::kDispatched || (at_letter() && due == TimePoint::max()); }
+  /// Attempts made so far, as far as is known.
+  std::uint64_t attempts() const { return deliveries_before + failures; }
+};
+
+}  // namespace penstock::eventbus

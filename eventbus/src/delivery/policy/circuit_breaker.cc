@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "delivery/policy/circuit_breaker.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock::eventbus {
+
+void CircuitBreaker::Failed(std::uint64_t sequence, bool probe, TimePoint now) {
+  if (after_ == 0) return;
+  if (open_) {
+    if (!probe) return;
+    pause_ = std::max(std::min(pause_ * 2, retry_.max_backoff), kShortestPause);
+    next_probe_ = now + pause_;
+    return;
+  }
+  failed_.insert(sequence);
+  if (failed_.size() < after_) return;
+  failed_.clear();
+  open_ = true;
+  pause_ = std::max(retry_.min_backoff, kShortestPause);
+  next_probe_ = now + pause_;
+}
+
+bool CircuitBreaker::Succeeded() {
+  if (!failed_.empty()) failed_.clear();
+  return std::exchange(open_, false);
+}
+
+}  // namespace penstock::eventbus

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/consume/consumer_session.h"
+
+#include <algorithm>
+#include <typeinfo>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/strings/str_cat.h"
+#include "jetstream/api/stream_api.h"
+#include "jetstream/connection/log_line.h"
+#include "jetstream/consume/ack_batch.h"
+#include "jetstream/io/thread_name.h"
+#include "naming/names.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::chrono::milliseconds kTick(250);
+constexpr std::chrono::milliseconds kIdle(60'000);
+constexpr std::chrono::milliseconds kFirstBackoff(100);
+// A server that is reachable again is found within this; handling has to go on within a second.
+constexpr std::chrono::milliseconds kLongestBackoff(500);
+
+absl::Status Answer(Link& link, std::span<Acknowledgement> acks) {
+  SortByStreamSequence(acks);
+  absl::InlinedVector<Publication, 32> answers;
+  answers.reserve(acks.size());
+  for (const Acknowledgement& each : acks) answers.push_back({each.message->ack_token(), AckBody(each.type)});
+  return link.Publish(answers);
+}
+
+}  // namespace
+
+ConsumerSession::ConsumerSession(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
+    : connection_(connection),
+      api_(connection),
+      spec_(std::move(spec)),
+      events_(std::move(events)),
+      log_(std::move(log)),
+      random_(std::random_device{}()) {}
+
+absl::Status ConsumerSession::Start() {
+  connection_.Observe(*this);
+  const std::shared_ptr<Link> link = connection_.AwaitLink(Clock::now() + kApiBudget);
+  absl::StatusOr<Outcome> outcome =
+      link == nullptr ? absl::UnavailableError(Describe("not connected; it is being tried")) : Synchronise(link);
+  if (!outcome.ok()) {
+    Withdraw();
+    stopping_.store(true, std::memory_order_relaxed);
+    connection_.Leave(*this);
+    return outcome.status();
+  }
+  Resume(link, *outcome);
+  MutexLock lock(join_mutex_);
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
+  last_trouble_.clear();
+  backoff_ = std::chrono::milliseconds(0);
+  if (outcome == Outcome::kStandingBy) return Withdraw();
+  if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
+  generation_ = link->generation();
+  Heard();
+  active_.store(true, std::memory_order_relaxed);
+  inbox_->Release();
+  OnTick(link, Clock::now());
+}
+
+void ConsumerSession::Run() {
+  NameThisThread("ps-consumer");
+  feed_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  while (AwaitWork(Round())) {
+  }
+  if (generation_ != 0) OnRelease();
+  Withdraw();
+}
+
+ConsumerSession::Clock::duration ConsumerSession::Tick() const { return kTick; }
+
+ConsumerSession::Clock::duration ConsumerSession::StandByPause() { return kTick; }
+
+ConsumerSession::Clock::duration ConsumerSession::Jittered(std::chrono::milliseconds least,
+                                                           std::chrono::milliseconds most) {
+  std::uniform_int_distribution<std::int64_t> jitter(least.count(), most.count());
+  return std::chrono::milliseconds(jitter(random_));
+}
+
+// Does what is to be done now; returns how long nothing has to be done.
+ConsumerSession::Clock::duration ConsumerSession::Round() {
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) {
+    Withdraw();
+    return kIdle;
+  }
+  if (generation_ == link->generation()) return Watch(link);
+  return TrySynchronise(link);
+}
+
+ConsumerSession::Clock::duration ConsumerSession::Watch(const std::shared_ptr<Link>& link) {
+  const Clock::time_point now = Clock::now();
+  const char* why = nullptr;
+  {
+    MutexLock lock(mutex_);
+    why = std::exchange(resynchronise_, nullptr);
+  }
+  if (why == nullptr && now - last_heard() > LongestSilence()) why = "the server fell silent";
+  if (why == nullptr) {
+    OnTick(link, now);
+    return Tick();
+  }
+  LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
+  Withdraw();
+  return TrySynchronise(link);
+}
+
+ConsumerSession::Clock::duration ConsumerSession::TrySynchronise(const std::shared_ptr<Link>& link) {
+  Withdraw();
+  absl::StatusOr<Outcome> outcome = Synchronise(link);
+  if (!outcome.ok()) return GoOnAfter(std::move(outcome).status());
+  Resume(link, *outcome);
+  return *outcome == Outcome::kFlowing ? Tick() : StandByPause();
+}
+
+ConsumerSession::Clock::duration ConsumerSession::GoOnAfter(absl::Status status) {
+  Withdraw();
+  if (absl::IsFailedPrecondition(status)) {
+    GiveUp(std::move(status));
+    return kIdle;
+  }
+  const std::string text(status.message());
+  if (text != last_trouble_ && !absl::IsCancelled(status)) {
+    LogLine(log_, LogLevel::kWarning, Describe("cannot receive yet: ") + text);
+    last_trouble_ = text;
+  }
+  backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLongestBackoff);
+  return Jittered(backoff_ / 2, backoff_);
+}
+
+void ConsumerSession::GiveUp(absl::Status why) {
+  if (stopping_.exchange(true, std::memory_order_relaxed)) return;
+  LogLine(log_, LogLevel::kError, Describe("cannot go on: ") + std::string(why.message()));
+  if (events_.on_closed) events_.on_closed(std::move(why));
+}
+
+bool ConsumerSession::AwaitWork(Clock::duration longest) {
+  const Clock::time_point deadline = Clock::now() + longest;
+  MutexLock lock(mutex_);
+  while (!nudged_ && !stopping_.load(std::memory_order_relaxed) && work_.WaitUntil(lock, deadline)) {
+  }
+  nudged_ = false;
+  return !stopping_.load(std::memory_order_relaxed);
+}
+
+void ConsumerSession::OnConnectionChanged() { Nudge(); }
+
+void ConsumerSession::Nudge() {
+  MutexLock lock(mutex_);
+  nudged_ = true;
+  work_.NotifyAll();
+}
+
+void ConsumerSession::RequestSynchronisation(const char* why) {
+  MutexLock lock(mutex_);
+  resynchronise_ = why;
+  nudged_ = true;
+  work_.NotifyAll();
+}
+
+absl::Status ConsumerSession::OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject) {
+  absl::StatusOr<std::shared_ptr<Inbox>> inbox = Inbox::Open(
+      link, subject, Inbox::Use::kDeliveries,
+      [this](MessageHandle message, bool more) {
+        message == nullptr ? RequestSynchronisation("the consumer is gone") : OnMessage(std::move(message), more);
+      },
+      [this] { Rest(); });
+  if (!inbox.ok()) return inbox.status();
+  inbox_ = *std::move(inbox);
+  return absl::OkStatus();
+}
+
+void ConsumerSession::Withdraw() {
+  OnWithdraw();
+  active_.store(false, std::memory_order_relaxed);
+  generation_ = 0;
+  if (inbox_ == nullptr) return;
+  inbox_->Close();
+  inbox_ = nullptr;
+  arrivals_.clear();
+  Rest();
+  MutexLock lock(mutex_);
+  resynchronise_ = nullptr;
+}
+
+absl::Status ConsumerSession::LookAtStream() {
+  absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, cancelled());
+  if (!stream.ok()) return stream.status();
+  const bool known = !stream_created_.empty();
+  const bool same = SameTime(stream->created, stream_created_) &&
+                    stream->last_sequence >= highest_sequence_.load(std::memory_order_relaxed);
+  stream_created_ = std::move(stream->created);
+  if (!known || same) return absl::OkStatus();
+  stream_made_again_ = true;
+  highest_sequence_.store(0, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made) {
+  const bool first = synchronised_ == 0;
+  const bool made_again = !first && (made || !SameTime(created, consumer_created_));
+  if (first || made_again) {
+    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  }
+  consumer_created_ = created;
+  const bool stream_too = std::exchange(stream_made_again_, false);
+  if (!made_again || stopping_.load(std::memory_order_relaxed)) return absl::OkStatus();
+  epoch_.fetch_add(1, std::memory_order_acq_rel);
+  LogLine(log_, LogLevel::kWarning,
+          Describe(made ? "it was gone and has been made again"
+                        : "the server tells another creation time; earlier deliveries are "
+                          "not acknowledged any more"));
+  if (stream_too) {
+    if (events_.on_stream_recreated) events_.on_stream_recreated();
+  } else if (made && spec_.kind == ConsumerKind::kExclusive && events_.on_consumer_recreated) {
+    events_.on_consumer_recreated();
+  }
+  return absl::OkStatus();
+}
+
+void ConsumerSession::Deliver(MessageHandle message, const AckSubject& ack) {
+  if (ack.stream_sequence > highest_sequence_.load(std::memory_order_relaxed)) {
+    highest_sequence_.store(ack.stream_sequence, std::memory_order_relaxed);
+  }
+  if (arrivals_.empty()) arrivals_.reserve(kMostArrivals);
+  message->SetDelivery(ack, epoch_.load(std::memory_order_relaxed));
+  arrivals_.push_back(std::move(message));
+}
+
+void ConsumerSession::FlushArrivals() {
+  std::vector<std::unique_ptr<StoredMessage>> arrivals = std::exchange(arrivals_, {});
+  if (arrivals.empty()) return;
+  OnArrivals(arrivals);
+  if (stopping_.load(std::memory_order_relaxed)) return;
+  {
+    MutexLock lock(mutex_);
+    if (quiet_) return;
+    calling_ = true;
+  }
+  callback_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+  restless_.store(true, std::memory_order_relaxed);
+  if (events_.on_messages) events_.on_messages(std::move(arrivals));
+  callback_thread_.store(std::thread::id(), std::memory_order_relaxed);
+  MutexLock lock(mutex_);
+  calling_ = false;
+  if (quiet_) work_.NotifyAll();
+}
+
+// Told once, by whoever comes first: the loop, or who has ended the arrivals.
+void ConsumerSession::Rest() {
+  if (restless_.load(std::memory_order_relaxed) && restless_.exchange(false) && events_.on_idle) events_.on_idle();
+}
+
+void ConsumerSession::WarnOfStranger() {
+  const std::uint64_t count = strangers_.fetch_add(1, std::memory_order_relaxed) + 1;
+  if ((count & (count - 1)) != 0) return;  // 1, 2, 4, ...
+  LogLine(log_, LogLevel::kWarning,
+          Describe("ignored a message that no stream sent; in all ") + absl::StrCat(count, " of them"));
+}
+
+absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliveries) {
+  if (spec_.kind == ConsumerKind::kAtMostOnce) {
+    return absl::FailedPreconditionError("acknowledge: at-most-once messages are settled by being delivered");
+  }
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) return absl::UnavailableError("acknowledge: not connected; the server will deliver it again");
+  absl::Status first_error;
+  absl::InlinedVector<Acknowledgement, 32> answered;
+  absl::InlinedVector<std::uint64_t, 32> settled;
+  answered.reserve(deliveries.size());
+  settled.reserve(deliveries.size());
+  for (const Acknowledgement& each : deliveries) {
+    if (absl::Status known = CheckKnown(*each.message); !known.ok()) {
+      first_error.Update(std::move(known));
+      continue;
+    }
+    if (AnswersEach(each.type)) answered.push_back(each);
+    const bool over = each.type == AckType::kAck || each.type == AckType::kTerm;
+    if (over) settled.push_back(each.message->stream_sequence());
+  }
+  absl::Status sent = answered.empty() ? absl::OkStatus() : Answer(*link, {answered.data(), answered.size()});
+  if (sent.ok() && !settled.empty()) sent = OnAcknowledged(*link, settled);
+  first_error.Update(std::move(sent));
+  return first_error;
+}
+
+absl::Status ConsumerSession::CheckKnown(const StoredMessage& message) const {
+  if (typeid(message) != typeid(ReceivedMessage)) {
+    return absl::InvalidArgumentError("acknowledge: the message is not one of this consumer");
+  }
+  if (static_cast<const ReceivedMessage&>(message).epoch() == epoch_.load(std::memory_order_acquire)) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError("acknowledge: the consumer was made again since this delivery");
+}
+
+void ConsumerSession::StopArrivals() {
+  const std::thread::id caller = std::this_thread::get_id();
+  {
+    MutexLock lock(mutex_);
+    quiet_ = true;
+    if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
+    if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+    while (calling_) work_.Wait(lock);
+  }
+  Rest();
+}
+
+void ConsumerSession::Stop() {
+  connection_.Leave(*this);
+  active_.store(false, std::memory_order_relaxed);
+  {
+    MutexLock lock(mutex_);
+    stopping_.store(true, std::memory_order_relaxed);
+    work_.NotifyAll();
+  }
+  // Called from an event there is nothing to wait for: what runs is the caller.
+  const std::thread::id caller = std::this_thread::get_id();
+  if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
+  if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+  MutexLock lock(join_mutex_);
+  if (!thread_.joinable()) return;
+  thread_.join();
+  OnStopped();
+}
+
+ConsumerStats ConsumerSession::Stats() const {
+  return {active_.load(std::memory_order_relaxed) && connection_.connected(),
+          resubscribes_.load(std::memory_order_relaxed)};
+}
+
+std::string ConsumerSession::Describe(const char* what) const {
+  return absl::StrCat("consumer ", Quoted(spec_.consumer), " of stream ", Quoted(spec_.stream), ": ", what);
+}
+
+ApiClient::Cancelled ConsumerSession::cancelled() const {
+  return [this] { return stopping_.load(std::memory_order_relaxed); };
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jetstream/api/api_client.h"
+#include "jetstream/api/consumer_api.h"
+#include "jetstream/connection/connection.h"
+#include "jetstream/connection/inbox.h"
+#include "jetstream/protocol/received_message.h"
+#include "penstock/actorpool/log.h"
+#include "penstock/actorpool/mutex.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// What the consumers of JetStream have in common: a thread that brings session and server together again, always in
+/// the same way, whenever they may have lost each other: a new connection, a gap, silence where heartbeats are due.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns its thread and inbox; the connection must outlive it.
+/// **Blocking:** `Stop` for a callback that runs and, while the server does not answer, a request that runs (1.5 s at
+/// most).
+/// **Ordering:** events come one at a time: an inbox is closed before the next one is opened.
+/// **Shutdown:** derived classes call `Stop` in their destructors.
+class ConsumerSession : public Consumer, private ConnectionObserver {
+ public:
+  /// What a synchronisation led to.
+  enum class Outcome {
+    kFlowing,    ///< messages come
+    kStandingBy  ///< another process owns the consumer
+  };
+
+  ~ConsumerSession() override = default;
+
+  /// Synchronises for the first time, on this thread, then goes on in its own.
+  absl::Status Start();
+
+  using Consumer::Acknowledge;
+  absl::Status Acknowledge(std::span<const Acknowledgement> deliveries) override;
+  void StopArrivals() override;
+  void Stop() override;
+  ConsumerStats Stats() const override;
+
+ protected:
+  using Clock = Connection::Clock;
+
+  ConsumerSession(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log);
+
+  /// Makes consumer and inbox fit each other on `link`; the inbox is handed to `Adopt`. `kFailedPrecondition` ends the
+  /// session, other errors are tried again.
+  virtual absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) = 0;
+  /// Called for each message, on the thread of the inbox.
+  virtual void OnMessage(MessageHandle message, bool more) = 0;
+  /// After the inbox was opened, and every `Tick` while messages flow.
+  virtual void OnTick(const std::shared_ptr<Link>& /*link*/, Clock::time_point /*now*/) {}
+  virtual Clock::duration Tick() const;
+  /// Called before the inbox is closed, also when there is none.
+  virtual void OnWithdraw() {}
+  /// Called before the last inbox is closed.
+  virtual void OnRelease() {}
+  /// When to look again while another process owns the consumer.
+  virtual Clock::duration StandByPause();
+  /// How long the server may be silent now.
+  virtual Clock::duration LongestSilence() const = 0;
+  /// Called when the session has stopped.
+  virtual void OnStopped() {}
+  /// Told of messages that came, before they are handed on, or not.
+  virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
+  /// Whether each delivery has such an answer of its own.
+  virtual bool AnswersEach(AckType /*type*/) const { return true; }
+  /// Told that the messages with these sequences need no redelivery any more, after their answers; sends one for all of
+  /// them, if such is due.
+  virtual absl::Status OnAcknowledged(Link& /*link*/, std::span<const std::uint64_t> /*sequences*/) {
+    return absl::OkStatus();
+  }
+
+  /// Opens an inbox whose messages go to `OnMessage`, in place of the one before; nothing comes until synchronising has
+  /// succeeded.
+  absl::Status OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject);
+  /// Looks whether the stream is another than when this was last called; remembered until `NoteConsumer`.
+  absl::Status LookAtStream();
+  bool stream_made_again() const { return stream_made_again_; }
+  /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
+  /// acknowledgements of before mean nothing any more; when its stream is too, sequences neither, and the owner is
+  /// told. Before the inbox is released.
+  absl::Status NoteConsumer(const std::string& created, bool made);
+  /// Asks the session's thread to synchronise again.
+  void RequestSynchronisation(const char* why);
+  /// Wakes the session's thread.
+  void Nudge();
+  /// The server spoke.
+  void Heard() { last_heard_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed); }
+
+  static constexpr std::size_t kMostArrivals = 128;
+  /// Collects a message for `FlushArrivals`, which hands on what was collected.
+  void Deliver(MessageHandle message, const AckSubject& ack);
+  void FlushArrivals();
+  std::size_t undelivered() const { return arrivals_.size(); }
+  void WarnOfStranger();
+
+  Clock::time_point last_heard() const {
+    return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
+  }
+  Clock::duration Jittered(std::chrono::milliseconds least, std::chrono::milliseconds most);
+  std::string Describe(const char* what) const;
+  ApiClient::Cancelled cancelled() const;
+  const std::string& consumer_created() const { return consumer_created_; }
+  bool synchronised_before() const { return synchronised_ > 0; }
+  bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
+
+  Connection& connection_;
+  ApiClient api_;
+  const ConsumerSpec spec_;
+  const ConsumerEvents events_;
+  const LogSink log_;
+
+ private:
+  void OnConnectionChanged() override;
+
+  void Run();
+  Clock::duration Round();
+  Clock::duration Watch(const std::shared_ptr<Link>& link);
+  Clock::duration TrySynchronise(const std::shared_ptr<Link>& link);
+  void Resume(const std::shared_ptr<Link>& link, Outcome outcome);
+  Clock::duration GoOnAfter(absl::Status status);
+  void Withdraw();
+  void GiveUp(absl::Status why);
+  void Rest();
+  absl::Status CheckKnown(const StoredMessage& message) const;
+  bool AwaitWork(Clock::duration longest);
+
+  std::atomic<std::int64_t> last_heard_{0};  // relaxed: a time, compared with seconds of slack
+  std::atomic<std::uint64_t> epoch_{1};      // acquire/release: orders `on_stream_recreated` before what settles in it
+  std::atomic<std::uint64_t> highest_sequence_{0};  // relaxed: written by the inbox's thread, read when it is closed
+  std::atomic<std::uint64_t> resubscribes_{0};      // relaxed: a counter
+  std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
+  std::atomic<bool> active_{false};                 // relaxed: a gauge
+  std::atomic<bool> restless_{false};               // something arrived since `resting` was told
+  std::atomic<bool> stopping_{false};               // relaxed: also set under `mutex_`, which orders it
+  std::atomic<std::thread::id> feed_thread_{};      // relaxed: matters only to the thread it names
+  std::atomic<std::thread::id> callback_thread_{};  // likewise
+
+  Mutex mutex_;
+  CondVar work_;
+  bool nudged_ ABSL_GUARDED_BY(mutex_) = false;
+  bool quiet_ ABSL_GUARDED_BY(mutex_) = false;                   // nothing arrives any more
+  bool calling_ ABSL_GUARDED_BY(mutex_) = false;                 // `arrived` runs
+  const char* resynchronise_ ABSL_GUARDED_BY(mutex_) = nullptr;  // why, when it has to be done
+
+  // Of the thread (before it runs: the opener's).
+  std::shared_ptr<Inbox> inbox_{};
+  std::uint64_t generation_ = 0;  // of the connection that the session flows on; 0 when it does not flow
+  std::uint64_t synchronised_ = 0;
+  std::chrono::milliseconds backoff_{0};
+  std::string last_trouble_{};      // logged once
+  std::string consumer_created_{};  // in the server's words
+  std::string stream_created_{};    // likewise
+  bool stream_made_again_ = false;
+  std::minstd_rand random_;
+
+  std::vector<std::unique_ptr<StoredMessage>> arrivals_{};  // of the inbox's thread
+  Mutex join_mutex_;
+  std::thread thread_ ABSL_GUARDED_BY(join_mutex_);
+};
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "jetstream/consume/consumer_session.h"
+#include "jetstream/consume/pull_flow_control.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// The shared and the at-most-once consumer: asks the server for as many messages as there is credit for, in requests
+/// that overlap. A consumer without a durable name gets one of its own, which goes with the session. Thread safety and
+/// the rest as `ConsumerSession`.
+class PullConsumer final : public ConsumerSession {
+ public:
+  /// `inbox_prefix` ends with a dot.
+  PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log, std::string inbox_prefix);
+  ~PullConsumer() override { Stop(); }
+
+  void AddCredit(std::size_t count) override;
+  void SetWindow(std::size_t /*max_in_flight*/) override {}
+  bool MayHandle(Clock::time_point /*now*/) const override { return true; }
+  void StopArrivals() override { Stop(); }
+
+ private:
+  absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) override;
+  void OnMessage(MessageHandle message, bool more) override;
+  void OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) override;
+  Clock::duration LongestSilence() const override;
+  void OnStopped() override;
+
+  absl::StatusOr<ConsumerFacts> EnsureConsumer(bool& made);
+  void HandOn();
+  void OnStatus(std::string_view subject, const StatusMessage& status);
+  void Ask(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const std::string inbox_prefix_;
+  const std::string name_;
+  const std::string next_subject_;
+  std::uint64_t inboxes_ = 0;  // of the session's thread
+
+  mutable Mutex mutex_;
+  std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until synchronised
+  std::string reply_prefix_ ABSL_GUARDED_BY(mutex_);
+  PullFlowControl credit_ ABSL_GUARDED_BY(mutex_);
+  Clock::time_point ask_from_ ABSL_GUARDED_BY(mutex_){};
+  std::chrono::milliseconds backoff_ ABSL_GUARDED_BY(mutex_){0};
+};
+
+}  // namespace penstock::eventbus::jetstream
