@@ -71,7 +71,8 @@ TEST_F(ConsumerCreationTimeTest, ADurableKeepsItsPositionThroughRestartsAndUpdat
   for (int restart = 1; restart <= 3; ++restart) {
     const auto since = consumer->Stats().resubscribes;
     Restart();
-    ASSERT_TRUE(Eventually([&] { return consumer->Stats().resubscribes > since && consumer->Stats().active; }, seconds(10)));
+    ASSERT_TRUE(
+        Eventually([&] { return consumer->Stats().resubscribes > since && consumer->Stats().active; }, seconds(10)));
     const std::size_t window = 100 + static_cast<std::size_t>(restart);
     consumer->SetWindow(window);
     const auto applied = [&] { return jetstream::UintMember(Info().config, "max_ack_pending") == window; };

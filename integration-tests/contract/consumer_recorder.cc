@@ -86,7 +86,9 @@ std::vector<Arrival> ConsumerRecorder::arrivals() const {
 
 std::vector<std::uint64_t> ConsumerRecorder::Sequences() const { return Column(arrivals(), &Arrival::sequence); }
 
-std::vector<std::uint64_t> ConsumerRecorder::DeliveryCounts() const { return Column(arrivals(), &Arrival::delivery_count); }
+std::vector<std::uint64_t> ConsumerRecorder::DeliveryCounts() const {
+  return Column(arrivals(), &Arrival::delivery_count);
+}
 
 std::vector<std::string> ConsumerRecorder::Bodies() const { return Column(arrivals(), &Arrival::body); }
 

@@ -8,7 +8,8 @@
 #include "contract/transport_contract.h"
 #include "support/eventually.h"
 
-// Exclusive consumers: one owner at a time, everything pending again at a take-over; and what all acknowledged consumers share.
+// Exclusive consumers: one owner at a time, everything pending again at a take-over; and what all acknowledged
+// consumers share.
 namespace penstock::eventbus::contract {
 namespace {
 

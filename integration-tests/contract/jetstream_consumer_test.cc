@@ -207,7 +207,8 @@ TEST_F(JetStreamConsumerTest, ADurableOfWhichOnlyTheStateWasLeftBringsWhatIsPend
   const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), recorder.Events());
   PublishMany(*transport, 100);
   ASSERT_TRUE(recorder.Reach(100));
-  for (std::size_t index = 0; index < 50; ++index) ASSERT_THAT(recorder.Acknowledge(*consumer, index, AckType::kAck), IsOk());
+  for (std::size_t index = 0; index < 50; ++index)
+    ASSERT_THAT(recorder.Acknowledge(*consumer, index, AckType::kAck), IsOk());
   ASSERT_THAT(transport->Flush(seconds(5)), IsOk());
   RestartWithoutConfigurationOf("billing", *transport);
   ASSERT_TRUE(recorder.Reach(170));
@@ -224,7 +225,8 @@ TEST_F(JetStreamConsumerTest, ANewProcessTakesWhatIsPendingOfSuchADurableFirst) 
   auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), before.Events());
   PublishMany(*transport, 100);
   ASSERT_TRUE(before.Reach(100));
-  for (std::size_t index = 0; index < 50; ++index) ASSERT_THAT(before.Acknowledge(*consumer, index, AckType::kAck), IsOk());
+  for (std::size_t index = 0; index < 50; ++index)
+    ASSERT_THAT(before.Acknowledge(*consumer, index, AckType::kAck), IsOk());
   consumer = nullptr;
   RestartWithoutConfigurationOf("billing", *transport);
   consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), after.Events());
@@ -297,7 +299,8 @@ TEST_F(JetStreamConsumerTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledM
   ASSERT_TRUE(second.Reach(1));
   EXPECT_EQ(second.At(0).sequence, 6U);
   spec.ack_all = false;
-  EXPECT_THAT(transport->OpenConsumer(spec, {}), StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ack_policy")));
+  EXPECT_THAT(transport->OpenConsumer(spec, {}),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("ack_policy")));
 }
 
 TEST_F(JetStreamConsumerTest, AStreamMadeAgainBeginsANewEpochFromItsFirstMessage) {
@@ -403,7 +406,8 @@ TEST_F(JetStreamConsumerTest, StopFromAnEventReturnsAndNothingFollows) {
       consumer.get()->Stop();
       if (++calls == 1) stopped.set_value();
     };
-    const auto consumer = Open(*transport, SpecFor(kind, kind == ConsumerKind::kShared ? "s" : "e", 1), std::move(events));
+    const auto consumer =
+        Open(*transport, SpecFor(kind, kind == ConsumerKind::kShared ? "s" : "e", 1), std::move(events));
     opened.set_value(consumer.get());
     ASSERT_EQ(stopped.get_future().wait_for(seconds(5)), std::future_status::ready);
     consumer->Stop();

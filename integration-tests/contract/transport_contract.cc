@@ -82,7 +82,8 @@ void TransportContract::PublishMany(int count) {
 
 std::string TransportContract::NewId() { return absl::StrCat("id-", ids_.fetch_add(1)); }
 
-std::unique_ptr<Consumer> TransportContract::Open(Transport& transport, const ConsumerSpec& spec, ConsumerEvents events) {
+std::unique_ptr<Consumer> TransportContract::Open(Transport& transport, const ConsumerSpec& spec,
+                                                  ConsumerEvents events) {
   auto consumer = transport.OpenConsumer(spec, std::move(events));
   EXPECT_THAT(consumer, penstock::testing::IsOk());
   return consumer.ok() ? *std::move(consumer) : nullptr;

@@ -28,7 +28,7 @@ struct Action {
 /// What an event leads to, in order.
 struct Actions {
   absl::InlinedVector<Action, 4> list{};
-  std::size_t credit = 0;   ///< messages the server may send in addition
+  std::size_t credit = 0;  ///< messages the server may send in addition
   std::size_t window = 0;  ///< unsettled messages that the server may have with us from now on; 0: as before
 };
 

@@ -20,8 +20,8 @@ struct DeliveryState {
   bool quarantines() const { return options.after_dead_letter == AfterDeadLetter::kQuarantine; }
   /// Dispatched, refused, or busy with a letter.
   std::size_t active() const {
-    return table.count(MessageState::kDispatched) + table.count(MessageState::kRefused) + table.count(MessageState::kDeadLettering) +
-           table.count(MessageState::kRemovingLetter);
+    return table.count(MessageState::kDispatched) + table.count(MessageState::kRefused) +
+           table.count(MessageState::kDeadLettering) + table.count(MessageState::kRemovingLetter);
   }
 
   const FlowOptions options;

@@ -12,7 +12,8 @@ constexpr std::size_t kMostSpares = 512;
 
 }  // namespace
 
-DeliveryStateMachine::DeliveryStateMachine(const FlowOptions& options) : state_(options), turns_(state_), leases_(options) {}
+DeliveryStateMachine::DeliveryStateMachine(const FlowOptions& options)
+    : state_(options), turns_(state_), leases_(options) {}
 
 // Arrivals.
 
@@ -47,7 +48,9 @@ bool DeliveryStateMachine::Recognise(std::unique_ptr<InFlightMessage>& item, Act
   return true;
 }
 
-bool DeliveryStateMachine::IsOver(const InFlightMessage& item) const { return item.for_other_consumer || state_.processed.Contains(item.sequence); }
+bool DeliveryStateMachine::IsOver(const InFlightMessage& item) const {
+  return item.for_other_consumer || state_.processed.Contains(item.sequence);
+}
 
 void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFlightMessage> copy, Actions& out) {
   known.ownership_lost.store(false, std::memory_order_relaxed);
@@ -108,7 +111,8 @@ void DeliveryStateMachine::Succeeded(InFlightMessage& item, Actions& out) {
   item.probe = false;
   if (state_.failures.breaker().Succeeded()) turns_.ResumePaused(out);
   // Dead letters are of no epoch.
-  if (item.letter != 0 && state_.options.acknowledges) return turns_.BeginLetter(item, MessageState::kRemovingLetter, out);
+  const bool was_redriven = item.letter != 0 && state_.options.acknowledges;
+  if (was_redriven) return turns_.BeginLetter(item, MessageState::kRemovingLetter, out);
   if (item.stale || !state_.options.acknowledges) return Forget(item, out);
   Conclude(item, out);
 }
@@ -247,7 +251,9 @@ void DeliveryStateMachine::OwnershipLost() {
 // has to be: its message would be redriven once more.
 void DeliveryStateMachine::KeepRunningOnly(bool stale) {
   turns_.Clear();
-  const auto keep = [](const InFlightMessage& item) { return item.under_way() || item.state == MessageState::kRemovingLetter; };
+  const auto keep = [](const InFlightMessage& item) {
+    return item.under_way() || item.state == MessageState::kRemovingLetter;
+  };
   state_.table.KeepOnly(keep, stale, [this](InFlightMessage& dropped) {
     if (dropped.state != MessageState::kAwaitingRedelivery) state_.flow.Forget();
     if (dropped.probe && state_.failures.breaker().open()) state_.failures.breaker().ProbeAgain(state_.now);
@@ -273,7 +279,8 @@ void DeliveryStateMachine::Close() {
 
 std::vector<std::unique_ptr<InFlightMessage>> DeliveryStateMachine::HandBack() {
   std::vector<std::unique_ptr<InFlightMessage>> handed_back;
-  for (InFlightMessage* item : state_.table.Ascending(MessageState::kParked)) handed_back.push_back(turns_.Remove(*item));
+  for (InFlightMessage* item : state_.table.Ascending(MessageState::kParked))
+    handed_back.push_back(turns_.Remove(*item));
   return handed_back;
 }
 

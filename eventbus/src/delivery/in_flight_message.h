@@ -18,16 +18,16 @@ using TimePoint = std::chrono::steady_clock::time_point;
 
 /// Where a message in hand stands.
 enum class MessageState {
-  kNew,             ///< not yet admitted
-  kParked,          ///< waits behind an earlier message of its key
-  kRefused,         ///< its actor's inbox was full; offered again when there may be room
-  kPaused,          ///< its turn, but nothing is to begin now: an outage, or the consumer may have another owner
-  kDispatched,      ///< in an inbox or in its handler
-  kWaiting,         ///< failed; its back-off runs here, its key waits
-  kAwaitingRedelivery,            ///< asked for again with a Nak, since its body was put down; its key waits for it
-  kEvicted,         ///< its turn, but its body was put down; asked for again when there is room
-  kDeadLettering,   ///< on its way to the dead letters; its key waits
-  kRemovingLetter,  ///< redriven and settled; the letter it came from is being removed; its key waits
+  kNew,                 ///< not yet admitted
+  kParked,              ///< waits behind an earlier message of its key
+  kRefused,             ///< its actor's inbox was full; offered again when there may be room
+  kPaused,              ///< its turn, but nothing is to begin now: an outage, or the consumer may have another owner
+  kDispatched,          ///< in an inbox or in its handler
+  kWaiting,             ///< failed; its back-off runs here, its key waits
+  kAwaitingRedelivery,  ///< asked for again with a Nak, since its body was put down; its key waits for it
+  kEvicted,             ///< its turn, but its body was put down; asked for again when there is room
+  kDeadLettering,       ///< on its way to the dead letters; its key waits
+  kRemovingLetter,      ///< redriven and settled; the letter it came from is being removed; its key waits
 };
 inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kRemovingLetter) + 1;
 
@@ -55,16 +55,16 @@ struct InFlightMessage {
   std::unique_ptr<StoredMessage> message{};  ///< gone while held: its Nak carried it away; a stub while put down
   std::unique_ptr<StoredMessage> latest{};   ///< stub of a later delivery of it: the one to answer
   std::uint64_t sequence = 0;                ///< of the message, in its stream
-  std::uint64_t origin = 0;   ///< its sequence when it first came to the stream: differs once it was redriven
-  std::uint64_t letter = 0;   ///< the dead letter that it was redriven from; 0: none
-  bool for_other_consumer = false;       ///< redriven for another consumer of the stream
-  std::string key_storage{};  ///< holds the key when the message has it nowhere as it stands
-  std::string_view key{};     ///< empty: no order asked for; lives in the message or in `key_storage`
+  std::uint64_t origin = 0;         ///< its sequence when it first came to the stream: differs once it was redriven
+  std::uint64_t letter = 0;         ///< the dead letter that it was redriven from; 0: none
+  bool for_other_consumer = false;  ///< redriven for another consumer of the stream
+  std::string key_storage{};        ///< holds the key when the message has it nowhere as it stands
+  std::string_view key{};           ///< empty: no order asked for; lives in the message or in `key_storage`
   std::uint64_t key_hash = 0;
   std::size_t lane = kAnyLane;  ///< the actor of its key; `kAnyLane` without one
   MessageState state = MessageState::kNew;
   bool stale = false;       ///< of an epoch that is over: its end is not reported to the server
-  bool evicted = false;    ///< without its body
+  bool evicted = false;     ///< without its body
   bool probe = false;       ///< begins although there is an outage
   bool stuck = false;       ///< in its handler for too long
   bool deferred = false;    ///< its handler will tell later; of the worker's thread
@@ -83,8 +83,8 @@ struct InFlightMessage {
   /// In an inbox or running when another process got the consumer, and not delivered to us again: must not begin.
   /// Relaxed: read by the worker before it begins, by when what was not begun at once had time to be told.
   std::atomic<bool> ownership_lost{false};
-  /// Many of its key wait for it: its end is not to wait for the consumer. Relaxed: a worker that reads it late is merely
-  /// slower.
+  /// Many of its key wait for it: its end is not to wait for the consumer. Relaxed: a worker that reads it late is
+  /// merely slower.
   std::atomic<bool> urgent{false};
   InFlightMessage* next_of_key = nullptr;
   InFlightMessage* next_completed = nullptr;

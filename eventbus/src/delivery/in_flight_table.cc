@@ -6,10 +6,13 @@
 namespace penstock::eventbus {
 namespace {
 
-bool IsIndexed(MessageState state) { return state == MessageState::kPaused || state == MessageState::kEvicted || state == MessageState::kWaiting; }
+bool IsIndexed(MessageState state) {
+  return state == MessageState::kPaused || state == MessageState::kEvicted || state == MessageState::kWaiting;
+}
 
 void SortBySequence(std::vector<InFlightMessage*>& items) {
-  std::sort(items.begin(), items.end(), [](InFlightMessage* a, InFlightMessage* b) { return a->sequence < b->sequence; });
+  std::sort(items.begin(), items.end(),
+            [](InFlightMessage* a, InFlightMessage* b) { return a->sequence < b->sequence; });
 }
 
 }  // namespace
@@ -56,7 +59,8 @@ void InFlightTable::KeepOnly(absl::FunctionRef<bool(const InFlightMessage&)> kee
   }
 }
 
-void InFlightTable::KeepOnlyStale(absl::FunctionRef<bool(const InFlightMessage&)> keep, absl::FunctionRef<void(InFlightMessage&)> dropped) {
+void InFlightTable::KeepOnlyStale(absl::FunctionRef<bool(const InFlightMessage&)> keep,
+                                  absl::FunctionRef<void(InFlightMessage&)> dropped) {
   std::erase_if(stale_, [&](const std::unique_ptr<InFlightMessage>& item) {
     if (keep(*item)) return false;
     dropped(*item);

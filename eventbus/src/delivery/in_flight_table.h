@@ -33,9 +33,11 @@ class InFlightTable {
   /// Takes the message out, stale or not.
   std::unique_ptr<InFlightMessage> Remove(InFlightMessage& item);
   /// Takes out every message that `keep` refuses; `dropped` sees each of those first. Those kept become stale if asked.
-  void KeepOnly(absl::FunctionRef<bool(const InFlightMessage&)> keep, bool stale, absl::FunctionRef<void(InFlightMessage&)> dropped);
+  void KeepOnly(absl::FunctionRef<bool(const InFlightMessage&)> keep, bool stale,
+                absl::FunctionRef<void(InFlightMessage&)> dropped);
   /// Takes out the stale messages that `keep` refuses; `dropped` sees each of those first.
-  void KeepOnlyStale(absl::FunctionRef<bool(const InFlightMessage&)> keep, absl::FunctionRef<void(InFlightMessage&)> dropped);
+  void KeepOnlyStale(absl::FunctionRef<bool(const InFlightMessage&)> keep,
+                     absl::FunctionRef<void(InFlightMessage&)> dropped);
 
   /// Every change of `InFlightMessage::stage` goes through here.
   void SetState(InFlightMessage& item, MessageState state);

@@ -6,7 +6,9 @@ namespace {
 
 constexpr std::size_t kMany = 8;
 
-void Await(InFlightMessage& first, std::size_t waiting) { first.urgent.store(waiting >= kMany, std::memory_order_relaxed); }
+void Await(InFlightMessage& first, std::size_t waiting) {
+  first.urgent.store(waiting >= kMany, std::memory_order_relaxed);
+}
 
 }  // namespace
 

@@ -41,7 +41,8 @@ void LeaseKeeper::Finished(InFlightMessage& item) {
 }
 
 bool LeaseKeeper::HoldsUp(const InFlightMessage& item, TimePoint now) const {
-  if (item.state == MessageState::kWaiting || item.state == MessageState::kAwaitingRedelivery || item.at_letter()) return true;
+  if (item.state == MessageState::kWaiting || item.state == MessageState::kAwaitingRedelivery || item.at_letter())
+    return true;
   const TimePoint begun = BegunAt(item);
   return item.state == MessageState::kDispatched && begun != TimePoint{} && now - begun >= interval();
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/broker.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "memory/subject.h"
-#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::memory {
 namespace {
@@ -33,7 +34,8 @@ std::string_view KindName(ConsumerKind kind) {
 
 absl::Status CheckConsumer(const ConsumerSpec& spec, const ConsumerEvents& events) {
   const std::string what = absl::StrCat("open a subscriber of stream \"", spec.stream, "\": ");
-  if (!events.on_messages) return absl::InvalidArgumentError(absl::StrCat(what, "no callback for arrivals; set `arrived`"));
+  if (!events.on_messages)
+    return absl::InvalidArgumentError(absl::StrCat(what, "no callback for arrivals; set `arrived`"));
   if (spec.max_in_flight == 0) {
     return absl::InvalidArgumentError(absl::StrCat(what, "max_in_flight is 0; allow at least one message"));
   }
@@ -89,13 +91,16 @@ struct Broker::Consumer {
                   .max_in_flight = spec.max_in_flight},
                  spec.kind == ConsumerKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
 
-  // The subscriber whose turn it is, if any can take something. Of an exclusive consumer it is always the first, its owner.
+  // The subscriber whose turn it is, if any can take something. Of an exclusive consumer it is always the first, its
+  // owner.
   std::shared_ptr<BrokerSubscriber> NextSubscriber() {
     for (std::size_t i = 0; kind != ConsumerKind::kExclusive && i < subscribers.size(); ++i) {
       std::rotate(subscribers.begin(), subscribers.begin() + 1, subscribers.end());
       if (subscribers.back()->ready()) return subscribers.back();
     }
-    return kind == ConsumerKind::kExclusive && !subscribers.empty() && subscribers.front()->ready() ? subscribers.front() : nullptr;
+    return kind == ConsumerKind::kExclusive && !subscribers.empty() && subscribers.front()->ready()
+               ? subscribers.front()
+               : nullptr;
   }
 
   // How much `subscriber` may have now: in each round over the subscribers that can take something, all get the same.
@@ -195,14 +200,14 @@ absl::Status Broker::CheckNoOverlap(const StreamSpec& spec) const {
 }
 
 absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const void* user, const ConsumerSpec& spec,
-                                                             ConsumerEvents events) {
+                                                                       ConsumerEvents events) {
   if (absl::Status status = CheckConsumer(spec, events); !status.ok()) return status;
   MutexLock lock(mutex_);
   if (!users_.contains(user)) return absl::FailedPreconditionError("open a subscriber: the embedded bus is closed");
   const auto stream = streams_.find(spec.stream);
   if (stream == streams_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("open a subscriber: stream \"", spec.stream, "\" does not exist; make it before consuming from it"));
+    return absl::NotFoundError(absl::StrCat("open a subscriber: stream \"", spec.stream,
+                                            "\" does not exist; make it before consuming from it"));
   }
   absl::StatusOr<Consumer*> consumer = ConsumerFor(*stream->second, spec);
   if (!consumer.ok()) return consumer.status();
@@ -350,7 +355,8 @@ void Broker::StopSubscriber(BrokerSubscriber& subscriber) {
 bool Broker::IsActive(const BrokerSubscriber& subscriber) const {
   MutexLock lock(mutex_);
   if (subscriber.stopped) return false;
-  return subscriber.spec.kind != ConsumerKind::kExclusive || subscriber.consumer->subscribers.front().get() == &subscriber;
+  return subscriber.spec.kind != ConsumerKind::kExclusive ||
+         subscriber.consumer->subscribers.front().get() == &subscriber;
 }
 
 void Broker::MarkReady(Consumer& consumer) {
@@ -370,7 +376,7 @@ void Broker::NotifyThread() {
 }
 
 void Broker::Run() {
-  SetThreadName("penstock-memory");
+  pthread_setname_np(pthread_self(), "penstock-memory");
   while (std::optional<Parcel> parcel = AwaitParcel()) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
     messages.reserve(parcel->messages.size());
@@ -403,7 +409,8 @@ std::optional<Broker::Parcel> Broker::AwaitParcel() {
 
 void Broker::ParcelDelivered() {
   {
-    ConsumerEvents gone{};  // of a subscriber that was stopped by its own callback; destroyed before anybody sees it as ended
+    ConsumerEvents
+        gone{};  // of a subscriber that was stopped by its own callback; destroyed before anybody sees it as ended
     MutexLock lock(mutex_);
     if (running_->stopped) std::swap(gone, running_->events);
   }

@@ -34,8 +34,8 @@ struct BrokerSubscriber;
 /// **Ownership:** shared by its users. Not to be destroyed by a callback of its own.
 /// **Blocking:** `StopSubscriber` and `Leave` wait for callbacks that run; nothing else waits. No lock is held while a
 /// callback or a `PublishDone` runs.
-/// **Ordering:** as `MemoryConsumer`; callbacks of all subscribers run one after the other, the subscribers of a consumer and the
-/// consumers of the broker taking turns.
+/// **Ordering:** as `MemoryConsumer`; callbacks of all subscribers run one after the other, the subscribers of a
+/// consumer and the consumers of the broker taking turns.
 /// **Shutdown:** leave; the last one to leave joins the thread (unless it leaves from a callback: then the destructor
 /// does).
 class Broker {
@@ -53,8 +53,10 @@ class Broker {
 
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec);
 
-  /// See `Transport::OpenConsumer`. `kNotFound` when the stream is missing, `kFailedPrecondition` when the user has left.
-  absl::StatusOr<std::shared_ptr<BrokerSubscriber>> OpenConsumer(const void* user, const ConsumerSpec& spec, ConsumerEvents events);
+  /// See `Transport::OpenConsumer`. `kNotFound` when the stream is missing, `kFailedPrecondition` when the user has
+  /// left.
+  absl::StatusOr<std::shared_ptr<BrokerSubscriber>> OpenConsumer(const void* user, const ConsumerSpec& spec,
+                                                                 ConsumerEvents events);
 
   /// Stores and answers: `kNotFound` when no stream has the subject, else as `MemoryStream::Append`.
   absl::StatusOr<PubAck> Publish(OutboundMessage message);
@@ -112,7 +114,8 @@ class Broker {
   absl::flat_hash_map<std::string, Stream*> stream_by_subject_ ABSL_GUARDED_BY(mutex_);
   /// Consumers that may have something to deliver, each once, in the order of their turns.
   std::deque<Consumer*> ready_ ABSL_GUARDED_BY(mutex_);
-  BrokerSubscriber* running_ ABSL_GUARDED_BY(mutex_) = nullptr;  ///< the subscriber whose callback runs; its parcel keeps it alive
+  BrokerSubscriber* running_ ABSL_GUARDED_BY(mutex_) =
+      nullptr;  ///< the subscriber whose callback runs; its parcel keeps it alive
   std::thread thread_;
   const std::thread::id thread_id_;
 };

@@ -66,8 +66,9 @@ void MemoryConsumer::TakeNew(const MemoryStream& stream, std::size_t limit, Time
     position_ = record == nullptr ? std::max(position_, stream.last_sequence()) : record->sequence;
     if (record == nullptr) return;
     if (terms_.explicit_acks) {
-      outstanding_.emplace_hint(outstanding_.end(), position_,
-                              OutstandingDeliveries{.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = 1});
+      outstanding_.emplace_hint(
+          outstanding_.end(), position_,
+          OutstandingDeliveries{.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = 1});
     }
     taken.push_back({.record = std::move(record), .delivery_count = 1, .pending = --pending});
   }

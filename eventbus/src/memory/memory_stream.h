@@ -39,7 +39,8 @@ class MemoryStream {
 
   /// Stores the message, or finds that its ID was stored within the duplicate window. Discards old messages to make
   /// room when the spec says so; else, and for a message larger than the whole bound, `kResourceExhausted`.
-  absl::StatusOr<PubAck> Append(OutboundMessage message, TimePoint now, std::chrono::system_clock::time_point stored_at);
+  absl::StatusOr<PubAck> Append(OutboundMessage message, TimePoint now,
+                                std::chrono::system_clock::time_point stored_at);
 
   /// Removes one message; its ID stays known. False when the stream does not have it.
   bool Delete(std::uint64_t sequence);

@@ -16,7 +16,8 @@ namespace {
 
 class EmbeddedConsumer final : public Consumer {
  public:
-  EmbeddedConsumer(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerSubscriber> subscriber, ConsumerKind kind)
+  EmbeddedConsumer(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerSubscriber> subscriber,
+                   ConsumerKind kind)
       : transport_(transport), broker_(broker), subscriber_(std::move(subscriber)), kind_(kind) {}
   ~EmbeddedConsumer() override { Stop(); }
 
@@ -28,7 +29,8 @@ class EmbeddedConsumer final : public Consumer {
       return absl::FailedPreconditionError("acknowledge: at-most-once messages are settled by being delivered");
     }
     if (!transport_.connected()) return absl::UnavailableError("acknowledge: the embedded bus is closed");
-    for (const Acknowledgement& each : deliveries) broker_.Acknowledge(*subscriber_, each.message->stream_sequence(), each.type);
+    for (const Acknowledgement& each : deliveries)
+      broker_.Acknowledge(*subscriber_, each.message->stream_sequence(), each.type);
     return absl::OkStatus();
   }
 
@@ -97,7 +99,8 @@ absl::StatusOr<StreamFacts> MemoryTransport::EnsureStream(const StreamSpec& spec
   return broker_->EnsureStream(spec);
 }
 
-absl::StatusOr<std::unique_ptr<Consumer>> MemoryTransport::OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) {
+absl::StatusOr<std::unique_ptr<Consumer>> MemoryTransport::OpenConsumer(const ConsumerSpec& spec,
+                                                                        ConsumerEvents events) {
   absl::StatusOr<std::shared_ptr<BrokerSubscriber>> subscriber = broker_->OpenConsumer(this, spec, std::move(events));
   if (!subscriber.ok()) return subscriber.status();
   return std::make_unique<EmbeddedConsumer>(*this, *broker_, *std::move(subscriber), spec.kind);
@@ -140,7 +143,7 @@ absl::Status MemoryTransport::DeleteMessage(const std::string& stream, std::uint
 }
 
 ConnectionStats MemoryTransport::Stats() const {
-  return {.connected = connected(), .reconnects = 0, .publishes_pending = 0, .publish_retries = 0};
+  return {.connected = connected(), .reconnects = 0, .dropped = 0, .publishes_pending = 0, .publish_retries = 0};
 }
 
 absl::Status MemoryTransport::Flush(std::chrono::milliseconds) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,34 +64,35 @@ struct ConsumerSpec {
   /// The credit a consumer begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
   /// what a dead member held would otherwise block the others until AckWait.)
   std::size_t max_in_flight = 4096;
-  /// An exclusive consumer's acknowledgements each take in all messages before: the consumer sends one for many, never past
-  /// what is unsettled. `Acknowledge` is the same to its caller.
+  /// An exclusive consumer's acknowledgements each take in all messages before: the consumer sends one for many, never
+  /// past what is unsettled. `Acknowledge` is the same to its caller.
   bool ack_all = false;
   /// How to make the stream again when it vanished; used for `kAtMostOnce` only (a memory stream does not survive its
   /// server).
   StreamSpec stream_spec{};
 };
 
-/// What a consumer tells its owner. Called on a thread of the transport, never two at a time for one consumer; must not block.
-/// None is called after `Consumer::Stop` has returned.
+/// What a consumer tells its owner. Called on a thread of the transport, never two at a time for one consumer; must not
+/// block. None is called after `Consumer::Stop` has returned.
 struct ConsumerEvents {
   /// Messages in the order the server sent them. For `kExclusive`: within one synchronisation everything pending comes
   /// again in stream order before anything new.
   std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> on_messages{};
-  /// No more messages are at hand: told after every `arrived`, before the consumer waits for what comes next, or once it
-  /// has stopped. In between the owner may leave work to the next call.
+  /// No more messages are at hand: told after every `arrived`, before the consumer waits for what comes next, or once
+  /// it has stopped. In between the owner may leave work to the next call.
   std::function<void()> on_idle{};
   /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
   /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
   std::function<void()> on_stream_recreated{};
-  /// This consumer has made its exclusive consumer again, to begin with the first message it knows to be unsettled: from
-  /// there on everything comes again, in stream order. Told before the first of it.
+  /// This consumer has made its exclusive consumer again, to begin with the first message it knows to be unsettled:
+  /// from there on everything comes again, in stream order. Told before the first of it.
   std::function<void()> on_consumer_recreated{};
   /// The messages with these sequences are settled for this consumer, by the server's word, perhaps by an earlier
   /// owner. Told after a synchronisation, before later messages. A server that is killed can forget it and send them
   /// again.
   std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
-  /// The consumer cannot go on (for instance its consumer's configuration was changed by another); it has stopped itself.
+  /// The consumer cannot go on (for instance its consumer's configuration was changed by another); it has stopped
+  /// itself.
   std::function<void(absl::Status why)> on_closed{};
   /// Another process owns, or has owned, the exclusive consumer: it may have settled what is in hand here, so what has
   /// not begun must not begin any more. What is still unsettled comes again once the consumer is ours. Told before the
@@ -162,15 +164,29 @@ struct ReservedHeader {
 struct OutboundMessage {
   std::string subject{};
   std::string body{};
-  std::string message_id{};                         ///< never empty
+  std::string message_id{};                                   ///< never empty
   absl::InlinedVector<ReservedHeader, 4> reserved_headers{};  ///< each name once; before the others
-  Headers headers{};                                ///< without the message ID
+  Headers headers{};                                          ///< without the message ID
 };
 
 /// Bytes of body and headers, the message ID among them, as they go over the wire.
 std::size_t SizeBytes(const OutboundMessage& message);
 
 using PublishDone = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
+
+/// Who runs the handlers of what a transport hands on, and lets the transport's own thread do it: that has the messages
+/// in its caches, and nobody needs to be woken. Thread-safe.
+class Hands {
+ public:
+  virtual ~Hands() = default;
+  /// Before messages are handed on: `Help` follows on the same thread, without waiting for anything in between. The
+  /// helper's number; nothing: not now.
+  virtual std::optional<std::size_t> BeginHelp() = 0;
+  /// Runs handlers for a moment, or for as long as one keeps it.
+  virtual void Help(std::size_t helper) = 0;
+  /// For another thread, which sees that one keeps it: others go on with what is left.
+  virtual void RelieveHelper() = 0;
+};
 
 /// One connection to what stores messages. Thread-safe.
 /// Names, subjects and headers given to it were validated before.
@@ -195,9 +211,8 @@ class Transport {
   /// On an error returned here `done` is not told.
   virtual absl::Status Publish(OutboundMessage message, PublishDone done) = 0;
 
-  /// Allows the transport's I/O threads to run handlers of the messages that they deliver. `executor` outlives the
-  /// transport. By default they run none.
-  virtual void SetInlineExecutor(actorpool::internal::InlineExecutor& /*executor*/) {}
+  /// May have its threads help from now on. `hands` outlives the transport. By default they never do.
+  virtual void LendTo(Hands& /*hands*/) {}
 
   /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
   /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream.
@@ -222,7 +237,8 @@ class Transport {
   /// Waits until no publish is outstanding and everything sent has reached the server. `kDeadlineExceeded`.
   virtual absl::Status Flush(std::chrono::milliseconds timeout) = 0;
 
-  /// Fails outstanding publishes with `kCancelled` and ends the connection. Consumers must have been stopped. Idempotent.
+  /// Fails outstanding publishes with `kCancelled` and ends the connection. Consumers must have been stopped.
+  /// Idempotent.
   virtual void Close() = 0;
 };
 

@@ -77,7 +77,8 @@ TEST(CompletionQueueTest, EachIsTakenOnceAndNoneIsLeftBehind) {
     finished.Add(item);
     while (finished.TryAcquireConsumer()) {
       if (takers.fetch_add(1) != 0) two_at_once = true;
-      for (InFlightMessage* next = finished.Take(); next != nullptr;) ++taken[std::exchange(next, next->next_completed)->sequence];
+      for (InFlightMessage* next = finished.Take(); next != nullptr;)
+        ++taken[std::exchange(next, next->next_completed)->sequence];
       takers.fetch_sub(1);
       finished.ReleaseConsumer();
     }

@@ -72,10 +72,10 @@ TEST(DeadLetterStoryTest, ALetterTellsTheWholeStory) {
 
 TEST(DeadLetterStoryTest, EveryVerdictHasItsErrorClass) {
   const std::map<HandlerResult::Kind, std::string> classes = {{HandlerResult::Kind::kRetry, "exhausted"},
-                                                        {HandlerResult::Kind::kThrew, "threw"},
-                                                        {HandlerResult::Kind::kReject, "rejected"},
-                                                        {HandlerResult::Kind::kUndecodable, "undecodable"},
-                                                        {HandlerResult::Kind::kQuarantined, "quarantined"}};
+                                                              {HandlerResult::Kind::kThrew, "threw"},
+                                                              {HandlerResult::Kind::kReject, "rejected"},
+                                                              {HandlerResult::Kind::kUndecodable, "undecodable"},
+                                                              {HandlerResult::Kind::kQuarantined, "quarantined"}};
   for (const auto& [kind, name] : classes) {
     const auto item = FailedItem(1, "k");
     item->result.kind = kind;
@@ -163,14 +163,14 @@ TEST(DeadLetterStoryTest, ARedrivenMessageThatFailsAgainKeepsItsOriginAndCount) 
 
 TEST(DeadLetterStoryTest, ReadsWhateverSomebodyElseWrote) {
   OutboundMessage hostile{.subject = "EVENTS_dead_letters",
-                   .body = "x",
-                   .message_id = "m",
-                   .headers = {{"Penstock-Attempts", "-1"},
-                               {"Penstock-Stream-Sequence", "1e9"},
-                               {"Penstock-Origin-Sequence", "99999999999999999999999"},
-                               {"Penstock-Last-Failed-At", "yesterday"},
-                               {"Penstock-Original-Message-Id", "%zz%"},
-                               {"Penstock-Redrive-Count", ""}}};
+                          .body = "x",
+                          .message_id = "m",
+                          .headers = {{"Penstock-Attempts", "-1"},
+                                      {"Penstock-Stream-Sequence", "1e9"},
+                                      {"Penstock-Origin-Sequence", "99999999999999999999999"},
+                                      {"Penstock-Last-Failed-At", "yesterday"},
+                                      {"Penstock-Original-Message-Id", "%zz%"},
+                                      {"Penstock-Redrive-Count", ""}}};
   const DeadLetter letter = ReadLetter(Stored(hostile), kStream);
   EXPECT_EQ(letter.topic, "");
   EXPECT_EQ(letter.attempts, 0U);

@@ -24,8 +24,8 @@ namespace penstock::eventbus {
 inline constexpr std::chrono::system_clock::time_point kNoon{std::chrono::seconds(1'700'000'000)};
 
 /// A message of `EVENTS_orders` that failed twice: the last time at noon.
-inline std::unique_ptr<InFlightMessage> FailedItem(std::uint64_t sequence, const std::string& key, std::string body = "body",
-                                        Headers headers = {}) {
+inline std::unique_ptr<InFlightMessage> FailedItem(std::uint64_t sequence, const std::string& key,
+                                                   std::string body = "body", Headers headers = {}) {
   headers.emplace_back(header::kMessageId, "id-" + std::to_string(sequence));
   if (!key.empty()) headers.emplace_back(header::kAggregateId, key);
   auto item = std::make_unique<InFlightMessage>();

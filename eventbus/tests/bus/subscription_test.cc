@@ -84,8 +84,7 @@ class SubscriptionTest : public testing::Test {
                   handler(message);
                   return HandlerResult{};
                 }},
-        SubscriptionContext{
-            .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .hurry = [] {}});
+        SubscriptionContext{.pool = *pool_, .dead_letters = letters_, .log = log_, .hurry = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
   }
   void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key) {
@@ -119,7 +118,8 @@ TEST_F(SubscriptionTest, AKeyOfWhichManyWaitGoesOnWithoutTheConsumer) {
     if (handled.size() == kCount) all.set_value();
   });
   Arrive(1, kCount, "k");
-  EXPECT_EQ(most.get_future().wait_for(kPatience), std::future_status::ready) << "the consumer neither rests nor goes on";
+  EXPECT_EQ(most.get_future().wait_for(kPatience), std::future_status::ready)
+      << "the consumer neither rests nor goes on";
   transport_.events().on_idle();
   ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
   for (std::uint64_t i = 0; i < kCount; ++i) EXPECT_EQ(handled[i], i + 1);

@@ -16,11 +16,11 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 const ConsumerSpec kExclusive = {.stream = "ORDERS",
-                             .consumer = "billing",
-                             .filter_subject = "orders",
-                             .kind = ConsumerKind::kExclusive,
-                             .ack_wait = seconds(30),
-                             .max_in_flight = 64};
+                                 .consumer = "billing",
+                                 .filter_subject = "orders",
+                                 .kind = ConsumerKind::kExclusive,
+                                 .ack_wait = seconds(30),
+                                 .max_in_flight = 64};
 
 TEST(ApiJsonTest, ReadsARefusal) {
   const auto reply =

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <random>
 
-#include "jetstream/consume/pull_flow_control.h"
-#include "jetstream/consume/gap_detector.h"
-#include "jetstream/consume/recovered_ack_state.h"
 #include "jetstream/consume/ack_batch.h"
+#include "jetstream/consume/gap_detector.h"
 #include "jetstream/consume/outstanding_deliveries.h"
+#include "jetstream/consume/pull_flow_control.h"
+#include "jetstream/consume/recovered_ack_state.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

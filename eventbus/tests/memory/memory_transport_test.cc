@@ -29,7 +29,9 @@ using Messages = std::vector<std::unique_ptr<StoredMessage>>;
 class Arrivals {
  public:
   ConsumerEvents Events() {
-    return {.on_messages = [this](Messages messages) { Add(std::move(messages)); }, .on_stream_recreated = {}, .on_closed = {}};
+    return {.on_messages = [this](Messages messages) { Add(std::move(messages)); },
+            .on_stream_recreated = {},
+            .on_closed = {}};
   }
 
   bool Reach(std::size_t count) {
@@ -104,7 +106,9 @@ class MemoryTransportTest : public testing::Test {
     return consumer.ok() ? *std::move(consumer) : nullptr;
   }
 
-  absl::Status OpenError(const ConsumerSpec& spec) { return transport_->OpenConsumer(spec, arrivals_.Events()).status(); }
+  absl::Status OpenError(const ConsumerSpec& spec) {
+    return transport_->OpenConsumer(spec, arrivals_.Events()).status();
+  }
 
   std::unique_ptr<Transport> transport_ = Connect();
   Arrivals arrivals_;
@@ -137,12 +141,12 @@ TEST_F(MemoryTransportTest, SpreadsWhatIsThereEvenlyOverTheFeedsThatHaveCredit) 
   std::promise<void> entered;
   std::promise<void> opened;
   const ConsumerEvents gate{.on_messages =
-                            [&](const Messages&) {
-                              entered.set_value();
-                              opened.get_future().wait();
-                            },
-                        .on_stream_recreated = {},
-                        .on_closed = {}};
+                                [&](const Messages&) {
+                                  entered.set_value();
+                                  opened.get_future().wait();
+                                },
+                            .on_stream_recreated = {},
+                            .on_closed = {}};
   ASSERT_TRUE(transport_->EnsureStream({.name = "GATE", .subjects = {"gate"}}).ok());
   const auto gate_feed = transport_->OpenConsumer({.stream = "GATE", .kind = ConsumerKind::kAtMostOnce}, gate);
   ASSERT_TRUE(Publish(*transport_, "close", "", "gate").ok());
@@ -245,12 +249,12 @@ TEST_F(MemoryTransportTest, CallsAfterCloseFailWithATypedError) {
 TEST_F(MemoryTransportTest, MayBeClosedByACallback) {
   Arrivals arrivals;
   const ConsumerEvents events{.on_messages =
-                              [&](Messages messages) {
-                                transport_->Close();
-                                arrivals.Events().on_messages(std::move(messages));
-                              },
-                          .on_stream_recreated = {},
-                          .on_closed = {}};
+                                  [&](Messages messages) {
+                                    transport_->Close();
+                                    arrivals.Events().on_messages(std::move(messages));
+                                  },
+                              .on_stream_recreated = {},
+                              .on_closed = {}};
   const auto consumer = transport_->OpenConsumer(SpecFor(ConsumerKind::kAtMostOnce, ""), events);
   ASSERT_TRUE(consumer.ok());
   ASSERT_TRUE(Publish(*transport_, "body").ok());
@@ -260,9 +264,10 @@ TEST_F(MemoryTransportTest, MayBeClosedByACallback) {
 TEST_F(MemoryTransportTest, WhatTheCallbacksCapturedIsGoneWhenStopReturns) {
   auto captured = std::make_shared<int>(1);
   const std::weak_ptr<int> watch = captured;
-  const auto consumer = transport_->OpenConsumer(
-      SpecFor(ConsumerKind::kAtMostOnce, ""),
-      {.on_messages = [captured = std::move(captured)](const Messages&) {}, .on_stream_recreated = {}, .on_closed = {}});
+  const auto consumer = transport_->OpenConsumer(SpecFor(ConsumerKind::kAtMostOnce, ""),
+                                                 {.on_messages = [captured = std::move(captured)](const Messages&) {},
+                                                  .on_stream_recreated = {},
+                                                  .on_closed = {}});
   ASSERT_TRUE(consumer.ok());
   ASSERT_TRUE(Publish(*transport_, "body").ok());
   (*consumer)->Stop();

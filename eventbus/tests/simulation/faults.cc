@@ -115,13 +115,15 @@ void World::DrainProcess() {
 void World::BreakHandlers() {
   trace_.Note("fault: handlers fail");
   conditions_.handlers_down = true;
-  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{5000}), [this] { conditions_.handlers_down = false; });
+  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{5000}),
+                     [this] { conditions_.handlers_down = false; });
 }
 
 void World::BreakLetters() {
   trace_.Note("fault: dead letters fail");
   conditions_.letters_down = true;
-  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{5000}), [this] { conditions_.letters_down = false; });
+  event_queue_.After(random_.Between(milliseconds{50}, milliseconds{5000}),
+                     [this] { conditions_.letters_down = false; });
 }
 
 void World::LetOperatorRedrive() {

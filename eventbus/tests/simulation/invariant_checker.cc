@@ -250,7 +250,8 @@ void InvariantChecker::Compare(const DeliveryStateMachine& flow, const Actions& 
     ledger_.Require(live_bytes_ <= most || live_bytes_ - most <= biggest_, "bytes", "too many bytes in memory",
                     live_bytes_);
     ledger_.Require(live_bytes_ <= flow.bytes(), "bytes", "bytes in memory that are not accounted for", live_bytes_);
-    ledger_.Require(outage_ == flow.circuit_open(), "outage", "an outage was not noticed, or did not end", flow.circuit_open());
+    ledger_.Require(outage_ == flow.circuit_open(), "outage", "an outage was not noticed, or did not end",
+                    flow.circuit_open());
   }
   ledger_.Require(flow.parked() + flow.held() <= flow.in_hand(), "counts", "more are parked than in hand",
                   flow.parked());
@@ -262,8 +263,8 @@ void InvariantChecker::Compare(const DeliveryStateMachine& flow, const Actions& 
 void InvariantChecker::CompareCredit(const DeliveryStateMachine& flow, const Actions& actions) {
   granted_ += actions.credit;
   widest_ = std::max(widest_, flow.window());
-  ledger_.Require(flow.window() >= 1 && flow.window() <= scenario_.flow.max_in_flight * FlowControlWindow::kWidest, "credit",
-                  "the window is out of its range", flow.window());
+  ledger_.Require(flow.window() >= 1 && flow.window() <= scenario_.flow.max_in_flight * FlowControlWindow::kWidest,
+                  "credit", "the window is out of its range", flow.window());
   if (closed_) return;
   if (credit_due_) allowed_before_ = std::max(allowed_before_, flow.window());
   const std::size_t allowed =

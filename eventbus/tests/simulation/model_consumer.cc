@@ -13,8 +13,8 @@ constexpr milliseconds kTakeoverDelay{300};
 
 }  // namespace
 
-ModelConsumer::ModelConsumer(const Scenario& scenario, EventQueue& event_queue, Random random, Network& network, Trace& trace,
-                     Events events)
+ModelConsumer::ModelConsumer(const Scenario& scenario, EventQueue& event_queue, Random random, Network& network,
+                             Trace& trace, Events events)
     : scenario_(scenario),
       event_queue_(event_queue),
       random_(random),

@@ -7,15 +7,15 @@
 #include <set>
 #include <vector>
 
-#include "jetstream/consume/pull_flow_control.h"
 #include "jetstream/consume/outstanding_deliveries.h"
+#include "jetstream/consume/pull_flow_control.h"
 #include "simulation/network.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::simulation {
 
-/// A consumer as `PushConsumer` and `PullConsumer` are, on the model network: a new inbox for each synchronisation, answers that
-/// are lost with their connection, acknowledgements that end with their consumer.
+/// A consumer as `PushConsumer` and `PullConsumer` are, on the model network: a new inbox for each synchronisation,
+/// answers that are lost with their connection, acknowledgements that end with their consumer.
 ///
 /// Thread-compatible. The network and event_queue must outlive it.
 class ModelConsumer {
@@ -27,7 +27,8 @@ class ModelConsumer {
     std::function<void()> on_consumer_recreated{};
   };
 
-  ModelConsumer(const Scenario& scenario, EventQueue& event_queue, Random random, Network& network, Trace& trace, Events events);
+  ModelConsumer(const Scenario& scenario, EventQueue& event_queue, Random random, Network& network, Trace& trace,
+                Events events);
 
   /// Takes a new inbox, as soon as it can be had.
   void Synchronise(std::chrono::microseconds after);

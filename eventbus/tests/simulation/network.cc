@@ -97,7 +97,8 @@ void Network::Kill() {
   connections_.clear();
   // A consumer without acknowledgements is kept in memory.
   if (!scenario_.flow.acknowledges) return server_.DeleteConsumer();
-  for (const std::uint64_t sequence : server_.Crash(event_queue_.now())) ledger_.AllowAgain(ledger_.AtSequence(sequence));
+  for (const std::uint64_t sequence : server_.Crash(event_queue_.now()))
+    ledger_.AllowAgain(ledger_.AtSequence(sequence));
   LoseAnswers();
 }
 

@@ -26,16 +26,17 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
       number_(number),
       flow_(std::make_unique<DeliveryStateMachine>(scenario_.flow)),
       invariants_(scenario_, ledger_, live_bytes_, number),
-      pool_(event_queue_, scenario_.actors, scenario_.inbox, [this](InFlightMessage& item, std::size_t actor) { Begin(item, actor); }),
+      pool_(event_queue_, scenario_.actors, scenario_.inbox,
+            [this](InFlightMessage& item, std::size_t actor) { Begin(item, actor); }),
       consumer_(scenario_, event_queue_, Random(random_.Next()), network_, trace_,
-            {.on_messages = [this](const auto& messages) { Arrived(messages); },
-             .on_stream_recreated = [this] { StreamRecreated(); },
-             .on_ownership_lost = [this] { OwnershipLost(); },
-             .on_consumer_recreated =
-                 [this] {
-                   flow_->ConsumerRecreated();
-                   invariants_.OwnershipLost();
-                 }}) {
+                {.on_messages = [this](const auto& messages) { Arrived(messages); },
+                 .on_stream_recreated = [this] { StreamRecreated(); },
+                 .on_ownership_lost = [this] { OwnershipLost(); },
+                 .on_consumer_recreated =
+                     [this] {
+                       flow_->ConsumerRecreated();
+                       invariants_.OwnershipLost();
+                     }}) {
   trace_.Note("process begins, number", static_cast<std::uint64_t>(number));
   quarantine_known_ = !scenario_.quarantines();
   if (!quarantine_known_) LookUpQuarantine();

@@ -11,9 +11,9 @@
 
 #include "delivery/delivery_state_machine.h"
 #include "simulation/conditions.h"
+#include "simulation/invariant_checker.h"
 #include "simulation/model_consumer.h"
 #include "simulation/model_pool.h"
-#include "simulation/invariant_checker.h"
 
 namespace penstock::eventbus::simulation {
 

@@ -9,8 +9,8 @@
 #include <set>
 #include <vector>
 
-#include "simulation/event_queue.h"
 #include "simulation/conditions.h"
+#include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/network.h"
 #include "simulation/process.h"

@@ -26,9 +26,9 @@ struct SubscriptionStats {
   std::uint64_t dead_lettered = 0;
   std::uint64_t undecodable = 0;       ///< bodies that were no envelope
   std::uint64_t inbox_full = 0;        ///< dispatches put off because an inbox was full
-  std::uint64_t resubscribes = 0;    ///< new inboxes taken: reconnects, gaps, missed heartbeats
-  std::uint64_t evicted = 0;          ///< messages put down for lack of room in bytes, and asked for again
-  std::uint64_t circuit_opened = 0;           ///< times that message after message failed
+  std::uint64_t resubscribes = 0;      ///< new inboxes taken: reconnects, gaps, missed heartbeats
+  std::uint64_t evicted = 0;           ///< messages put down for lack of room in bytes, and asked for again
+  std::uint64_t circuit_opened = 0;    ///< times that message after message failed
   std::uint64_t in_flight = 0;         ///< gauge: received, not settled
   std::uint64_t in_flight_bytes = 0;   ///< gauge: bodies and headers of these that are held here
   std::uint64_t window = 0;            ///< gauge: messages that may be in flight now
@@ -52,6 +52,7 @@ struct TopicPublishStats {
 struct ConnectionStats {
   bool connected = false;
   std::uint64_t reconnects = 0;         ///< connections made after the first
+  std::uint64_t dropped = 0;            ///< messages the client library dropped; anything above 0 is a fault
   std::uint64_t publishes_pending = 0;  ///< gauge: sent, PubAck outstanding
   std::uint64_t publish_retries = 0;    ///< sent again with the same message ID
 };

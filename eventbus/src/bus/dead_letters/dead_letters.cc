@@ -9,8 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "bus/dead_letters/dead_letter_query.h"
-#include "bus/dead_letters/failure_history.h"
 #include "bus/dead_letters/dead_letters_factory.h"
+#include "bus/dead_letters/failure_history.h"
 #include "bus/dead_letters/rate_limiter.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/topic_streams.h"
@@ -181,7 +181,8 @@ class DeadLetters::Round {
 
   Count Send(const Candidate& candidate) {
     if (options_.mode == RedriveMode::kDryRun) return &RedriveReport::sent;
-    if (!eventbus::WaitUntil(limiter_.Take(std::chrono::steady_clock::now()), options_.stop)) return &RedriveReport::left;
+    if (!eventbus::WaitUntil(limiter_.Take(std::chrono::steady_clock::now()), options_.stop))
+      return &RedriveReport::left;
     const auto letter = letters_.Get(candidate.id);
     if (absl::IsNotFound(letter.status())) return &RedriveReport::gone;
     const auto ack = letter.ok() ? Publish(*letter) : absl::StatusOr<PubAck>(letter.status());

@@ -120,7 +120,7 @@ std::string LetterSubject(std::string_view letter_stream, std::string_view topic
 }
 
 OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
-                    std::size_t max_bytes) {
+                           std::size_t max_bytes) {
   const StoredMessage& message = *item.message;
   OutboundMessage letter{
       .subject = LetterSubject(letter_stream, origin.topic),
@@ -168,10 +168,10 @@ DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stre
 
 OutboundMessage MakeRedriven(const DeadLetter& letter, std::string_view letter_stream) {
   OutboundMessage message{.subject = letter.topic,
-                   .body = letter.body,
-                   .message_id = absl::StrCat("redrive:", std::string(letter_stream), ":", letter.id, ":",
-                                              Nanoseconds(letter.stored_at)),
-                   .headers = letter.headers};
+                          .body = letter.body,
+                          .message_id = absl::StrCat("redrive:", std::string(letter_stream), ":", letter.id, ":",
+                                                     Nanoseconds(letter.stored_at)),
+                          .headers = letter.headers};
   const auto add = [&message](std::string_view name, std::string value) {
     message.headers.emplace_back(name, std::move(value));
   };

@@ -6,8 +6,8 @@
 #include <string_view>
 
 #include "delivery/in_flight_message.h"
-#include "penstock/eventbus/dead_letters.h"
 #include "message/stored_message.h"
+#include "penstock/eventbus/dead_letters.h"
 #include "transport/transport.h"
 
 // The only place that writes and reads the headers of a dead letter (docs/dead-letters.md).
@@ -28,7 +28,7 @@ std::string LetterSubject(std::string_view letter_stream, std::string_view topic
 /// The letter of an item that is given up, for the stream `letter_stream`. Its message ID names the delivery, so that
 /// storing it twice keeps it once. A body that would make the letter larger than `max_bytes` is left out.
 OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
-                    std::size_t max_bytes);
+                           std::size_t max_bytes);
 
 /// Reads a letter, body included. Anybody may have written it: a header that is missing or broken leaves its field
 /// empty, and the topic is whatever follows the stream in the subject.

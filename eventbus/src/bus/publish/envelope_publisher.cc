@@ -12,20 +12,20 @@ EnvelopePublisher::EnvelopePublisher(const BusOptions& options, Transport& trans
     : options_(options), transport_(transport), streams_(streams) {}
 
 absl::Status EnvelopePublisher::PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
-                                     PublishCallback done) {
+                                             PublishCallback done) {
   auto to = Check(topic, options);
   if (!to.ok()) return to.status();
   // A plain message needs an ID too, so that sending it again after a lost PubAck stores it once.
   OutboundMessage message{.subject = std::string(topic),
-                   .body = std::string(body),
-                   .message_id = options.message_id.empty() ? NewEventId() : std::move(options.message_id),
-                   .headers = std::move(options.headers)};
+                          .body = std::string(body),
+                          .message_id = options.message_id.empty() ? NewEventId() : std::move(options.message_id),
+                          .headers = std::move(options.headers)};
   if (!options.key.empty()) message.reserved_headers.push_back({header::kAggregateId, PercentEncode(options.key)});
   return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(done));
 }
 
 absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
-                                        PublishCallback done) {
+                                                PublishCallback done) {
   auto to = Check(topic, options);
   if (!to.ok()) return to.status();
   if (!options.key.empty() || !options.message_id.empty()) {
@@ -40,9 +40,9 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
   auto body = EncodeEnvelope(envelope, options.format);
   if (!body.ok()) return body.status();
   OutboundMessage message{.subject = std::string(topic),
-                   .body = *std::move(body),
-                   .message_id = std::move(envelope.event_id),
-                   .headers = std::move(options.headers)};
+                          .body = *std::move(body),
+                          .message_id = std::move(envelope.event_id),
+                          .headers = std::move(options.headers)};
   message.reserved_headers.push_back({header::kAggregateId, PercentEncode(envelope.aggregate_id)});
   message.reserved_headers.push_back({header::kEventType, std::move(envelope.event_type)});
   message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
@@ -52,7 +52,8 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
 }
 
 // A topic that was published to was checked then.
-absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::string_view topic, const PublishOptions& options) const {
+absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::string_view topic,
+                                                                        const PublishOptions& options) const {
   Destination to{.topic = topic, .counts = FindCounts(topic)};
   if (to.counts == nullptr) {
     if (auto status = CheckTopic("publish to", topic, options_.base_stream_name); !status.ok()) return status;

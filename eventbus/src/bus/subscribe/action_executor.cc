@@ -58,7 +58,9 @@ void ActionExecutor::AcknowledgeAll(const Actions& actions, std::size_t over) {
 }
 
 // As above.
-void ActionExecutor::Acknowledge(const StoredMessage& message, AckType type) { consumer_->Acknowledge(message, type).IgnoreError(); }
+void ActionExecutor::Acknowledge(const StoredMessage& message, AckType type) {
+  consumer_->Acknowledge(message, type).IgnoreError();
+}
 
 // False when the actor's inbox is full.
 bool ActionExecutor::Offer(InFlightMessage& item, actorpool::internal::PoolAccess::Batch& batch) {

@@ -11,7 +11,6 @@
 #include "delivery/actions.h"
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/internal/pool_access.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {
@@ -19,8 +18,8 @@ namespace penstock::eventbus {
 /// Carries out what the delivery logic asks for: hands messages to the pool, answers the server, stores and removes
 /// dead letters.
 ///
-/// **Thread safety:** thread-safe once `UseConsumer` was called; no locks of its own. **Ownership:** all that it is given
-/// outlives it. **Blocking:** no.
+/// **Thread safety:** thread-safe once `UseConsumer` was called; no locks of its own. **Ownership:** all that it is
+/// given outlives it. **Blocking:** no.
 class ActionExecutor {
  public:
   /// Told how actions end that take time, on threads of the pool and of the transport.

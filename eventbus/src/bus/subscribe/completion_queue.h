@@ -20,8 +20,8 @@ class CompletionQueue {
     } while (!head_.compare_exchange_weak(head, &item, std::memory_order_seq_cst, std::memory_order_relaxed));
   }
 
-  /// Whether the caller is to take what there is. To be asked after every `Add`, and again after `ReleaseConsumer`, until it
-  /// is false: then somebody else will.
+  /// Whether the caller is to take what there is. To be asked after every `Add`, and again after `ReleaseConsumer`,
+  /// until it is false: then somebody else will.
   bool TryAcquireConsumer() { return !empty() && BecomeConsumer(); }
 
   /// Makes the caller the one to take, though there may be nothing yet: the others leave theirs to it until

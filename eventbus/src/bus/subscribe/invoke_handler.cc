@@ -51,7 +51,7 @@ HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& to
 }
 
 HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
-                      std::uint64_t attempt, DeferralSource& deferrals) {
+                            std::uint64_t attempt, DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
   SpareEnvelope envelope;
   if (auto status = DecodeInto(message.payload(), content_type, *envelope); !status.ok()) {
@@ -63,7 +63,8 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& t
     return routed_by->find('%') == std::string_view::npos ? *routed_by == id : PercentDecode(*routed_by) == id;
   };
   if (routed_by && !routed_by->empty() && !names()) {
-    return {.kind = HandlerResult::Kind::kUndecodable, .reason = "the header's aggregate ID differs from the envelope's"};
+    return {.kind = HandlerResult::Kind::kUndecodable,
+            .reason = "the header's aggregate ID differs from the envelope's"};
   }
   const InHandler here;
   return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, topic, attempt, deferrals)));

@@ -7,7 +7,6 @@
 #include "absl/strings/str_format.h"
 #include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
-#include "penstock/eventbus/envelope.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -51,14 +50,14 @@ absl::Status Subscription::Open(Transport& transport) {
     MutexLock lock(mutex_);
     wanted.max_in_flight = flow_.window();
   }
-  auto consumer =
-      transport.OpenConsumer(wanted, {.on_messages = [this](auto messages) { OnArrived(std::move(messages)); },
-                                  .on_idle = [this] { OnIdle(); },
-                                  .on_stream_recreated = [this] { OnStreamRecreated(); },
-                                  .on_consumer_recreated = [this] { OnConsumerRecreated(); },
-                                  .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
-                                  .on_closed = [this](const absl::Status& why) { OnClosed(why); },
-                                  .on_ownership_lost = [this] { OnOwnershipLost(); }});
+  auto consumer = transport.OpenConsumer(
+      wanted, {.on_messages = [this](auto messages) { OnArrived(std::move(messages)); },
+               .on_idle = [this] { OnIdle(); },
+               .on_stream_recreated = [this] { OnStreamRecreated(); },
+               .on_consumer_recreated = [this] { OnConsumerRecreated(); },
+               .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
+               .on_closed = [this](const absl::Status& why) { OnClosed(why); },
+               .on_ownership_lost = [this] { OnOwnershipLost(); }});
   if (!consumer.ok()) return consumer.status();
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

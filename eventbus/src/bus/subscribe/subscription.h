@@ -14,13 +14,12 @@
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/subscribe/action_executor.h"
-#include "bus/subscribe/deferral.h"
 #include "bus/subscribe/completion_queue.h"
+#include "bus/subscribe/deferral.h"
 #include "bus/subscribe/message_factory.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/internal/pool_access.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
@@ -43,7 +42,8 @@ struct ShutdownSummary {
 
 /// Carries messages from a consumer through its delivery flow to the pool, and their outcomes back.
 ///
-/// **Thread safety:** thread-safe. **Ownership:** owns its consumer and what is in hand. **Ordering:** see `DeliveryStateMachine`.
+/// **Thread safety:** thread-safe. **Ownership:** owns its consumer and what is in hand. **Ordering:** see
+/// `DeliveryStateMachine`.
 /// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then
 /// `HandBack`. May be destroyed when `idle()`.
 class Subscription final : private ActionExecutor::Listener {
@@ -139,9 +139,9 @@ class Subscription final : private ActionExecutor::Listener {
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
-  MessageFactory factory_;         // of the consumer's thread
-  bool consumes_ = false;          // likewise: it takes what is finished, until it rests
-  TimePoint next_look_up_{};    // of the ticking thread
+  MessageFactory factory_;              // of the consumer's thread
+  bool consumes_ = false;               // likewise: it takes what is finished, until it rests
+  TimePoint next_look_up_{};            // of the ticking thread
   std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself
 };
 

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/subscription_set.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
-#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleTick{100};
+constexpr std::size_t kLongestThreadName = 15;
 
 }  // namespace
 
-SubscriptionSet::SubscriptionSet(const std::string& thread_name)
-    : ticker_([this, thread_name] {
-        SetThreadName(thread_name);
-        Run();
-      }) {}
+SubscriptionSet::SubscriptionSet(const std::string& thread_name) : ticker_([this] { Run(); }) {
+  pthread_setname_np(ticker_.native_handle(), thread_name.substr(0, kLongestThreadName).c_str());
+}
 
 SubscriptionSet::~SubscriptionSet() {
   {
@@ -32,7 +32,8 @@ SubscriptionSet::~SubscriptionSet() {
 }
 
 absl::Status SubscriptionSet::Reserve(const SubscriptionSpec& spec) {
-  if (spec.consumer_spec.consumer.empty() || spec.consumer_spec.kind == ConsumerKind::kAtMostOnce) return absl::OkStatus();
+  if (spec.consumer_spec.consumer.empty() || spec.consumer_spec.kind == ConsumerKind::kAtMostOnce)
+    return absl::OkStatus();
   auto [known, added] = durables_.try_emplace({spec.consumer_spec.stream, spec.consumer_spec.consumer}, spec.id);
   if (added) return absl::OkStatus();
   return absl::AlreadyExistsError(absl::StrFormat(

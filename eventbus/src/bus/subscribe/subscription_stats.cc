@@ -10,8 +10,8 @@ using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
     &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
     &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naks,       &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
-    &SubscriptionStats::skipped,     &SubscriptionStats::evicted,    &SubscriptionStats::circuit_opened,
+    &SubscriptionStats::naks,        &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::skipped,     &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
     &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resubscribes};
 
 }  // namespace

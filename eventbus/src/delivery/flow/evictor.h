@@ -5,8 +5,8 @@
 
 #include "delivery/flow/flow_control.h"
 #include "delivery/flow_options.h"
-#include "delivery/in_flight_table.h"
 #include "delivery/in_flight_message.h"
+#include "delivery/in_flight_table.h"
 
 namespace penstock::eventbus {
 

@@ -38,7 +38,7 @@ class FlowControlWindow {
   const std::size_t base_;
   const std::size_t max_bytes_;
   std::size_t size_;
-  std::size_t recorded_ = 0;            // since the window was narrowed
+  std::size_t recorded_ = 0;           // since the window was narrowed
   std::size_t average_bytes_x64_ = 0;  // 64 times the moving average
   TimePoint needed_{};                 // when all of it was wanted last
 };

@@ -7,7 +7,9 @@
 namespace penstock::eventbus {
 namespace {
 
-bool CountsAsAttempt(HandlerResult::Kind kind) { return kind == HandlerResult::Kind::kRetry || kind == HandlerResult::Kind::kThrew; }
+bool CountsAsAttempt(HandlerResult::Kind kind) {
+  return kind == HandlerResult::Kind::kRetry || kind == HandlerResult::Kind::kThrew;
+}
 
 }  // namespace
 

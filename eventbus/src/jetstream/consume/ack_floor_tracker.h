@@ -12,6 +12,7 @@
 
 #include "penstock/actorpool/internal/mutex.h"
 #include "message/stored_message.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "message/stored_message.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 
