@@ -8,8 +8,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "penstock/eventbus/event_bus.h"
 #include "naming/characters.h"
+#include "penstock/eventbus/event_bus.h"
 
 namespace penstock {
 namespace {
@@ -171,6 +171,14 @@ absl::Status CheckAggregateId(std::string_view field, std::string_view id) {
   const std::size_t bad = FindInvisible(id);
   if (bad == std::string_view::npos) return absl::OkStatus();
   return Invalid("field ", Quoted(field), " ", At(id, bad), "; use UTF-8 without spaces and control characters");
+}
+
+absl::Status BadField(std::string_view field, std::string_view fault) {
+  return absl::InvalidArgumentError(absl::StrCat("field ", Quoted(field), " ", std::string(fault)));
+}
+
+bool SameName(std::string_view one, std::string_view other) {
+  return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
 }
 
 absl::Status Prefixed(std::string_view what, const absl::Status& status) {

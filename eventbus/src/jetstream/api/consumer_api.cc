@@ -5,9 +5,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/stream_api.h"
-#include "jetstream/api/timestamp.h"
 #include "jetstream/connection/status_mapping.h"
 #include "naming/names.h"
+#include "naming/timestamp.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
