@@ -110,7 +110,7 @@ void DeliveryStateMachine::Succeeded(InFlightMessage& item, Actions& out) {
   ++state_.counters.handled;
   item.probe = false;
   if (state_.failures.breaker().Succeeded()) turns_.ResumePaused(out);
-  // Dead letters are of no epoch.
+  // Also when its stream was created again: dead letters are in another stream.
   const bool was_redriven = item.letter != 0 && state_.options.acknowledges;
   if (was_redriven) return turns_.BeginLetter(item, MessageState::kRemovingLetter, out);
   if (item.stale || !state_.options.acknowledges) return Forget(item, out);

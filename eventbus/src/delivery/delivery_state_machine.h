@@ -16,51 +16,54 @@
 
 namespace penstock::eventbus {
 
-/// The delivery logic of one subscription: events in, actions out. It keeps the order of each key, holds a key whose
-/// message failed until that is settled, recognises what it has in hand or has finished, keeps leases, and keeps what
-/// is in hand within its credit.
+/// The delivery logic of one subscription: events in, actions out. It keeps the order of each key, makes a key wait
+/// while one of its messages is retried, recognises messages that are in flight or finished already, keeps leases, and
+/// keeps messages in flight within credit and memory.
 ///
-/// No threads, no clock, no I/O: the caller passes the time, serialises the calls and carries out the actions in order.
-/// **Thread safety:** thread-compatible. **Ownership:** owns every item in hand.
-/// **Ordering:** of one key, at most one item is past `kParked` at a time; the next, by stream sequence, follows when
-/// it is settled.
+/// No threads, no clock, no I/O: the caller passes the time, makes one call at a time and carries out the actions in
+/// order.
+/// **Thread safety:** thread-compatible. **Ownership:** owns every message in flight.
+/// **Ordering:** of each key, at most one message at a time is past `kParked`; the next one, by stream sequence,
+/// follows when that one is over.
 class DeliveryStateMachine {
  public:
   explicit DeliveryStateMachine(const FlowOptions& options);
 
-  /// A message came. `item` has its message, sequence, origin, letter, key, hash and lane set.
+  /// A message arrived. `item` has its message, sequence, origin, letter, key, hash and lane set.
   void Arrived(std::unique_ptr<InFlightMessage> item, TimePoint now, Actions& out);
   /// A dispatch found the inbox full.
   void Refused(InFlightMessage& item, TimePoint now, Actions& out);
-  /// A dispatched item left its handler, or will not enter it; `item.result` says how.
+  /// A dispatched message left its handler, or will not enter it; `item.result` says how.
   void Finished(InFlightMessage& item, TimePoint now, Actions& out);
-  /// A dead letter was stored, or not.
+  /// A dead letter was stored, or could not be.
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
-  /// The letter of a redriven message was removed, or not.
+  /// The letter of a redriven message was removed, or could not be.
   void LetterRemoved(InFlightMessage& item, bool removed, TimePoint now, Actions& out);
-  /// Time passed. Call at `next_tick()`.
+  /// Time has passed. To be called at `next_tick()`.
   void Tick(TimePoint now, Actions& out);
-  /// Which messages are in the dead letters already. Before anything arrives, and after `OwnershipLost`; only with
-  /// `kQuarantine`.
+  /// Which messages are in the dead letters. Before the first message arrives, and after `OwnershipLost`; only with
+  /// `AfterDeadLetter::kQuarantine`.
   void Quarantined(Quarantine letters) {
     state_.quarantine = std::move(letters);
     state_.letters_known = true;
   }
-  /// The stream was made anew and its sequences begin again: what is not running is forgotten, what is running will not
-  /// be settled. (A consumer made anew on the same stream is no new epoch: copies of what is in hand are recognised.)
+  /// The stream was created again and its sequences begin anew: messages that do not run are forgotten; those that run
+  /// may finish, and are not acknowledged. (Not to be called if only the consumer was created again: its redeliveries
+  /// are recognised.)
   void StreamRecreated();
-  /// What comes of these sequences, and is not in hand, was settled before: it is acknowledged, not run.
+  /// Messages with these sequences that are not in flight were acknowledged before: they are acknowledged when they
+  /// arrive, not run.
   void AckStateRecovered(std::uint64_t first, std::uint64_t last) { state_.processed.Add(first, last); }
-  /// Another process has, or had, the consumer: what is not running is forgotten, since that process may have settled
-  /// it; what is not settled comes again. What runs may finish.
+  /// Another process owns, or owned, the consumer: messages that do not run are forgotten, since that process may have
+  /// acknowledged them; unacknowledged ones come again. Those that run may finish.
   void OwnershipLost();
-  /// The consumer was made again, to begin with the first message that is not settled: what is not running is
-  /// forgotten, since it comes again, in stream order. (A message that was asked for could not come otherwise: the one
-  /// asked is gone.) What runs may finish.
+  /// The consumer was created again, starting with the first unacknowledged message: messages that do not run are
+  /// forgotten, since they come again in stream order. (A redelivery that was requested from the old consumer would
+  /// never come.) Those that run may finish.
   void ConsumerRecreated() { KeepRunningOnly(/*stale=*/false); }
-  /// From now on nothing is dispatched any more; what runs may finish.
+  /// From now on nothing is dispatched; messages that run may finish.
   void Close();
-  /// Takes away everything that has not begun, ascending by sequence. Only after `Close`, when nothing arrives any
+  /// Takes out every message that has not begun, ascending by sequence. Only after `Close`, when nothing arrives any
   /// more.
   std::vector<std::unique_ptr<InFlightMessage>> HandBack();
 
@@ -70,9 +73,9 @@ class DeliveryStateMachine {
     if (!spares_.empty()) spares.swap(spares_);
   }
 
-  /// Nothing is running, queued or on its way to or from the dead letters; what is left can only be handed back.
+  /// Nothing is running, queued or on its way to or from the dead letters; other messages can only be handed back.
   bool quiescent() const { return active() == 0; }
-  /// Nothing but the probe is to begin.
+  /// Only the probe may begin.
   bool circuit_open() const { return state_.failures.breaker().open(); }
   TimePoint next_tick() const;
 

@@ -16,18 +16,18 @@ namespace penstock::eventbus {
 
 using TimePoint = std::chrono::steady_clock::time_point;
 
-/// Where a message in hand stands.
+/// Where a message in flight stands.
 enum class MessageState {
   kNew,                 ///< not yet admitted
   kParked,              ///< waits behind an earlier message of its key
   kRefused,             ///< its actor's inbox was full; offered again when there may be room
-  kPaused,              ///< its turn, but nothing is to begin now: an outage, or the consumer may have another owner
+  kPaused,              ///< its turn, but nothing may begin now: the circuit is open, or another process may own it
   kDispatched,          ///< in an inbox or in its handler
   kWaiting,             ///< failed; its back-off runs here, its key waits
-  kAwaitingRedelivery,  ///< asked for again with a Nak, since its body was put down; its key waits for it
-  kEvicted,             ///< its turn, but its body was put down; asked for again when there is room
-  kDeadLettering,       ///< on its way to the dead letters; its key waits
-  kRemovingLetter,      ///< redriven and settled; the letter it came from is being removed; its key waits
+  kAwaitingRedelivery,  ///< requested again with a Nak, since its body was evicted; its key waits for it
+  kEvicted,             ///< its turn, but its body was evicted; requested again when there is room
+  kDeadLettering,       ///< its dead letter is being stored; its key waits
+  kRemovingLetter,      ///< redriven and over; the letter it came from is being removed; its key waits
 };
 inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kRemovingLetter) + 1;
 

@@ -9,20 +9,20 @@
 
 namespace penstock::eventbus {
 
-/// The lines in which messages of one key wait for each other, by stream sequence. Knows items by address only.
-/// Lines are kept by key hash: keys of equal hash merely share one. Thread-confined to its flow.
+/// One queue for each key: the messages of a key wait for each other, by stream sequence. Refers to messages by
+/// address. Queues are kept by key hash: keys of equal hash merely share one. Thread-confined to its state machine.
 class KeyQueues {
  public:
-  /// Joins the queue of its key. True when nobody is in it: then it is `item`'s turn.
+  /// Adds a message to its key's queue. True if the queue was empty: then it is this message's turn.
   bool Enqueue(InFlightMessage& item);
 
-  /// The one whose turn it is leaves. The next one, whose turn it is then; null when there is none.
+  /// Removes the message whose turn it is. Returns the next one, whose turn it is then; null if there is none.
   InFlightMessage* Dequeue(const InFlightMessage& first);
 
-  /// How many wait behind the one whose turn it is.
+  /// How many messages wait behind the one whose turn it is.
   std::size_t QueuedBehind(const InFlightMessage& first) const;
 
-  /// Makes it `item`'s turn in an empty queue.
+  /// Makes it the message's turn in an empty queue.
   void Block(InFlightMessage& item) { queues_[item.key_hash].first = &item; }
 
   void Clear() { queues_.clear(); }

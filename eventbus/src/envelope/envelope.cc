@@ -12,14 +12,15 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
-#include "envelope/timestamp.h"
 #include "naming/characters.h"
 #include "naming/first_error.h"
 #include "naming/names.h"
+#include "naming/timestamp.h"
 
 namespace penstock {
 namespace {
 
+using eventbus::BadField;
 using eventbus::CheckVisibleAscii;
 using eventbus::FirstError;
 using eventbus::Presence;
@@ -32,10 +33,6 @@ constexpr std::size_t kMaxIdBytes = 128;
 constexpr std::size_t kMaxTextBytes = 256;
 constexpr std::size_t kMaxAttributes = 64;
 constexpr std::size_t kMaxAttributeBytes = 4096;
-
-absl::Status BadField(std::string_view field, std::string_view fault) {
-  return absl::InvalidArgumentError(absl::StrCat("field ", Quoted(field), " ", std::string(fault)));
-}
 
 absl::Status CheckOptional(std::string_view field, std::string_view value, std::size_t max_bytes) {
   return value.empty() ? absl::OkStatus() : CheckVisibleAscii(field, value, max_bytes, Presence::kOptional);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <bitset>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -13,9 +12,10 @@
 #include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
 #include "envelope/json_walk.h"
-#include "envelope/timestamp.h"
-#include "nlohmann/json.hpp"
+#include "naming/decimal.h"
 #include "naming/names.h"
+#include "naming/timestamp.h"
+#include "nlohmann/json.hpp"
 
 namespace penstock::eventbus {
 namespace {
@@ -41,9 +41,10 @@ Fault ReadText(std::string_view value, Envelope& envelope) {
 
 template <std::int64_t Envelope::*kField>
 Fault ReadNumber(std::string_view value, Envelope& envelope) {
-  const char* end = value.data() + value.size();
-  const auto [stop, error] = std::from_chars(value.data(), end, envelope.*kField);
-  return error == std::errc{} && stop == end ? Fault{} : "is no integer of 64 bits";
+  const auto number = ParseDecimal<std::int64_t>(value);
+  if (!number.has_value()) return "is no integer of 64 bits";
+  envelope.*kField = *number;
+  return {};
 }
 
 Fault ReadTimestamp(std::string_view value, Envelope& envelope) {

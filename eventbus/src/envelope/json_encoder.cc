@@ -7,7 +7,7 @@
 #include "envelope/codecs.h"
 #include "envelope/json_walk.h"
 #include "envelope/json_writer.h"
-#include "envelope/timestamp.h"
+#include "naming/timestamp.h"
 
 namespace penstock::eventbus {
 namespace {

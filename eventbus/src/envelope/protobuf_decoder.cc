@@ -9,10 +9,10 @@
 
 #include "absl/status/status.h"
 #include "envelope/codecs.h"
-#include "envelope/timestamp.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/wire_format_lite.h"
+#include "naming/timestamp.h"
 #include "penstock/v1/envelope.pb.h"
 
 namespace penstock::eventbus {

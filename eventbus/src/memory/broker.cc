@@ -8,123 +8,16 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "memory/broker_consumer.h"
 #include "memory/subject.h"
 
 namespace penstock::eventbus::memory {
 namespace {
 
-constexpr std::size_t kParcelSize = 256;
-
 // Old messages and message IDs are forgotten in batches.
 constexpr std::chrono::milliseconds kSweepGap{100};
 
-std::string_view AckPolicyName(bool ack_all) { return ack_all ? "all" : "explicit"; }
-
-std::string_view KindName(ConsumerKind kind) {
-  switch (kind) {
-    case ConsumerKind::kExclusive:
-      return "exclusive";
-    case ConsumerKind::kShared:
-      return "shared";
-    case ConsumerKind::kAtMostOnce:
-      return "at-most-once";
-  }
-  return "unknown";
-}
-
-absl::Status CheckConsumer(const ConsumerSpec& spec, const ConsumerEvents& events) {
-  const std::string what = absl::StrCat("open a subscriber of stream \"", spec.stream, "\": ");
-  if (!events.on_messages)
-    return absl::InvalidArgumentError(absl::StrCat(what, "no callback for arrivals; set `arrived`"));
-  if (spec.max_in_flight == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(what, "max_in_flight is 0; allow at least one message"));
-  }
-  if (spec.kind == ConsumerKind::kAtMostOnce) return absl::OkStatus();
-  if (spec.consumer.empty())
-    return absl::InvalidArgumentError(absl::StrCat(what, "no consumer name; name the durable"));
-  if (spec.ack_wait.count() <= 0) {
-    return absl::InvalidArgumentError(absl::StrCat(what, "ack_wait is not above 0; give handlers time to answer"));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Misfit(const ConsumerSpec& spec, std::string_view field, std::string_view has, std::string_view asked) {
-  return absl::FailedPreconditionError(absl::StrCat("open consumer \"", spec.consumer, "\" of stream \"", spec.stream,
-                                                    "\": its ", std::string(field), " is \"", std::string(has),
-                                                    "\" but \"", std::string(asked),
-                                                    "\" was asked for; use another durable name or the same options"));
-}
-
 }  // namespace
-
-// Everything but `events` belongs to the broker's lock. `events` belongs to the thread whose callback runs, else to the
-// lock.
-struct BrokerSubscriber {
-  const void* user = nullptr;
-  ConsumerSpec spec{};
-  ConsumerEvents events{};
-  Broker::Consumer* consumer = nullptr;  ///< null when an ephemeral consumer ended with its subscriber
-  std::size_t credit = 0;                ///< not used by exclusive subscribers: `max_in_flight` is their credit
-  bool stopped = false;
-  bool quiet = false;              ///< takes nothing more, and may still own its consumer
-  std::atomic<bool> owns = false;  // relaxed: written under the broker's lock, read as a hint that may be old
-
-  bool ready() const { return !quiet && (spec.kind == ConsumerKind::kExclusive || credit > 0); }
-};
-
-struct Broker::Stream {
-  explicit Stream(const StreamSpec& spec) : log(spec) {}
-
-  MemoryStream log;
-  std::vector<std::unique_ptr<Consumer>> consumers{};
-};
-
-struct Broker::Consumer {
-  Consumer(Stream& of, const ConsumerSpec& spec)
-      : stream(of),
-        name(spec.consumer),
-        kind(spec.kind),
-        ack_all(spec.ack_all),
-        position({.filter_subject = spec.filter_subject,
-                  .explicit_acks = spec.kind != ConsumerKind::kAtMostOnce,
-                  .ack_wait = spec.ack_wait,
-                  .max_in_flight = spec.max_in_flight},
-                 spec.kind == ConsumerKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
-
-  // The subscriber whose turn it is, if any can take something. Of an exclusive consumer it is always the first, its
-  // owner.
-  std::shared_ptr<BrokerSubscriber> NextSubscriber() {
-    for (std::size_t i = 0; kind != ConsumerKind::kExclusive && i < subscribers.size(); ++i) {
-      std::rotate(subscribers.begin(), subscribers.begin() + 1, subscribers.end());
-      if (subscribers.back()->ready()) return subscribers.back();
-    }
-    return kind == ConsumerKind::kExclusive && !subscribers.empty() && subscribers.front()->ready()
-               ? subscribers.front()
-               : nullptr;
-  }
-
-  // How much `subscriber` may have now: in each round over the subscribers that can take something, all get the same.
-  std::size_t ShareOf(const BrokerSubscriber& subscriber) {
-    if (kind == ConsumerKind::kExclusive) return kParcelSize;
-    if (turns_left == 0) {
-      turns_left = static_cast<std::size_t>(
-          std::count_if(subscribers.begin(), subscribers.end(), [](const auto& each) { return each->ready(); }));
-      share = std::max<std::size_t>(1, (position.Available(stream.log) + turns_left - 1) / turns_left);
-    }
-    --turns_left;
-    return std::min({kParcelSize, subscriber.credit, share});
-  }
-
-  Stream& stream;
-  const std::string name;  ///< empty: ephemeral
-  const ConsumerKind kind;
-  const bool ack_all;  ///< only to refuse what a server refuses: here each message is settled by itself
-  MemoryConsumer position;
-  std::vector<std::shared_ptr<BrokerSubscriber>> subscribers{};
-  bool in_ready = false;
-  std::size_t turns_left = 0;  ///< of the round that is being dealt
-  std::size_t share = 1;       ///< of each subscriber in this round
-};
 
 Broker::Broker() : thread_([this] { Run(); }), thread_id_(thread_.get_id()) {}
 
@@ -178,7 +71,7 @@ absl::StatusOr<StreamFacts> Broker::EnsureStream(const StreamSpec& spec) {
     return StreamFacts{.subjects = has.subjects, .storage = has.storage, .created = false};
   }
   if (absl::Status status = CheckNoOverlap(spec); !status.ok()) return status;
-  const auto& stream = streams_.emplace(spec.name, std::make_unique<Stream>(spec)).first->second;
+  const auto& stream = streams_.emplace(spec.name, std::make_unique<BrokerStream>(spec)).first->second;
   for (const std::string& subject : spec.subjects) {
     if (!HasWildcard(subject)) stream_by_subject_.emplace(subject, stream.get());
   }
@@ -203,13 +96,13 @@ absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const voi
                                                                        ConsumerEvents events) {
   if (absl::Status status = CheckConsumer(spec, events); !status.ok()) return status;
   MutexLock lock(mutex_);
-  if (!users_.contains(user)) return absl::FailedPreconditionError("open a subscriber: the embedded bus is closed");
+  if (!users_.contains(user)) return absl::FailedPreconditionError("open a consumer: the embedded bus is closed");
   const auto stream = streams_.find(spec.stream);
   if (stream == streams_.end()) {
-    return absl::NotFoundError(absl::StrCat("open a subscriber: stream \"", spec.stream,
+    return absl::NotFoundError(absl::StrCat("open a consumer: stream \"", spec.stream,
                                             "\" does not exist; make it before consuming from it"));
   }
-  absl::StatusOr<Consumer*> consumer = ConsumerFor(*stream->second, spec);
+  absl::StatusOr<BrokerConsumer*> consumer = ConsumerFor(*stream->second, spec);
   if (!consumer.ok()) return consumer.status();
   auto subscriber = std::make_shared<BrokerSubscriber>();
   subscriber->user = user;
@@ -221,24 +114,8 @@ absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const voi
   return subscriber;
 }
 
-absl::StatusOr<Broker::Consumer*> Broker::ConsumerFor(Stream& stream, const ConsumerSpec& spec) {
-  for (const auto& consumer : stream.consumers) {
-    if (spec.consumer.empty() || consumer->name != spec.consumer) continue;
-    if (consumer->kind != spec.kind) {
-      return Misfit(spec, "kind of delivery", KindName(consumer->kind), KindName(spec.kind));
-    }
-    if (consumer->ack_all != spec.ack_all) {
-      return Misfit(spec, "ack_policy", AckPolicyName(consumer->ack_all), AckPolicyName(spec.ack_all));
-    }
-    const std::string& filter = consumer->position.terms().filter_subject;
-    if (filter != spec.filter_subject) return Misfit(spec, "filter subject", filter, spec.filter_subject);
-    return consumer.get();
-  }
-  return stream.consumers.emplace_back(std::make_unique<Consumer>(stream, spec)).get();
-}
-
 void Broker::Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) {
-  Consumer& consumer = *subscriber->consumer;
+  BrokerConsumer& consumer = *subscriber->consumer;
   consumer.subscribers.push_back(subscriber);
   if (consumer.kind != ConsumerKind::kExclusive) {
     consumer.position.Adjust(subscriber->spec.ack_wait, subscriber->spec.max_in_flight);
@@ -249,7 +126,7 @@ void Broker::Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) {
   }
 }
 
-void Broker::GiveTo(Consumer& consumer, BrokerSubscriber& owner) {
+void Broker::GiveTo(BrokerConsumer& consumer, BrokerSubscriber& owner) {
   owner.owns.store(true, std::memory_order_relaxed);
   consumer.position.Adjust(owner.spec.ack_wait, owner.spec.max_in_flight);
   consumer.position.RequeueAll();
@@ -259,7 +136,7 @@ void Broker::GiveTo(Consumer& consumer, BrokerSubscriber& owner) {
 void Broker::Detach(BrokerSubscriber& subscriber) {
   if (std::exchange(subscriber.stopped, true)) return;
   subscriber.owns.store(false, std::memory_order_relaxed);
-  Consumer& consumer = *subscriber.consumer;
+  BrokerConsumer& consumer = *subscriber.consumer;
   const bool owned = consumer.subscribers.front().get() == &subscriber;
   std::erase_if(consumer.subscribers, [&subscriber](const auto& each) { return each.get() == &subscriber; });
   if (consumer.name.empty()) {
@@ -274,7 +151,7 @@ void Broker::Detach(BrokerSubscriber& subscriber) {
 
 absl::StatusOr<PubAck> Broker::Publish(OutboundMessage message) {
   MutexLock lock(mutex_);
-  Stream* stream = StreamOf(message.subject);
+  BrokerStream* stream = StreamOf(message.subject);
   if (stream == nullptr) {
     return absl::NotFoundError(
         absl::StrCat("publish to \"", message.subject, "\": no stream listens on the subject; make the stream first"));
@@ -286,7 +163,7 @@ absl::StatusOr<PubAck> Broker::Publish(OutboundMessage message) {
   return ack;
 }
 
-Broker::Stream* Broker::StreamOf(const std::string& subject) {
+BrokerStream* Broker::StreamOf(const std::string& subject) {
   if (const auto found = stream_by_subject_.find(subject); found != stream_by_subject_.end()) return found->second;
   for (const auto& [name, stream] : streams_) {
     const auto& patterns = stream->log.spec().subjects;
@@ -359,7 +236,7 @@ bool Broker::IsActive(const BrokerSubscriber& subscriber) const {
          subscriber.consumer->subscribers.front().get() == &subscriber;
 }
 
-void Broker::MarkReady(Consumer& consumer) {
+void Broker::MarkReady(BrokerConsumer& consumer) {
   if (std::exchange(consumer.in_ready, true)) return;
   ready_.push_back(&consumer);
   NotifyThread();
@@ -421,7 +298,7 @@ void Broker::ParcelDelivered() {
 
 std::optional<Broker::Parcel> Broker::NextParcel(TimePoint now) {
   while (!ready_.empty()) {
-    Consumer& consumer = *ready_.front();
+    BrokerConsumer& consumer = *ready_.front();
     ready_.pop_front();
     consumer.in_ready = false;
     if (std::optional<Parcel> parcel = ParcelOf(consumer, now)) {
@@ -432,7 +309,7 @@ std::optional<Broker::Parcel> Broker::NextParcel(TimePoint now) {
   return std::nullopt;
 }
 
-std::optional<Broker::Parcel> Broker::ParcelOf(Consumer& consumer, TimePoint now) {
+std::optional<Broker::Parcel> Broker::ParcelOf(BrokerConsumer& consumer, TimePoint now) {
   if (consumer.position.Available(consumer.stream.log) == 0) return std::nullopt;  // looking costs nobody its turn
   std::shared_ptr<BrokerSubscriber> subscriber = consumer.NextSubscriber();
   if (subscriber == nullptr) return std::nullopt;

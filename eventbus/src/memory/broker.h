@@ -25,6 +25,8 @@
 
 namespace penstock::eventbus::memory {
 
+struct BrokerConsumer;
+struct BrokerStream;
 struct BrokerSubscriber;
 
 /// Streams and consumers inside the process, and the one thread that hands their messages to subscribers. Used by one
@@ -68,7 +70,7 @@ class Broker {
 
   void AddCredit(BrokerSubscriber& subscriber, std::size_t count);
   void Acknowledge(BrokerSubscriber& subscriber, std::uint64_t sequence, AckType type);
-  /// See `Consumer`.
+  /// See `eventbus::Consumer`.
   void SetWindow(BrokerSubscriber& subscriber, std::size_t max_in_flight);
   void QuietSubscriber(BrokerSubscriber& subscriber);
   static bool Owns(const BrokerSubscriber& subscriber);
@@ -76,9 +78,6 @@ class Broker {
   bool IsActive(const BrokerSubscriber& subscriber) const;
 
  private:
-  friend struct BrokerSubscriber;
-  struct Consumer;
-  struct Stream;
   struct Parcel {
     std::shared_ptr<BrokerSubscriber> subscriber{};
     std::vector<Taken> messages{};
@@ -89,18 +88,17 @@ class Broker {
   std::optional<Parcel> AwaitParcel();
   void ParcelDelivered();
   std::optional<Parcel> NextParcel(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<Parcel> ParcelOf(Consumer& consumer, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Parcel> ParcelOf(BrokerConsumer& consumer, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Sweep(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WakeAt(TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MarkReady(Consumer& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MarkReady(BrokerConsumer& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NotifyThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  Stream* StreamOf(const std::string& subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  BrokerStream* StreamOf(const std::string& subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckNoOverlap(const StreamSpec& spec) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Consumer*> ConsumerFor(Stream& stream, const ConsumerSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Detach(BrokerSubscriber& subscriber) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void GiveTo(Consumer& consumer, BrokerSubscriber& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void GiveTo(BrokerConsumer& consumer, BrokerSubscriber& owner) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
   CondVar work_;       ///< the thread has something to do
@@ -109,11 +107,11 @@ class Broker {
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool idle_ ABSL_GUARDED_BY(mutex_) = false;  ///< the thread waits for `work_`
   TimePoint wake_at_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();
-  std::map<std::string, std::unique_ptr<Stream>, std::less<>> streams_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, std::unique_ptr<BrokerStream>, std::less<>> streams_ ABSL_GUARDED_BY(mutex_);
   /// Streams by their subjects without wildcards.
-  absl::flat_hash_map<std::string, Stream*> stream_by_subject_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, BrokerStream*> stream_by_subject_ ABSL_GUARDED_BY(mutex_);
   /// Consumers that may have something to deliver, each once, in the order of their turns.
-  std::deque<Consumer*> ready_ ABSL_GUARDED_BY(mutex_);
+  std::deque<BrokerConsumer*> ready_ ABSL_GUARDED_BY(mutex_);
   BrokerSubscriber* running_ ABSL_GUARDED_BY(mutex_) =
       nullptr;  ///< the subscriber whose callback runs; its parcel keeps it alive
   std::thread thread_;

@@ -3,31 +3,15 @@
 
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/string_view.h"
+#include "naming/names.h"
+#include "transport/header_size.h"
 
 namespace penstock::eventbus::memory {
-namespace {
-
-constexpr std::string_view kHeaderLine = "NATS/1.0\r\n";
-constexpr std::string_view kLineEnd = "\r\n";
-
-std::size_t FieldBytes(std::string_view name, std::string_view value) {
-  return name.size() + std::string_view(": ").size() + value.size() + kLineEnd.size();
-}
-
-bool EqualsIgnoreCase(std::string_view left, std::string_view right) {
-  return absl::EqualsIgnoreCase(absl::string_view(left.data(), left.size()),
-                                absl::string_view(right.data(), right.size()));
-}
-
-}  // namespace
-
 std::size_t HeaderBytes(const Headers& headers, std::string_view message_id) {
   if (headers.empty() && message_id.empty()) return 0;
-  std::size_t bytes = kHeaderLine.size() + kLineEnd.size();
-  for (const auto& [name, value] : headers) bytes += FieldBytes(name, value);
-  return message_id.empty() ? bytes : bytes + FieldBytes(header::kMessageId, message_id);
+  std::size_t bytes = kHeaderBlockBytes;
+  for (const auto& [name, value] : headers) bytes += HeaderFieldBytes(name, value);
+  return message_id.empty() ? bytes : bytes + HeaderFieldBytes(header::kMessageId, message_id);
 }
 
 MemoryMessage::MemoryMessage(Taken taken) : record_(std::move(taken.record)) {
@@ -49,7 +33,7 @@ std::unique_ptr<StoredMessage> MemoryMessage::Stub() const {
 std::optional<std::string_view> MemoryMessage::Header(std::string_view name) const {
   if (record_ == nullptr) return std::nullopt;
   for (const auto& [key, value] : record_->headers) {
-    if (EqualsIgnoreCase(key, name)) return value;
+    if (SameName(key, name)) return value;
   }
   return std::nullopt;
 }

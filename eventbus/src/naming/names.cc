@@ -173,6 +173,14 @@ absl::Status CheckAggregateId(std::string_view field, std::string_view id) {
   return Invalid("field ", Quoted(field), " ", At(id, bad), "; use UTF-8 without spaces and control characters");
 }
 
+absl::Status BadField(std::string_view field, std::string_view fault) {
+  return absl::InvalidArgumentError(absl::StrCat("field ", Quoted(field), " ", std::string(fault)));
+}
+
+bool SameName(std::string_view one, std::string_view other) {
+  return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
+}
+
 absl::Status Prefixed(std::string_view what, const absl::Status& status) {
   if (status.ok()) return status;
   return absl::Status(status.code(), absl::StrCat(std::string(what), ": ", status.message()));

@@ -43,6 +43,12 @@ enum class Presence { kOptional, kRequired };
 absl::Status CheckVisibleAscii(std::string_view field, std::string_view value, std::size_t max_bytes,
                                Presence presence);
 
+/// `kInvalidArgument`: `field "name" fault`.
+absl::Status BadField(std::string_view field, std::string_view fault);
+
+/// Whether two header names are the same: they are compared without regard to case.
+bool SameName(std::string_view one, std::string_view other);
+
 /// `status` with `what` and `: ` before its text.
 absl::Status Prefixed(std::string_view what, const absl::Status& status);
 

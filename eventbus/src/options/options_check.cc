@@ -40,10 +40,6 @@ struct Range {
   bool or_zero = false;
 };
 
-absl::Status BadField(std::string_view field, std::string_view fault) {
-  return absl::InvalidArgumentError(absl::StrCat("field ", Quoted(field), " ", std::string(fault)));
-}
-
 absl::Status CheckRanges(std::initializer_list<Range> ranges) {
   const auto* range = std::ranges::find_if(
       ranges, [](const Range& r) { return (r.value < r.least || r.value > r.most) && !(r.or_zero && r.value == 0); });

@@ -61,46 +61,45 @@ struct ConsumerSpec {
   std::string filter_subject{};
   ConsumerKind kind = ConsumerKind::kExclusive;
   std::chrono::milliseconds ack_wait{30'000};
-  /// The credit a consumer begins with, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
-  /// what a dead member held would otherwise block the others until AckWait.)
+  /// The credit at the beginning, and MaxAckPending of an exclusive consumer. (A shared one has no MaxAckPending:
+  /// messages held by a dead member would otherwise block the other members until AckWait.)
   std::size_t max_in_flight = 4096;
-  /// An exclusive consumer's acknowledgements each take in all messages before: the consumer sends one for many, never
-  /// past what is unsettled. `Acknowledge` is the same to its caller.
+  /// AckPolicy "all" for an exclusive consumer: one acknowledgement on the wire stands for many messages, and never
+  /// passes one that is not acknowledged. `Acknowledge` means the same to its caller.
   bool ack_all = false;
-  /// How to make the stream again when it vanished; used for `kAtMostOnce` only (a memory stream does not survive its
+  /// Used for `kAtMostOnce` only, to create the stream again when it vanished (a memory stream does not survive its
   /// server).
   StreamSpec stream_spec{};
 };
 
-/// What a consumer tells its owner. Called on a thread of the transport, never two at a time for one consumer; must not
-/// block. None is called after `Consumer::Stop` has returned.
+/// What a consumer reports to its owner. Called on a thread of the transport, one call at a time for each consumer;
+/// must not block. No call begins after `Consumer::Stop` has returned.
 struct ConsumerEvents {
-  /// Messages in the order the server sent them. For `kExclusive`: within one synchronisation everything pending comes
-  /// again in stream order before anything new.
+  /// Messages in the order in which the server sent them. For `kExclusive`: after each subscription to a new inbox, all
+  /// pending messages come again in stream order before any new one.
   std::function<void(std::vector<std::unique_ptr<StoredMessage>> messages)> on_messages{};
-  /// No more messages are at hand: told after every `arrived`, before the consumer waits for what comes next, or once
-  /// it has stopped. In between the owner may leave work to the next call.
+  /// No more messages are available now: called after every `on_messages`, before the consumer waits for more or has
+  /// stopped. Between the two calls the owner may put work off until the next one.
   std::function<void()> on_idle{};
-  /// The stream was found gone and made again: sequences of before mean nothing any more. (Not when only the consumer
-  /// was made again: what was not settled then comes once more, and is recognised by its sequence.)
+  /// The stream was missing and has been created again: earlier sequences mean nothing any more. (Not called if only
+  /// the consumer was created again: unacknowledged messages then come once more, with the sequences they had.)
   std::function<void()> on_stream_recreated{};
-  /// This consumer has made its exclusive consumer again, to begin with the first message it knows to be unsettled:
-  /// from there on everything comes again, in stream order. Told before the first of it.
+  /// The exclusive consumer was created again, starting with the first message known to be unacknowledged: from there
+  /// on all messages come again, in stream order. Called before the first of them.
   std::function<void()> on_consumer_recreated{};
-  /// The messages with these sequences are settled for this consumer, by the server's word, perhaps by an earlier
-  /// owner. Told after a synchronisation, before later messages. A server that is killed can forget it and send them
+  /// The server reports the messages with these sequences as acknowledged, perhaps by an earlier owner. Called after
+  /// each subscription to a new inbox, before any later message. A server that is killed can forget this and send them
   /// again.
   std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
-  /// The consumer cannot go on (for instance its consumer's configuration was changed by another); it has stopped
-  /// itself.
+  /// The consumer cannot continue (for instance because another program changed its configuration) and has stopped.
   std::function<void(absl::Status why)> on_closed{};
-  /// Another process owns, or has owned, the exclusive consumer: it may have settled what is in hand here, so what has
-  /// not begun must not begin any more. What is still unsettled comes again once the consumer is ours. Told before the
-  /// first message of that ownership, and perhaps more than once.
+  /// Another process owns the exclusive consumer, or owned it for a time: it may have acknowledged messages that are in
+  /// flight here, so none of them may begin any more. Unacknowledged ones come again with the next ownership. Called
+  /// before the first message of that ownership, and perhaps more than once.
   std::function<void()> on_ownership_lost{};
 };
 
-/// How a delivery is answered.
+/// The protocol's answers to a delivery.
 enum class AckType { kAck, kNak, kTerm, kInProgress };
 struct Acknowledgement {
   const StoredMessage* message = nullptr;
@@ -112,50 +111,51 @@ struct ConsumerStats {
   std::uint64_t resubscribes = 0;
 };
 
-/// Messages of one consumer, flowing until stopped. Thread-safe. Outlived by its transport.
+/// One consumer's messages, delivered until it is stopped. Thread-safe. The transport must outlive it.
 class Consumer {
  public:
   virtual ~Consumer() = default;
 
-  /// Lets the server send `count` more messages: called as messages are settled (or handled, at-most-once). What the
-  /// server may have in flight to us is thus never more than `max_in_flight`.
+  /// Lets the server send `count` more messages. To be called as messages are acknowledged (at-most-once: handled), so
+  /// that never more than `max_in_flight` are in flight to this process.
   virtual void AddCredit(std::size_t count) = 0;
 
-  /// Answers deliveries of this consumer, each at most once in a call. Does not wait for the server. The answers of one
-  /// call reach it in no promised order (JetStream's are sorted by stream sequence), those of a later call after them.
-  /// The first error: `kUnavailable` when one could not be sent (the server will deliver that message again);
-  /// `kFailedPrecondition`, and nothing is sent, for an at-most-once consumer, whose messages are settled by being
-  /// delivered. Also works after `Stop`, until the transport is closed.
+  /// Acknowledges deliveries of this consumer, each at most once in a call. Does not wait for the server. The
+  /// acknowledgements of one call reach it in no promised order (JetStream's are sorted by stream sequence), those of a
+  /// later call after them. Returns the first error: `kUnavailable` if one could not be sent (the server will deliver
+  /// that message again); `kFailedPrecondition`, and nothing is sent, for an at-most-once consumer, whose messages
+  /// count as acknowledged when they are delivered. Also works after `Stop`, until the transport is closed.
   virtual absl::Status Acknowledge(std::span<const Acknowledgement> deliveries) = 0;
   absl::Status Acknowledge(const StoredMessage& message, AckType type) {
     const Acknowledgement one{.message = &message, .type = type};
     return Acknowledge({&one, 1});
   }
 
-  /// Changes how many messages may be in flight: the bound of an exclusive consumer, at any transport within a moment
-  /// of the call and again after each synchronisation. Does not wait for the server; only the latest call matters.
-  /// Lowering takes nothing back. Does nothing to other consumers, which `AddCredit` bounds.
+  /// Changes how many messages of an exclusive consumer may be in flight. Takes effect soon after the call, and again
+  /// after each subscription to a new inbox; only the latest call matters. Does not wait for the server. Lowering it
+  /// takes nothing back. No effect on other consumers, which `AddCredit` bounds.
   virtual void SetWindow(std::size_t max_in_flight) = 0;
 
-  /// Whether a handler may begin at `now`: false while an exclusive consumer may belong to another process. It does so
-  /// some time after the server's last proof of our ownership, also when nothing told us (this process was stopped, its
-  /// connection is dead), and before another can have taken over. Ask right before each handler begins; a handler that
-  /// has begun may still be running when another process begins, which only a fencing token in what it writes to can
-  /// make harmless. True for other consumers. Costs nanoseconds, from any thread.
+  /// Whether a handler may begin at `now`: false while an exclusive consumer may belong to another process. It turns
+  /// false some time after the server's last proof of our ownership, even when nothing else shows the loss (this
+  /// process was stopped, its connection is dead), and before another process can have taken over. To be called right
+  /// before each handler begins. A handler that has begun may still run when another process begins; only a fencing
+  /// token in what it writes to makes that harmless. Always true for other consumers. Thread-safe; takes nanoseconds.
   virtual bool MayHandle(std::chrono::steady_clock::time_point now) const = 0;
 
-  /// Ends the arrivals and waits for a callback that runs (unless called from it), but does not give the consumer up:
-  /// what is in hand can be finished while nobody else begins it. A consumer without an owner simply stops. Idempotent.
+  /// Ends the deliveries and waits for a callback that runs (unless called from it), but keeps the consumer: messages
+  /// in flight can be finished while no other process begins them. Same as `Stop` for a consumer without an owner.
+  /// Idempotent.
   virtual void StopArrivals() = 0;
 
-  /// Ends the flow, gives the consumer up to who stands by, and waits for a callback that runs (unless called from
+  /// Ends the deliveries, hands the consumer over to a standby, and waits for a callback that runs (unless called from
   /// it). Never deletes a durable. Idempotent.
   virtual void Stop() = 0;
 
   virtual ConsumerStats Stats() const = 0;
 };
 
-/// A header that Penstock writes. Its name is of static storage and ended by a NUL.
+/// A header that Penstock writes. Its name has static storage and ends with a NUL.
 struct ReservedHeader {
   std::string_view name{};
   std::string value{};

@@ -32,16 +32,24 @@ class KeyedMessage final : public StoredMessage {
   const std::string key_;
 };
 
+/// Acknowledges nothing while the test holds it back.
 class IdleConsumer final : public Consumer {
  public:
+  explicit IdleConsumer(std::shared_future<void> released) : released_(std::move(released)) {}
   using Consumer::Acknowledge;
   void AddCredit(std::size_t) override {}
-  absl::Status Acknowledge(std::span<const Acknowledgement>) override { return absl::OkStatus(); }
+  absl::Status Acknowledge(std::span<const Acknowledgement>) override {
+    released_.wait_for(kPatience);
+    return absl::OkStatus();
+  }
   void SetWindow(std::size_t) override {}
   bool MayHandle(std::chrono::steady_clock::time_point) const override { return true; }
   void StopArrivals() override {}
   void Stop() override {}
   ConsumerStats Stats() const override { return {.active = true}; }
+
+ private:
+  const std::shared_future<void> released_;
 };
 
 /// Of its one consumer, the test is the thread.
@@ -51,7 +59,7 @@ class HandFedTransport final : public Transport {
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec&) override { return absl::UnimplementedError("none"); }
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec&, ConsumerEvents events) override {
     events_ = std::move(events);
-    return std::make_unique<IdleConsumer>();
+    return std::make_unique<IdleConsumer>(released_.get_future().share());
   }
   absl::Status Publish(OutboundMessage, PublishDone) override { return absl::UnimplementedError("none"); }
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string&, const std::string&,
@@ -67,8 +75,11 @@ class HandFedTransport final : public Transport {
   void Close() override {}
 
   const ConsumerEvents& events() const { return events_; }
+  /// Lets acknowledgements through.
+  void Release() { released_.set_value(); }
 
  private:
+  std::promise<void> released_;
   ConsumerEvents events_;
 };
 
@@ -86,6 +97,9 @@ class SubscriptionTest : public testing::Test {
                 }},
         SubscriptionContext{.pool = *pool_, .dead_letters = letters_, .log = log_, .hurry = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
+    if (holds_acknowledgements_) return;
+    transport_.Release();
+    released_ = true;
   }
   void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
@@ -94,6 +108,7 @@ class SubscriptionTest : public testing::Test {
   }
   void TearDown() override {
     if (!subscription_) return;
+    if (!released_) transport_.Release();
     subscription_->StopReceiving();
     EXPECT_TRUE(subscription_->WaitQuiescent(std::chrono::steady_clock::now() + kPatience));
     subscription_->HandBack();
@@ -105,6 +120,8 @@ class SubscriptionTest : public testing::Test {
   DeadLetterWriter letters_{options_, transport_};
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;
+  bool holds_acknowledgements_ = false;
+  bool released_ = false;
 };
 
 TEST_F(SubscriptionTest, AKeyOfWhichManyWaitGoesOnWithoutTheConsumer) {
@@ -135,6 +152,22 @@ TEST_F(SubscriptionTest, WhenTheConsumerIsIdleWorkersTakeWhatIsFinished) {
   Arrive(1, kCount, "k");
   transport_.events().on_idle();
   EXPECT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST_F(SubscriptionTest, WaitingEndsAtItsDeadlineAlsoWhileAnAcknowledgementIsBeingSent) {
+  holds_acknowledgements_ = true;
+  std::promise<void> idle;
+  std::promise<void> handled;
+  Open([&, go = idle.get_future().share()](const StoredMessage&) {
+    go.wait_for(kPatience);
+    handled.set_value();
+  });
+  Arrive(1, 1, "k");
+  transport_.events().on_idle();  // so that it is the worker that acknowledges
+  idle.set_value();
+  ASSERT_EQ(handled.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_FALSE(subscription_->WaitQuiescent(std::chrono::steady_clock::now() + std::chrono::milliseconds(50)));
+  EXPECT_FALSE(subscription_->idle());
 }
 
 }  // namespace

@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "envelope/timestamp.h"
 #include "generated_envelope.h"
 #include "google/protobuf/stubs/logging.h"
+#include "naming/timestamp.h"
 #include "penstock/eventbus/envelope.h"
 #include "sample_envelopes.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "envelope/timestamp.h"
+#include "naming/timestamp.h"
 
 #include <gtest/gtest.h>
 

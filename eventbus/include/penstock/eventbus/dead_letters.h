@@ -31,7 +31,8 @@ inline constexpr std::string_view kUndecodable = "undecodable";  ///< its body i
 inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: it followed another of its key
 }  // namespace error_class
 
-/// One message that was given up, and its story. What a letter does not tell is empty, 0 or the epoch.
+/// One message that was given up, and its failure history. Fields that the letter does not have are empty, 0 or the
+/// epoch.
 struct DeadLetter {
   std::uint64_t id = 0;       ///< its sequence in the stream of dead letters
   std::string topic{};        ///< where it was published, and goes back to
@@ -50,11 +51,11 @@ struct DeadLetter {
   std::string host{};
   std::uint64_t redrive_count = 0;  ///< how often it had been redriven when it was given up
   std::string message_id{};         ///< the original one
-  /// The original body. One that would not fit beside the story is not in the letter: it is read from the topic's
-  /// stream while it is there, else `body` is empty and `body_omitted` stays set.
+  /// The original body. One that would not fit beside the failure history is not in the letter: it is read from the
+  /// topic's stream while it is there, else `body` is empty and `body_omitted` stays set.
   std::string body{};
   std::size_t body_omitted = 0;  ///< bytes of the body that is missing here; 0: it is complete, or was not asked for
-  Headers headers{};             ///< the original ones, without `Nats-` headers and without the story
+  Headers headers{};             ///< the original ones, without `Nats-` headers and without the failure history
 };
 
 /// Which dead letters: those that fit every field that is set.

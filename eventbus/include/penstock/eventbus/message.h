@@ -26,7 +26,7 @@ inline constexpr std::string_view kContentType = "Content-Type";
 inline constexpr std::string_view kMessageId = "Nats-Msg-Id";
 inline constexpr std::string_view kTraceparent = "traceparent";
 
-// The story of a dead letter.
+// The failure history of a dead letter.
 inline constexpr std::string_view kOriginalMessageId = "Penstock-Original-Message-Id";  ///< percent-encoded
 inline constexpr std::string_view kErrorClass = "Penstock-Error-Class";
 inline constexpr std::string_view kError = "Penstock-Error";  ///< one line of up to 1,024 bytes
@@ -39,7 +39,8 @@ inline constexpr std::string_view kStreamSequence = "Penstock-Stream-Sequence";
 inline constexpr std::string_view kConsumer = "Penstock-Consumer";
 inline constexpr std::string_view kHandler = "Penstock-Handler";
 inline constexpr std::string_view kHost = "Penstock-Host";
-inline constexpr std::string_view kBodyOmitted = "Penstock-Body-Omitted";  ///< its bytes: body and story were too large
+inline constexpr std::string_view kBodyOmitted =
+    "Penstock-Body-Omitted";  ///< its bytes: body and failure history were too large
 
 // A redriven message has all of these; its next dead letter keeps the first two.
 inline constexpr std::string_view kOriginSequence = "Penstock-Origin-Sequence";  ///< where it first was in its stream

@@ -21,14 +21,14 @@ struct SubscriptionStats {
   std::uint64_t handled = 0;      ///< handler said Ack
   std::uint64_t failed = 0;       ///< handler said otherwise, or threw
   std::uint64_t acked = 0;
-  std::uint64_t naks = 0;
+  std::uint64_t naks = 0;        ///< messages requested again
   std::uint64_t terminated = 0;  ///< Term, each after its dead letter was stored
   std::uint64_t dead_lettered = 0;
   std::uint64_t undecodable = 0;       ///< bodies that were no envelope
   std::uint64_t inbox_full = 0;        ///< dispatches put off because an inbox was full
-  std::uint64_t resubscribes = 0;      ///< new inboxes taken: reconnects, gaps, missed heartbeats
-  std::uint64_t evicted = 0;           ///< messages put down for lack of room in bytes, and asked for again
-  std::uint64_t circuit_opened = 0;    ///< times that message after message failed
+  std::uint64_t resubscribes = 0;      ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
+  std::uint64_t evicted = 0;           ///< messages evicted for lack of memory, and requested again
+  std::uint64_t circuit_opened = 0;    ///< times that the circuit breaker opened: message after message failed
   std::uint64_t in_flight = 0;         ///< gauge: received, not settled
   std::uint64_t in_flight_bytes = 0;   ///< gauge: bodies and headers of these that are held here
   std::uint64_t window = 0;            ///< gauge: messages that may be in flight now
@@ -36,7 +36,7 @@ struct SubscriptionStats {
   std::uint64_t held_keys = 0;         ///< gauge: keys that wait for a retry
   std::uint64_t quarantined_keys = 0;  ///< gauge: keys whose messages go to the dead letters until these are redriven
   std::uint64_t stuck_handlers = 0;    ///< gauge: handlers that run for longer than `stuck_after`
-  bool degraded = false;               ///< gauge: in an outage; one message at a time is tried
+  bool degraded = false;               ///< gauge: the circuit breaker is open; one message at a time is tried
   std::uint64_t lag = 0;               ///< gauge: messages the server has not delivered yet, as of the last delivery
   bool active = false;                 ///< gauge: receives; false while it stands by or is disconnected
 };

@@ -18,7 +18,8 @@
 
 namespace penstock::eventbus {
 
-/// What delivery does with dead letters: keeps messages that will not be handled, with their story, in the stream
+/// What delivery does with dead letters: keeps messages that will not be handled, with their failure history, in the
+/// stream
 /// `{base}_dead_letters`, and removes the letters of those that were handled after a redrive.
 ///
 /// **Thread safety:** thread-safe. Outlived by its transport.

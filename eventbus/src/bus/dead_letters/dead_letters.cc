@@ -200,7 +200,7 @@ class DeadLetters::Round {
     if (auto status = eventbus::CheckName("consumer", letter.consumer); !status.ok()) return status;
     if (letter.body_omitted != 0) {
       return absl::FailedPreconditionError(
-          absl::StrCat("its body was too large to be kept beside the story, and stream \"",
+          absl::StrCat("its body was too large to be kept beside the failure history, and stream \"",
                        StreamName(base, letter.topic), "\" does not have it any more"));
     }
     if (auto status = letters_.context_->streams.Ensure(letter.topic, eventbus::Storage::kFile); !status.ok())

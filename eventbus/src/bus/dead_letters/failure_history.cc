@@ -3,14 +3,14 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "envelope/timestamp.h"
+#include "naming/decimal.h"
 #include "naming/names.h"
+#include "naming/timestamp.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -19,22 +19,18 @@ using SystemTime = std::chrono::system_clock::time_point;
 
 constexpr std::size_t kLongestError = 1024;
 
-constexpr std::array kStory = {
+constexpr std::array kHistoryHeaders = {
     header::kOriginalMessageId, header::kErrorClass,     header::kError,        header::kAttempts,
     header::kFirstFailedAt,     header::kLastFailedAt,   header::kTopic,        header::kStream,
     header::kStreamSequence,    header::kConsumer,       header::kHandler,      header::kHost,
     header::kBodyOmitted,       header::kOriginSequence, header::kRedriveCount, header::kRedriveFor,
     header::kDeadLetter};
 
-bool SameName(std::string_view a, std::string_view b) {
-  return absl::EqualsIgnoreCase({a.data(), a.size()}, {b.data(), b.size()});
-}
-
 // `Nats-*` headers are commands to the server; those of the original must not be given again.
-Headers WithoutStory(Headers headers) {
+Headers WithoutHistory(Headers headers) {
   std::erase_if(headers, [](const auto& field) {
     return absl::StartsWithIgnoreCase(field.first, "Nats-") ||
-           std::any_of(kStory.begin(), kStory.end(),
+           std::any_of(kHistoryHeaders.begin(), kHistoryHeaders.end(),
                        [&](std::string_view name) { return SameName(field.first, name); });
   });
   return headers;
@@ -74,10 +70,7 @@ std::string_view Text(const StoredMessage& message, std::string_view name) {
 }
 
 std::uint64_t Number(const StoredMessage& message, std::string_view name) {
-  const std::string_view text = Text(message, name);
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size() ? number : 0;
+  return ParseDecimal<std::uint64_t>(Text(message, name)).value_or(0);
 }
 
 SystemTime Time(const StoredMessage& message, std::string_view name) {
@@ -89,7 +82,7 @@ std::string OriginalId(const StoredMessage& message) {
   return PercentEncode(Text(message, header::kMessageId));
 }
 
-void AddStory(const InFlightMessage& item, const LetterOrigin& origin, Headers& headers) {
+void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers& headers) {
   const StoredMessage& message = *item.message;
   const auto add = [&headers](std::string_view name, std::string value) {
     if (!value.empty()) headers.emplace_back(name, std::move(value));
@@ -127,8 +120,8 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
       .body = std::string(message.payload()),
       .message_id = absl::StrCat("dl:", std::string(origin.stream), ":", std::string(origin.consumer), ":",
                                  item.sequence, ":", Nanoseconds(message.stored_at()), ":", message.delivery_count()),
-      .headers = WithoutStory(message.AllHeaders())};
-  AddStory(item, origin, letter.headers);
+      .headers = WithoutHistory(message.AllHeaders())};
+  AddHistory(item, origin, letter.headers);
   if (SizeBytes(letter) > max_bytes) {
     letter.headers.emplace_back(header::kBodyOmitted, std::to_string(letter.body.size()));
     letter.body.clear();
@@ -163,7 +156,7 @@ DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stre
           .message_id = PercentDecode(Text(message, header::kOriginalMessageId)),
           .body = std::string(message.payload()),
           .body_omitted = static_cast<std::size_t>(Number(message, header::kBodyOmitted)),
-          .headers = WithoutStory(message.AllHeaders())};
+          .headers = WithoutHistory(message.AllHeaders())};
 }
 
 OutboundMessage MakeRedriven(const DeadLetter& letter, std::string_view letter_stream) {

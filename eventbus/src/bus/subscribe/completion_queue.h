@@ -7,10 +7,11 @@
 
 namespace penstock::eventbus {
 
-/// Items that left their handlers, on their way to the flow. Any thread adds; one of those that do takes what all of
-/// them added, so that a lock is taken once for many, and nobody waits for it but that one.
+/// Messages that left their handlers, on their way to the state machine. A lock-free queue of many producers: one of
+/// them at a time becomes the consumer and drains it for all, so that the state machine's lock is taken once for many
+/// messages, and only the consumer waits for it.
 ///
-/// **Thread safety:** thread-safe. **Ownership:** none. **Ordering:** items are taken in the order they were added.
+/// **Thread safety:** thread-safe. **Ownership:** none. **Ordering:** messages are taken in the order they were added.
 class CompletionQueue {
  public:
   void Add(InFlightMessage& item) {
@@ -20,18 +21,18 @@ class CompletionQueue {
     } while (!head_.compare_exchange_weak(head, &item, std::memory_order_seq_cst, std::memory_order_relaxed));
   }
 
-  /// Whether the caller is to take what there is. To be asked after every `Add`, and again after `ReleaseConsumer`,
-  /// until it is false: then somebody else will.
+  /// True if the caller is to drain the queue now. To be called after every `Add`, and again after `ReleaseConsumer`,
+  /// until it is false: then another thread will.
   bool TryAcquireConsumer() { return !empty() && BecomeConsumer(); }
 
-  /// Makes the caller the one to take, though there may be nothing yet: the others leave theirs to it until
-  /// `ReleaseConsumer`. False when another is.
+  /// Makes the caller the consumer, even if the queue is empty: until `ReleaseConsumer` the other threads leave their
+  /// messages to it. False if another thread is the consumer.
   bool BecomeConsumer() { return !has_consumer_.exchange(true, std::memory_order_seq_cst); }
 
   bool empty() const { return head_.load(std::memory_order_seq_cst) == nullptr; }
 
-  /// Everything added so far, linked by `next_completed`. Who cannot wait for the one to take may call it too, under a
-  /// lock that both hold from here until they are done with the items: it keeps the order.
+  /// All messages added so far, linked by `next_completed`. A thread that cannot wait for the consumer may call it too,
+  /// under a lock that both hold from here until they are done with the messages: it keeps the order.
   InFlightMessage* Take() {
     InFlightMessage* newest = head_.exchange(nullptr, std::memory_order_acquire);
     InFlightMessage* oldest = nullptr;

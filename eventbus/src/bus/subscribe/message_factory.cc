@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "absl/strings/numbers.h"
+#include "naming/decimal.h"
 #include "naming/names.h"
 #include "penstock/eventbus/envelope.h"
 
@@ -16,10 +16,7 @@ namespace {
 constexpr std::size_t kSparesAtRest = 64;
 
 std::uint64_t NumberIn(const StoredMessage& message, std::string_view name) {
-  std::uint64_t number = 0;
-  const auto text = message.Header(name);
-  const bool is_number = text && absl::SimpleAtoi(std::string(*text), &number);
-  return is_number ? number : 0;
+  return ParseDecimal<std::uint64_t>(message.Header(name).value_or(std::string_view{})).value_or(0);
 }
 
 }  // namespace

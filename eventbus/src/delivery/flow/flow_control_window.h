@@ -7,22 +7,22 @@
 
 namespace penstock::eventbus {
 
-/// How many unsettled messages the server may have with us. While nothing is known of their sizes, as many as fit the
-/// byte budget if all are as large as can be; then what fits by the average, but never more than four times what has
-/// been weighed. Parked messages are unsettled too, so a key that waits widens the window by what it holds up, and the
-/// others go on; what was widened stays so for a while, since where one message failed, others will. Thread-confined to
-/// its flow.
+/// Limits the unacknowledged messages in flight so that they fit the byte budget. It begins with the number that fits
+/// if every message is as large as possible, then uses the observed mean, and grows at most fourfold for each window of
+/// observed messages. Parked messages are unacknowledged too: a key that waits widens the window by the messages it
+/// holds up, so that other keys go on. A widened window stays for some time, since failures come in groups.
+/// Thread-confined to its state machine.
 class FlowControlWindow {
  public:
   /// The window is never wider than so many times its base.
   static constexpr std::size_t kWidest = 16;
 
-  /// `largest`: bytes of the largest message there can be; 0: of no account.
+  /// `largest`: bytes of the largest possible message; 0: unknown.
   FlowControlWindow(std::size_t base, std::size_t max_bytes, std::size_t largest);
 
   /// A message of that many bytes arrived.
   void RecordSize(std::size_t bytes);
-  /// So much was weighed that the window can be widened towards what fits.
+  /// Enough sizes were seen to grow towards the number of messages that fits.
   bool can_grow() const { return size_ < base_ && recorded_ >= size_ && TargetSize() > size_; }
 
   /// The window that is wanted now, or 0 when the present one will do.

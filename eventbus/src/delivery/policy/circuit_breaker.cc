@@ -7,7 +7,7 @@
 namespace penstock::eventbus {
 
 void CircuitBreaker::Failed(std::uint64_t sequence, bool probe, TimePoint now) {
-  if (after_ == 0) return;
+  if (threshold_ == 0) return;
   if (open_) {
     if (!probe) return;
     pause_ = std::max(std::min(pause_ * 2, retry_.max_backoff), kShortestPause);
@@ -15,7 +15,7 @@ void CircuitBreaker::Failed(std::uint64_t sequence, bool probe, TimePoint now) {
     return;
   }
   failed_.insert(sequence);
-  if (failed_.size() < after_) return;
+  if (failed_.size() < threshold_) return;
   failed_.clear();
   open_ = true;
   pause_ = std::max(retry_.min_backoff, kShortestPause);

@@ -11,32 +11,34 @@
 
 namespace penstock::eventbus {
 
-/// Tells a fault of one message from a fault that has nothing to do with messages: so many different ones failed in a
-/// row. Then one at a time is tried, with growing pauses, until one succeeds. Thread-confined to its flow.
+/// Tells a fault of single messages from an outage: the circuit opens when enough different messages fail in a row, and
+/// closes with the next success. While it is open, one message at a time is tried (a probe), with growing pauses.
+/// Thread-confined to its state machine.
 class CircuitBreaker {
  public:
-  /// `after` 0: never.
-  CircuitBreaker(std::size_t after, const RetryPolicy& retry) : after_(after), retry_(retry) {}
+  /// Opens after the failures of `failure_threshold` messages; 0: never.
+  CircuitBreaker(std::size_t failure_threshold, const RetryPolicy& retry)
+      : threshold_(failure_threshold), retry_(retry) {}
 
-  /// During an outage only the failure of what was tried (`probe`) counts.
+  /// While the circuit is open, only the failure of a probe counts.
   void Failed(std::uint64_t sequence, bool probe, TimePoint now);
 
-  /// True when that ends an outage.
+  /// True if that closes the circuit.
   bool Succeeded();
 
   bool open() const { return open_; }
 
-  /// When the next message may be tried. Only while `on`.
+  /// When the next message may be tried. Only while the circuit is open.
   TimePoint next_probe() const { return next_probe_; }
-  /// One is being tried: no other until it failed.
+  /// A message is being tried: no other until it failed.
   void Probe() { next_probe_ = TimePoint::max(); }
-  /// The one that was being tried did not run.
+  /// The message that was to be tried did not run.
   void ProbeAgain(TimePoint now) { next_probe_ = now + pause_; }
 
  private:
   static constexpr std::chrono::milliseconds kShortestPause{10};
 
-  const std::size_t after_;
+  const std::size_t threshold_;
   const RetryPolicy retry_;
   bool open_ = false;
   absl::flat_hash_set<std::uint64_t> failed_;  // since the last success

@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
-#include "jetstream/api/timestamp.h"
 #include "naming/names.h"
+#include "naming/timestamp.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

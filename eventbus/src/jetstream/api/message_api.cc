@@ -10,8 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
-#include "jetstream/api/timestamp.h"
 #include "jetstream/protocol/header_block.h"
+#include "naming/timestamp.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& rep
   const auto sequence = UintMember(message, "seq");
   auto headers = BytesMember(message, "hdrs");
   auto body = BytesMember(message, "data");
-  const auto stored_at = ParseInstant(StringMember(message, "time"));
+  const auto stored_at = ParseTimestamp(StringMember(message, "time"));
   if (!sequence || *sequence == 0 || !headers || !body || !stored_at) {
     return absl::InternalError("JetStream API: the reply does not describe a message");
   }

@@ -2,11 +2,11 @@
 #include "jetstream/publish/pub_ack.h"
 
 #include <algorithm>
-#include <charconv>
 #include <string>
 
 #include "jetstream/api/api_client.h"
 #include "jetstream/protocol/json.h"
+#include "naming/decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -26,12 +26,11 @@ std::optional<PubAck> ReadPlain(std::string_view body) {
   body.remove_prefix(std::min(body.find_first_not_of(' ', 1), body.size()));
   if (body.substr(0, kPlainSequence.size()) != kPlainSequence) return std::nullopt;
   body.remove_prefix(kPlainSequence.size());
-  PubAck ack;
-  const auto [end, error] = std::from_chars(body.data(), body.data() + body.size(), ack.sequence);
-  const std::string_view rest(end, static_cast<std::size_t>(body.data() + body.size() - end));
-  if (error != std::errc() || rest != "}") return std::nullopt;
-  ack.stream = std::string(name);
-  return ack;
+  if (body.empty() || body.back() != '}') return std::nullopt;
+  body.remove_suffix(1);
+  const auto sequence = ParseDecimal<std::uint64_t>(body);
+  if (!sequence.has_value()) return std::nullopt;
+  return PubAck{std::string(name), *sequence, /*duplicate=*/false};
 }
 
 }  // namespace

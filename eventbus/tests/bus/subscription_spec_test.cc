@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/subscribe/subscription_spec.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace penstock::eventbus {
+namespace {
+
+SubscriptionSpec SharedBilling() {
+  return EnvelopeSubscription(
+      "orders", {.durable = "billing", .sharing = Sharing::kShared},
+      [](const Envelope&, const Delivery&) { return Ack(); }, "client", 1 << 20);
+}
+
+TEST(SubscriptionSpecTest, ProcessesThatShareAConsumerDrawDifferentJitter) {
+  std::set<std::uint64_t> seeds;
+  for (int process = 0; process < 10; ++process) seeds.insert(SharedBilling().flow.seed);
+  EXPECT_GT(seeds.size(), 1U);
+}
+
+TEST(SubscriptionSpecTest, TheClientIdIsTheDurableOfWhoNamesNone) {
+  const auto handler = [](const Envelope&, const Delivery&) { return Ack(); };
+  const SubscriptionSpec spec = EnvelopeSubscription("orders", {}, handler, "client", 1 << 20);
+  EXPECT_EQ(spec.consumer_spec.consumer, "client");
+  EXPECT_EQ(spec.handler_name, "client");
+  EXPECT_EQ(SharedBilling().consumer_spec.consumer, "billing");
+}
+
+TEST(SubscriptionSpecTest, AMessageSubscriptionAcknowledgesNothing) {
+  const auto handler = [](const Delivery&) { return absl::OkStatus(); };
+  const SubscriptionSpec spec = MessageSubscription("orders", {.group = "all"}, handler);
+  EXPECT_FALSE(spec.flow.acknowledges);
+  EXPECT_EQ(spec.consumer_spec.kind, ConsumerKind::kAtMostOnce);
+  EXPECT_EQ(spec.consumer_spec.consumer, "all");
+}
+
+}  // namespace
+}  // namespace penstock::eventbus
