@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Well-formed frames with contents that cannot be. Whatever they do while they last, it is over when they are.
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <set>
@@ -39,11 +40,22 @@ FrameRewriter Where(std::function<bool(const MessageFrame&)> concerned, Change c
 
 bool IsDelivery(const MessageFrame& message) { return absl::StartsWith(message.reply, "$JS.ACK."); }
 bool IsPubAck(const MessageFrame& message) { return absl::StartsWith(message.body, "{\"stream\":"); }
+bool IsConsumerInfo(const MessageFrame& message) {
+  return absl::StartsWith(message.body, "{\"type\":\"io.nats.jetstream.api.v1.consumer_");
+}
 bool IsApiReply(const MessageFrame& message) { return absl::StartsWith(message.body, "{\"type\":"); }
 
 Lie OfPubAcks(std::string name, std::string body) {
   return {.name = "PubAcks" + std::move(name),
           .rewrite = Where(IsPubAck, [body = std::move(body)](MessageFrame message) {
+            message.body = body;
+            return WriteMessageFrame(message);
+          })};
+}
+
+Lie OfConsumers(std::string name, std::string body) {
+  return {.name = "Consumers" + std::move(name),
+          .rewrite = Where(IsConsumerInfo, [body = std::move(body)](MessageFrame message) {
             message.body = body;
             return WriteMessageFrame(message);
           })};
@@ -111,6 +123,9 @@ std::vector<Lie> Lies() {
       OfPubAcks("HaveASequenceOfManyDigits", R"({"stream":"EVENTS_orders","seq":1e400})"),
       OfPubAcks("HaveAStreamThatIsNoText", R"({"stream":7,"seq":1})"),
       OfPubAcks("AreNoObject", R"(["stream"])"),
+      OfConsumers("AreDeep", deep),
+      OfConsumers("AreDeepAndWhole", deep + std::string(kDeep, ']')),
+      OfConsumers("HaveADeepConfiguration", "{\"config\":" + deep + std::string(kDeep, ']') + "}"),
       OfReplies("AreDeep", deep),
       OfReplies("AreDeepObjects", deep_objects),
       OfReplies("AreEmpty", ""),
@@ -169,11 +184,17 @@ class WordsOfALyingServer : public RelayedServer, public ::testing::WithParamInt
     return handled_.contains(payload);
   }
 
+  bool AllAckedAreHandled() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return std::ranges::includes(handled_, acked_);
+  }
+
   Wire wire_ = Wire::kPlain;
   Lie lie_{};
   std::atomic<int> lies_told_ = 0;
   std::mutex mutex_;
   std::set<std::string> handled_{};
+  std::set<std::string> acked_{};
 };
 
 TEST_P(WordsOfALyingServer, HaveNoPowerOverWhatComesAfter) {
@@ -193,7 +214,12 @@ TEST_P(WordsOfALyingServer, HaveNoPowerOverWhatComesAfter) {
     NoteCall("SubscribeEnvelope under lies");
     absl::Status subscribed = Subscribe(*bus);
     for (int i = 0; i < kEvents; ++i) {
-      bus->PublishEnvelopeAsync("orders", Event("during"), [](const absl::StatusOr<PubAck>&) {}).IgnoreError();
+      const std::string payload = absl::StrCat("during ", i);
+      const auto done = [this, payload](const absl::StatusOr<PubAck>& ack) {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        if (ack.ok()) acked_.insert(payload);
+      };
+      bus->PublishEnvelopeAsync("orders", Event(payload), done).IgnoreError();
     }
     Within(milliseconds(1500), "PublishEnvelope under lies", [&] {
       return bus->PublishEnvelope("orders", Event("during")).status();
@@ -207,6 +233,7 @@ TEST_P(WordsOfALyingServer, HaveNoPowerOverWhatComesAfter) {
     }
     EXPECT_TRUE(Eventually([&] { return bus->PublishEnvelope("orders", Event("after")).ok(); }, kPatience));
     EXPECT_TRUE(Eventually([&] { return Handled("after"); }, kPatience)) << "what was published since is not delivered";
+    EXPECT_TRUE(Eventually([&] { return AllAckedAreHandled(); }, kPatience)) << "what was published before is lost";
     if (kMemoryIsOurs) {
       EXPECT_LE(growth.Most(), kMostGrowth);
     }

@@ -34,7 +34,9 @@ inline std::size_t StatusField(const std::string& field) {
 /// Memory that this process may write to, whether it has or not, without the stacks of its threads.
 inline std::size_t AllocatedBytes() {
   constexpr std::size_t kStackKib = 8192;
-  return (StatusField("VmData") - StatusField("Threads") * kStackKib) * 1024;
+  const std::size_t stacks = (StatusField("Threads") - 1) * kStackKib;  // the main thread's is not in VmData
+  const std::size_t all = StatusField("VmData");
+  return (all - std::min(all, stacks)) * 1024;
 }
 
 /// Follows how much more memory the process has allocated than when this was made. Thread-compatible.
