@@ -17,6 +17,7 @@ namespace {
 struct Options {
   std::string url;
   std::string ledger;
+  std::string ca_file;
   std::uint64_t seed = 1;
   std::size_t credit = 0;
   std::uint16_t incarnation = 0;
@@ -81,6 +82,7 @@ absl::Status Run(const Options& options) {
   BusOptions bus{.url = options.url,
                  .client_id = "chaos-consumer",
                  .base_stream_name = kBaseStream,
+                 .tls = TlsTrusting(options.ca_file),
                  .connect_timeout = std::chrono::seconds(60)};
   bus.pool.workers = 8;  // slow handlers must not hold up the others
   auto service =
@@ -102,6 +104,7 @@ int main(int argc, char** argv) {
   CLI::App app("Handles the events of a chaos run.");
   app.add_option("--url", options.url)->required();
   app.add_option("--ledger", options.ledger)->required();
+  app.add_option("--ca-file", options.ca_file, "Speak TLS to the server and trust this certificate");
   app.add_option("--seed", options.seed)->required();
   app.add_option("--credit", options.credit)->required();
   app.add_option("--incarnation", options.incarnation)->required();

@@ -86,7 +86,8 @@ absl::Status FaultInjector::End(const Fault& fault) {
 
 absl::Status FaultInjector::Stop(pid_t pid) {
   kill(pid, SIGSTOP);
-  const bool stopped = testing::Eventually([pid] { return Stopped(pid); }, kStopTimeout, std::chrono::milliseconds(1));
+  const bool stopped =
+      testing::Eventually([pid] { return testing::Stopped(pid); }, kStopTimeout, std::chrono::milliseconds(1));
   return stopped ? absl::OkStatus() : absl::InternalError("stop a process: SIGSTOP had no effect");
 }
 

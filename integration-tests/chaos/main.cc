@@ -25,6 +25,7 @@ struct Options {
   std::string server = "nats-server";
   std::string keep{};
   std::vector<std::string> kinds{};
+  bool tls = false;
   bool json = false;
 };
 
@@ -59,6 +60,7 @@ int Execute(const Options& options) {
   Run run({.rig = {.seed = options.seed,
                    .events = options.events,
                    .credit = options.credit,
+                   .tls = options.tls,
                    .server_program = options.server,
                    .publisher_program = (programs / "chaos_publisher").string(),
                    .consumer_program = (programs / "chaos_consumer").string(),
@@ -95,6 +97,7 @@ int main(int argc, char** argv) {
       ->delimiter(',')
       ->check(CLI::IsMember(penstock::chaos::KindNames()));
   app.add_option("--keep", options.keep, "Keep ledgers and logs in this folder");
+  app.add_flag("--tls", options.tls, "Publisher and consumer speak TLS to the server");
   app.add_flag("--json", options.json, "Only the last line on standard output: one JSON object");
   CLI11_PARSE(app, argc, argv);
   return penstock::chaos::Execute(options);

@@ -18,6 +18,7 @@ namespace {
 struct Options {
   std::string url;
   std::string ledger;
+  std::string ca_file;
   std::uint64_t seed = 1;
   std::size_t events = 0;
   std::uint16_t incarnation = 0;
@@ -41,6 +42,7 @@ absl::Status Run(const Options& options) {
   auto bus = EventBus::Connect({.url = options.url,
                                 .client_id = "chaos-publisher",
                                 .base_stream_name = kBaseStream,
+                                .tls = TlsTrusting(options.ca_file),
                                 .connect_timeout = std::chrono::seconds(60),
                                 .log = MakeStderrLog(LogLevel::kInfo)});
   if (!bus.ok()) return bus.status();
@@ -62,6 +64,7 @@ int main(int argc, char** argv) {
   CLI::App app("Publishes the events of a chaos run.");
   app.add_option("--url", options.url)->required();
   app.add_option("--ledger", options.ledger)->required();
+  app.add_option("--ca-file", options.ca_file, "Speak TLS to the server and trust this certificate");
   app.add_option("--seed", options.seed)->required();
   app.add_option("--events", options.events)->required();
   app.add_option("--incarnation", options.incarnation)->required();

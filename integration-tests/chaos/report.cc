@@ -27,6 +27,8 @@ std::vector<Recovery> Sorted(std::vector<Recovery> recoveries) {
   return recoveries;
 }
 
+const char* WireName(const Report& report) { return report.tls ? "TLS" : "plaintext"; }
+
 double PerSecond(const Report& report) {
   return report.seconds > 0 ? std::round(static_cast<double>(report.findings.handled) / report.seconds) : 0;
 }
@@ -65,6 +67,7 @@ std::string ToJson(const Report& report) {
   const std::vector<Recovery> recoveries = Sorted(report.recoveries);
   const nlohmann::ordered_json json = {{"seed", report.seed},
                                        {"server", report.server},
+                                       {"wire", WireName(report)},
                                        {"events", report.events},
                                        {"published", found.published},
                                        {"acked", found.acked},
@@ -100,17 +103,18 @@ std::string ToText(const Report& report) {
   const Findings& found = report.findings;
   const std::vector<Recovery> recoveries = Sorted(report.recoveries);
   std::string text = absl::StrFormat(
-      "chaos with seed %d on nats-server %s: %d events in %.1f s, %.0f a second\n"
+      "chaos with seed %d on nats-server %s over %s: %d events in %.1f s, %.0f a second\n"
       "  acked %d, handled %d, dead letters %d\n"
       "  lost %d (prefix %d, middle %d, postfix %d), unexpected %d, stored twice %d\n"
       "  order violations %d, handlers side by side %d\n"
       "  handled again: %d without a crash, %d after %d crashes, at most %d after one (credit %d)\n"
       "  recovery: p50 %.1f ms, longest %.1f ms (%s), of %d faults\n",
-      report.seed, report.server, report.events, report.seconds, PerSecond(report), found.acked, found.handled,
-      found.dead_lettered, found.lost, found.lost_prefix, found.lost_middle, found.lost_postfix, found.unexpected,
-      found.duplicated_in_stream, found.order_violations, found.concurrent_handlers, found.reruns_without_crash,
-      found.reruns_after_crash, found.consumer_crashes, found.max_reruns_per_crash, report.credit,
-      recoveries[recoveries.size() / 2].ms, recoveries.back().ms, recoveries.back().fault, Injected(report));
+      report.seed, report.server, WireName(report), report.events, report.seconds, PerSecond(report), found.acked,
+      found.handled, found.dead_lettered, found.lost, found.lost_prefix, found.lost_middle, found.lost_postfix,
+      found.unexpected, found.duplicated_in_stream, found.order_violations, found.concurrent_handlers,
+      found.reruns_without_crash, found.reruns_after_crash, found.consumer_crashes, found.max_reruns_per_crash,
+      report.credit, recoveries[recoveries.size() / 2].ms, recoveries.back().ms, recoveries.back().fault,
+      Injected(report));
   for (const auto& [kind, count] : report.faults) absl::StrAppend(&text, "    ", kind, " ", count, "\n");
   for (const std::string& reason : Shortcomings(report)) absl::StrAppend(&text, "  FAILED: ", reason, "\n");
   return text;

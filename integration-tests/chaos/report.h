@@ -16,6 +16,7 @@ namespace penstock::chaos {
 struct Report {
   std::uint64_t seed = 0;
   std::string server{};  ///< its version
+  bool tls = false;      ///< publisher and consumer spoke TLS to it
   std::size_t events = 0;
   std::size_t faults_asked = 0;
   std::size_t credit = 0;

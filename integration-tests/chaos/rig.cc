@@ -12,6 +12,7 @@
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/event_bus.h"
 #include "support/raw_nats.h"
+#include "support/test_certificate.h"
 
 namespace penstock::chaos {
 namespace {
@@ -44,9 +45,7 @@ std::optional<EventRef> ReadDeadLetter(std::uint64_t seed, const Json& message) 
 
 absl::StatusOr<std::unique_ptr<Rig>> Rig::Build(RigOptions options) {
   std::unique_ptr<Rig> rig(new Rig(std::move(options)));
-  auto server = testing::NatsServer::Launch({.binary = rig->options_.server_program});
-  if (!server.ok()) return server.status();
-  rig->server_ = *std::move(server);
+  if (absl::Status launched = rig->LaunchServer(); !launched.ok()) return launched;
   for (auto* wire : {&rig->publisher_wire_, &rig->consumer_wire_}) {
     auto proxy = testing::TcpProxy::Start(rig->server_->port());
     if (!proxy.ok()) return proxy.status();
@@ -55,11 +54,31 @@ absl::StatusOr<std::unique_ptr<Rig>> Rig::Build(RigOptions options) {
   return rig;
 }
 
+absl::Status Rig::LaunchServer() {
+  testing::NatsServerOptions options{.binary = options_.server_program};
+  if (options_.tls) {
+    const auto certificate = testing::TestCertificate::Get();
+    if (!certificate.ok()) return certificate.status();
+    options.config = (*certificate)->ServerConfig();
+    ca_file_ = (*certificate)->file();
+  }
+  auto server = testing::NatsServer::Launch(std::move(options));
+  if (server.ok()) server_ = *std::move(server);
+  return server.status();
+}
+
+absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Rig::Spawn(std::vector<std::string> command,
+                                                                  const std::string& log) const {
+  const std::vector<std::string> common = {"--seed", absl::StrCat(options_.seed), "--ca-file", ca_file_};
+  command.insert(command.end(), common.begin(), common.end());
+  return testing::ChildProcess::Spawn({.command = std::move(command), .log = (options_.folder / log).string()});
+}
+
 absl::Status Rig::StartPublisher() {
-  auto process = ChildProcess::Spawn({options_.publisher_program, "--url", publisher_wire_->url(), "--ledger",
-                                      publisher_ledger().string(), "--seed", absl::StrCat(options_.seed), "--events",
-                                      absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
-                                     (options_.folder / "publisher.log").string());
+  auto process =
+      Spawn({options_.publisher_program, "--url", publisher_wire_->url(), "--ledger", publisher_ledger().string(),
+             "--events", absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
+            "publisher.log");
   if (!process.ok()) return process.status();
   publisher_ = *std::move(process);
   return absl::OkStatus();
@@ -68,10 +87,9 @@ absl::Status Rig::StartPublisher() {
 absl::Status Rig::StartConsumer() {
   const std::string name = absl::StrCat("consumer-", consumers_.size());
   Consumer consumer{.ledger = options_.folder / (name + ".ledger")};
-  auto process = ChildProcess::Spawn({options_.consumer_program, "--url", consumer_wire_->url(), "--ledger",
-                                      consumer.ledger.string(), "--seed", absl::StrCat(options_.seed), "--credit",
-                                      absl::StrCat(options_.credit), "--incarnation", absl::StrCat(consumers_.size())},
-                                     (options_.folder / (name + ".log")).string());
+  auto process = Spawn({options_.consumer_program, "--url", consumer_wire_->url(), "--ledger", consumer.ledger.string(),
+                        "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(consumers_.size())},
+                       name + ".log");
   if (!process.ok()) return process.status();
   consumer.process = *std::move(process);
   consumers_.push_back(std::move(consumer));

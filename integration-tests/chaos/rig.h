@@ -13,8 +13,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "chaos/checker.h"
-#include "chaos/child_process.h"
 #include "chaos/event_plan.h"
+#include "support/child_process.h"
 #include "support/nats_server.h"
 #include "support/tcp_proxy.h"
 
@@ -24,6 +24,7 @@ struct RigOptions {
   std::uint64_t seed = 1;
   std::size_t events = 0;
   std::size_t credit = 0;           ///< of the consumer: messages in hand, at most
+  bool tls = false;                 ///< the server speaks TLS, and so do publisher and consumer
   std::string server_program{};     ///< a nats-server
   std::string publisher_program{};  ///< chaos_publisher
   std::string consumer_program{};   ///< chaos_consumer
@@ -39,7 +40,7 @@ class Rig {
   /// One consumer process after the other; several at a time only while one stands by.
   struct Consumer {
     std::filesystem::path ledger{};
-    std::unique_ptr<ChildProcess> process{};
+    std::unique_ptr<testing::ChildProcess> process{};
     std::optional<std::int64_t> killed_ns{};
   };
 
@@ -57,9 +58,9 @@ class Rig {
   testing::NatsServer& server() { return *server_; }
   testing::TcpProxy& publisher_wire() { return *publisher_wire_; }
   testing::TcpProxy& consumer_wire() { return *consumer_wire_; }
-  ChildProcess& publisher() { return *publisher_; }
+  testing::ChildProcess& publisher() { return *publisher_; }
   /// The one started last.
-  ChildProcess& consumer() { return *consumers_.back().process; }
+  testing::ChildProcess& consumer() { return *consumers_.back().process; }
   const std::vector<Consumer>& consumers() const { return consumers_; }
   std::filesystem::path publisher_ledger() const { return options_.folder / "publisher.ledger"; }
   const std::filesystem::path& folder() const { return options_.folder; }
@@ -73,12 +74,17 @@ class Rig {
 
  private:
   explicit Rig(RigOptions options) : options_(std::move(options)) {}
+  absl::Status LaunchServer();
+  /// Publisher or consumer.
+  absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Spawn(std::vector<std::string> command,
+                                                               const std::string& log) const;
 
   const RigOptions options_;
+  std::string ca_file_{};  // empty: plaintext
   std::unique_ptr<testing::NatsServer> server_{};
   std::unique_ptr<testing::TcpProxy> publisher_wire_{};
   std::unique_ptr<testing::TcpProxy> consumer_wire_{};
-  std::unique_ptr<ChildProcess> publisher_{};
+  std::unique_ptr<testing::ChildProcess> publisher_{};
   std::uint16_t publishers_ = 0;
   std::vector<Consumer> consumers_{};
 };

@@ -47,6 +47,7 @@ Run::Run(RunOptions options)
   report_.seed = options_.rig.seed;
   report_.events = options_.rig.events;
   report_.credit = options_.rig.credit;
+  report_.tls = options_.rig.tls;
   report_.faults_asked = options_.faults.size();
 }
 
@@ -212,9 +213,9 @@ absl::Status Run::WatchProgress() {
 
 void Run::TellStacks() {
   if (!options_.tell) return;
-  options_.tell("publisher:\n" + StacksOf(rig_->publisher().pid()));
-  options_.tell("consumer:\n" + StacksOf(rig_->consumer().pid()));
-  options_.tell("server:\n" + StacksOf(rig_->server().pid()));
+  options_.tell("publisher:\n" + testing::StacksOf(rig_->publisher().pid()));
+  options_.tell("consumer:\n" + testing::StacksOf(rig_->consumer().pid()));
+  options_.tell("server:\n" + testing::StacksOf(rig_->server().pid()));
 }
 
 absl::Status Run::Finish() {

@@ -3,8 +3,8 @@
 #include <future>
 
 #include "scenarios/gate.h"
-#include "scenarios/program.h"
 #include "scenarios/scenario.h"
+#include "support/child_process.h"
 
 namespace penstock::testing {
 namespace {
@@ -154,8 +154,11 @@ TEST_F(AServiceThatIsTerminated, LogsItsDrainEndsWithZeroAndTheNextProcessGoesOn
   auto publisher = Connect(Options("publisher"));
   PublishNumbered(*publisher, "orders", 5, 100);
   ::testing::internal::CaptureStderr();
-  Program consumer({PENSTOCK_HELD_KEY_CONSUMER},
-                   {{"PENSTOCK_URL", url()}, {"PENSTOCK_METRICS_PORT", "off"}, {"PENSTOCK_DRAIN_TIMEOUT_MS", "20000"}});
+  const auto consumer = ChildProcess::Spawn(
+      {.command = {PENSTOCK_HELD_KEY_CONSUMER},
+       .environment = {
+           {"PENSTOCK_URL", url()}, {"PENSTOCK_METRICS_PORT", "off"}, {"PENSTOCK_DRAIN_TIMEOUT_MS", "20000"}}});
+  ASSERT_THAT(consumer, IsOk());
   auto raw = RawNats::Connect(server_->port());
   ASSERT_THAT(raw, IsOk());
   EXPECT_TRUE(Eventually(
@@ -165,11 +168,11 @@ TEST_F(AServiceThatIsTerminated, LogsItsDrainEndsWithZeroAndTheNextProcessGoesOn
                info->body.find("\"num_pending\":0") != std::string::npos;
       },
       kPatience, milliseconds{20}));
-  consumer.Signal(SIGTERM);
-  EXPECT_EQ(consumer.Wait(), 0);
+  (*consumer)->Signal(SIGTERM);
+  EXPECT_EQ((*consumer)->Await(), 0);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(),
               HasSubstr("drained: finished 0 messages, handed back 100, left 0 to handlers that still run"));
-  EXPECT_EQ(consumer.output(), "400\n");
+  EXPECT_EQ((*consumer)->output(), "400\n");
 
   Log log;
   auto next = Connect();

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "handler_ledger.h"
-#include "program.h"
 #include "scenario.h"
+#include "support/child_process.h"
 
 namespace penstock::testing {
 
@@ -35,17 +35,18 @@ class ConsumerProcesses : public Scenario {
   }
 
   /// A consumer that has subscribed. All have the same durable.
-  std::unique_ptr<Program> StartConsumer(const std::string& server_url, int handle_us = 500) {
+  std::unique_ptr<ChildProcess> StartConsumer(const std::string& server_url, int handle_us = 500) {
     const std::size_t before = Count('R');
     std::vector<std::string> command = {PENSTOCK_LEDGER_CONSUMER, "--ledger", ledger_, "--handle-us",
                                         std::to_string(handle_us)};
     if (cumulative_) command.push_back("--cumulative");
-    auto consumer = std::make_unique<Program>(
-        std::move(command),
-        std::map<std::string, std::string>{
-            {"PENSTOCK_URL", server_url}, {"PENSTOCK_METRICS_PORT", "off"}, {"PENSTOCK_LOG_LEVEL", "error"}});
+    auto consumer = ChildProcess::Spawn(
+        {.command = std::move(command),
+         .environment = {
+             {"PENSTOCK_URL", server_url}, {"PENSTOCK_METRICS_PORT", "off"}, {"PENSTOCK_LOG_LEVEL", "error"}}});
+    EXPECT_THAT(consumer, IsOk());
     EXPECT_TRUE(Eventually([&] { return Count('R') > before; }, kPatience));
-    return consumer;
+    return *std::move(consumer);
   }
 
   /// Publishes the next `per_key` events of every key, and waits until they are stored.

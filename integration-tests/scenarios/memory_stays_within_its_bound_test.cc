@@ -6,8 +6,8 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "scenarios/program.h"
 #include "scenarios/scenario.h"
+#include "support/child_process.h"
 
 namespace penstock::testing {
 namespace {
@@ -56,8 +56,11 @@ class MemoryStaysWithinItsBound : public Scenario {
                                         "--max-bytes",
                                         std::to_string(kMaxBytes)};
     command.insert(command.end(), more.begin(), more.end());
-    Program consumer(std::move(command), {});
-    EXPECT_EQ(consumer.Wait(kLongest), 0);
+    const auto process = ChildProcess::Spawn({.command = std::move(command)});
+    EXPECT_THAT(process, IsOk());
+    if (!process.ok()) return {};
+    ChildProcess& consumer = **process;
+    EXPECT_EQ(consumer.Await(kLongest), 0);
     std::cout << count << " events of " << keys << " aggregates: " << consumer.output();
     auto report = nlohmann::json::parse(consumer.output(), nullptr, false);
     if (report.is_discarded()) return {};

@@ -11,13 +11,13 @@ constexpr std::size_t kCredit = 4096;
 class OrderSurvivesAKilledConsumer : public ConsumerProcesses {
  protected:
   // Kills `consumer` in the middle of its work; returns when that was.
-  std::int64_t KillBusy(std::unique_ptr<Program>& consumer) {
+  std::int64_t KillBusy(std::unique_ptr<ChildProcess>& consumer) {
     PublishMore(100);
     EXPECT_TRUE(EndedReaches(500));
     killed_.insert(consumer->pid());
     const std::int64_t at = MonotonicNs();
     consumer->Signal(SIGKILL);
-    EXPECT_EQ(consumer->Wait(), 128 + SIGKILL);
+    EXPECT_EQ(consumer->Await(), 128 + SIGKILL);
     return at;
   }
   void ExpectAllInOrder() {

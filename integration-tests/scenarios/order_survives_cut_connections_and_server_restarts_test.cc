@@ -8,14 +8,14 @@ namespace {
 
 using std::chrono::milliseconds;
 
-class OrderSurvives : public Scenario {
+class OrderSurvives : public EveryWire {
  protected:
   static constexpr std::size_t kKeys = 20;
   static constexpr std::size_t kPerKey = 200;
   static constexpr int kFaults = 3;
 
   void SetUp() override {
-    UseServer();
+    EveryWire::SetUp();
     auto proxy = TcpProxy::Start(server_->port());
     ASSERT_THAT(proxy, IsOk());
     proxy_ = *std::move(proxy);
@@ -54,7 +54,7 @@ class OrderSurvives : public Scenario {
   std::unique_ptr<EventBus> consumer_;
 };
 
-TEST_F(OrderSurvives, CutConnections) {
+TEST_P(OrderSurvives, CutConnections) {
   for (int fault = 1; fault <= kFaults; ++fault) {
     ASSERT_TRUE(log_.Reaches(static_cast<std::size_t>(fault) * 500));
     const auto cut = std::chrono::steady_clock::now();
@@ -64,7 +64,7 @@ TEST_F(OrderSurvives, CutConnections) {
   ExpectEachOnceInOrder();
 }
 
-TEST_F(OrderSurvives, ServerRestarts) {
+TEST_P(OrderSurvives, ServerRestarts) {
   for (int fault = 1; fault <= kFaults; ++fault) {
     ASSERT_TRUE(log_.Reaches(static_cast<std::size_t>(fault) * 500));
     server_->Kill();
@@ -73,6 +73,8 @@ TEST_F(OrderSurvives, ServerRestarts) {
   }
   ExpectEachOnceInOrder();
 }
+
+PENSTOCK_ON_EVERY_WIRE(OrderSurvives);
 
 }  // namespace
 }  // namespace penstock::testing

@@ -25,7 +25,7 @@ TEST_P(AcknowledgingEitherWay, RollingRestartsLoseNothingAndRunNothingTwice) {
     PublishMore(10);
     ASSERT_TRUE(EndedReaches(before + 50));
     consumer->Signal(SIGTERM);
-    ASSERT_EQ(consumer->Wait(), 0);
+    ASSERT_EQ(consumer->Await(), 0);
     consumer = StartConsumer(url(), 200);
   }
   ASSERT_TRUE(AllHandled());

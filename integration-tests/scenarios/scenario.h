@@ -19,6 +19,7 @@
 #include "support/nats_server.h"
 #include "support/raw_nats.h"
 #include "support/status_matchers.h"
+#include "support/test_certificate.h"
 
 namespace penstock::testing {
 
@@ -32,6 +33,13 @@ class Scenario : public ::testing::Test {
     ASSERT_THAT(server, IsOk());
     server_ = *std::move(server);
   }
+  /// One that speaks TLS, as `Options` then do too.
+  void UseEncryptedServer() {
+    const auto certificate = TestCertificate::Get();
+    ASSERT_THAT(certificate, IsOk());
+    UseServer({.config = (*certificate)->ServerConfig()});
+    tls_ = {.mode = TlsOptions::Mode::kRequired, .ca_file = (*certificate)->file()};
+  }
   void UseMemory() {
     static int count = 0;
     memory_url_ = "memory://scenario-" + std::to_string(++count);
@@ -40,7 +48,7 @@ class Scenario : public ::testing::Test {
   std::string url() const { return server_ ? server_->url() : memory_url_; }
 
   BusOptions Options(std::string client_id = "scenario") const {
-    BusOptions options{.url = url(), .client_id = std::move(client_id)};
+    BusOptions options{.url = url(), .client_id = std::move(client_id), .tls = tls_};
     options.pool.workers = 2;
     return options;
   }
@@ -53,7 +61,18 @@ class Scenario : public ::testing::Test {
 
   std::unique_ptr<NatsServer> server_;
   std::string memory_url_;
+  TlsOptions tls_{};
 };
+
+/// The same scenario on a server in plaintext and on one that speaks TLS.
+class EveryWire : public Scenario, public ::testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override { GetParam() == "tls" ? UseEncryptedServer() : UseServer(); }
+};
+
+#define PENSTOCK_ON_EVERY_WIRE(suite)                                        \
+  INSTANTIATE_TEST_SUITE_P(On, suite, ::testing::Values("plaintext", "tls"), \
+                           [](const auto& wire) { return std::string(wire.param); })
 
 /// The same scenario on both transports.
 class EveryTransport : public Scenario, public ::testing::WithParamInterface<std::string> {

@@ -8,13 +8,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-class ServerKilledForThreeSeconds : public Scenario {
- protected:
-  void SetUp() override { UseServer(); }
-};
+class ServerKilledForThreeSeconds : public EveryWire {};
 
 // Under load, SIGKILL, three seconds of nothing, a restart: publisher and consumer go on by themselves.
-TEST_F(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
+TEST_P(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
   constexpr int kKeys = 50;
   std::atomic<bool> stop{false};
   std::atomic<std::int64_t> last_ack{0};
@@ -68,6 +65,8 @@ TEST_F(ServerKilledForThreeSeconds, LosesNothingAndResumesWithinFiveSeconds) {
   }
   EXPECT_GE(consumer->Stats().connection.reconnects, 1u);
 }
+
+PENSTOCK_ON_EVERY_WIRE(ServerKilledForThreeSeconds);
 
 }  // namespace
 }  // namespace penstock::testing

@@ -12,7 +12,7 @@ class TwoProcessesNeverBothHandle : public ConsumerProcesses {
  protected:
   struct Side {
     std::unique_ptr<TcpProxy> proxy{};
-    std::unique_ptr<Program> consumer{};
+    std::unique_ptr<ChildProcess> consumer{};
   };
 
   void SetUp() override {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/escaping.h"
-#include "program.h"
 #include "scenario.h"
+#include "support/child_process.h"
 
 namespace penstock::testing {
 namespace {
@@ -20,17 +20,21 @@ class TwoProcesses : public Scenario {
   std::map<std::string, std::string> Environment() const {
     return {{"PENSTOCK_URL", url()}, {"PENSTOCK_METRICS_PORT", "0"}, {"PENSTOCK_DRAIN_TIMEOUT_MS", "20000"}};
   }
-  std::unique_ptr<Program> StartConsumer() const {
-    return std::make_unique<Program>(std::vector<std::string>{PENSTOCK_EXAMPLE_CONSUMER}, Environment());
+  static std::unique_ptr<ChildProcess> Start(std::vector<std::string> command,
+                                             std::map<std::string, std::string> environment) {
+    auto process = ChildProcess::Spawn({.command = std::move(command), .environment = std::move(environment)});
+    EXPECT_THAT(process, IsOk());
+    return *std::move(process);
   }
-  std::unique_ptr<Program> StartPublisher(std::vector<std::string> arguments) const {
+  std::unique_ptr<ChildProcess> StartConsumer() const { return Start({PENSTOCK_EXAMPLE_CONSUMER}, Environment()); }
+  std::unique_ptr<ChildProcess> StartPublisher(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), PENSTOCK_EXAMPLE_PUBLISHER);
-    return std::make_unique<Program>(std::move(arguments), Environment());
+    return Start(std::move(arguments), Environment());
   }
   /// Runs the publisher to its end; its exit code.
-  int Publish(std::vector<std::string> arguments, std::string* output) const {
+  std::optional<int> Publish(std::vector<std::string> arguments, std::string* output) const {
     const auto publisher = StartPublisher(std::move(arguments));
-    const int code = publisher->Wait();
+    const std::optional<int> code = publisher->Await();
     *output = publisher->output();
     return code;
   }
@@ -66,7 +70,7 @@ TEST_F(TwoProcesses, ExchangeTenThousandEventsAndTheConsumerDrainsOnSigterm) {
   EXPECT_EQ(output, "published 10000 failed 0\n");
   ASSERT_TRUE(SettledAtLeast(10'000));
   consumer->Signal(SIGTERM);
-  EXPECT_EQ(consumer->Wait(), 0);
+  EXPECT_EQ(consumer->Await(), 0);
   EXPECT_EQ(consumer->output(), "{\"handled\":10000,\"order_violations\":0,\"duplicates\":0,\"aggregates\":100}\n");
 }
 
@@ -75,17 +79,17 @@ TEST_F(TwoProcesses, SigtermInTheMiddleLosesNothingAndTheNextConsumerGoesOn) {
   auto publisher = StartPublisher({"--count", "20000", "--rate", "10000"});
   ASSERT_TRUE(SettledAtLeast(2000));
   consumer->Signal(SIGTERM);
-  ASSERT_EQ(consumer->Wait(), 0);
+  ASSERT_EQ(consumer->Await(), 0);
   const auto before = nlohmann::json::parse(consumer->output(), nullptr, false);
   ASSERT_TRUE(before.contains("handled")) << consumer->output();
   EXPECT_EQ(before["order_violations"], 0);
   EXPECT_LT(before["handled"], 20'000);
 
   consumer = StartConsumer();
-  ASSERT_EQ(publisher->Wait(), 0);
+  ASSERT_EQ(publisher->Await(), 0);
   ASSERT_TRUE(SettledAtLeast(20'000));
   consumer->Signal(SIGTERM);
-  ASSERT_EQ(consumer->Wait(), 0);
+  ASSERT_EQ(consumer->Await(), 0);
   const auto after = nlohmann::json::parse(consumer->output(), nullptr, false);
   ASSERT_TRUE(after.contains("handled")) << consumer->output();
   EXPECT_EQ(before["handled"].get<int>() + after["handled"].get<int>(), 20'000);
@@ -126,7 +130,7 @@ TEST_F(TwoProcesses, EnvelopesOfThePredecessorPublishedByARawClientAreConsumed) 
   ASSERT_THAT(raw->Ping(), IsOk());
   ASSERT_TRUE(SettledAtLeast(3));
   consumer->Signal(SIGINT);
-  EXPECT_EQ(consumer->Wait(), 0);
+  EXPECT_EQ(consumer->Await(), 0);
   EXPECT_EQ(consumer->output(), "{\"handled\":3,\"order_violations\":0,\"duplicates\":0,\"aggregates\":1}\n");
 }
 
@@ -134,8 +138,7 @@ TEST_F(TwoProcesses, WrongConfigurationEndsAProcessWithItsName) {
   auto environment = Environment();
   environment["PENSTOCK_METRICS_PORT"] = "none";
   ::testing::internal::CaptureStderr();
-  Program program({PENSTOCK_EXAMPLE_CONSUMER}, environment);
-  EXPECT_EQ(program.Wait(), 2);
+  EXPECT_EQ(Start({PENSTOCK_EXAMPLE_CONSUMER}, environment)->Await(), 2);
   EXPECT_THAT(::testing::internal::GetCapturedStderr(), HasSubstr("PENSTOCK_METRICS_PORT"));
 }
 

@@ -2,12 +2,9 @@
 #include "support/nats_server.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -45,6 +42,8 @@ std::string FindProgram(const std::string& binary) {
   return "";
 }
 
+}  // namespace
+
 int FreePort() {
   const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -59,8 +58,6 @@ int FreePort() {
   close(socket_fd);
   return port;
 }
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<NatsServer>> NatsServer::Launch(NatsServerOptions options) {
   options.binary = Chosen(options.binary);
@@ -116,23 +113,10 @@ absl::Status NatsServer::Start() {
 }
 
 absl::Status NatsServer::Spawn() {
-  const std::string config = (directory_ / "server.conf").string();
-  const char* const arguments[] = {program_.c_str(), "-c", config.c_str(), nullptr};
-  const pid_t parent = getpid();
-  const pid_t child = fork();
-  if (child < 0) return absl::InternalError("start nats-server: fork failed");
-  if (child == 0) {
-    // Only what is safe between fork and exec in a process with threads.
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(127);
-    const int nowhere = open("/dev/null", O_RDWR);
-    dup2(nowhere, 0);
-    dup2(nowhere, 1);
-    dup2(nowhere, 2);
-    execv(arguments[0], const_cast<char* const*>(arguments));
-    _exit(127);
-  }
-  pid_ = child;
+  auto process =
+      ChildProcess::Spawn({.command = {program_, "-c", (directory_ / "server.conf").string()}, .log = "/dev/null"});
+  if (!process.ok()) return process.status();
+  process_ = *std::move(process);
   return absl::OkStatus();
 }
 
@@ -140,11 +124,11 @@ absl::Status NatsServer::AwaitGreeting() {
   bool exited = false;
   const bool greeted = Eventually(
       [&] {
-        exited = waitpid(pid_, nullptr, WNOHANG) == pid_;
-        return exited || RawNats::Greets(port_);
+        exited = process_->Await(std::chrono::milliseconds(0)).has_value();
+        return exited || (options_.greets ? RawNats::Greets(port_) : RawNats::Accepts(port_));
       },
       kStartTimeout, std::chrono::milliseconds(10));
-  if (exited) pid_ = 0;
+  if (exited) process_.reset();
   if (greeted && !exited) return absl::OkStatus();
   return absl::UnavailableError(absl::StrCat("start nats-server on port ", port_, ": ",
                                              exited ? "it ended at once" : "no greeting within 10s",
@@ -153,23 +137,20 @@ absl::Status NatsServer::AwaitGreeting() {
 
 void NatsServer::End(int signal) {
   if (!running()) return;
-  kill(pid_, signal);
-  kill(pid_, SIGCONT);
-  waitpid(pid_, nullptr, 0);
-  pid_ = 0;
+  process_->End(signal);
+  process_.reset();
 }
 
 void NatsServer::Stop() { End(SIGTERM); }
 void NatsServer::Kill() { End(SIGKILL); }
 
 void NatsServer::Pause() {
-  if (!running()) return;
-  kill(pid_, SIGSTOP);
-  int status = 0;
-  waitpid(pid_, &status, WUNTRACED);  // until all of its threads have stopped
+  if (running()) process_->Stop();
 }
-void NatsServer::Resume() {
-  if (running()) kill(pid_, SIGCONT);
+void NatsServer::Resume() { Signal(SIGCONT); }
+
+void NatsServer::Signal(int signal) const {
+  if (running()) process_->Signal(signal);
 }
 
 }  // namespace penstock::testing

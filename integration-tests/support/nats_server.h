@@ -10,11 +10,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "support/child_process.h"
 
 namespace penstock::testing {
 
 struct NatsServerOptions {
   bool jetstream = true;
+  /// False: it says nothing until the TLS handshake is over. It is up when it accepts a connection.
+  bool greets = true;
   /// More configuration in the server's own syntax, such as `max_payload: 4096` or `authorization: { token: "s3cret"
   /// }`.
   std::string config{};
@@ -22,6 +25,9 @@ struct NatsServerOptions {
   /// `NATS_SERVER_PROGRAM` says, `nats-server` when it says nothing.
   std::string binary{};
 };
+
+/// A port of loopback that nobody has at the moment.
+int FreePort();
 
 /// A real nats-server on a loopback port of its own, with a store in a temporary directory.
 ///
@@ -52,8 +58,12 @@ class NatsServer {
   /// Replaces the additional configuration; read at the next `Start`.
   void set_config(std::string config) { options_.config = std::move(config); }
 
-  bool running() const { return pid_ > 0; }
-  pid_t pid() const { return pid_; }
+  /// Any other, for instance SIGUSR2: "lame duck".
+  void Signal(int signal) const;
+
+  bool running() const { return process_ != nullptr; }
+  /// 0 when it does not run.
+  pid_t pid() const { return running() ? process_->pid() : 0; }
   int port() const { return port_; }
   std::string url() const;
   /// Where JetStream keeps its files.
@@ -72,7 +82,7 @@ class NatsServer {
   const std::string program_;
   const std::filesystem::path directory_;
   int port_ = 0;
-  pid_t pid_ = 0;
+  std::unique_ptr<ChildProcess> process_{};
 };
 
 }  // namespace penstock::testing

@@ -47,6 +47,9 @@ absl::StatusOr<RawNats> RawNats::Connect(int port, std::string_view connect_json
   if (!greeting.ok()) return greeting.status();
   if (!absl::StartsWith(*greeting, "INFO ")) return absl::UnavailableError("connect: no INFO but " + *greeting);
   client.info_ = greeting->substr(5);
+  if (absl::StrContains(client.info_, "\"tls_required\":true")) {
+    if (absl::Status encrypted = client.Encrypt(); !encrypted.ok()) return encrypted;
+  }
   if (absl::Status sent = client.Send(absl::StrCat("CONNECT ", Text(connect_json), "\r\n")); !sent.ok()) return sent;
   if (absl::Status answered = client.Ping(); !answered.ok()) return answered;
   return client;
@@ -59,10 +62,13 @@ bool RawNats::Greets(int port) {
   return greeting.ok() && absl::StartsWith(*greeting, "INFO ");
 }
 
+bool RawNats::Accepts(int port) { return RawNats(Dial(port)).socket_ >= 0; }
+
 RawNats::RawNats(RawNats&& other) noexcept { *this = std::move(other); }
 
 RawNats& RawNats::operator=(RawNats&& other) noexcept {
   std::swap(socket_, other.socket_);
+  std::swap(tls_, other.tls_);
   std::swap(last_subscription_, other.last_subscription_);
   std::swap(buffer_, other.buffer_);
   std::swap(info_, other.info_);
@@ -164,9 +170,18 @@ absl::Status RawNats::Ping() {
   }
 }
 
+absl::Status RawNats::Encrypt() {
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  tls_.reset(SSL_new(context.get()));
+  SSL_set_fd(tls_.get(), socket_);
+  if (SSL_connect(tls_.get()) == 1) return absl::OkStatus();
+  return absl::UnavailableError("connect: the TLS handshake failed");
+}
+
 absl::Status RawNats::Send(std::string_view bytes) {
   while (!bytes.empty()) {
-    const ssize_t sent = send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t sent = tls_ ? SSL_write(tls_.get(), bytes.data(), static_cast<int>(bytes.size()))
+                              : send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent <= 0) return absl::UnavailableError("send: the server closed the connection");
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -176,11 +191,12 @@ absl::Status RawNats::Send(std::string_view bytes) {
 absl::Status RawNats::Fill(Deadline deadline) {
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   pollfd readable{socket_, POLLIN, 0};
-  if (left.count() <= 0 || poll(&readable, 1, static_cast<int>(left.count())) <= 0) {
+  const bool decrypted = tls_ && SSL_pending(tls_.get()) > 0;
+  if (!decrypted && (left.count() <= 0 || poll(&readable, 1, static_cast<int>(left.count())) <= 0)) {
     return absl::DeadlineExceededError("receive: nothing came in time");
   }
   char chunk[65536];
-  const ssize_t count = recv(socket_, chunk, sizeof chunk, 0);
+  const ssize_t count = tls_ ? SSL_read(tls_.get(), chunk, sizeof chunk) : recv(socket_, chunk, sizeof chunk, 0);
   if (count <= 0) return absl::UnavailableError("receive: the server closed the connection");
   buffer_.append(chunk, static_cast<std::size_t>(count));
   return absl::OkStatus();

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <openssl/ssl.h>
+
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -20,7 +23,8 @@ struct RawMessage {
   int subscription = 0;
 };
 
-/// The NATS protocol over a socket, written without any client library: stands in tests for "another client".
+/// The NATS protocol over a socket, written without any client library: stands in tests for "another client". Speaks
+/// TLS to a server that requires it, whose certificate it does not look at.
 ///
 /// **Thread safety:** thread-confined.
 /// **Blocking:** each call up to its timeout (5 s where none is given).
@@ -32,6 +36,8 @@ class RawNats {
       std::string_view connect_json = R"({"verbose":false,"pedantic":false,"headers":true,"no_responders":true})");
   /// Whether something on this port of loopback speaks NATS.
   static bool Greets(int port);
+  /// Whether anything listens on this port of loopback.
+  static bool Accepts(int port);
 
   RawNats(RawNats&& other) noexcept;
   RawNats& operator=(RawNats&& other) noexcept;
@@ -58,7 +64,11 @@ class RawNats {
 
  private:
   using Deadline = std::chrono::steady_clock::time_point;
+  struct Free {
+    void operator()(SSL* session) const { SSL_free(session); }
+  };
   explicit RawNats(int socket) : socket_(socket) {}
+  absl::Status Encrypt();
   absl::Status Send(std::string_view bytes);
   absl::Status Fill(Deadline deadline);
   absl::StatusOr<std::string> ReadLine(Deadline deadline);
@@ -67,6 +77,7 @@ class RawNats {
   absl::StatusOr<RawMessage> ReadMessage(std::string_view line, Deadline deadline);
 
   int socket_ = -1;
+  std::unique_ptr<SSL, Free> tls_{};  // null: plaintext
   int last_subscription_ = 0;
   std::string buffer_{};
   std::string info_{};

@@ -71,12 +71,21 @@ TEST(ReportTest, FailsARunThatWasNotFinished) {
   EXPECT_THAT(ToText(report), HasSubstr("FAILED: nothing happened for 60s"));
 }
 
+TEST(ReportTest, SaysWhatTheWireWas) {
+  Report report = Good();
+  EXPECT_THAT(ToText(report), HasSubstr("over plaintext"));
+  report.tls = true;
+  EXPECT_THAT(ToText(report), HasSubstr("over TLS"));
+  EXPECT_EQ(nlohmann::json::parse(ToJson(report))["wire"], "TLS");
+}
+
 TEST(ReportTest, WritesOneLineOfJson) {
   const std::string line = ToJson(Good());
   EXPECT_EQ(line.find('\n'), std::string::npos);
   const auto json = nlohmann::json::parse(line);
   for (const char* field : {"seed",
                             "server",
+                            "wire",
                             "events",
                             "published",
                             "acked",
