@@ -11,8 +11,7 @@
 namespace penstock::eventbus::contract {
 namespace {
 
-using ::testing::AllOf;
-using ::testing::ElementsAreArray;
+using enum ConsumerKind;
 using ::testing::HasSubstr;
 
 class JetStreamConsumerTest : public JetStreamFixture {
@@ -90,7 +89,7 @@ TEST_F(JetStreamConsumerTest, ExclusiveResumesInOrderAfterTheServerWasKilled) {
   std::atomic<int> epochs = 0;
   ConsumerEvents events = recorder.Events();
   events.on_stream_recreated = [&] { ++epochs; };
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing"), std::move(events));
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing"), std::move(events));
   recorder.AckFor(*consumer);
   PublishMany(*transport, 500);
   server().Kill();
@@ -111,8 +110,8 @@ TEST_F(JetStreamConsumerTest, ExclusiveIsTakenOverWithinASecondWithThePendingFir
   const auto standby = Connect();
   ASSERT_THAT(owner->EnsureStream(Stream()), IsOk());
   ConsumerRecorder first, second;
-  auto owned = Open(*owner, SpecFor(ConsumerKind::kExclusive, "billing", 10), first.Events());
-  const auto waiting = Open(*standby, SpecFor(ConsumerKind::kExclusive, "billing", 10), second.Events());
+  auto owned = Open(*owner, SpecFor(kExclusive, "billing", 10), first.Events());
+  const auto waiting = Open(*standby, SpecFor(kExclusive, "billing", 10), second.Events());
   EXPECT_TRUE(owned->Stats().active);
   EXPECT_FALSE(waiting->Stats().active);
   PublishMany(*standby, 20);
@@ -138,7 +137,7 @@ TEST_F(JetStreamConsumerTest, ExclusiveSynchronisesOnAGapAndIgnoresStrangers) {
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   ConsumerRecorder recorder;
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing"), recorder.Events());
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing"), recorder.Events());
   PublishMany(*transport, 3);
   ASSERT_TRUE(recorder.Reach(3));
   const std::string inbox = DeliverSubject("billing");
@@ -161,7 +160,7 @@ TEST_F(JetStreamConsumerTest, ExclusiveSynchronisesWhenTheServerFellSilent) {
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   ConsumerRecorder recorder;
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing"), recorder.Events());
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing"), recorder.Events());
   recorder.AckFor(*consumer);
   PublishMany(*transport, 5);
   ASSERT_TRUE(recorder.Reach(5));
@@ -184,7 +183,7 @@ TEST_F(JetStreamConsumerTest, ADeletedDurableIsMadeAgainFromTheFirstUnsettledMes
   ConsumerEvents events = recorder.Events();
   events.on_stream_recreated = [&] { ++epochs; };
   events.on_consumer_recreated = [&] { before_it = recorder.arrivals().size(); };
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing"), std::move(events));
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing"), std::move(events));
   PublishMany(*transport, 5);
   ASSERT_TRUE(recorder.Reach(5));
   EXPECT_EQ(before_it, 0U) << "made for the first time";
@@ -204,7 +203,7 @@ TEST_F(JetStreamConsumerTest, ADurableOfWhichOnlyTheStateWasLeftBringsWhatIsPend
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   ConsumerRecorder recorder;
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), recorder.Events());
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing", 100), recorder.Events());
   PublishMany(*transport, 100);
   ASSERT_TRUE(recorder.Reach(100));
   for (std::size_t index = 0; index < 50; ++index)
@@ -213,7 +212,8 @@ TEST_F(JetStreamConsumerTest, ADurableOfWhichOnlyTheStateWasLeftBringsWhatIsPend
   RestartWithoutConfigurationOf("billing", *transport);
   ASSERT_TRUE(recorder.Reach(170));
   const std::vector<std::string> bodies = recorder.Bodies();
-  EXPECT_THAT(std::vector<std::string>(bodies.begin() + 100, bodies.end()), ElementsAreArray(Numbers(70, 51)));
+  EXPECT_THAT(std::vector<std::string>(bodies.begin() + 100, bodies.end()),
+              ::testing::ElementsAreArray(Numbers(70, 51)));
   EXPECT_THAT(recorder.Acknowledge(*consumer, 100, AckType::kAck), IsOk());
 }
 
@@ -222,14 +222,14 @@ TEST_F(JetStreamConsumerTest, ANewProcessTakesWhatIsPendingOfSuchADurableFirst) 
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   ConsumerRecorder before, after;
-  auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), before.Events());
+  auto consumer = Open(*transport, SpecFor(kExclusive, "billing", 100), before.Events());
   PublishMany(*transport, 100);
   ASSERT_TRUE(before.Reach(100));
   for (std::size_t index = 0; index < 50; ++index)
     ASSERT_THAT(before.Acknowledge(*consumer, index, AckType::kAck), IsOk());
   consumer = nullptr;
   RestartWithoutConfigurationOf("billing", *transport);
-  consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), after.Events());
+  consumer = Open(*transport, SpecFor(kExclusive, "billing", 100), after.Events());
   ASSERT_TRUE(after.Reach(70));
   EXPECT_EQ(after.Bodies(), Numbers(70, 51));
 }
@@ -248,8 +248,8 @@ TEST_F(JetStreamConsumerTest, OfTwoThatMakeADurableAtOnceOneFlowsAndTheOtherStan
     told.on_closed = [&lost](const absl::Status&) { ++lost; };
     return told;
   };
-  const auto owned = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing", 100), events(first));
-  const auto waiting = Open(*other, SpecFor(ConsumerKind::kExclusive, "billing", 100), events(second));
+  const auto owned = Open(*transport, SpecFor(kExclusive, "billing", 100), events(first));
+  const auto waiting = Open(*other, SpecFor(kExclusive, "billing", 100), events(second));
   PublishMany(*transport, 10);
   ASSERT_TRUE(first.Reach(10));
   for (std::size_t index = 0; index < 5; ++index) ASSERT_THAT(first.Acknowledge(*owned, index, AckType::kAck), IsOk());
@@ -269,7 +269,7 @@ TEST_F(JetStreamConsumerTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledM
   Launch();
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
-  ConsumerSpec spec = SpecFor(ConsumerKind::kExclusive, "billing");
+  ConsumerSpec spec = SpecFor(kExclusive, "billing");
   spec.ack_all = true;
   ConsumerRecorder first, second;
   auto consumer = Open(*transport, spec, first.Events());
@@ -278,13 +278,12 @@ TEST_F(JetStreamConsumerTest, CumulativeAcknowledgementsStopAtTheFirstUnsettledM
     ASSERT_TRUE(first.Reach(static_cast<std::size_t>(i)));
   }
   const auto floor_is = [&](const std::string& floor) {
-    return Eventually(
-        [&] {
-          const std::string info = Api("CONSUMER.INFO.ORDERS.billing");
-          const std::size_t part = info.find("\"ack_floor\"");
-          return info.find("\"stream_seq\":" + floor, part) < info.find('}', part);
-        },
-        seconds(5));
+    const auto holds = [&] {
+      const std::string info = Api("CONSUMER.INFO.ORDERS.billing");
+      const std::size_t part = info.find("\"ack_floor\"");
+      return info.find("\"stream_seq\":" + floor, part) < info.find('}', part);
+    };
+    return Eventually(holds, seconds(5));
   };
   EXPECT_THAT(Api("CONSUMER.INFO.ORDERS.billing"), HasSubstr("\"ack_policy\":\"all\""));
   for (const std::size_t index : {0, 1, 3, 4}) ASSERT_THAT(first.Acknowledge(*consumer, index, AckType::kAck), IsOk());
@@ -312,7 +311,7 @@ TEST_F(JetStreamConsumerTest, AStreamMadeAgainBeginsANewEpochFromItsFirstMessage
   ConsumerEvents events = recorder.Events();
   events.on_stream_recreated = [&] { ++epochs; };
   events.on_consumer_recreated = [] { ADD_FAILURE() << "a new epoch says more"; };
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing"), std::move(events));
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing"), std::move(events));
   recorder.AckFor(*consumer);
   PublishMany(*transport, 5);
   ASSERT_TRUE(recorder.Reach(5));
@@ -344,26 +343,26 @@ TEST_F(JetStreamConsumerTest, ADurableOfAnotherShapeIsRefusedByFieldAndValues) {
       EXPECT_THAT(consumer, StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(word)));
     }
   };
-  refused(ConsumerKind::kExclusive, "pull", {"\"pull\"", "push (exclusive)"});
-  refused(ConsumerKind::kShared, "push", {"\"push\"", "pull (shared)"});
-  refused(ConsumerKind::kExclusive, "bills", {"filter_subject", "\"bills\"", "\"orders\""});
-  refused(ConsumerKind::kExclusive, "acknone", {"ack_policy", "\"none\"", "\"explicit\""});
-  refused(ConsumerKind::kAtMostOnce, "pull", {"ack_policy", "\"none\"", "\"explicit\""});
+  refused(kExclusive, "pull", {"\"pull\"", "push (exclusive)"});
+  refused(kShared, "push", {"\"push\"", "pull (shared)"});
+  refused(kExclusive, "bills", {"filter_subject", "\"bills\"", "\"orders\""});
+  refused(kExclusive, "acknone", {"ack_policy", "\"none\"", "\"explicit\""});
+  refused(kAtMostOnce, "pull", {"ack_policy", "\"none\"", "\"explicit\""});
 }
 
 TEST_F(JetStreamConsumerTest, FieldsThatAreOursAreUpdatedOnAnExistingDurable) {
   Launch();
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
-  for (const ConsumerKind kind : {ConsumerKind::kExclusive, ConsumerKind::kShared}) {
-    ConsumerSpec spec = SpecFor(kind, kind == ConsumerKind::kShared ? "shared" : "exclusive", 10);
+  for (const ConsumerKind kind : {kExclusive, kShared}) {
+    ConsumerSpec spec = SpecFor(kind, kind == kShared ? "shared" : "exclusive", 10);
     Open(*transport, spec, {})->Stop();
     spec.ack_wait = seconds(7);
     spec.max_in_flight = 20;
     Open(*transport, spec, {})->Stop();
     const std::string info = Api("CONSUMER.INFO.ORDERS." + spec.consumer);
     EXPECT_THAT(info, HasSubstr("\"ack_wait\":7000000000"));
-    EXPECT_EQ(absl::StrContains(info, "\"max_ack_pending\":20"), kind == ConsumerKind::kExclusive);
+    EXPECT_EQ(absl::StrContains(info, "\"max_ack_pending\":20"), kind == kExclusive);
   }
 }
 
@@ -374,7 +373,7 @@ TEST_F(JetStreamConsumerTest, AFeedWhoseDurableBecameUnfitIsLost) {
   std::promise<absl::Status> lost;
   ConsumerEvents events;
   events.on_closed = [&](absl::Status why) { lost.set_value(std::move(why)); };
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kExclusive, "billing"), std::move(events));
+  const auto consumer = Open(*transport, SpecFor(kExclusive, "billing"), std::move(events));
   RawNats raw = Raw();
   auto why = lost.get_future();
   const auto deadline = std::chrono::steady_clock::now() + seconds(20);
@@ -397,7 +396,7 @@ TEST_F(JetStreamConsumerTest, StopFromAnEventReturnsAndNothingFollows) {
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   PublishMany(*transport, 50);
-  for (const ConsumerKind kind : {ConsumerKind::kExclusive, ConsumerKind::kShared}) {
+  for (const ConsumerKind kind : {kExclusive, kShared}) {
     std::promise<Consumer*> opened;
     std::promise<void> stopped;
     std::atomic<int> calls = 0;
@@ -406,8 +405,7 @@ TEST_F(JetStreamConsumerTest, StopFromAnEventReturnsAndNothingFollows) {
       consumer.get()->Stop();
       if (++calls == 1) stopped.set_value();
     };
-    const auto consumer =
-        Open(*transport, SpecFor(kind, kind == ConsumerKind::kShared ? "s" : "e", 1), std::move(events));
+    const auto consumer = Open(*transport, SpecFor(kind, kind == kShared ? "s" : "e", 1), std::move(events));
     opened.set_value(consumer.get());
     ASSERT_EQ(stopped.get_future().wait_for(seconds(5)), std::future_status::ready);
     consumer->Stop();
@@ -421,8 +419,8 @@ TEST_F(JetStreamConsumerTest, SharedFeedsDivideTheMessagesAndSurviveAServerKill)
   const auto other = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   ConsumerRecorder first, second;
-  const auto one = Open(*transport, SpecFor(ConsumerKind::kShared, "billing", 20), first.Events());
-  const auto two = Open(*other, SpecFor(ConsumerKind::kShared, "billing", 20), second.Events());
+  const auto one = Open(*transport, SpecFor(kShared, "billing", 20), first.Events());
+  const auto two = Open(*other, SpecFor(kShared, "billing", 20), second.Events());
   first.AckFor(*one);
   second.AckFor(*two);
   PublishMany(*transport, 500);
@@ -432,13 +430,12 @@ TEST_F(JetStreamConsumerTest, SharedFeedsDivideTheMessagesAndSurviveAServerKill)
   ASSERT_THAT(server().Start(), IsOk());
   AwaitStored(results);
   std::set<std::string> all;
-  EXPECT_TRUE(Eventually(
-      [&] {
-        for (const auto& body : first.Bodies()) all.insert(body);
-        for (const auto& body : second.Bodies()) all.insert(body);
-        return all.size() == 1000;
-      },
-      seconds(10)));
+  const auto holds = [&] {
+    for (const auto& body : first.Bodies()) all.insert(body);
+    for (const auto& body : second.Bodies()) all.insert(body);
+    return all.size() == 1000;
+  };
+  EXPECT_TRUE(Eventually(holds, seconds(10)));
   EXPECT_FALSE(first.Bodies().empty());
   EXPECT_FALSE(second.Bodies().empty());
 }
@@ -452,8 +449,8 @@ TEST_F(JetStreamConsumerTest, AtMostOnceStreamAndConsumerComeBackAfterARestart) 
   std::atomic<int> epochs = 0;
   ConsumerEvents events = alone.Events();
   events.on_stream_recreated = [&] { ++epochs; };
-  const auto ephemeral = Open(*transport, SpecFor(ConsumerKind::kAtMostOnce, "", 10), std::move(events));
-  const auto group = Open(*transport, SpecFor(ConsumerKind::kAtMostOnce, "group", 10), grouped.Events());
+  const auto ephemeral = Open(*transport, SpecFor(kAtMostOnce, "", 10), std::move(events));
+  const auto group = Open(*transport, SpecFor(kAtMostOnce, "group", 10), grouped.Events());
   alone.AckFor(*ephemeral);
   grouped.AckFor(*group);
   PublishMany(*transport, 30, 4);
@@ -476,13 +473,14 @@ TEST_F(JetStreamConsumerTest, StopDeletesAnEphemeralConsumerAndLeavesDurables) {
   Launch();
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
-  const auto ephemeral = Open(*transport, SpecFor(ConsumerKind::kAtMostOnce, ""), {});
-  const auto group = Open(*transport, SpecFor(ConsumerKind::kAtMostOnce, "group"), {});
-  const auto shared = Open(*transport, SpecFor(ConsumerKind::kShared, "shared"), {});
-  const auto exclusive = Open(*transport, SpecFor(ConsumerKind::kExclusive, "exclusive"), {});
+  const auto ephemeral = Open(*transport, SpecFor(kAtMostOnce, ""), {});
+  const auto group = Open(*transport, SpecFor(kAtMostOnce, "group"), {});
+  const auto shared = Open(*transport, SpecFor(kShared, "shared"), {});
+  const auto exclusive = Open(*transport, SpecFor(kExclusive, "exclusive"), {});
   EXPECT_THAT(Api("STREAM.INFO.ORDERS"), HasSubstr("\"consumer_count\":4"));
   for (Consumer* consumer : {ephemeral.get(), group.get(), shared.get(), exclusive.get()}) consumer->Stop();
-  EXPECT_THAT(Api("CONSUMER.NAMES.ORDERS"), AllOf(HasSubstr("group"), HasSubstr("shared"), HasSubstr("exclusive")));
+  EXPECT_THAT(Api("CONSUMER.NAMES.ORDERS"),
+              ::testing::AllOf(HasSubstr("group"), HasSubstr("shared"), HasSubstr("exclusive")));
   EXPECT_THAT(Api("STREAM.INFO.ORDERS"), HasSubstr("\"consumer_count\":3"));
 }
 
@@ -491,7 +489,7 @@ TEST_F(JetStreamConsumerTest, APullConsumerThatVanishedIsMadeAgain) {
   const auto transport = Connect();
   ASSERT_THAT(transport->EnsureStream(Stream()), IsOk());
   ConsumerRecorder recorder;
-  const auto consumer = Open(*transport, SpecFor(ConsumerKind::kShared, "shared", 10), recorder.Events());
+  const auto consumer = Open(*transport, SpecFor(kShared, "shared", 10), recorder.Events());
   recorder.AckFor(*consumer);
   PublishMany(*transport, 5);
   ASSERT_TRUE(recorder.Reach(5));
