@@ -15,7 +15,7 @@ enum class Effort {
   kFull,
 };
 
-/// Every row of `./dev bench`.
+/// Every row of `./dev bench`. Those over TLS have the names of those over plaintext, and `_tls` behind them.
 std::vector<Contest> AllContests(Effort effort);
 
 /// How the cost of consuming grows with payload, keys, actors and subscriptions, and what memory idle ones and messages

@@ -53,6 +53,7 @@ struct Contest {
   Side ours{};
   std::vector<Side> peers{};
   std::optional<Ideal> ideal{};
+  bool tls = false;                 ///< the server requires TLS, and programs get `--tls-ca FILE`
   std::vector<std::string> fill{};  ///< how to fill the stream, besides its size, which is that of `ours`
   /// Its rate, halved, is put in the place of `{rate}` in all arguments.
   std::optional<Side> calibration{};
