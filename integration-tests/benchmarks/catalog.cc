@@ -276,7 +276,7 @@ std::vector<Contest> AllContests(Effort effort) {
   return contests;
 }
 
-std::map<std::string, std::vector<Contest>> ScaleContests() {
+ContestTables ScaleContests() {
   return {{"payload", GrowingPayloads()},
           {"keys", GrowingKeys()},
           {"actors", GrowingActors()},
@@ -290,6 +290,12 @@ std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Con
     std::erase_if(contest.rows, [&](const Row& row) { return std::ranges::find(names, row.name) == names.end(); });
   std::erase_if(contests, [](const Contest& contest) { return contest.rows.empty(); });
   return contests;
+}
+
+ContestTables Only(const std::vector<std::string>& names, ContestTables tables) {
+  for (auto& [table, contests] : tables) contests = Only(names, std::move(contests));
+  std::erase_if(tables, [](const auto& table) { return table.second.empty(); });
+  return tables;
 }
 
 }  // namespace penstock::bench

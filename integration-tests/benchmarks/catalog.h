@@ -15,14 +15,19 @@ enum class Effort {
   kFull,
 };
 
+using ContestTables = std::map<std::string, std::vector<Contest>>;
+
 /// Every row of `./dev bench`. Those over TLS have the names of those over plaintext, and `_tls` behind them.
 std::vector<Contest> AllContests(Effort effort);
 
 /// How the cost of consuming grows with payload, keys, actors and subscriptions, and what memory idle ones and messages
 /// seen take: contests by table.
-std::map<std::string, std::vector<Contest>> ScaleContests();
+ContestTables ScaleContests();
 
 /// Those contests of `contests` that have a row in `names`, reduced to these rows; all of them when there are no names.
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests);
+
+/// The same of every table; none without a row.
+ContestTables Only(const std::vector<std::string>& names, ContestTables tables);
 
 }  // namespace penstock::bench

@@ -36,9 +36,13 @@ struct Options {
 
 std::vector<std::string> RowNames() {
   std::vector<std::string> names = {kScale};
-  for (const Contest& contest : AllContests(Effort::kFull)) {
-    for (const Row& row : contest.rows) names.push_back(row.name);
-  }
+  const auto add = [&names](const std::vector<Contest>& contests) {
+    for (const Contest& contest : contests) {
+      for (const Row& row : contest.rows) names.push_back(row.name);
+    }
+  };
+  add(AllContests(Effort::kFull));
+  for (const auto& [table, contests] : ScaleContests()) add(contests);
   return names;
 }
 
@@ -50,6 +54,11 @@ std::map<std::string, std::string> ReasonsOf(const std::vector<std::string>& abs
     reasons[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   return reasons;
+}
+
+ContestTables TablesOf(const Options& options) {
+  if (options.scale || std::ranges::count(options.only, kScale) > 0) return ScaleContests();
+  return options.only.empty() ? ContestTables{} : Only(options.only, ScaleContests());
 }
 
 std::vector<RowResult> RowsOfAll(const std::vector<Contest>& contests, const Runner& runner) {
@@ -79,9 +88,7 @@ int Execute(const Options& options) {
                        .tell = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }});
   Report report = {.machine = ThisMachine(options.commit), .quick = options.quick};
   report.rows = RowsOfAll(Only(options.only, AllContests(options.quick ? Effort::kQuick : Effort::kFull)), runner);
-  if (options.scale || std::ranges::count(options.only, kScale) > 0) {
-    for (const auto& [table, contests] : ScaleContests()) report.scale[table] = RowsOfAll(contests, runner);
-  }
+  for (const auto& [table, contests] : TablesOf(options)) report.scale[table] = RowsOfAll(contests, runner);
   std::fputs(ToText(report).c_str(), stdout);
   const bool json = Wrote(options.json, absl::StrCat(ToJson(report), "\n"));
   const bool markdown = Wrote(options.markdown, ToMarkdown(report));
@@ -99,7 +106,7 @@ int main(int argc, char** argv) {
   app.add_flag("--scale", options.scale,
                "Also how cost grows with payload, keys, actors and subscriptions, and memory; full size");
   app.add_option("--pairs", options.pairs, "Runs of each side")->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--only", options.only, "These rows only, separated by commas; scale: those tables")
+  app.add_option("--only", options.only, "These rows only, separated by commas; scale: all tables of --scale")
       ->delimiter(',')
       ->check(CLI::IsMember(penstock::bench::RowNames()));
   app.add_option("--json", options.json, "Write the report to this file as JSON");

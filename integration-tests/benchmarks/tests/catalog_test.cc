@@ -11,6 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -110,6 +111,15 @@ TEST(CatalogTest, WhoSharesAStreamWantsAsManyMessagesAsItHolds) {
       EXPECT_EQ(peer.size, contest.ours.size) << peer.name;
     }
   }
+}
+
+TEST(CatalogTest, ChoosesRowsOfTablesByName) {
+  const ContestTables tables = Only({"uniform_keys_1", "payload_65536", "subscriptions_200"}, ScaleContests());
+  EXPECT_THAT(tables,
+              ElementsAre(Pair("keys", SizeIs(1)), Pair("payload", SizeIs(1)), Pair("subscriptions", SizeIs(1))));
+  EXPECT_THAT(NamesOf(tables.at("subscriptions")), ElementsAre("subscriptions_200"));
+  EXPECT_THAT(tables.at("payload")[0].fill, ElementsAre("--payload", "65636"));
+  EXPECT_THAT(tables.at("keys")[0].fill, ElementsAre("--keys", "1"));
 }
 
 TEST(CatalogTest, ChoosesRowsByName) {
