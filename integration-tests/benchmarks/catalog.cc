@@ -298,4 +298,15 @@ ContestTables Only(const std::vector<std::string>& names, ContestTables tables) 
   return tables;
 }
 
+std::vector<Contest> Against(const std::filesystem::path& build, std::vector<Contest> contests) {
+  for (Contest& contest : contests) {
+    Side other = contest.ours;
+    other.name += ", other build";
+    other.program = std::filesystem::absolute(build) / "bin/benchmarks" / other.program;
+    contest.peers = {std::move(other)};
+    contest.ideal.reset();
+  }
+  return contests;
+}
+
 }  // namespace penstock::bench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <string>
 #include <string_view>
@@ -29,5 +30,8 @@ std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Con
 
 /// The same of every table; none without a row.
 ContestTables Only(const std::vector<std::string>& names, ContestTables tables);
+
+/// Ours of every contest beside the same program of another build, whose build directory is `build`, and nobody else.
+std::vector<Contest> Against(const std::filesystem::path& build, std::vector<Contest> contests);
 
 }  // namespace penstock::bench

@@ -29,7 +29,7 @@ enum class Ground {
 /// A program and how it is run.
 struct Side {
   std::string name{};     ///< as the tables show it
-  std::string program{};  ///< below bin/benchmarks: `load/...` is ours, `peers/...` somebody else's
+  std::string program{};  ///< below bin/benchmarks: `load/...` is ours, `peers/...` somebody else's; or absolute
   std::vector<std::string> arguments{};
   std::uint64_t size = 0;                  ///< how much it does
   std::string size_option = "--messages";  ///< which tells it the size; empty: nothing does

@@ -27,6 +27,7 @@ struct Options {
   bool scale = false;
   std::size_t pairs = 5;
   std::vector<std::string> only{};
+  std::string against{};
   std::string json{};
   std::string markdown{};
   std::string plot{};
@@ -61,7 +62,8 @@ ContestTables TablesOf(const Options& options) {
   return options.only.empty() ? ContestTables{} : Only(options.only, ScaleContests());
 }
 
-std::vector<RowResult> RowsOfAll(const std::vector<Contest>& contests, const Runner& runner) {
+std::vector<RowResult> RowsOfAll(std::vector<Contest> contests, const Options& options, const Runner& runner) {
+  if (!options.against.empty()) contests = Against(options.against, std::move(contests));
   std::vector<RowResult> rows;
   for (const Contest& contest : contests) {
     std::fprintf(stderr, "%s\n", contest.rows.front().name.c_str());
@@ -87,8 +89,9 @@ int Execute(const Options& options) {
                        .absent = ReasonsOf(options.absent),
                        .tell = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }});
   Report report = {.machine = ThisMachine(options.commit), .quick = options.quick};
-  report.rows = RowsOfAll(Only(options.only, AllContests(options.quick ? Effort::kQuick : Effort::kFull)), runner);
-  for (const auto& [table, contests] : TablesOf(options)) report.scale[table] = RowsOfAll(contests, runner);
+  report.rows =
+      RowsOfAll(Only(options.only, AllContests(options.quick ? Effort::kQuick : Effort::kFull)), options, runner);
+  for (const auto& [table, contests] : TablesOf(options)) report.scale[table] = RowsOfAll(contests, options, runner);
   std::fputs(ToText(report).c_str(), stdout);
   const bool json = Wrote(options.json, absl::StrCat(ToJson(report), "\n"));
   const bool markdown = Wrote(options.markdown, ToMarkdown(report));
@@ -109,6 +112,9 @@ int main(int argc, char** argv) {
   app.add_option("--only", options.only, "These rows only, separated by commas; scale: all tables of --scale")
       ->delimiter(',')
       ->check(CLI::IsMember(penstock::bench::RowNames()));
+  app.add_option("--against", options.against,
+                 "Beside the programs of another build instead of peers: its build directory")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--json", options.json, "Write the report to this file as JSON");
   app.add_option("--markdown", options.markdown, "Write the tables to this file as Markdown");
   app.add_option("--plot", options.plot, "Write bars of all ratios to this file as SVG");

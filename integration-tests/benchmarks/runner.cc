@@ -28,7 +28,7 @@ void SetRate(Contest& contest, std::uint64_t rate) {
   std::ranges::for_each(contest.peers, replace);
 }
 
-/// Whether a program has the option that a contest over TLS gives it.
+/// A program of another build may be older than the option.
 bool HasTls(const std::filesystem::path& program) {
   const auto help = RunToEnd({program, "--help"}, kHelpDeadline);
   return help.ok() && absl::StrContains(help->output, "--tls-ca");

@@ -122,6 +122,22 @@ TEST(CatalogTest, ChoosesRowsOfTablesByName) {
   EXPECT_THAT(tables.at("keys")[0].fill, ElementsAre("--keys", "1"));
 }
 
+TEST(CatalogTest, AgainstAnotherBuildOursIsComparedWithItsProgramAlone) {
+  const std::vector<Contest> contests = AllContests(Effort::kFull);
+  const std::vector<Contest> against = Against("/other", contests);
+  ASSERT_EQ(NamesOf(against), NamesOf(contests));
+  for (std::size_t i = 0; i < contests.size(); ++i) {
+    EXPECT_FALSE(against[i].ideal);
+    ASSERT_THAT(against[i].peers, SizeIs(1));
+    Side other = against[i].peers[0];
+    EXPECT_EQ(other.name, contests[i].ours.name + ", other build");
+    EXPECT_EQ(other.program, "/other/bin/benchmarks/" + contests[i].ours.program);
+    other.name = contests[i].ours.name;
+    other.program = contests[i].ours.program;
+    ExpectSame(other, contests[i].ours);
+  }
+}
+
 TEST(CatalogTest, ChoosesRowsByName) {
   EXPECT_THAT(NamesOf(Only({"dispatch_256", "end_to_end_p99"}, AllContests(Effort::kQuick))),
               ElementsAre("end_to_end_p99", "dispatch_256"));

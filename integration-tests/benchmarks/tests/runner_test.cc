@@ -87,6 +87,15 @@ TEST_F(RunnerTest, FailsWhenOursIsMissing) {
   EXPECT_THAT(Runs(), IsEmpty());
 }
 
+TEST_F(RunnerTest, RunsAProgramOfAnotherFolder) {
+  Write("load/ours", kResult);
+  Write("other/load/theirs", kResult);
+  const ContestResult result = ResultOf(Between({folder_ / "other/load/theirs"}), 2);
+  EXPECT_THAT(result.peers[0].runs, SizeIs(2));
+  EXPECT_THAT(Runs(), ElementsAre("ours --messages 2", "theirs --messages 2", "ours --messages 20",
+                                  "theirs --messages 20", "theirs --messages 20", "ours --messages 20"));
+}
+
 TEST_F(RunnerTest, OverTlsLeavesOutAProgramWithoutThatOption) {
   Write("load/ours", absl::StrCat("[ \"$1\" = --help ] && exec echo --tls-ca\n", kResult));
   Write("peers/older", kResult);
