@@ -2,6 +2,8 @@
 // The programs of the rows over TLS, on real servers.
 #include <gmock/gmock.h>
 
+#include <ostream>
+
 #include "benchmarks/catalog.h"
 #include "benchmarks/child.h"
 #include "benchmarks/runner.h"
@@ -10,6 +12,9 @@
 #include "support/test_certificate.h"
 
 namespace penstock::bench {
+
+void PrintTo(const Contest& contest, std::ostream* stream) { *stream << contest.rows[0].name; }
+
 namespace {
 
 using penstock::testing::IsOk;
@@ -28,6 +33,7 @@ std::vector<Contest> SmallContests() {
   std::vector<Contest> contests = AllContests(Effort::kQuick);
   std::erase_if(contests, [](const Contest& contest) { return !contest.tls; });
   for (Contest& contest : contests) {
+    if (contest.calibration) contest.calibration->arguments.back() = "0.01";  // seconds
     for (Side* const side : {&contest.ours, &contest.peers[0]}) {
       if (side->size_option == "--messages") side->size = 1000;
     }
