@@ -34,6 +34,7 @@ void Print(const Result& result) {
 void AddTargetOptions(CLI::App& app, Target& target) {
   app.option_defaults()->always_capture_default();
   app.add_option("--url", target.url, "NATS server");
+  app.add_option("--tls-ca", target.tls_ca, "over TLS: a PEM file of what signs the server's certificate");
   app.add_option("--stream", target.stream, "stream");
   app.add_option("--subject", target.subject, "subject of its messages");
   app.add_option("--durable", target.durable, "consumer to make; one that exists is replaced");

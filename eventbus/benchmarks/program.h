@@ -18,6 +18,7 @@ using Clock = std::chrono::steady_clock;
 /// Where a program works; every program has these options.
 struct Target {
   std::string url = "nats://127.0.0.1:4222";
+  std::string tls_ca{};  ///< PEM file of what signs the server's certificate; empty: no TLS
   std::string stream = "PEERS";
   std::string subject = "peers.events";
   std::string durable = "peer";
@@ -45,7 +46,7 @@ struct Result {
   std::optional<Footprint> footprint{};
 };
 
-/// Adds --url, --stream, --subject, --durable and --messages to the command line.
+/// Adds --url, --tls-ca, --stream, --subject, --durable and --messages to the command line.
 void AddTargetOptions(CLI::App& app, Target& target);
 
 /// The median and the 99th percentile of a sample that is not empty; reorders it.

@@ -2,6 +2,7 @@
 #include "benchmarks/catalog.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace penstock::bench {
@@ -104,6 +105,25 @@ Contest EndToEnd(const Scale& scale) {
       .peers = {EndToEndSide(scale, "nats.c", raw, {"--rate", "{rate}"}),
                 EndToEndSide(scale, "nats.c, writes gathered", raw, {"--rate", "{rate}", "--gather"})},
       .calibration = calibration};
+}
+
+std::vector<Contest> OverJetStream(const Scale& scale) {
+  return {ConsumeExplicit(scale),
+          ConsumeCumulative(scale),
+          ConsumeAtMostOnce(scale),
+          Publishing({{.name = "publish_async"}}, "async", "nats.c js_PublishMsgAsync", scale(300'000, 60'000)),
+          Publishing({{.name = "publish_sync_latency", .figure = Figure::kP50},
+                      {.name = "publish_sync_latency_p99", .figure = Figure::kP99}},
+                     "sync", "nats.c js_PublishMsg", scale(20'000, 4000)),
+          EndToEnd(scale)};
+}
+
+/// The same work over TLS, beside the first peer, which is nats.c.
+Contest OverTls(Contest contest) {
+  for (Row& row : contest.rows) row.name += "_tls";
+  contest.peers.resize(1);
+  contest.tls = true;
+  return contest;
 }
 
 std::vector<Side> Dispatchers(const std::string& producers) {
@@ -247,21 +267,16 @@ Contest Footprints() {
 
 std::vector<Contest> AllContests(Effort effort) {
   const Scale scale(effort);
-  return {ConsumeExplicit(scale),
-          ConsumeCumulative(scale),
-          ConsumeAtMostOnce(scale),
-          Publishing({{.name = "publish_async"}}, "async", "nats.c js_PublishMsgAsync", scale(300'000, 60'000)),
-          Publishing({{.name = "publish_sync_latency", .figure = Figure::kP50},
-                      {.name = "publish_sync_latency_p99", .figure = Figure::kP99}},
-                     "sync", "nats.c js_PublishMsg", scale(20'000, 4000)),
-          EndToEnd(scale),
-          Dispatching("dispatch_256", scale, DispatchPenstock("penstock", "1"), Dispatchers("1")),
-          ManyProducers(scale),
-          MetricsOverhead(scale),
-          SlowHandlers(scale)};
+  std::vector<Contest> contests = OverJetStream(scale);
+  std::ranges::transform(OverJetStream(scale), std::back_inserter(contests), OverTls);
+  contests.push_back(Dispatching("dispatch_256", scale, DispatchPenstock("penstock", "1"), Dispatchers("1")));
+  contests.push_back(ManyProducers(scale));
+  contests.push_back(MetricsOverhead(scale));
+  contests.push_back(SlowHandlers(scale));
+  return contests;
 }
 
-std::map<std::string, std::vector<Contest>> ScaleContests() {
+ContestTables ScaleContests() {
   return {{"payload", GrowingPayloads()},
           {"keys", GrowingKeys()},
           {"actors", GrowingActors()},
@@ -274,6 +289,23 @@ std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Con
   for (Contest& contest : contests)
     std::erase_if(contest.rows, [&](const Row& row) { return std::ranges::find(names, row.name) == names.end(); });
   std::erase_if(contests, [](const Contest& contest) { return contest.rows.empty(); });
+  return contests;
+}
+
+ContestTables Only(const std::vector<std::string>& names, ContestTables tables) {
+  for (auto& [table, contests] : tables) contests = Only(names, std::move(contests));
+  std::erase_if(tables, [](const auto& table) { return table.second.empty(); });
+  return tables;
+}
+
+std::vector<Contest> Against(const std::filesystem::path& build, std::vector<Contest> contests) {
+  for (Contest& contest : contests) {
+    Side other = contest.ours;
+    other.name += ", other build";
+    other.program = std::filesystem::absolute(build) / "bin/benchmarks" / other.program;
+    contest.peers = {std::move(other)};
+    contest.ideal.reset();
+  }
   return contests;
 }
 

@@ -29,7 +29,7 @@ enum class Ground {
 /// A program and how it is run.
 struct Side {
   std::string name{};     ///< as the tables show it
-  std::string program{};  ///< below bin/benchmarks: `load/...` is ours, `peers/...` somebody else's
+  std::string program{};  ///< below bin/benchmarks: `load/...` is ours, `peers/...` somebody else's; or absolute
   std::vector<std::string> arguments{};
   std::uint64_t size = 0;                  ///< how much it does
   std::string size_option = "--messages";  ///< which tells it the size; empty: nothing does
@@ -53,6 +53,7 @@ struct Contest {
   Side ours{};
   std::vector<Side> peers{};
   std::optional<Ideal> ideal{};
+  bool tls = false;                 ///< the server requires TLS, and programs get `--tls-ca FILE`
   std::vector<std::string> fill{};  ///< how to fill the stream, besides its size, which is that of `ours`
   /// Its rate, halved, is put in the place of `{rate}` in all arguments.
   std::optional<Side> calibration{};

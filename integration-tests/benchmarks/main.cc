@@ -27,6 +27,7 @@ struct Options {
   bool scale = false;
   std::size_t pairs = 5;
   std::vector<std::string> only{};
+  std::string against{};
   std::string json{};
   std::string markdown{};
   std::string plot{};
@@ -36,9 +37,13 @@ struct Options {
 
 std::vector<std::string> RowNames() {
   std::vector<std::string> names = {kScale};
-  for (const Contest& contest : AllContests(Effort::kFull)) {
-    for (const Row& row : contest.rows) names.push_back(row.name);
-  }
+  const auto add = [&names](const std::vector<Contest>& contests) {
+    for (const Contest& contest : contests) {
+      for (const Row& row : contest.rows) names.push_back(row.name);
+    }
+  };
+  add(AllContests(Effort::kFull));
+  for (const auto& [table, contests] : ScaleContests()) add(contests);
   return names;
 }
 
@@ -52,7 +57,13 @@ std::map<std::string, std::string> ReasonsOf(const std::vector<std::string>& abs
   return reasons;
 }
 
-std::vector<RowResult> RowsOfAll(const std::vector<Contest>& contests, const Runner& runner) {
+ContestTables TablesOf(const Options& options) {
+  if (options.scale || std::ranges::count(options.only, kScale) > 0) return ScaleContests();
+  return options.only.empty() ? ContestTables{} : Only(options.only, ScaleContests());
+}
+
+std::vector<RowResult> RowsOfAll(std::vector<Contest> contests, const Options& options, const Runner& runner) {
+  if (!options.against.empty()) contests = Against(options.against, std::move(contests));
   std::vector<RowResult> rows;
   for (const Contest& contest : contests) {
     std::fprintf(stderr, "%s\n", contest.rows.front().name.c_str());
@@ -78,10 +89,9 @@ int Execute(const Options& options) {
                        .absent = ReasonsOf(options.absent),
                        .tell = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }});
   Report report = {.machine = ThisMachine(options.commit), .quick = options.quick};
-  report.rows = RowsOfAll(Only(options.only, AllContests(options.quick ? Effort::kQuick : Effort::kFull)), runner);
-  if (options.scale || std::ranges::count(options.only, kScale) > 0) {
-    for (const auto& [table, contests] : ScaleContests()) report.scale[table] = RowsOfAll(contests, runner);
-  }
+  report.rows =
+      RowsOfAll(Only(options.only, AllContests(options.quick ? Effort::kQuick : Effort::kFull)), options, runner);
+  for (const auto& [table, contests] : TablesOf(options)) report.scale[table] = RowsOfAll(contests, options, runner);
   std::fputs(ToText(report).c_str(), stdout);
   const bool json = Wrote(options.json, absl::StrCat(ToJson(report), "\n"));
   const bool markdown = Wrote(options.markdown, ToMarkdown(report));
@@ -99,9 +109,12 @@ int main(int argc, char** argv) {
   app.add_flag("--scale", options.scale,
                "Also how cost grows with payload, keys, actors and subscriptions, and memory; full size");
   app.add_option("--pairs", options.pairs, "Runs of each side")->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--only", options.only, "These rows only, separated by commas; scale: those tables")
+  app.add_option("--only", options.only, "These rows only, separated by commas; scale: all tables of --scale")
       ->delimiter(',')
       ->check(CLI::IsMember(penstock::bench::RowNames()));
+  app.add_option("--against", options.against,
+                 "Beside the programs of another build instead of peers: its build directory")
+      ->check(CLI::ExistingDirectory);
   app.add_option("--json", options.json, "Write the report to this file as JSON");
   app.add_option("--markdown", options.markdown, "Write the tables to this file as Markdown");
   app.add_option("--plot", options.plot, "Write bars of all ratios to this file as SVG");

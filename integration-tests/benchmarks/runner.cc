@@ -5,6 +5,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
@@ -15,6 +16,7 @@ namespace penstock::bench {
 namespace {
 
 constexpr double kRateStep = 1000;
+constexpr std::chrono::seconds kHelpDeadline(10);
 
 std::string TextOf(const absl::Status& status) { return std::string(status.message()); }
 
@@ -24,6 +26,12 @@ void SetRate(Contest& contest, std::uint64_t rate) {
   };
   replace(contest.ours);
   std::ranges::for_each(contest.peers, replace);
+}
+
+/// A program of another build may be older than the option.
+bool HasTls(const std::filesystem::path& program) {
+  const auto help = RunToEnd({program, "--help"}, kHelpDeadline);
+  return help.ok() && absl::StrContains(help->output, "--tls-ca");
 }
 
 }  // namespace
@@ -65,14 +73,19 @@ std::vector<Runner::Entry> Runner::EntriesOf(const Contest& contest, ContestResu
   std::vector<Entry> entries = {{.side = &contest.ours, .result = &result.ours}};
   for (std::size_t peer = 0; peer < contest.peers.size(); ++peer)
     entries.push_back({.side = &contest.peers[peer], .result = &result.peers[peer]});
-  for (const Entry& entry : entries) {
-    const std::filesystem::path program = options_.programs / entry.side->program;
-    if (std::filesystem::exists(program)) continue;
-    const auto reason = options_.absent.find(program.filename());
-    const std::string why = reason == options_.absent.end() ? "it is not built" : reason->second;
-    (entry.side == &contest.ours ? entry.result->failed : entry.result->absent) = why;
-  }
+  for (const Entry& entry : entries)
+    (entry.side == &contest.ours ? entry.result->failed : entry.result->absent) = ObstacleOf(contest, *entry.side);
   return entries;
+}
+
+/// Why a side cannot be run; empty when it can.
+std::string Runner::ObstacleOf(const Contest& contest, const Side& side) const {
+  const std::filesystem::path program = options_.programs / side.program;
+  if (!std::filesystem::exists(program)) {
+    const auto reason = options_.absent.find(program.filename());
+    return reason == options_.absent.end() ? "it is not built" : reason->second;
+  }
+  return contest.tls && !HasTls(program) ? "it has no option --tls-ca" : "";
 }
 
 void Runner::RunRound(const Contest& contest, Stage& stage, std::vector<Entry>& entries, Round round) const {
@@ -97,7 +110,7 @@ absl::StatusOr<Measurement> Runner::RunSide(const Contest& contest, Stage& stage
   for (const Row& row : contest.rows) {
     const auto value = ValueOf(*measurement, row.figure);
     if (!value) return absl::DataLossError(absl::StrCat("read its result: no figure for ", row.name));
-    options_.tell(absl::StrFormat("  %-32s %-32s %14.1f %s", row.name, side.name, *value, UnitOf(row.figure)));
+    options_.tell(absl::StrFormat("  %-36s %-32s %14.1f %s", row.name, side.name, *value, UnitOf(row.figure)));
   }
   return measurement;
 }

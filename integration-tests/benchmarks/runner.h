@@ -50,6 +50,7 @@ class Runner {
  private:
   struct Entry;
   std::vector<Entry> EntriesOf(const Contest& contest, ContestResult& result) const;
+  std::string ObstacleOf(const Contest& contest, const Side& side) const;
   void RunRound(const Contest& contest, Stage& stage, std::vector<Entry>& entries, Round round) const;
   absl::StatusOr<Measurement> RunSide(const Contest& contest, Stage& stage, const Side& side, Round round) const;
   absl::StatusOr<std::uint64_t> Calibrate(const Side& calibration, Stage& stage) const;

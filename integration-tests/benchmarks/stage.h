@@ -25,6 +25,7 @@ enum class Round {
 std::uint64_t SizeOf(const Side& side, Round round);
 
 /// What the sides of a contest find when they start: a nats-server of its own and filled streams, where they want any.
+/// For a contest over TLS the server has a certificate of its own.
 ///
 /// **Thread safety:** thread-confined; the server dies with the thread that set the stage.
 /// **Ownership:** owns the server and its store.
@@ -48,13 +49,17 @@ class Stage {
   };
 
   explicit Stage(std::filesystem::path programs) : programs_(std::move(programs)) {}
+  absl::Status Launch(const Contest& contest);
   absl::Status Fill(const Contest& contest, Round round);
   Names NamesOf(const Side& side, Round round);
+  /// The options that say where a program works.
+  std::vector<std::string> OptionsFor(const Names& names) const;
 
   const std::filesystem::path programs_;
   std::unique_ptr<testing::NatsServer> server_{};
+  std::string tls_ca_{};  ///< of what signs the server's certificate; empty without TLS
   std::uint64_t runs_ = 0;
-  std::vector<std::string> leftovers_{};  ///< subjects of the requests that delete them
+  std::vector<std::string> clean_up_{};  ///< the command that deletes what the last run left
 };
 
 }  // namespace penstock::bench

@@ -11,7 +11,7 @@ namespace {
 
 // An at-most-once subscription begins with what comes; this durable begins with what is there.
 absl::Status MakeDurableFromTheFirst(const Target& target) {
-  const auto session = Session::Connect(target.url);
+  const auto session = Session::Connect(target);
   if (!session.ok()) return session.status();
   jsConsumerConfig config;
   jsConsumerConfig_Init(&config);

@@ -13,6 +13,11 @@ namespace {
 constexpr std::chrono::milliseconds kLook{5};
 constexpr std::chrono::seconds kPatience{60};
 
+TlsOptions TlsOf(const Target& target) {
+  if (target.tls_ca.empty()) return {};
+  return {.mode = TlsOptions::Mode::kRequired, .ca_file = target.tls_ca};
+}
+
 }  // namespace
 
 void AddBusOptions(CLI::App& app, BusSettings& settings) {
@@ -39,6 +44,7 @@ absl::StatusOr<std::unique_ptr<EventBus>> ConnectBus(const BusSettings& settings
       {.url = settings.target.url,
        .client_id = "load",
        .base_stream_name = *base,
+       .tls = TlsOf(settings.target),
        .pool = {.actors = settings.actors, .inbox_capacity = settings.inbox, .workers = settings.workers},
        .publish_window = settings.publish_window,
        .log = [](LogLevel level, std::string_view text) {

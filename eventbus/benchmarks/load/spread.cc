@@ -41,7 +41,7 @@ std::vector<std::string> TopicsBelow(const std::string& subject, std::size_t cou
 absl::Status DeleteStreams(const BusSettings& settings, const std::vector<std::string>& topics) {
   const auto base = BaseOf(settings.target);
   if (!base.ok()) return base.status();
-  const auto session = Session::Connect(settings.target.url);
+  const auto session = Session::Connect(settings.target);
   if (!session.ok()) return session.status();
   for (const std::string& topic : topics) {
     absl::Status deleted = (*session)->DeleteStream(StreamName(*base, topic));

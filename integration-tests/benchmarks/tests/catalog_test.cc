@@ -11,6 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::IsEmpty;
+using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -22,6 +23,14 @@ std::vector<std::string> NamesOf(const std::vector<Contest>& contests) {
   return names;
 }
 
+void ExpectSame(const Side& side, const Side& other) {
+  EXPECT_EQ(side.name, other.name);
+  EXPECT_EQ(side.program, other.program);
+  EXPECT_EQ(side.arguments, other.arguments);
+  EXPECT_EQ(side.size, other.size);
+  EXPECT_EQ(side.ground, other.ground);
+}
+
 bool StatesMemory(const Contest& contest) { return contest.rows[0].figure == Figure::kBytesPerIdleActor; }
 
 TEST(CatalogTest, HasEveryRow) {
@@ -29,7 +38,10 @@ TEST(CatalogTest, HasEveryRow) {
       NamesOf(AllContests(Effort::kFull)),
       ElementsAre("jetstream_consume_explicit", "jetstream_consume_cumulative", "jetstream_consume_at_most_once",
                   "publish_async", "publish_sync_latency", "publish_sync_latency_p99", "end_to_end_p50",
-                  "end_to_end_p99", "dispatch_256", "dispatch_64_producers", "metrics_overhead", "slow_handlers"));
+                  "end_to_end_p99", "jetstream_consume_explicit_tls", "jetstream_consume_cumulative_tls",
+                  "jetstream_consume_at_most_once_tls", "publish_async_tls", "publish_sync_latency_tls",
+                  "publish_sync_latency_p99_tls", "end_to_end_p50_tls", "end_to_end_p99_tls", "dispatch_256",
+                  "dispatch_64_producers", "metrics_overhead", "slow_handlers"));
   EXPECT_EQ(NamesOf(AllContests(Effort::kQuick)), NamesOf(AllContests(Effort::kFull)));
 }
 
@@ -52,6 +64,25 @@ TEST(CatalogTest, EveryContestIsBetweenOursAndNamedPeersThatDoSomething) {
     }
     EXPECT_EQ(names.empty(), StatesMemory(contest));
   }
+}
+
+TEST(CatalogTest, OverTlsTheWorkIsThatOfThePlaintextRow) {
+  std::map<std::string, Contest> plaintext;
+  for (const Contest& contest : AllContests(Effort::kFull)) {
+    if (!contest.tls) plaintext[contest.rows[0].name + "_tls"] = contest;
+  }
+  int over_tls = 0;
+  for (const Contest& contest : AllContests(Effort::kFull)) {
+    if (!contest.tls) continue;
+    ++over_tls;
+    ASSERT_TRUE(plaintext.contains(contest.rows[0].name)) << contest.rows[0].name;
+    const Contest& same = plaintext[contest.rows[0].name];
+    ExpectSame(contest.ours, same.ours);
+    ASSERT_THAT(contest.peers, SizeIs(1));
+    EXPECT_THAT(contest.peers[0].program, StartsWith("peers/raw_"));
+    ExpectSame(contest.peers[0], same.peers[0]);
+  }
+  EXPECT_EQ(over_tls, 6);
 }
 
 TEST(CatalogTest, GrowsFromOneSubscriptionToTwoHundred) {
@@ -79,6 +110,31 @@ TEST(CatalogTest, WhoSharesAStreamWantsAsManyMessagesAsItHolds) {
       EXPECT_EQ(contest.ours.ground, Ground::kFilledStream);
       EXPECT_EQ(peer.size, contest.ours.size) << peer.name;
     }
+  }
+}
+
+TEST(CatalogTest, ChoosesRowsOfTablesByName) {
+  const ContestTables tables = Only({"uniform_keys_1", "payload_65536", "subscriptions_200"}, ScaleContests());
+  EXPECT_THAT(tables,
+              ElementsAre(Pair("keys", SizeIs(1)), Pair("payload", SizeIs(1)), Pair("subscriptions", SizeIs(1))));
+  EXPECT_THAT(NamesOf(tables.at("subscriptions")), ElementsAre("subscriptions_200"));
+  EXPECT_THAT(tables.at("payload")[0].fill, ElementsAre("--payload", "65636"));
+  EXPECT_THAT(tables.at("keys")[0].fill, ElementsAre("--keys", "1"));
+}
+
+TEST(CatalogTest, AgainstAnotherBuildOursIsComparedWithItsProgramAlone) {
+  const std::vector<Contest> contests = AllContests(Effort::kFull);
+  const std::vector<Contest> against = Against("/other", contests);
+  ASSERT_EQ(NamesOf(against), NamesOf(contests));
+  for (std::size_t i = 0; i < contests.size(); ++i) {
+    EXPECT_FALSE(against[i].ideal);
+    ASSERT_THAT(against[i].peers, SizeIs(1));
+    Side other = against[i].peers[0];
+    EXPECT_EQ(other.name, contests[i].ours.name + ", other build");
+    EXPECT_EQ(other.program, "/other/bin/benchmarks/" + contests[i].ours.program);
+    other.name = contests[i].ours.name;
+    other.program = contests[i].ours.program;
+    ExpectSame(other, contests[i].ours);
   }
 }
 

@@ -87,6 +87,25 @@ TEST_F(RunnerTest, FailsWhenOursIsMissing) {
   EXPECT_THAT(Runs(), IsEmpty());
 }
 
+TEST_F(RunnerTest, RunsAProgramOfAnotherFolder) {
+  Write("load/ours", kResult);
+  Write("other/load/theirs", kResult);
+  const ContestResult result = ResultOf(Between({folder_ / "other/load/theirs"}), 2);
+  EXPECT_THAT(result.peers[0].runs, SizeIs(2));
+  EXPECT_THAT(Runs(), ElementsAre("ours --messages 2", "theirs --messages 2", "ours --messages 20",
+                                  "theirs --messages 20", "theirs --messages 20", "ours --messages 20"));
+}
+
+TEST_F(RunnerTest, OverTlsLeavesOutAProgramWithoutThatOption) {
+  Write("load/ours", absl::StrCat("[ \"$1\" = --help ] && exec echo --tls-ca\n", kResult));
+  Write("peers/older", kResult);
+  Contest contest = Between({"peers/older"});
+  contest.tls = true;
+  const ContestResult result = ResultOf(contest);
+  EXPECT_THAT(result.ours.runs, SizeIs(1));
+  EXPECT_EQ(result.peers[0].absent, "it has no option --tls-ca");
+}
+
 TEST_F(RunnerTest, DoesNotRunAgainWhatFailed) {
   Write("load/ours", kResult);
   Write("peers/a", "echo lost one >&2; exit 1");

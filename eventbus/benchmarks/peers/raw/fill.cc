@@ -80,7 +80,7 @@ absl::StatusOr<MessageHandle> NextMessage(const Settings& settings, Aggregates& 
 
 absl::StatusOr<Result> Fill(const Settings& settings) {
   const Target& target = settings.target;
-  const auto session = Session::Connect(target.url);
+  const auto session = Session::Connect(target);
   if (!session.ok()) return session.status();
   const auto before = (*session)->EnsureStream(target);
   if (!before.ok()) return before.status();

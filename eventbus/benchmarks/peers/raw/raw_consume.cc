@@ -112,7 +112,7 @@ absl::StatusOr<std::unique_ptr<Subscription>> Subscribe(const Session& session, 
 
 absl::StatusOr<Result> Consume(const Settings& settings) {
   const Target& target = settings.target;
-  const auto session = Session::Connect(target.url);
+  const auto session = Session::Connect(target);
   if (!session.ok()) return session.status();
   const std::string inbox = UniqueInbox();
   PullFlowControl credit(**session, settings, inbox);

@@ -118,9 +118,9 @@ jsConsumerConfig ConsumerOf(const Settings& settings) {
 
 absl::StatusOr<Result> Measure(const Settings& settings) {
   const Target& target = settings.target;
-  const auto sender = Session::Connect(target.url, settings.writes);
+  const auto sender = Session::Connect(target, settings.writes);
   if (!sender.ok()) return sender.status();
-  const auto receiver = Session::Connect(target.url);
+  const auto receiver = Session::Connect(target);
   if (!receiver.ok()) return receiver.status();
   if (const auto held = (*sender)->EnsureStream(target); !held.ok()) return held.status();
   if (auto status = (*receiver)->DeleteConsumer(target.stream, target.durable); !status.ok()) return status;

@@ -59,7 +59,7 @@ absl::StatusOr<Result> PublishSync(const Session& session, const Settings& setti
 }
 
 absl::StatusOr<Result> Publish(const Settings& settings) {
-  const auto session = Session::Connect(settings.target.url);
+  const auto session = Session::Connect(settings.target);
   if (!session.ok()) return session.status();
   const auto before = (*session)->EnsureStream(settings.target);
   if (!before.ok()) return before.status();

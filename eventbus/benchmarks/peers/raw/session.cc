@@ -22,6 +22,11 @@ struct DestroyInfo {
 template <typename Info>
 using InfoHandle = std::unique_ptr<Info, DestroyInfo>;
 
+natsStatus UseTls(natsOptions* options, const std::string& ca_file) {
+  const natsStatus status = natsOptions_SetSecure(options, true);
+  return status == NATS_OK ? natsOptions_LoadCATrustedCertificates(options, ca_file.c_str()) : status;
+}
+
 }  // namespace
 
 absl::Status Check(natsStatus status, std::string_view what) {
@@ -31,13 +36,14 @@ absl::Status Check(natsStatus status, std::string_view what) {
                                                 detail == nullptr ? "no details" : detail));
 }
 
-absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const std::string& url, Writes writes) {
+absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const Target& target, Writes writes) {
   natsOptions* raw_options = nullptr;
   natsStatus status = natsOptions_Create(&raw_options);
   const std::unique_ptr<natsOptions, Destroy> options(raw_options);
-  if (status == NATS_OK) status = natsOptions_SetURL(options.get(), url.c_str());
+  if (status == NATS_OK) status = natsOptions_SetURL(options.get(), target.url.c_str());
   if (status == NATS_OK) status = natsOptions_SetAllowReconnect(options.get(), false);
   if (status == NATS_OK) status = natsOptions_SetSendAsap(options.get(), writes == Writes::kAtOnce);
+  if (status == NATS_OK && !target.tls_ca.empty()) status = UseTls(options.get(), target.tls_ca);
   auto session = std::make_unique<Session>();
   natsConnection* raw_connection = nullptr;
   if (status == NATS_OK) status = natsConnection_Connect(&raw_connection, options.get());
@@ -45,7 +51,7 @@ absl::StatusOr<std::unique_ptr<Session>> Session::Connect(const std::string& url
   jsCtx* raw_context = nullptr;
   if (status == NATS_OK) status = natsConnection_JetStream(&raw_context, raw_connection, nullptr);
   session->context_.reset(raw_context);
-  if (status != NATS_OK) return Check(status, absl::StrFormat("connect to %s", url));
+  if (status != NATS_OK) return Check(status, absl::StrFormat("connect to %s", target.url));
   return session;
 }
 

@@ -35,7 +35,8 @@ enum class Writes { kGathered, kAtOnce };
 /// One connection with its JetStream context. Thread-safe, as both are in nats.c.
 class Session {
  public:
-  static absl::StatusOr<std::unique_ptr<Session>> Connect(const std::string& url, Writes writes = Writes::kGathered);
+  /// To the target's server, over TLS when it has a certificate authority.
+  static absl::StatusOr<std::unique_ptr<Session>> Connect(const Target& target, Writes writes = Writes::kGathered);
 
   natsConnection* connection() const { return connection_.get(); }
   jsCtx* context() const { return context_.get(); }
