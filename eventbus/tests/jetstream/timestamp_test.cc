@@ -23,6 +23,16 @@ TEST(TimestampTest, ReadsFractions) {
   }
 }
 
+TEST(TimestampTest, RefusesInstantsThatTheClockCannotHold) {
+  for (const char* text : {"0000-01-01T00:00:00Z", "1677-09-21T00:12:43Z", "2262-04-11T23:47:16.854775808Z",
+                           "2262-04-11T23:47:17Z", "9999-12-31T23:59:59.999999999Z"}) {
+    EXPECT_FALSE(ParseInstant(text)) << text;
+    EXPECT_TRUE(ParseTimestamp(text)) << text;
+  }
+  EXPECT_TRUE(ParseInstant("1678-01-01T00:00:00Z"));
+  EXPECT_TRUE(ParseInstant("2261-12-31T23:59:59.999999999Z"));
+}
+
 TEST(TimestampTest, RefusesOtherTexts) {
   for (const char* text : {"", "Z", "2023-11-14T22:13:20", "2023-11-14 22:13:20Z", "2023-13-14T22:13:20Z",
                            "2023-02-30T22:13:20Z", "2023-11-14T22:13:20+01:00", "x023-11-14T22:13:20Z"}) {

@@ -10,6 +10,12 @@ namespace {
 
 constexpr std::string_view kShape = "0000-00-00T00:00:00";
 
+// Between these a time with any fraction fits `system_clock`.
+constexpr std::chrono::sys_seconds kFirst =
+    std::chrono::ceil<std::chrono::seconds>(std::chrono::system_clock::time_point::min());
+constexpr std::chrono::sys_seconds kEnd =
+    std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::time_point::max());
+
 }  // namespace
 
 std::optional<std::chrono::sys_seconds> ParseTimestamp(std::string_view text) {
@@ -35,7 +41,7 @@ std::optional<std::chrono::sys_seconds> ParseTimestamp(std::string_view text) {
 std::optional<std::chrono::system_clock::time_point> ParseInstant(std::string_view text) {
   constexpr std::size_t kMostDigits = 9;
   const auto seconds = ParseTimestamp(text);
-  if (!seconds) return std::nullopt;
+  if (!seconds || *seconds < kFirst || *seconds >= kEnd) return std::nullopt;
   std::string_view fraction = text.substr(kShape.size());
   fraction.remove_suffix(1);
   if (fraction.empty()) return *seconds;

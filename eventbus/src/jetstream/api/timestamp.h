@@ -11,7 +11,8 @@ namespace penstock::eventbus::jetstream {
 /// text.
 std::optional<std::chrono::sys_seconds> ParseTimestamp(std::string_view text);
 
-/// The same with its fraction, of up to nine digits.
+/// The same with its fraction, of up to nine digits. Nothing also for a time that `system_clock` cannot hold: before
+/// the year 1678, after 2261.
 std::optional<std::chrono::system_clock::time_point> ParseInstant(std::string_view text);
 
 }  // namespace penstock::eventbus::jetstream
