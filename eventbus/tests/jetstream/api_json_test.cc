@@ -47,6 +47,34 @@ TEST(ApiJsonTest, WhatIsNoObjectIsNoReply) {
   }
 }
 
+// {"a":{"a": ... 1 ... }}
+std::string NestedObjects(int levels) {
+  std::string text;
+  for (int i = 0; i < levels; ++i) text += "{\"a\":";
+  return text + "1" + std::string(static_cast<std::size_t>(levels), '}');
+}
+
+TEST(ApiJsonTest, WhatIsNestedTooDeeplyIsNoReply) {
+  EXPECT_TRUE(ParseApiReply(NestedObjects(kMaxReplyLevels)).ok());
+  EXPECT_FALSE(ParseApiReply(NestedObjects(kMaxReplyLevels + 1)).ok());
+  EXPECT_FALSE(ParseApiReply(NestedObjects(300'000)).ok());
+  const std::string arrays = std::string(300'000, '[') + std::string(300'000, ']');
+  EXPECT_FALSE(ParseApiReply("{\"config\":" + arrays + "}").ok());
+}
+
+TEST(ApiJsonTest, BracketsInStringsDoNotNest) {
+  const std::string brackets(1000, '[');
+  const auto reply = ParseApiReply(R"({"a\"[":"\\","b":")" + brackets + R"("})");
+  ASSERT_TRUE(reply.ok());
+  EXPECT_EQ(StringMember(reply->body, "b"), brackets);
+}
+
+TEST(ApiJsonTest, SiblingsDoNotNest) {
+  std::string list = "{}";
+  for (int i = 0; i < 1000; ++i) list += ",[{}]";
+  EXPECT_TRUE(ParseApiReply("{\"a\":[" + list + "]}").ok());
+}
+
 TEST(ApiJsonTest, MembersOfAnotherTypeAreMissing) {
   const Json value = ParseJson(R"({"s":5,"n":"5","big":18446744073709551615,"neg":-1,"b":1,"a":["x",5,"y"],"o":{}})");
   EXPECT_EQ(StringMember(value, "s"), "");

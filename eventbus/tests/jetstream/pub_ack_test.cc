@@ -56,6 +56,9 @@ TEST(PubAckTest, WhatIsNeitherIsUnclear) {
                                  R"({"stream":"S","seq":1)",
                                  R"({"stream":"S","seq":1}})",
                                  std::string(10'000, '{'),
+                                 R"({"stream":"S","seq":01})",
+                                 "{\"stream\":\"a\tb\",\"seq\":1}",
+                                 "{\"stream\":\"\xff\",\"seq\":1}",
                                  std::string("{\"stream\":\"\xff\",\"seq\":x}")};
   for (const std::string& body : hostile) EXPECT_EQ(ReadPublishReply(body).kind, Kind::kUnclear) << body;
 }

@@ -1,11 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/protocol/json.h"
 
+#include <cstddef>
 #include <limits>
 
 namespace penstock::eventbus::jetstream {
+namespace {
 
-Json ParseJson(std::string_view text) { return Json::parse(text.begin(), text.end(), nullptr, false); }
+// Whether objects and arrays are nested deeper than a reply's may be: a tree is copied, compared and written by
+// recursion. What is no JSON gets some answer, since it is refused when it is parsed.
+bool IsTooDeep(std::string_view text) {
+  int levels = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') in_string = !in_string;
+    if (c == '\\') ++i;  // what it escapes ends no string
+    if (in_string) continue;
+    if ((c == '{' || c == '[') && ++levels > kMaxReplyLevels) return true;
+    if (c == '}' || c == ']') --levels;
+  }
+  return false;
+}
+
+}  // namespace
+
+Json ParseJson(std::string_view text) {
+  if (IsTooDeep(text)) return Json(Json::value_t::discarded);
+  return Json::parse(text.begin(), text.end(), nullptr, false);
+}
 
 std::string WriteJson(const Json& value) { return value.dump(-1, ' ', false, Json::error_handler_t::replace); }
 

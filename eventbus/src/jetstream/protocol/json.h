@@ -13,7 +13,10 @@ namespace penstock::eventbus::jetstream {
 
 using Json = nlohmann::json;
 
-/// Discarded when `text` is no JSON.
+/// Objects and arrays that one in another may have. Servers' replies have 6.
+inline constexpr int kMaxReplyLevels = 64;
+
+/// Discarded when `text` is no JSON or nested deeper than that.
 Json ParseJson(std::string_view text);
 std::string WriteJson(const Json& value);
 

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a server sends, in pieces: the first line of the input says where reads end, the rest is what they bring.
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "fuzz_target.h"
+#include "jetstream/protocol/frame_reader.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using fuzz::Require;
+
+enum class Wanted { kEverySecond, kNone };
+
+/// Reads a stream, and takes the messages of every second subscription.
+class Connection final : public FrameReader::Takers, public FrameReader::Taker {
+ public:
+  explicit Connection(Wanted wanted) : wanted_(wanted) {}
+
+  FrameReader::Taker* FindTaker(std::uint64_t subscription) override {
+    return wanted_ == Wanted::kEverySecond && subscription % 2 == 0 ? this : nullptr;
+  }
+
+  void Take(MessageHandle message) override {
+    Require(!message->subject().empty(), "a message has a subject");
+    Require(message->size_bytes() == message->raw_headers().size() + message->payload().size(),
+            "a message is as large as its headers and its body");
+    std::string& text = taken_.emplace_back();
+    for (const std::string_view part :
+         {message->subject(), message->reply(), message->raw_headers(), message->payload()}) {
+      text.append(part).append("|");
+    }
+  }
+
+  /// One read of up to `bytes` of `stream`, which they are taken off.
+  void Read(std::string_view& stream, std::size_t bytes) {
+    std::size_t placed = 0;
+    for (const iovec& room : reader_.Room()) {
+      const std::size_t count = std::min({room.iov_len, bytes - placed, stream.size()});
+      if (count > 0) std::memcpy(room.iov_base, stream.data(), count);
+      stream.remove_prefix(count);
+      placed += count;
+    }
+    Require(placed > 0, "there is room for what comes");
+    passed_ += reader_.Arrived(placed, *this);
+  }
+
+  const std::vector<std::string>& taken() const { return taken_; }
+  const std::string& passed() const { return passed_; }
+  bool lost() const { return reader_.lost(); }
+
+ private:
+  const Wanted wanted_;
+  FrameReader reader_{};
+  std::vector<std::string> taken_{};
+  std::string passed_{};
+};
+
+void ReadInPieces(Connection& connection, std::string_view stream, std::string_view sizes) {
+  for (std::size_t i = 0; !stream.empty(); ++i) {
+    const char size = sizes.empty() ? '\0' : sizes[i % sizes.size()];
+    connection.Read(stream, static_cast<unsigned char>(size) + std::size_t{1});
+  }
+}
+
+void ReadWhole(Connection& connection, std::string_view stream) {
+  while (!stream.empty()) connection.Read(stream, stream.size());
+}
+
+void CheckStream(std::string_view input) {
+  const std::size_t end = std::min(input.find('\n'), input.size());
+  const std::string_view sizes = input.substr(0, end);
+  const std::string_view stream = input.substr(std::min(end + 1, input.size()));
+
+  Connection whole(Wanted::kEverySecond), pieces(Wanted::kEverySecond), passing(Wanted::kNone);
+  ReadWhole(whole, stream);
+  ReadInPieces(pieces, stream, sizes);
+  Require(pieces.taken() == whole.taken(), "the same messages, wherever reads end");
+  Require(pieces.passed() == whole.passed(), "the same is passed on, wherever reads end");
+  Require(pieces.lost() == whole.lost(), "the same end, wherever reads end");
+
+  ReadInPieces(passing, stream, sizes);
+  Require(passing.taken().empty() && stream.starts_with(passing.passed()), "what nobody takes is passed on untouched");
+  Require(stream.find('\n', passing.passed().size()) == stream.npos, "only the begin of a line is kept back");
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  penstock::eventbus::jetstream::CheckStream(penstock::fuzz::TextOf(data, size));
+  return 0;
+}
