@@ -3,7 +3,7 @@
 #include <string>
 
 #include "envelope/codecs.h"
-#include "envelope/timestamp.h"
+#include "naming/timestamp.h"
 #include "fuzz_target.h"
 #include "generated_envelope.h"
 #include "google/protobuf/stubs/logging.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "fuzz_target.h"
-#include "jetstream/protocol/frame_reader.h"
+#include "jetstream/protocol/protocol_parser.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -16,15 +16,15 @@ using fuzz::Require;
 enum class Wanted { kEverySecond, kNone };
 
 /// Reads a stream, and takes the messages of every second subscription.
-class Connection final : public FrameReader::Takers, public FrameReader::Taker {
+class Connection final : public ProtocolParser::Receiver, public ProtocolParser::MessageSink {
  public:
   explicit Connection(Wanted wanted) : wanted_(wanted) {}
 
-  FrameReader::Taker* FindTaker(std::uint64_t subscription) override {
+  ProtocolParser::MessageSink* FindSink(std::uint64_t subscription) override {
     return wanted_ == Wanted::kEverySecond && subscription % 2 == 0 ? this : nullptr;
   }
 
-  void Take(MessageHandle message) override {
+  void OnMessage(MessageHandle message) override {
     Require(!message->subject().empty(), "a message has a subject");
     Require(message->size_bytes() == message->raw_headers().size() + message->payload().size(),
             "a message is as large as its headers and its body");
@@ -35,28 +35,30 @@ class Connection final : public FrameReader::Takers, public FrameReader::Taker {
     }
   }
 
+  void OnControlLine(std::string_view line) override { lines_.emplace_back(line); }
+
   /// One read of up to `bytes` of `stream`, which they are taken off.
   void Read(std::string_view& stream, std::size_t bytes) {
     std::size_t placed = 0;
-    for (const iovec& room : reader_.Room()) {
+    for (const iovec& room : parser_.Room()) {
       const std::size_t count = std::min({room.iov_len, bytes - placed, stream.size()});
       if (count > 0) std::memcpy(room.iov_base, stream.data(), count);
       stream.remove_prefix(count);
       placed += count;
     }
     Require(placed > 0, "there is room for what comes");
-    passed_ += reader_.Arrived(placed, *this);
+    parser_.Arrived(placed, *this);
   }
 
   const std::vector<std::string>& taken() const { return taken_; }
-  const std::string& passed() const { return passed_; }
-  bool lost() const { return reader_.lost(); }
+  const std::vector<std::string>& lines() const { return lines_; }
+  std::string_view fault() const { return parser_.fault(); }
 
  private:
   const Wanted wanted_;
-  FrameReader reader_{};
+  ProtocolParser parser_{};
   std::vector<std::string> taken_{};
-  std::string passed_{};
+  std::vector<std::string> lines_{};
 };
 
 void ReadInPieces(Connection& connection, std::string_view stream, std::string_view sizes) {
@@ -75,16 +77,16 @@ void CheckStream(std::string_view input) {
   const std::string_view sizes = input.substr(0, end);
   const std::string_view stream = input.substr(std::min(end + 1, input.size()));
 
-  Connection whole(Wanted::kEverySecond), pieces(Wanted::kEverySecond), passing(Wanted::kNone);
+  Connection whole(Wanted::kEverySecond), pieces(Wanted::kEverySecond), skipping(Wanted::kNone);
   ReadWhole(whole, stream);
   ReadInPieces(pieces, stream, sizes);
   Require(pieces.taken() == whole.taken(), "the same messages, wherever reads end");
-  Require(pieces.passed() == whole.passed(), "the same is passed on, wherever reads end");
-  Require(pieces.lost() == whole.lost(), "the same end, wherever reads end");
+  Require(pieces.lines() == whole.lines(), "the same lines, wherever reads end");
+  Require(pieces.fault() == whole.fault(), "the same end, wherever reads end");
 
-  ReadInPieces(passing, stream, sizes);
-  Require(passing.taken().empty() && stream.starts_with(passing.passed()), "what nobody takes is passed on untouched");
-  Require(stream.find('\n', passing.passed().size()) == stream.npos, "only the begin of a line is kept back");
+  ReadInPieces(skipping, stream, sizes);
+  Require(skipping.taken().empty(), "what nobody wants is skipped");
+  Require(skipping.lines() == whole.lines(), "the same lines, whoever wants messages");
 }
 
 }  // namespace
