@@ -38,7 +38,7 @@ struct Footprint {
   double per_message_seen = 0;
 };
 
-/// What a program reports when its work is done and found right.
+/// The report of a program whose work is done and found right.
 struct Result {
   std::uint64_t messages = 0;
   Clock::duration elapsed{};

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
-/// What every target defines: called once for each input, which it must not keep. Under libFuzzer the inputs are drawn,
+/// Defined by every target: called once for each input, which it must not keep. Under libFuzzer the inputs are drawn,
 /// in other builds they are those of the corpus (replay_main.cc).
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 

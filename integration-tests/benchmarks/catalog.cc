@@ -252,7 +252,7 @@ std::vector<Contest> GrowingSubscriptions() {
   return contests;
 }
 
-/// What is kept in memory, each by itself.
+/// The things that are kept in memory, each by itself.
 Contest Footprints() {
   return {
       .rows = {{.name = "idle_actor", .figure = Figure::kBytesPerIdleActor},

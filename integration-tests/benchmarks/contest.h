@@ -8,7 +8,7 @@
 
 namespace penstock::bench {
 
-/// What of a run is compared.
+/// The figure of a run that is compared.
 enum class Figure {
   kRate,  ///< messages a second: higher is better
   kP50,   ///< latency in microseconds: lower is better
@@ -19,7 +19,7 @@ enum class Figure {
   kBytesPerMessageSeen,
 };
 
-/// What a program finds when it starts.
+/// The surroundings that a program finds when it starts.
 enum class Ground {
   kNone,          ///< no server
   kFilledStream,  ///< a stream with all its messages, the same for every run

@@ -8,7 +8,7 @@
 
 namespace penstock::bench {
 
-/// What one run of a program came to.
+/// The result of one run of a program.
 struct Measurement {
   double messages = 0;
   double seconds = 0;

@@ -14,7 +14,7 @@
 
 namespace penstock::bench {
 
-/// What work costs besides time, as a median.
+/// The cost of work besides time, as a median.
 struct Cost {
   double cpu_s_per_million = 0;
   double peak_rss_mib = 0;
@@ -55,7 +55,7 @@ std::optional<double> ValueOf(const Measurement& run, Figure figure);
 /// `msg/s`, `us` or `bytes`.
 std::string UnitOf(Figure figure);
 
-/// What is better: `higher` or `lower`.
+/// The better direction: `higher` or `lower`.
 std::string BetterOf(Figure figure);
 
 /// A row for each of the contest's rows and each peer, absent and failed ones too; one for ours alone when there is

@@ -24,8 +24,8 @@ enum class Round {
 /// How much a side does in a round.
 std::uint64_t SizeOf(const Side& side, Round round);
 
-/// What the sides of a contest find when they start: a nats-server of its own and filled streams, where they want any.
-/// For a contest over TLS the server has a certificate of its own.
+/// The surroundings of a contest's sides when they start: a nats-server of its own and filled streams, where they want
+/// any. For a contest over TLS the server has a certificate of its own.
 ///
 /// **Thread safety:** thread-confined; the server dies with the thread that set the stage.
 /// **Ownership:** owns the server and its store.

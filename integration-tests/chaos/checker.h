@@ -26,7 +26,7 @@ struct History {
   std::uint64_t stored = 0;  ///< messages in the stream
 };
 
-/// What a history comes to. "Ended" is handled or in the dead-letter stream.
+/// The findings about a history. "Ended" is handled or in the dead-letter stream.
 struct Findings {
   std::uint64_t published = 0;  ///< events attempted
   std::uint64_t acked = 0;

@@ -20,7 +20,7 @@ struct EventRef {
   friend bool operator<(const EventRef& a, const EventRef& b) { return a.key != b.key ? a.key < b.key : a.n < b.n; }
 };
 
-/// What a handler does with one attempt at one event.
+/// The behaviour of a handler at one attempt of one event.
 enum class Behaviour { kHandle, kSlow, kFail, kThrow, kReject };
 
 /// All that a run publishes, in order, and what its handlers do with it: drawn from the seed alone, so that every

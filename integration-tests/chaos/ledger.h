@@ -72,7 +72,7 @@ class LedgerReader {
   LedgerReader& operator=(LedgerReader&&) = delete;
   ~LedgerReader();
 
-  /// What was appended since the last call, in the file's order.
+  /// The entries appended since the last call, in the file's order.
   std::vector<Record> ReadNew();
 
  private:

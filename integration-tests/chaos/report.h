@@ -12,7 +12,7 @@
 
 namespace penstock::chaos {
 
-/// What a run came to.
+/// The result of a run.
 struct Report {
   std::uint64_t seed = 0;
   std::string server{};  ///< its version

@@ -23,7 +23,7 @@ constexpr std::size_t kDeep = 300'000;
 
 using Change = std::function<std::string(MessageFrame)>;
 
-/// What is made of one frame; frames that it is not about stay as they are.
+/// A change of some frames; the others stay as they are.
 struct Lie {
   std::string name{};
   FrameRewriter rewrite{};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Frames that cannot be. The connection is made again, and what was said is not believed, nor kept in memory.
+// Impossible frames. The connection is replaced, and their contents are neither believed nor kept in memory.
 #include "connection/memory.h"
 #include "connection/relayed_server.h"
 

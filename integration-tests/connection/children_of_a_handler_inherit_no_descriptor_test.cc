@@ -10,7 +10,7 @@
 namespace penstock::testing {
 namespace {
 
-/// What a child that is started now has open, as links of /proc name it, without what its own start opens.
+/// The descriptors of a child that is started now, as links of /proc name them, without those that its own start opens.
 std::multiset<std::string> OpenInAChild() {
   std::string text;
   if (FILE* const child = popen("for fd in /proc/self/fd/*; do readlink $fd; done", "r")) {

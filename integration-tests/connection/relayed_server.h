@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 inline constexpr seconds kPatience{30};
-/// A connection is made again within this time once the server can be reached.
+/// A connection is replaced within this time once the server can be reached.
 inline constexpr seconds kRecovery{6};
 
 enum class Wire { kPlain, kTls };

@@ -77,7 +77,7 @@ TEST_P(AtMostOnceContractTest, ReceivesNoMoreThanItsCreditUntilMoreIsGranted) {
   ConsumerRecorder slow;
   ConsumerRecorder fast;
   const auto bounded = Open(Subscriber(4), slow);
-  const auto witness = Open(Subscriber(100), fast);
+  const auto observer = Open(Subscriber(100), fast);
   PublishMany(10);
   ASSERT_TRUE(fast.Reach(10));
   ASSERT_TRUE(slow.Reach(4));

@@ -14,7 +14,7 @@
 
 namespace penstock::eventbus::contract {
 
-/// What a test remembers of one delivery.
+/// A test's record of one delivery.
 struct Arrival {
   std::uint64_t sequence = 0;
   std::uint64_t delivery_count = 0;

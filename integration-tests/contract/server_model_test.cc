@@ -40,7 +40,7 @@ class Subject {
   virtual void Wait(milliseconds time) = 0;
   /// Lets time pass after which something comes; what then comes is to be received.
   virtual void AwaitExpiry(milliseconds time) = 0;
-  /// What has come since the last time, at least `expected` of them and for a while after.
+  /// The deliveries since the last time, at least `expected` of them and for a while after.
   virtual std::vector<std::string> Receive(std::size_t expected) = 0;
 };
 

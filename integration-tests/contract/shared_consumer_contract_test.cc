@@ -47,7 +47,7 @@ TEST_P(SharedConsumerContractTest, TwoFeedsShareWithoutOverlap) {
   two.AckFor(*second);
   PublishMany(kCount);
   ConsumerRecorder marker;
-  const auto witness = Open(SpecFor(ConsumerKind::kExclusive, "witness", 2 * kCount), marker);
+  const auto observer = Open(SpecFor(ConsumerKind::kExclusive, "observer", 2 * kCount), marker);
   ASSERT_TRUE(marker.Reach(kCount));
   ASSERT_TRUE(penstock::testing::Eventually([&] { return one.arrivals().size() + two.arrivals().size() >= kCount; },
                                             ConsumerRecorder::kPatience));

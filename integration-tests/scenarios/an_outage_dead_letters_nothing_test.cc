@@ -16,7 +16,7 @@ constexpr std::uint64_t kAttempts = 4;
 constexpr std::size_t kPerKey = 10;
 constexpr milliseconds kMaxBackoff{50};
 
-/// What the handlers write to; when it is down every write fails. Thread-safe.
+/// The database that handlers write to; when it is down every write fails. Thread-safe.
 class Database {
  public:
   Outcome Write(const Envelope& envelope) {

@@ -6,7 +6,7 @@
 
 namespace penstock::testing {
 
-/// What a handler waits for. Opens when it goes, thus declared after the bus whose handler waits.
+/// A gate that handlers wait at. Opens when it is destroyed, thus declared after the bus whose handler waits.
 /// Thread-safe.
 class Gate {
  public:

@@ -46,7 +46,7 @@ class HandlerLedger {
 /// The ledger in the order of its times.
 std::vector<HandlerRecord> ReadLedger(const std::string& path);
 
-/// What a ledger shows. Events of a key are numbered from 0 without gaps.
+/// The findings of a ledger. Events of a key are numbered from 0 without gaps.
 struct LedgerFindings {
   std::size_t handled = 0;                ///< different events that have ended
   std::size_t reruns = 0;                 ///< ends of events that had ended before

@@ -84,7 +84,7 @@ class OrderHolds : public Scenario {
 
   /// So that no run is served from what the one before left in the server's memory. 2.9.10 drops a block of messages
   /// that was read to its end and keeps one that Nak'ed messages were read from: on one server throughout, only the
-  /// runs without failures find their blocks there (profiled; docs/performance.md).
+  /// runs without failures find their blocks there (profiled; docs/lab.md).
   void ForgetWhatWasRead() {
     server_->Stop();
     ASSERT_THAT(server_->Start(), IsOk());

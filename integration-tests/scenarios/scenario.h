@@ -84,7 +84,7 @@ class EveryTransport : public Scenario, public ::testing::WithParamInterface<std
   INSTANTIATE_TEST_SUITE_P(On, suite, ::testing::Values("jetstream", "memory"), \
                            [](const auto& transport) { return std::string(transport.param); })
 
-/// What handlers saw, by key, in the order in which they saw it. Thread-safe.
+/// The events that handlers saw, by key, in their order. Thread-safe.
 class Log {
  public:
   void Add(const std::string& key, std::string entry) {

@@ -19,7 +19,7 @@ namespace penstock::testing {
 struct ChildOptions {
   std::vector<std::string> command{};                ///< path of the program, then its arguments
   std::map<std::string, std::string> environment{};  ///< added to ours
-  /// What it writes to standard output and error is appended to this file. Empty: its standard output is kept, see
+  /// The file that its standard output and error are appended to. Empty: its standard output is kept, see
   /// `output()`, and its standard error is ours.
   std::string log{};
 };
@@ -48,7 +48,7 @@ class ChildProcess {
   void End(int signal);
   /// Freezes it (SIGSTOP); returns when all of its threads have stopped.
   void Stop();
-  /// What it has written to standard output; complete once it has ended.
+  /// Its standard output so far; complete once it has ended.
   const std::string& output() const { return output_; }
 
  private:

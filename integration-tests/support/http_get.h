@@ -6,7 +6,7 @@
 
 namespace penstock::testing {
 
-/// What a server on this port of loopback answers to a GET of `path`, status line and headers included; empty when
+/// The reply of a server on this port of loopback to a GET of `path`, status line and headers included; empty when
 /// nobody listens. Blocks until the server closes, or says nothing for 10 s.
 std::string HttpGet(std::uint16_t port, const std::string& path);
 

@@ -68,7 +68,7 @@ class NatsServer {
   std::string url() const;
   /// Where JetStream keeps its files.
   std::filesystem::path store() const { return directory_ / "store"; }
-  /// What it wrote so far.
+  /// Its output so far.
   std::string log() const;
 
  private:

@@ -39,7 +39,7 @@ struct CertificateFiles {
   std::string key{};
 };
 
-/// What an authority is to vouch for.
+/// The contents of a certificate.
 struct CertificateRequest {
   std::string alternative_name = "IP:127.0.0.1";  ///< as `openssl` writes it, for instance "DNS:example.org"
   bool expired = false;                           ///< since yesterday; else valid until tomorrow

@@ -36,7 +36,7 @@ class HttpConnection {
 
   int fd() const { return socket_.get(); }
   Clock::time_point deadline() const { return deadline_; }
-  /// What to poll for: POLLIN or POLLOUT.
+  /// The events to poll for: POLLIN or POLLOUT.
   short interest() const;
 
   /// Does what can be done without waiting. Returns false when the connection is finished with.

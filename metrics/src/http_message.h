@@ -12,7 +12,7 @@ namespace penstock::metrics {
 /// Bytes that the head of a request may have.
 inline constexpr std::size_t kMaxHeadBytes = 8192;
 
-/// What the bytes of a connection amount to so far.
+/// The request in the bytes of a connection so far.
 struct HttpRequest {
   /// 0: more bytes are needed. 200: a request that may be answered. Else: the status to refuse it with.
   int status = 0;

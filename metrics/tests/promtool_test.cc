@@ -18,7 +18,7 @@ struct Verdict {
   std::string output{};
 };
 
-/// What `promtool check metrics` says to `text`. Exit code 127: there is no promtool.
+/// The result of `promtool check metrics` for `text`. Exit code 127: there is no promtool.
 Verdict AskPromtool(const std::string& text) {
   std::string path = testing::TempDir() + "penstock-metrics-XXXXXX";
   const int fd = mkstemp(path.data());

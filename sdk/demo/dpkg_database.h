@@ -10,7 +10,7 @@
 
 namespace penstock::demo {
 
-/// What dpkg's database says of one package.
+/// The entry of one package in dpkg's database.
 struct DatabaseEntry {
   PackageStatus status = PackageStatus::kNotInstalled;
   std::string version{};

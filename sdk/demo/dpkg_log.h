@@ -8,7 +8,7 @@
 
 namespace penstock::demo {
 
-/// What dpkg says of a package, as dpkg spells it (`half-installed` and so on), from least to most installed.
+/// The state of a package, as dpkg spells it (`half-installed` and so on), from least to most installed.
 enum class PackageStatus {
   kNotInstalled,
   kConfigFiles,
@@ -42,7 +42,7 @@ struct LogEvent {
   friend bool operator==(const LogEvent&, const LogEvent&) = default;
 };
 
-/// What a line turned out to be.
+/// The kind of a line.
 enum class LineKind {
   kPackage,  ///< an event of one package
   kOther,    ///< dpkg's own doings: `startup`, `conffile`

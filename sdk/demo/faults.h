@@ -7,7 +7,7 @@
 
 namespace penstock::demo {
 
-/// What a handler thrown out of its way by the demo throws.
+/// The exception of a handler that the demo disturbs.
 class InjectedFault : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -20,7 +20,7 @@
 
 namespace penstock::demo {
 
-/// What the handlers saw, added up.
+/// The sums of what the handlers saw.
 struct Tally {
   std::uint64_t handled = 0;           ///< events that a handler finished, repetitions by the bus included
   std::uint64_t distinct = 0;          ///< of these: different ones

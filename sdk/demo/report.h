@@ -26,7 +26,7 @@ std::string Grouped(std::uint64_t number);
 /// A duration in milliseconds, with three significant digits where they matter: `0.85`, `12.4`, `1,204`.
 std::string Milliseconds(std::chrono::nanoseconds duration);
 
-/// What a run came to.
+/// The result of a run.
 struct Report {
   std::size_t events = 0;
   std::size_t aggregates = 0;

@@ -14,7 +14,8 @@ namespace penstock {
 /// Why the bus cannot take work now, or nothing when it can: it is connected and every subscription receives.
 std::optional<std::string> WhyNotReady(const BusStats& stats);
 
-/// What a bus that can take work says: "ready", and what is degraded. That is no reason to be taken out of service.
+/// The text of a bus that can take work: "ready", and which subscriptions are degraded. That is no reason to be taken
+/// out of service.
 std::string ReadyText(const BusStats& stats);
 
 /// Notices a pool whose messages wait while none is finished. Thread-compatible.

@@ -58,7 +58,7 @@ std::string TextOf(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What stands between pairs of marks, without the indentation of a function.
+/// The text between pairs of marks, without the indentation of a function.
 std::string Snippet(const std::string& source) {
   const std::string mark = "// [readme]\n";
   std::string text;

@@ -26,7 +26,7 @@ struct BusSettings {
 /// Adds the target's options, --actors, --workers, --inbox and --publish-window.
 void AddBusOptions(CLI::App& app, BusSettings& settings);
 
-/// What comes before the subject in the name of the target's stream. `kInvalidArgument` when it is not named
+/// The part of the target's stream name before the subject. `kInvalidArgument` when it is not named
 /// `<base>_<subject>`.
 absl::StatusOr<std::string> BaseOf(const Target& target);
 
@@ -34,7 +34,7 @@ absl::StatusOr<std::string> BaseOf(const Target& target);
 /// stream has to be named `<base>_<subject>`.
 absl::StatusOr<std::unique_ptr<EventBus>> ConnectBus(const BusSettings& settings);
 
-/// What the only subscription of `bus` has counted.
+/// The counts of the only subscription of `bus`.
 SubscriptionStats OnlySubscription(const EventBus& bus);
 
 /// Blocks until `count` has come to `wanted`. `kDataLoss`, beginning with `what`, when it did not move for a minute.

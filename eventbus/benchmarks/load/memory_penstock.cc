@@ -37,7 +37,7 @@ absl::StatusOr<double> ResidentBytes() {
   return absl::UnavailableError("read memory: /proc/self/smaps_rollup has no line \"Anonymous\"");
 }
 
-/// What each of `count` things took, between two looks at memory.
+/// The memory that each of `count` things took, between two measurements.
 absl::StatusOr<double> Each(const absl::StatusOr<double>& before, const absl::StatusOr<double>& after,
                             std::uint64_t count) {
   if (!before.ok()) return before.status();
@@ -45,7 +45,7 @@ absl::StatusOr<double> Each(const absl::StatusOr<double>& before, const absl::St
   return (*after - *before) / static_cast<double>(count);
 }
 
-/// What this process has in memory while there is a pool whose actors have all had something to do.
+/// The memory of this process while there is a pool whose actors have all run something.
 absl::StatusOr<double> BytesWithActors(const Settings& settings, std::size_t actors) {
   const auto pool = actorpool::ActorPool::Create({.actors = actors, .workers = settings.bus.workers});
   if (!pool.ok()) return pool.status();
@@ -82,7 +82,7 @@ class Circle {
     return circle;
   }
 
-  /// What is in memory after `events` more of so many keys.
+  /// The memory in use after `events` more of so many keys.
   absl::StatusOr<double> BytesAfter(std::uint64_t events, std::uint64_t keys) {
     absl::Status sent = PublishEvents(*publisher_, {.topics = {topic_}, .keys = keys}, events);
     if (!sent.ok()) return sent;

@@ -25,7 +25,7 @@ struct Action {
   std::unique_ptr<StoredMessage> message{};
 };
 
-/// What an event leads to, in order.
+/// The actions that an event leads to, in order.
 struct Actions {
   absl::InlinedVector<Action, 4> list{};
   std::size_t credit = 0;  ///< messages the server may send in addition

@@ -11,7 +11,7 @@
 
 namespace penstock::eventbus {
 
-/// What the parts of one subscription's delivery logic have in common.
+/// The state that the parts of one subscription's delivery logic share.
 struct DeliveryState {
   explicit DeliveryState(const FlowOptions& flow_options) : options(flow_options) {}
   DeliveryState(const DeliveryState&) = delete;

@@ -31,7 +31,7 @@ enum class MessageState {
 };
 inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kRemovingLetter) + 1;
 
-/// What became of a message in its handler.
+/// The result of a message in its handler.
 struct HandlerResult {
   enum class Kind {
     kHandled,
@@ -52,7 +52,7 @@ struct HandlerResult {
 struct InFlightMessage {
   static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
 
-  std::unique_ptr<StoredMessage> message{};  ///< gone while held: its Nak carried it away; a stub while put down
+  std::unique_ptr<StoredMessage> message{};  ///< null while its Nak took it along; a stub while evicted
   std::unique_ptr<StoredMessage> latest{};   ///< stub of a later delivery of it: the one to answer
   std::uint64_t sequence = 0;                ///< of the message, in its stream
   std::uint64_t origin = 0;         ///< its sequence when it first came to the stream: differs once it was redriven

@@ -15,7 +15,7 @@
 namespace penstock::eventbus {
 
 /// Decides which message begins next and when: of each key one at a time, by stream sequence; later if its inbox is
-/// full, its back-off runs, its body was put down, or nothing may begin now. Thread-confined to its state machine.
+/// full, its back-off runs, its body was evicted, or nothing may begin now. Thread-confined to its state machine.
 class TurnScheduler {
  public:
   explicit TurnScheduler(DeliveryState& state) : state_(state) {}
@@ -37,13 +37,13 @@ class TurnScheduler {
   /// Takes the message out of the table.
   std::unique_ptr<InFlightMessage> Remove(InFlightMessage& item);
 
-  /// What can begin by now, begins.
+  /// Begins the messages that can begin by now.
   void Tick(Actions& out);
   /// When `Tick` has something to do next; `TimePoint::max()` when nothing waits for time to pass.
   TimePoint next_tick() const;
   /// An outage is over, or the dead letters are known: what was paused goes on.
   void ResumePaused(Actions& out);
-  /// Requests what was put down as far as there is room.
+  /// Requests evicted messages as far as there is room.
   void RequestEvicted(Actions& out);
 
   /// Messages that wait behind the one of their key that has its turn.

@@ -32,7 +32,7 @@ struct Taken {
   std::uint64_t pending = 0;
 };
 
-/// What a delivery looks like to a subscriber's owner. Points into the shared record and keeps it alive.
+/// A delivery as its consumer's owner sees it. Points into the shared record and keeps it alive.
 class MemoryMessage final : public StoredMessage {
  public:
   explicit MemoryMessage(Taken taken);

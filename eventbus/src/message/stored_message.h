@@ -45,7 +45,7 @@ class StoredMessage {
   virtual std::unique_ptr<StoredMessage> Stub() const = 0;
 
  protected:
-  /// What a stub keeps; not the ack token, whose memory is the derived class's.
+  /// The part that a stub keeps; not the ack token, whose memory is the derived class's.
   void CopyNumbers(const StoredMessage& of) {
     stream_sequence_ = of.stream_sequence_;
     delivery_count_ = of.delivery_count_;

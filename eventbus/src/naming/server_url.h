@@ -11,7 +11,7 @@
 
 namespace penstock::eventbus {
 
-/// What the rest of the options must agree with.
+/// The properties of a URL that the other options must agree with.
 struct UrlFacts {
   bool embedded = false;         ///< `memory://`
   bool tls = false;              ///< one of the servers is `tls://`

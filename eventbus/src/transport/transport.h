@@ -27,7 +27,7 @@ namespace penstock::eventbus {
 enum class Storage { kMemory, kFile };
 std::string_view StorageName(Storage storage);  // "memory", "file"
 
-/// What happens to a new message when the stream is full.
+/// The fate of a new message when the stream is full.
 enum class Discard { kOld, kNew };
 
 struct StreamSpec {
@@ -72,7 +72,7 @@ struct ConsumerSpec {
   StreamSpec stream_spec{};
 };
 
-/// What a consumer reports to its owner. Called on a thread of the transport, one call at a time for each consumer;
+/// Reports of a consumer to its owner. Called on a thread of the transport, one call at a time for each consumer;
 /// must not block. No call begins after `Consumer::Stop` has returned.
 struct ConsumerEvents {
   /// Messages in the order in which the server sent them. For `kExclusive`: after each subscription to a new inbox, all

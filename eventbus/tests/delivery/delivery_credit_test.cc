@@ -29,7 +29,7 @@ TEST_F(DeliveryCreditTest, PutsDownWhatIsParkedFirstAndAsksForItWhenItsTurnComes
   Arrive(2, "a");
   Arrive(3, "b");
   EXPECT_THAT(Said(), ElementsAre("run 1", "run 3"));
-  EXPECT_EQ(flow_->bytes(), 800u) << "2 was put down for 3";
+  EXPECT_EQ(flow_->bytes(), 800u) << "2 was evicted for 3";
   EXPECT_EQ(flow_->counters().evicted, 1u);
   Finish(1);
   EXPECT_THAT(Said(), ElementsAre("ack 1", "nak 2"));
@@ -90,7 +90,7 @@ TEST_F(DeliveryCreditTest, APutDownMessageThatFailedBeforeKeepsItsAttempts) {
   Arrive(2, "b", 4);
   Said();
   Fail(2);
-  EXPECT_THAT(Said(), ElementsAre("letter 2")) << "the third attempt: the delivery that was put down was none";
+  EXPECT_THAT(Said(), ElementsAre("letter 2")) << "the third attempt: the delivery that was evicted was none";
 }
 
 TEST_F(DeliveryCreditTest, WidensTheWindowForWhatAHeldKeyParksAndNarrowsItAfterwards) {

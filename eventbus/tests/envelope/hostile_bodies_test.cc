@@ -44,7 +44,7 @@ class HostileBodiesTest : public testing::Test {
     return true;
   }
 
-  /// What the generated code makes of a body, the decoder makes of it too, but for fields that break a rule.
+  /// The decoder reads a body as the generated code does, but for fields that break a rule.
   void Compare(const std::string& body) {
     v1::Envelope read;
     if (!read.ParseFromString(body)) return;

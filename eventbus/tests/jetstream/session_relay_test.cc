@@ -30,7 +30,7 @@ class Client {
   void Say(const std::string& text) {
     EXPECT_EQ(send(socket_.get(), text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
   }
-  /// What comes next; "" at the end of the connection.
+  /// The next bytes that come; "" at the end of the connection.
   std::string Hear() {
     std::array<char, 4096> bytes;
     const ssize_t count = recv(socket_.get(), bytes.data(), bytes.size(), 0);

@@ -164,11 +164,11 @@ TEST_F(MemoryTransportTest, ConsumersTakeTurnsAlsoWhenMessagesTrickle) {
   Arrivals others;
   const auto first = Open(arrivals_, SpecFor(ConsumerKind::kShared, "billing"));
   const auto second = Open(others, SpecFor(ConsumerKind::kShared, "billing"));
-  Arrivals witnessed;
-  const auto witness = Open(witnessed, SpecFor(ConsumerKind::kAtMostOnce, ""));
+  Arrivals observed;
+  const auto observer = Open(observed, SpecFor(ConsumerKind::kAtMostOnce, ""));
   for (std::size_t i = 1; i <= 10; ++i) {
     ASSERT_TRUE(Publish(*transport_, "body").ok());
-    ASSERT_TRUE(witnessed.Reach(i));
+    ASSERT_TRUE(observed.Reach(i));
   }
   EXPECT_TRUE(arrivals_.Reach(5));
   EXPECT_TRUE(others.Reach(5));

@@ -3,7 +3,7 @@
 
 namespace penstock::eventbus::simulation {
 
-/// What the surroundings of all processes are like at the moment.
+/// The surroundings of all processes at the moment.
 struct Conditions {
   bool handlers_down = false;  ///< every handler fails
   bool letters_down = false;   ///< dead letters cannot be stored or removed

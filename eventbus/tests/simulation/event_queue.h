@@ -12,7 +12,7 @@
 
 namespace penstock::eventbus::simulation {
 
-/// Virtual time and what is to happen in it. What is due at the same time happens in the order it was put down.
+/// Virtual time and the events in it. Events of the same time happen in the order in which they were added.
 /// Thread-compatible.
 class EventQueue {
  public:

@@ -80,7 +80,7 @@ void World::DeleteConsumer() {
 
 void World::MakeStreamAgain() {
   if (scenario_.quarantines() || !network_.reachable() || !random_.PerMille(300)) return;
-  trace_.Note("fault: stream made again");
+  trace_.Note("fault: stream created again");
   for (Process* process : members_) {
     if (process != nullptr && !process->gone()) process->consumer().Cut();
   }

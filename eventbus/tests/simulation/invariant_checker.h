@@ -44,7 +44,7 @@ class InvariantChecker {
   void HandedBack(std::uint64_t sequence) { Release(sequence); }
   void Closed() { closed_ = true; }
 
-  /// What the flow asks for; `now` is when it did.
+  /// An action of the state machine; `now` is its time.
   void Asked(const Action& action, const DeliveryStateMachine& flow, TimePoint now);
   /// After every event.
   void Compare(const DeliveryStateMachine& flow, const Actions& actions);
@@ -57,7 +57,7 @@ class InvariantChecker {
     return held != hand_.end() && !held->second.asked_again;
   }
   bool HasGivenUp(std::uint64_t sequence) const { return hand_.at(sequence).given_up; }
-  /// What was handled here and not acknowledged.
+  /// Messages that were handled here and not acknowledged.
   std::size_t widest() const { return widest_; }
 
  private:

@@ -42,7 +42,7 @@ struct Letter {
   std::uint64_t origin = 0;
 };
 
-/// What really happened, over all processes, and what may not have.
+/// The record of everything that happened, over all processes, and of what may not have.
 ///
 /// Thread-compatible.
 class Ledger {
@@ -74,7 +74,7 @@ class Ledger {
   /// A redriven message was acknowledged unseen, since its letter is gone.
   void Obsolete(std::size_t number) { LeaveLine(records_[number]); }
 
-  /// What is settled at the server may now run again: a process, or the server, died.
+  /// Messages that are over at the server may now run again: a process, or the server, died.
   /// False when it was before.
   bool AllowAgain(std::size_t number) { return again_.insert(number).second; }
   std::size_t reruns() const { return reruns_; }

@@ -12,7 +12,7 @@
 
 namespace penstock::eventbus::simulation {
 
-/// What a JetStream server does with one stream and one consumer with explicit acks, as far as a client can see: which
+/// A JetStream server with one stream and one consumer with explicit acks, as far as a client can see it: which
 /// message is delivered when, in which order, and for the how many-th time. Messages are known by sequence only.
 /// Checked against real servers by `server_model_test`.
 ///
@@ -36,7 +36,7 @@ class ModelServer {
 
   /// The sequence of the message.
   std::uint64_t Publish() { return ++last_; }
-  /// The stream is deleted, with its consumer, and made again, empty.
+  /// The stream is deleted, with its consumer, and created again, empty.
   void MakeStreamAgain();
 
   void MakeConsumer(const ConsumerOptions& options, TimePoint now);
@@ -57,7 +57,7 @@ class ModelServer {
 
   /// Puts what was not settled in time in line for redelivery; returns it.
   std::vector<std::uint64_t> Expire(TimePoint now);
-  /// What goes out now.
+  /// The deliveries that go out now.
   std::vector<Sent> Pump(TimePoint now);
 
   /// Killed and started again: what consumers did since the last time it was written down is forgotten (`kFlush`), and

@@ -180,7 +180,7 @@ void Process::StreamRecreated() {
 }
 
 void Process::OwnershipLost() {
-  trace_.Note("taken away from process", static_cast<std::uint64_t>(number_));
+  trace_.Note("ownership lost by process", static_cast<std::uint64_t>(number_));
   flow_->OwnershipLost();
   invariants_.OwnershipLost();
   quarantine_known_ = !scenario_.quarantines();

@@ -19,7 +19,7 @@
 
 namespace penstock::eventbus::simulation {
 
-/// What a run came to.
+/// The result of a run.
 struct Report {
   std::optional<Violation> violation{};
   std::size_t events = 0;

@@ -51,7 +51,7 @@ class RelayedConnection {
   /// Without `tls` the client is spoken to in plaintext.
   RelayedConnection(Socket client, int server_port, const std::shared_ptr<TlsContext>& tls, Step silent_at);
 
-  /// What it waits for.
+  /// The events that it waits for.
   void Await(std::vector<pollfd>& polled) const;
   /// Moves what can be moved.
   void Serve(const FrameRewriter& rewrite);

@@ -11,7 +11,7 @@
 
 namespace penstock::testing {
 
-/// What the server's sides of TLS connections share: certificate and key. Thread-compatible.
+/// The shared part of the server's sides of TLS connections: certificate and key. Thread-compatible.
 class TlsContext {
  public:
   /// `kInvalidArgument` when the files, both PEM, are no certificate and its key.
@@ -40,9 +40,9 @@ class TlsSession {
   void Send(std::string_view plain);
 
   bool established() const { return SSL_is_init_finished(session_.get()) == 1; }
-  /// What the client has sent, decrypted; each byte once.
+  /// The client's bytes, decrypted; each byte once.
   std::string TakePlain();
-  /// What is to be written to the client's socket; each byte once.
+  /// The bytes to be written to the client's socket; each byte once.
   std::string TakeEncrypted();
 
  private:

@@ -10,7 +10,7 @@
 
 namespace penstock::demo {
 
-/// What a finished process left behind.
+/// The output and exit code of a finished process.
 struct Finished {
   int exit_code = -1;  ///< 128 + signal when a signal ended it; -1 when it did not end in time and was killed
   std::string out{};

@@ -88,7 +88,7 @@ class Credit {
   std::size_t units_;
 };
 
-/// What an actor has to handle, and has handled. Only its actor writes it while messages are on their way.
+/// The counts of one actor: messages to handle, and handled. Only its actor writes it while messages are on their way.
 struct alignas(64) Tally {
   std::size_t expected = 0;
   std::size_t handled = 0;

@@ -47,7 +47,7 @@ class Aggregates {
   std::discrete_distribution<std::uint32_t> distribution_;
 };
 
-/// What tag and length of a payload take that fills up `room` bytes together with them.
+/// Bytes of tag and length of a payload that fills up `room` bytes together with them.
 std::size_t FramingOf(std::size_t room) { return room < 130 ? 2 : room < 16'387 ? 3 : 4; }
 
 /// An encoded envelope of `size` bytes: its own payload fills it up.

@@ -69,7 +69,7 @@ class Subscription {
   /// A core subscription without pending limits.
   static absl::StatusOr<std::unique_ptr<Subscription>> Core(const Session& session, const std::string& subject,
                                                             Handler handler);
-  /// What `js_Subscribe` makes, with an acknowledgement left to the handler. The consumer bounds what is pending.
+  /// A subscription by `js_Subscribe`, with acknowledgements left to the handler. The consumer bounds what is pending.
   static absl::StatusOr<std::unique_ptr<Subscription>> Push(const Session& session, const Target& target,
                                                             const jsConsumerConfig& config, Handler handler);
   Subscription(const Subscription&) = delete;

@@ -97,7 +97,7 @@ struct RedriveOptions {
   std::stop_token stop{};  ///< ends the call after the message that is being sent
 };
 
-/// What a redrive did, or in a dry run what it would do. `matched` is the sum of the other numbers.
+/// The result of a redrive, or in a dry run the result that it would have. `matched` is the sum of the other numbers.
 struct RedriveReport {
   std::size_t matched = 0;             ///< letters that fit the query
   std::size_t sent = 0;                ///< stored in their topic's stream

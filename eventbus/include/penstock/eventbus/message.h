@@ -56,7 +56,7 @@ class DeferralSource;
 class DeliveryFactory;
 }  // namespace eventbus
 
-/// What a handler may ask about the delivery it handles. Valid during the call of the handler only.
+/// The delivery that a handler handles. Valid during the call of the handler only.
 class Delivery {
  public:
   std::string_view topic() const { return topic_; }

@@ -36,7 +36,7 @@ struct TlsOptions {
   std::string expected_hostname{};  ///< empty: the host of the URL
 };
 
-/// What to do when a topic's stream already exists with the other storage.
+/// The reaction to a topic's stream that already exists with the other storage.
 enum class StorageMismatch {
   kWarn,    ///< log a warning, count it, use the stream as it is
   kRefuse,  ///< fail with `kFailedPrecondition`
@@ -133,7 +133,7 @@ struct RetryPolicy {
   double jitter = 0.2;
 };
 
-/// What a message that is given up does to its key: its aggregate.
+/// The effect of a message that is given up on its key: its aggregate.
 enum class AfterDeadLetter {
   /// The message goes to the dead letters; the key goes on with its next message.
   kContinue,
@@ -145,7 +145,7 @@ enum class AfterDeadLetter {
   kBlock,
 };
 
-/// Who may consume a durable.
+/// The processes that may consume a durable.
 enum class Sharing {
   /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is
   /// kept.
@@ -186,8 +186,8 @@ struct EnvelopeSubscribeOptions {
   /// Messages received and not yet settled, at most: MaxAckPending, our credit. Larger than 4,096 gains nothing. Range
   /// 1 to 65,536.
   std::size_t max_in_flight = 4096;
-  /// Bytes of bodies and headers held here, at most (one message may exceed it alone). Beyond it a message is put down,
-  /// only its place in the order is kept, and it is asked for again when its turn comes: order holds, at the price of
+  /// Bytes of bodies and headers held here, at most (one message may exceed it alone). Beyond it a message is evicted:
+  /// only its place in the order is kept, and it is requested again when its turn comes: order holds, at the price of
   /// a second delivery. Range 64 KiB to 64 GiB.
   std::size_t max_in_flight_bytes = std::size_t{64} << 20;
   /// The server redelivers what was not settled for this long; it is extended for whatever is queued or running here,

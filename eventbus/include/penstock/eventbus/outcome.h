@@ -15,8 +15,8 @@ namespace eventbus {
 class Deferral;
 }  // namespace eventbus
 
-/// What a handler says became of its message. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`, `Deferred`, or
-/// from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
+/// The outcome of a handler's message, as the handler returns it. A value; made by `Ack`, `Retry`, `RetryAfter`,
+/// `Reject`, `Deferred`, or from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
 class Outcome {
  public:
   enum class Kind { kAck, kRetry, kReject, kDeferred };

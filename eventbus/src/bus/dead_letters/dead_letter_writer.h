@@ -18,8 +18,8 @@
 
 namespace penstock::eventbus {
 
-/// What delivery does with dead letters: keeps messages that will not be handled, with their failure history, in the
-/// stream
+/// Writes dead letters for the delivery logic: keeps messages that will not be handled, with their failure history, in
+/// the stream
 /// `{base}_dead_letters`, and removes the letters of those that were handled after a redrive.
 ///
 /// **Thread safety:** thread-safe. Outlived by its transport.
@@ -52,7 +52,8 @@ class DeadLetterWriter {
     std::uint64_t origin = 0;  ///< sequence of the message when it first came to the topic's stream
   };
 
-  /// What the consumer has given up of the topic, oldest letter first. Takes a request per letter of the topic.
+  /// The letters of the topic's messages that the consumer gave up, oldest first. Takes a request per letter of the
+  /// topic.
   absl::StatusOr<std::vector<OutstandingLetter>> Outstanding(std::string_view topic, std::string_view consumer);
 
   /// Waits until every removal that was asked for is told. Idempotent. Not from a `done`.

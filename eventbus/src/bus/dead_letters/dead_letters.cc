@@ -47,7 +47,7 @@ std::string_view OriginalId(const StoredMessage& message) {
   return message.Header(header::kMessageId).value_or(std::string_view{});
 }
 
-// Who made the letter may have lied about its stream, and the stream may have been made again since.
+// The letter may name a false stream, and the stream may have been created again since.
 void FetchBody(const BusOptions& options, Transport& transport, DeadLetter& letter) {
   if (letter.body_omitted == 0 || !eventbus::CheckTopic("", letter.topic, options.base_stream_name).ok()) return;
   const auto original =

@@ -28,7 +28,7 @@ class TopicStreams {
   /// Makes the stream of dead letters when it is missing.
   absl::Status EnsureDeadLetters();
 
-  /// What `Ensure` would make.
+  /// The stream that `Ensure` would create.
   StreamSpec SpecFor(std::string_view topic, Storage storage) const;
 
   std::uint64_t mismatches() const { return mismatches_.load(std::memory_order_relaxed); }

@@ -13,8 +13,8 @@ namespace penstock::eventbus {
 
 HandlerResult ToHandlerResult(const Outcome& outcome);
 
-/// What a handler's call and its token have in common. The message ends when both are through with it, or the handler
-/// is and the message was taken back.
+/// The state that a handler's call shares with its token. The message ends when both are through with it, or the
+/// handler is and the message was taken back.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** shared by the token and the subscription, whose `finish` is called
 /// once, by whoever comes last, without a lock held.

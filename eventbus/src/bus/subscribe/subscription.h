@@ -26,7 +26,7 @@
 
 namespace penstock::eventbus {
 
-/// What a subscription works with. All of it outlives the subscription.
+/// The collaborators of a subscription. All of them outlive it.
 struct SubscriptionContext {
   actorpool::internal::PoolAccess pool;
   DeadLetterWriter& dead_letters;
@@ -57,7 +57,7 @@ class Subscription final : private ActionExecutor::Listener {
   absl::Status Open(Transport& transport);
 
   void StopReceiving();
-  /// What has not begun is to be handed back, not run.
+  /// Messages that have not begun are to be handed back, not run.
   void Abandon();
   /// Waits until nothing runs, is queued or is on its way to the dead letters. False when `deadline` passed first.
   bool WaitQuiescent(TimePoint deadline);

@@ -16,7 +16,7 @@
 
 namespace penstock::eventbus {
 
-/// What makes one subscription differ from another.
+/// The properties of one subscription.
 struct SubscriptionSpec {
   SubscriptionId id = 0;
   std::string topic{};

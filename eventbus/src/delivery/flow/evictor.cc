@@ -36,7 +36,7 @@ void Evictor::EvictParked(std::size_t until_bytes) {
 }
 
 // Room is kept for messages that were requested again. A consumer that was created again sends in stream order, and the
-// message needed first must not wait for that room: a later one is put down once more if it comes and finds none.
+// message needed first must not wait for that room: a later one is evicted once more if it comes and finds none.
 void Evictor::GiveUpRoomOfLater(const InFlightMessage& item) {
   const std::vector<InFlightMessage*> held = table_.Ascending(MessageState::kAwaitingRedelivery);
   if (!held.empty() && held.front()->sequence < item.sequence) return;

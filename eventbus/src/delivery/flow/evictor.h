@@ -10,20 +10,20 @@
 
 namespace penstock::eventbus {
 
-/// Keeps the bytes in memory within the budget: a message that does not fit is put down, that is, its body is dropped,
+/// Keeps the bytes in memory within the budget: a message that does not fit is evicted, that is, its body is dropped,
 /// and it is requested again when its turn has come and there is room. Thread-confined to its state machine.
 class Evictor {
  public:
   Evictor(InFlightTable& table, FlowControl& flow, FlowCounters& counters)
       : table_(table), flow_(flow), counters_(counters) {}
 
-  /// Counts the bytes of a message that arrived, and makes room or puts it down.
+  /// Counts the bytes of a message that arrived, and makes room or evicts it.
   void Admit(InFlightMessage& item);
 
   /// Drops the body; the key stays.
   void Evict(InFlightMessage& item);
 
-  /// Reserves room for a message that was put down and is next to be requested again. False when there is none now.
+  /// Reserves room for an evicted message that is next to be requested again. False when there is none now.
   /// `idle`: nothing runs that would make room by ending.
   bool Reserve(InFlightMessage& item, bool idle);
 

@@ -10,7 +10,8 @@ void Quarantine::Release(std::uint64_t key_hash, std::uint64_t origin) {
   if (key->second.empty()) letters_.erase(key);
 }
 
-// One that was never redriven comes after all that were: also when the stream was made again and its sequence is lower.
+// One that was never redriven comes after all that were: also when the stream was created again and its sequence is
+// lower.
 bool Quarantine::Follows(const InFlightMessage& item) const {
   if (letters_.empty() || !item.keyed()) return false;
   auto key = letters_.find(item.key_hash);

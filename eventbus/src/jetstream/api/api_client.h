@@ -14,7 +14,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What the server answered: its JSON, or its refusal.
+/// The server's reply: its JSON, or its refusal.
 struct ApiReply {
   Json body{};
   std::optional<ApiError> error{};

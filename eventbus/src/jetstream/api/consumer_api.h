@@ -40,8 +40,8 @@ struct StartPoint {
   std::uint64_t sequence = 0;
 };
 
-/// What the consumer of `spec` needs, as the server's API wants it. `deliver_subject` is empty for those that are
-/// pulled from.
+/// The configuration of the consumer of `spec`, as the server's API takes it. `deliver_subject` is empty for those that
+/// are pulled from.
 Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std::string& deliver_subject,
                     const StartPoint& start);
 

@@ -26,8 +26,8 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply);
 /// As `Transport::EnsureStream`.
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop = {});
 
-/// What tells a stream from another of its name. A server that restarted reports a creation time some milliseconds off,
-/// so a stream made again at once is known by its sequences only.
+/// The identity of a stream among those of its name. A server that restarted reports a creation time some milliseconds
+/// off, so a stream created again at once is known by its sequences only.
 struct StreamIdentity {
   std::string created{};  ///< in the server's words; compare with `SameTime`
   std::uint64_t last_sequence = 0;

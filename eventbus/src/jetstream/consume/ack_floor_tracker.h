@@ -16,7 +16,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What may be acknowledged of a consumer whose acknowledgements take in all that was delivered before: never more than
+/// Finds the acknowledgement that a consumer may send, if one takes in all that was delivered before: never more than
 /// the messages up to the first unsettled one. An acknowledgement goes to the reply subject of a delivery; those of one
 /// in `kMarkEvery` messages are remembered, and of the last one of every batch. Not of messages that come again on the
 /// same inbox: a server lets no acknowledgement follow that of a later delivery.

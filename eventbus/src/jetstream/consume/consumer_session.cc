@@ -215,7 +215,7 @@ absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made
   if (!made_again || stopping_.load(std::memory_order_relaxed)) return absl::OkStatus();
   epoch_.fetch_add(1, std::memory_order_acq_rel);
   LogLine(log_, LogLevel::kWarning,
-          Describe(made ? "it was gone and has been made again"
+          Describe(made ? "it was gone and was created again"
                         : "the server tells another creation time; earlier deliveries are "
                           "not acknowledged any more"));
   if (stream_too) {
@@ -299,7 +299,7 @@ absl::Status ConsumerSession::CheckKnown(const StoredMessage& message) const {
   if (static_cast<const ReceivedMessage&>(message).epoch() == epoch_.load(std::memory_order_acquire)) {
     return absl::OkStatus();
   }
-  return absl::UnavailableError("acknowledge: the consumer was made again since this delivery");
+  return absl::UnavailableError("acknowledge: the consumer was created again since this delivery");
 }
 
 void ConsumerSession::StopArrivals() {

@@ -26,7 +26,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What the consumers of JetStream have in common: a thread that brings session and server together again, always in the same
+/// The common part of JetStream's consumers: a thread that brings session and server together again, always in the same
 /// way, whenever they may have lost each other: a new connection, a gap, silence where heartbeats are due.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its thread and inbox; the connection must outlive it.
@@ -36,7 +36,7 @@ namespace penstock::eventbus::jetstream {
 /// **Shutdown:** derived classes call `Stop` in their destructors.
 class ConsumerSession : public Consumer, private ConnectionObserver {
  public:
-  /// What a synchronisation led to.
+  /// The result of a synchronisation.
   enum class Outcome {
     kFlowing,    ///< messages come
     kStandingBy  ///< another process owns the consumer

@@ -48,8 +48,8 @@ class OutstandingDeliveries {
     return lowest == open_.end() ? highest_ + 1 : *lowest;
   }
 
-  /// What a server that has sent up to `delivered` may believe to be pending here, in order: what came and was not
-  /// settled, and what was sent and did not come, the last `most` of that.
+  /// Sequences that a server may count as pending here after sending up to `delivered`, in order: those that came and
+  /// were not settled, and what was sent and did not come, the last `most` of that.
   std::vector<std::uint64_t> MayBePending(std::uint64_t delivered, std::uint64_t most) const {
     MutexLock lock(mutex_);
     std::vector<std::uint64_t> pending(open_.begin(), open_.end());

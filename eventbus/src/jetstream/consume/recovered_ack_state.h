@@ -18,7 +18,7 @@ class RecoveredAckState {
   using Range = std::pair<std::uint64_t, std::uint64_t>;  ///< first and last
   using Ranges = std::vector<Range>;
 
-  /// What the server said when the consumer became ours: stream sequences, and how many up to `delivered` are pending.
+  /// The server's report when the consumer became ours: stream sequences, and how many up to `delivered` are pending.
   /// Returns what is settled whatever comes.
   Ranges Restart(std::uint64_t floor, std::uint64_t delivered, std::uint64_t pending) {
     floor_ = floor;

@@ -8,7 +8,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What the reply subject of a delivered message says.
+/// The contents of a delivered message's reply subject.
 struct AckSubject {
   std::string_view text{};  ///< the whole
   std::string_view stream{};

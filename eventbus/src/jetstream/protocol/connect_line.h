@@ -8,7 +8,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What a server is told about this client beside what nats.c itself signs (JWT, NKey).
+/// The client as the server is told of it, without what nats.c itself signs (JWT, NKey).
 struct ClientIdentity {
   std::string name{};
   std::string user{}, password{};

@@ -22,7 +22,7 @@ struct HeaderBlock {
 /// skipped; what is no header block at all gives an empty result.
 HeaderBlock ParseHeaderBlock(std::string_view block);
 
-/// What follows the first line of a block as above; empty when it is no header block.
+/// The part of a block as above behind its first line; empty when it is no header block.
 std::string_view FieldLines(std::string_view block);
 
 /// Takes the first line off `lines`, without the newline that ends it.

@@ -56,7 +56,7 @@ class ProtocolParser {
   /// So many bytes were put into `Room`. Does nothing after a fault.
   void Arrived(std::size_t bytes, Receiver& receiver);
 
-  /// What was wrong with the server's protocol; empty while nothing was. The connection is useless then.
+  /// The fault in the server's protocol; empty while there is none. The connection is useless then.
   std::string_view fault() const { return fault_; }
 
  private:

@@ -5,7 +5,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What is published, as views. All but the subject may be empty; NULs follow subject and reply.
+/// A message to publish, as views. All but the subject may be empty; NULs follow subject and reply.
 struct Publication {
   std::string_view subject{}, body{}, reply{};
   std::string_view headers{};  ///< a whole block, as in `ParseHeaderBlock`

@@ -32,7 +32,7 @@ class ReceivedMessage final : public StoredMessage {
   /// Where headers and body belong, one after the other; to be filled before anything else is asked for.
   std::span<char> room() { return {text() + subject_.size() + reply_.size() + 1, size_bytes_}; }
 
-  /// What the reply subject said, and which incarnation of its consumer delivered it.
+  /// The contents of the reply subject, and which incarnation of its consumer delivered it.
   void SetDelivery(const AckSubject& ack, std::uint64_t epoch);
 
   /// Empty when there is none. A NUL follows.

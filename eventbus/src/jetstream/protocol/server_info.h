@@ -10,7 +10,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What a server says about itself in INFO.
+/// A server's INFO.
 struct ServerInfo {
   std::string version{};
   std::size_t max_payload_bytes = 0;  ///< of headers and body

@@ -17,12 +17,12 @@ struct StatusMessage {
   std::optional<std::uint64_t> last_consumer_sequence{};  ///< with a push consumer's heartbeat
 };
 
-/// What a status means for the one who asked for messages.
+/// The meaning of a status for the consumer that requested messages.
 enum class StatusMeaning {
   kHeartbeat,     ///< the server is there and has nothing to send
   kRequestEnded,  ///< ask again
   kBackOff,       ///< ask again after a while
-  kConsumerGone,  ///< the consumer has to be looked up, perhaps made again
+  kConsumerGone,  ///< the consumer has to be looked up, perhaps created again
   kUnfit,         ///< asking again cannot help: wrong kind of consumer, or a broken request
 };
 

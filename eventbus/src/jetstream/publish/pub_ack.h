@@ -9,7 +9,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What the server answered to a publish.
+/// The server's reply to a publish.
 struct PublishReply {
   enum class Kind {
     kStored,   ///< `ack` says where

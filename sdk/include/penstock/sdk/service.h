@@ -91,8 +91,8 @@ class Service {
   std::unique_ptr<Core> core_;
 };
 
-/// What `main` returns for a status: 0 when it is OK, 2 for `kInvalidArgument` (wrong configuration), 1 for anything
-/// else. Writes a status that is not OK to standard error.
+/// The exit code of `main` for a status: 0 when it is OK, 2 for `kInvalidArgument` (wrong configuration), 1 for
+/// anything else. Writes a status that is not OK to standard error.
 int ExitCode(const absl::Status& status);
 
 }  // namespace penstock
