@@ -72,7 +72,8 @@ absl::StatusOr<StreamFacts> JetStreamTransport::EnsureStream(const StreamSpec& s
   return jetstream::EnsureStream(api_, spec);
 }
 
-absl::StatusOr<std::unique_ptr<Consumer>> JetStreamTransport::OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) {
+absl::StatusOr<std::unique_ptr<Consumer>> JetStreamTransport::OpenConsumer(const ConsumerSpec& spec,
+                                                                           ConsumerEvents events) {
   if (connection_->closed()) return Closed("open consumer", spec.consumer);
   const std::string prefix = absl::StrCat(Inbox::UniqueSubject(), ".");
   std::unique_ptr<ConsumerSession> consumer;

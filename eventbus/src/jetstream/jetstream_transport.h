@@ -50,7 +50,7 @@ class JetStreamTransport final : public Transport {
   const std::shared_ptr<Connection> connection_;
   const LogSink log_;
   ApiClient api_;
-  std::atomic<bool> flush_failed_{false};  // relaxed: closing then waits for nothing more
+  std::atomic<bool> flush_failed_{false};   // relaxed: closing then waits for nothing more
   std::unique_ptr<Publisher> publisher_{};  // both set before the transport is handed out; lives as long
 };
 

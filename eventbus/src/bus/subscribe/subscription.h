@@ -20,8 +20,8 @@
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/internal/pool_access.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/pool_access.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
 

@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
-#include "penstock/actorpool/internal/thread_name.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

@@ -26,8 +26,8 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What the consumers of JetStream have in common: a thread that brings session and server together again, always in the same
-/// way, whenever they may have lost each other: a new connection, a gap, silence where heartbeats are due.
+/// What the consumers of JetStream have in common: a thread that brings session and server together again, always in
+/// the same way, whenever they may have lost each other: a new connection, a gap, silence where heartbeats are due.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its thread and inbox; the connection must outlive it.
 /// **Blocking:** `Stop` for a callback that runs and, while the server does not answer, a request that runs (1.5 s at
@@ -141,10 +141,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   absl::Status CheckKnown(const StoredMessage& message) const;
   bool AwaitWork(Clock::duration longest);
 
-  std::atomic<std::int64_t> last_heard_{0};         // relaxed: a time, compared with seconds of slack
-  std::atomic<std::uint64_t> epoch_{1};             // acquire/release: orders `on_stream_recreated` before what settles in it
+  std::atomic<std::int64_t> last_heard_{0};  // relaxed: a time, compared with seconds of slack
+  std::atomic<std::uint64_t> epoch_{1};      // acquire/release: orders `on_stream_recreated` before what settles in it
   std::atomic<std::uint64_t> highest_sequence_{0};  // relaxed: written by the inbox's thread, read when it is closed
-  std::atomic<std::uint64_t> resubscribes_{0};    // relaxed: a counter
+  std::atomic<std::uint64_t> resubscribes_{0};      // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
   std::atomic<bool> active_{false};                 // relaxed: a gauge
   std::atomic<bool> restless_{false};               // something arrived since `resting` was told
