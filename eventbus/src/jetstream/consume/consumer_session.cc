@@ -198,6 +198,7 @@ absl::Status ConsumerSession::LookAtStream() {
   const bool same = SameTime(stream->created, stream_created_) &&
                     stream->last_sequence >= highest_sequence_.load(std::memory_order_relaxed);
   stream_created_ = std::move(stream->created);
+  stream_sequence_ = stream->last_sequence;
   if (!known || same) return absl::OkStatus();
   stream_made_again_ = true;
   highest_sequence_.store(0, std::memory_order_relaxed);

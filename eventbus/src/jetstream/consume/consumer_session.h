@@ -92,6 +92,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Looks whether the stream is another than when this was last called; remembered until `NoteConsumer`.
   absl::Status LookAtStream();
   bool stream_made_again() const { return stream_made_again_; }
+  /// The last sequence of the stream when it was looked at.
+  std::uint64_t stream_sequence() const { return stream_sequence_; }
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
   /// acknowledgements of before mean nothing any more; when its stream is too, sequences neither, and the owner is
   /// told. Before the inbox is released.
@@ -169,6 +171,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::string last_trouble_{};      // logged once
   std::string consumer_created_{};  // in the server's words
   std::string stream_created_{};    // likewise
+  std::uint64_t stream_sequence_ = 0;  // its last when it was looked at
   bool stream_made_again_ = false;
   std::minstd_rand random_;
 

@@ -272,6 +272,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
   }
   outstanding_.SettledUpTo((*bound)->acknowledged);
   if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
+  gaps_.Expect(std::max((*bound)->delivered, stream_sequence()));
   bound_config_ = (*bound)->config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
   // Once more: until now the other could settle messages and store dead letters.
@@ -299,6 +300,7 @@ void PushConsumer::OnMessage(MessageHandle message, bool more) {
     FlushArrivals();
     return OnStatus(std::move(message));
   }
+  if (!gaps_.Believes(*ack)) return LoseTrack("numbers that cannot be");
   if (!gaps_.Follows(ack->consumer_sequence)) return LoseTrack("a gap in what the server sent");
   Tell(recovered_ack_state_.Arrived(ack->stream_sequence));
   Deliver(std::move(message), *ack);
