@@ -38,9 +38,11 @@ private_apt() {
 
 # run_on_servers <ctest preset> <server>...: the suites that depend on the server, and a table of how they went.
 run_on_servers() {
-  local preset=$1 server suite began verdict failed=0 table=()
+  local preset=$1 server suite began verdict failed=0 table=() suites
   for server in "${@:2}"; do
-    for suite in transport_contract_test jetstream_transport_test server_model_test take_over_tests; do
+    suites=(transport_contract_test jetstream_transport_test server_model_test take_over_tests connection_tests)
+    if [[ $("$server" --version) != *v2.9.* ]]; then suites+=(tls_handshake_first_tests); fi
+    for suite in "${suites[@]}"; do
       began=$SECONDS verdict=passed
       NATS_SERVER_PROGRAM=$server ROLLING_RESTARTS=${ROLLING_RESTARTS:-100} "build/$preset/bin/$suite" \
         --gtest_brief=1 || verdict=FAILED failed=1

@@ -3,10 +3,10 @@
 #include <string>
 
 #include "envelope/codecs.h"
-#include "naming/timestamp.h"
 #include "fuzz_target.h"
 #include "generated_envelope.h"
 #include "google/protobuf/stubs/logging.h"
+#include "naming/timestamp.h"
 
 namespace penstock {
 namespace {

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <utility>
@@ -174,8 +175,11 @@ absl::Status RawNats::Encrypt() {
   const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   tls_.reset(SSL_new(context.get()));
   SSL_set_fd(tls_.get(), socket_);
-  if (SSL_connect(tls_.get()) == 1) return absl::OkStatus();
-  return absl::UnavailableError("connect: the TLS handshake failed");
+  if (SSL_connect(tls_.get()) != 1) return absl::UnavailableError("connect: the TLS handshake failed");
+  // A record of which only a part has come must not hold up a read for longer than its deadline.
+  const timeval moment{.tv_sec = 0, .tv_usec = 20'000};
+  setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &moment, sizeof moment);
+  return absl::OkStatus();
 }
 
 absl::Status RawNats::Send(std::string_view bytes) {
@@ -197,6 +201,9 @@ absl::Status RawNats::Fill(Deadline deadline) {
   }
   char chunk[65536];
   const ssize_t count = tls_ ? SSL_read(tls_.get(), chunk, sizeof chunk) : recv(socket_, chunk, sizeof chunk, 0);
+  if (tls_ && count <= 0 && SSL_get_error(tls_.get(), static_cast<int>(count)) == SSL_ERROR_WANT_READ) {
+    return absl::OkStatus();
+  }
   if (count <= 0) return absl::UnavailableError("receive: the server closed the connection");
   buffer_.append(chunk, static_cast<std::size_t>(count));
   return absl::OkStatus();

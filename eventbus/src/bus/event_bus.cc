@@ -90,16 +90,19 @@ class EventBus::Core {
     subscriptions_.Abandon();
     if (!drain_deadline || subscriptions_.WaitQuiescent(std::chrono::steady_clock::now() + kLastWait)) pool_->Stop();
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
-    const auto left =
-        drain_deadline
-            ? std::chrono::ceil<std::chrono::milliseconds>(*drain_deadline - std::chrono::steady_clock::now())
-            : kLastFlush;
-    const absl::Status flushed = transport_->Flush(std::max(left, kLastFlush));
+    const absl::Status flushed = transport_->Flush(FlushTime(drain_deadline));
     DrainReport report{flushed, Settled() - before, rest.handed_back, rest.abandoned};
     closed_.store(true, std::memory_order_release);
     transport_->Close();
     if (drain_deadline && !finished) report.status = Unfinished(report);
     return report;
+  }
+
+  // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
+  static std::chrono::milliseconds FlushTime(std::optional<eventbus::TimePoint> drain_deadline) {
+    if (!drain_deadline) return kLastFlush;
+    const auto left = *drain_deadline - std::chrono::steady_clock::now();
+    return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), kLastWait);
   }
 
   std::uint64_t Settled() const {

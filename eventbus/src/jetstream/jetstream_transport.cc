@@ -21,7 +21,7 @@ namespace jetstream {
 namespace {
 
 constexpr std::chrono::milliseconds kLongestCheck(1500);
-constexpr std::chrono::milliseconds kCloseFlush(2000);
+constexpr std::chrono::milliseconds kCloseFlush(500);
 
 absl::Status Closed(const char* what, const std::string& name) {
   return absl::FailedPreconditionError(absl::StrCat(what, " \"", name, "\": the connection is closed"));
@@ -53,8 +53,11 @@ JetStreamTransport::~JetStreamTransport() {
 absl::Status JetStreamTransport::CheckJetStream(std::chrono::milliseconds budget) {
   const std::string what = absl::StrCat("connect to ", connection_->redacted_url());
   const absl::StatusOr<ApiReply> reply = api_.Call("INFO", Json(), budget);
-  // Who may not ask may still be allowed what the bus needs.
-  if (absl::IsPermissionDenied(reply.status())) return absl::OkStatus();
+  // A user that may not ask may still be allowed what the bus needs; one that gets no answers is not.
+  if (absl::IsPermissionDenied(reply.status())) {
+    const std::shared_ptr<Link> link = connection_->link();
+    return link != nullptr && link->answers_denied() ? reply.status() : absl::OkStatus();
+  }
   if (absl::IsUnavailable(reply.status()) && connection_->connected()) {
     return absl::FailedPreconditionError(
         absl::StrCat(what, ": the server has no JetStream; enable it there and for this account"));
@@ -69,7 +72,8 @@ absl::StatusOr<StreamFacts> JetStreamTransport::EnsureStream(const StreamSpec& s
   return jetstream::EnsureStream(api_, spec);
 }
 
-absl::StatusOr<std::unique_ptr<Consumer>> JetStreamTransport::OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) {
+absl::StatusOr<std::unique_ptr<Consumer>> JetStreamTransport::OpenConsumer(const ConsumerSpec& spec,
+                                                                           ConsumerEvents events) {
   if (connection_->closed()) return Closed("open consumer", spec.consumer);
   const std::string prefix = absl::StrCat(Inbox::UniqueSubject(), ".");
   std::unique_ptr<ConsumerSession> consumer;
@@ -103,6 +107,12 @@ ConnectionStats JetStreamTransport::Stats() const {
 }
 
 absl::Status JetStreamTransport::Flush(std::chrono::milliseconds timeout) {
+  absl::Status flushed = AwaitFlushed(timeout);
+  flush_failed_.store(!flushed.ok(), std::memory_order_relaxed);
+  return flushed;
+}
+
+absl::Status JetStreamTransport::AwaitFlushed(std::chrono::milliseconds timeout) {
   const auto deadline = Connection::Clock::now() + timeout;
   if (absl::Status idle = publisher_->AwaitIdle(deadline); !idle.ok()) return idle;
   const std::shared_ptr<Link> link = connection_->link();
@@ -113,7 +123,8 @@ absl::Status JetStreamTransport::Flush(std::chrono::milliseconds timeout) {
 
 void JetStreamTransport::Close() {
   if (publisher_ != nullptr) publisher_->Close();
-  connection_->Close(kCloseFlush);
+  const bool hopeless = flush_failed_.load(std::memory_order_relaxed);
+  connection_->Close(hopeless ? std::chrono::milliseconds(0) : kCloseFlush);
 }
 
 }  // namespace jetstream

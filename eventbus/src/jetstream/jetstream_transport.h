@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -44,10 +45,12 @@ class JetStreamTransport final : public Transport {
  private:
   JetStreamTransport(std::shared_ptr<Connection> connection, LogSink log);
   absl::Status CheckJetStream(std::chrono::milliseconds budget);
+  absl::Status AwaitFlushed(std::chrono::milliseconds timeout);
 
   const std::shared_ptr<Connection> connection_;
   const LogSink log_;
   ApiClient api_;
+  std::atomic<bool> flush_failed_{false};   // relaxed: closing then waits for nothing more
   std::unique_ptr<Publisher> publisher_{};  // both set before the transport is handed out; lives as long
 };
 

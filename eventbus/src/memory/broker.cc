@@ -99,8 +99,8 @@ absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const voi
   if (!users_.contains(user)) return absl::FailedPreconditionError("open a consumer: the embedded bus is closed");
   const auto stream = streams_.find(spec.stream);
   if (stream == streams_.end()) {
-    return absl::NotFoundError(absl::StrCat("open a consumer: stream \"", spec.stream,
-                                            "\" does not exist; make it before consuming from it"));
+    return absl::NotFoundError(
+        absl::StrCat("open a consumer: stream \"", spec.stream, "\" does not exist; make it before consuming from it"));
   }
   absl::StatusOr<BrokerConsumer*> consumer = ConsumerFor(*stream->second, spec);
   if (!consumer.ok()) return consumer.status();

@@ -81,7 +81,7 @@ std::size_t BrokerConsumer::ShareOf(const BrokerSubscriber& subscriber) {
   return std::min({kParcelSize, subscriber.credit, share});
 }
 
-absl::StatusOr<BrokerConsumer*> BrokerConsumerFor(BrokerStream& stream, const ConsumerSpec& spec) {
+absl::StatusOr<BrokerConsumer*> ConsumerFor(BrokerStream& stream, const ConsumerSpec& spec) {
   for (const auto& consumer : stream.consumers) {
     if (spec.consumer.empty() || consumer->name != spec.consumer) continue;
     if (consumer->kind != spec.kind) {

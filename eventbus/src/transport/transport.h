@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "message/stored_message.h"
+#include "penstock/actorpool/internal/inline_executor.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/stats.h"
@@ -174,20 +175,6 @@ std::size_t SizeBytes(const OutboundMessage& message);
 
 using PublishDone = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
-/// Who runs the handlers of what a transport hands on, and lets the transport's own thread do it: that has the messages
-/// in its caches, and nobody needs to be woken. Thread-safe.
-class Hands {
- public:
-  virtual ~Hands() = default;
-  /// Before messages are handed on: `Help` follows on the same thread, without waiting for anything in between. The
-  /// helper's number; nothing: not now.
-  virtual std::optional<std::size_t> BeginHelp() = 0;
-  /// Runs handlers for a moment, or for as long as one keeps it.
-  virtual void Help(std::size_t helper) = 0;
-  /// For another thread, which sees that one keeps it: others go on with what is left.
-  virtual void RelieveHelper() = 0;
-};
-
 /// One connection to what stores messages. Thread-safe.
 /// Names, subjects and headers given to it were validated before.
 class Transport {
@@ -211,8 +198,9 @@ class Transport {
   /// On an error returned here `done` is not told.
   virtual absl::Status Publish(OutboundMessage message, PublishDone done) = 0;
 
-  /// May have its threads help from now on. `hands` outlives the transport. By default they never do.
-  virtual void LendTo(Hands& /*hands*/) {}
+  /// Allows the transport's I/O threads to run handlers of the messages that they deliver. `executor` outlives the
+  /// transport. By default they run none.
+  virtual void SetInlineExecutor(actorpool::internal::InlineExecutor& /*executor*/) {}
 
   /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
   /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream.

@@ -117,7 +117,7 @@ TEST(PullCreditTest, NeverAsksForMoreThanItsWindowWhateverHappens) {
   }
 }
 
-TEST(SequenceTrackTest, NoticesGapsRepetitionsAndMissingEnds) {
+TEST(GapDetectorTest, NoticesGapsRepetitionsAndMissingEnds) {
   GapDetector track;
   EXPECT_TRUE(track.UpToDate(99));
   EXPECT_TRUE(track.Follows(7));
@@ -131,7 +131,24 @@ TEST(SequenceTrackTest, NoticesGapsRepetitionsAndMissingEnds) {
   EXPECT_TRUE(track.Follows(3));
 }
 
-TEST(UnsettledTest, KnowsWhereToBeginAgain) {
+TEST(GapDetectorTest, BelievesWhatAServerCanHaveSent) {
+  constexpr std::uint64_t kMost = UINT64_MAX;
+  GapDetector gaps;
+  gaps.Expect(1'000'000'000'000);
+  const auto believes = [&gaps](std::uint64_t stream, std::uint64_t consumer, std::uint64_t deliveries) {
+    return gaps.Believes({.delivery_count = deliveries, .stream_sequence = stream, .consumer_sequence = consumer});
+  };
+  EXPECT_TRUE(believes(1, 1, 1)) << "from the begin of a long stream";
+  EXPECT_TRUE(believes(1'000'000'000'001, 7, 7));
+  EXPECT_TRUE(believes(1'004'000'000'000, 8, 1)) << "others' messages lie between";
+  EXPECT_FALSE(believes(kMost, 9, 1));
+  EXPECT_FALSE(believes(0, 9, 1));
+  EXPECT_FALSE(believes(5, 9, 10)) << "a message delivered more often than anything was";
+  EXPECT_FALSE(believes(5, 9, kMost));
+  EXPECT_FALSE(believes(5, 9, 0));
+}
+
+TEST(OutstandingDeliveriesTest, KnowsWhereToBeginAgain) {
   OutstandingDeliveries unsettled;
   EXPECT_EQ(unsettled.Lowest(), std::nullopt);
   unsettled.SettledUpTo(4);
@@ -156,7 +173,7 @@ TEST(AckBatchTest, WritesTheFourVerbs) {
   EXPECT_EQ(AckBody(AckType::kInProgress), "+WPI");
 }
 
-TEST(UnsettledTest, TellsWhatMayBePendingInStreamOrder) {
+TEST(OutstandingDeliveriesTest, TellsWhatMayBePendingInStreamOrder) {
   OutstandingDeliveries unsettled;
   for (const std::uint64_t sequence : {4U, 2U, 7U, 9U}) unsettled.Arrived(sequence);
   unsettled.Settled(7);

@@ -90,7 +90,8 @@ void RelayedConnection::Await(std::vector<pollfd>& polled) const {
   if (Frozen()) return;
   const bool client_readable = to_server_.size() < kMostWaiting;
   polled.push_back(
-      {client_.number(), static_cast<short>((client_readable ? POLLIN : 0) | (to_client_.empty() ? 0 : POLLOUT)), 0});
+      {client_.number(),
+       static_cast<short>((client_readable ? POLLIN : 0) | (to_client_.empty() && flood_left_ == 0 ? 0 : POLLOUT)), 0});
   const int of_server = (WantsMoreFrames() ? POLLIN : 0) | (to_server_.empty() ? 0 : POLLOUT);
   // Without interest it would still report the server's end, again and again.
   if (of_server != 0) polled.push_back({server_.number(), static_cast<short>(of_server), 0});

@@ -90,7 +90,7 @@ TEST_P(ProtocolRelayTest, FloodsNoFasterThanIsRead) {
   relay_->Say("MSG flood 1 2000000\r\n");
   relay_->Flood('x', kMany);
   EXPECT_TRUE(Eventually([&] { return relay_->bytes_to_clients() > 100'000; }, kPatience));
-  EXPECT_THAT(client.Next(milliseconds(200)), StatusIs(absl::StatusCode::kDeadlineExceeded));
+  EXPECT_THAT(client.Next(seconds(2)), StatusIs(absl::StatusCode::kDeadlineExceeded));
   EXPECT_GE(relay_->bytes_to_clients(), kMany);
 }
 

@@ -11,6 +11,7 @@
 #include "delivery/actions.h"
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/actor_pool.h"
+#include "penstock/actorpool/internal/pool_access.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {

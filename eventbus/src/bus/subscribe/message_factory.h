@@ -8,6 +8,7 @@
 #include "delivery/delivery_state_machine.h"
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/actor_pool.h"
+#include "penstock/actorpool/internal/pool_access.h"
 
 namespace penstock::eventbus {
 

@@ -200,7 +200,8 @@ void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion&
     }
     return deferral->Returned();
   }
-  if (settlement.disposition == actorpool::Disposition::kAbandoned) item.result = {.kind = HandlerResult::Kind::kAbandoned};
+  if (settlement.disposition == actorpool::Disposition::kAbandoned)
+    item.result = {.kind = HandlerResult::Kind::kAbandoned};
   if (settlement.disposition == actorpool::Disposition::kThrew) {
     item.result = {.kind = HandlerResult::Kind::kThrew, .reason = std::string(settlement.status.message())};
   }

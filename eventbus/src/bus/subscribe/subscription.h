@@ -21,6 +21,7 @@
 #include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/pool_access.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
 

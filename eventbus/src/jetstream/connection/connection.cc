@@ -10,8 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
-#include "penstock/actorpool/internal/thread_name.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -154,7 +154,7 @@ void Connection::Supervise() {
 Connection::Work Connection::AwaitWork() {
   MutexLock lock(mutex_);
   while (true) {
-    Work work{.closing = closing_, .on_closed = link_ != nullptr && !link_->usable(), .lame_duck = lame_duck_};
+    Work work{.closing = closing_, .lost = link_ != nullptr && !link_->usable(), .lame_duck = lame_duck_};
     lame_duck_ = false;
     work.errors.swap(errors_);
     if (work.closing || work.lost || work.lame_duck || !work.errors.empty()) return work;
@@ -313,7 +313,7 @@ void Connection::Close(std::chrono::milliseconds flush) {
   }
   eventfd_write(cancel_.get(), 1);
   if (supervisor_.joinable()) supervisor_.join();
-  if (last != nullptr) last->Close();
+  if (last != nullptr) last->Close(flush);
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -9,12 +9,6 @@
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
-namespace {
-
-constexpr std::chrono::milliseconds kLastFlush(500);
-
-}  // namespace
-
 std::string_view DeniedSubject(std::string_view text) {
   if (text.find("ermissions ") == std::string_view::npos) return {};
   const std::size_t open = text.find('"');
@@ -92,9 +86,9 @@ void Link::OnEnded() {
   if (events_.ended) events_.ended();
 }
 
-void Link::Close() {
+void Link::Close(std::chrono::milliseconds flush) {
   if (loop_ == nullptr) return;
-  if (usable() && loop_->has_queued()) loop_->Ping(Clock::now() + kLastFlush);
+  if (usable() && loop_->has_queued() && flush.count() > 0) loop_->Ping(Clock::now() + flush);
   loop_->Stop();
 }
 

@@ -35,7 +35,7 @@ std::string_view DeniedSubject(std::string_view text);
 /// One connection to a server, from its begin to its end; never reconnected.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its loop and the session of nats.c.
-/// **Shutdown:** `Close`; what was published goes out before, if the server takes it within half a second.
+/// **Shutdown:** `Close`.
 class Link {
  public:
   using Clock = std::chrono::steady_clock;
@@ -68,6 +68,8 @@ class Link {
   absl::Status Publish(std::span<const Publication> publications);
   absl::Status Publish(const Publication& publication) { return Publish({&publication, 1}); }
 
+  /// Whether the server refuses the subscription that answers to requests come to.
+  bool answers_denied() const { return requests_->denied(); }
   /// As `Requests::Ask`.
   absl::StatusOr<MessageHandle> Request(std::string_view subject, std::string_view body, Clock::time_point deadline,
                                         const std::stop_token& stop = {});
@@ -75,10 +77,13 @@ class Link {
   /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.
   bool Ping(Clock::time_point deadline) { return loop_->Ping(deadline); }
 
-  void Close();
+  /// What was queued goes out before, if the server takes it within `flush`. Idempotent.
+  void Close(std::chrono::milliseconds flush = kLastFlush);
 
  private:
-  Link(const Plan& plan);
+  static constexpr std::chrono::milliseconds kLastFlush{500};
+
+  explicit Link(const Plan& plan);
 
   void OnError(std::string_view text);
   void OnInfo(const ServerInfo& info);

@@ -76,6 +76,11 @@ void Requests::Denied(std::string_view subject) {
   changed_.NotifyAll();
 }
 
+bool Requests::denied() {
+  MutexLock lock(mutex_);
+  return inbox_denied_;
+}
+
 void Requests::Ended() {
   MutexLock lock(mutex_);
   changed_.NotifyAll();

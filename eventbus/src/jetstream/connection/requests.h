@@ -40,6 +40,8 @@ class Requests final : public InboundHandler {
 
   /// The server refuses publishes, or a subscription, to `subject`: who asks there, or gets answers there, is told.
   void Denied(std::string_view subject);
+  /// Whether answers cannot come, since the server refuses the subscription.
+  bool denied();
   /// The connection ended.
   void Ended();
 

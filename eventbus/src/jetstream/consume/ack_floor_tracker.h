@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "penstock/actorpool/internal/mutex.h"
 #include "message/stored_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 

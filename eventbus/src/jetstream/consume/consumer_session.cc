@@ -10,8 +10,8 @@
 #include "jetstream/api/stream_api.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/ack_batch.h"
-#include "penstock/actorpool/internal/thread_name.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -83,7 +83,7 @@ ConsumerSession::Clock::duration ConsumerSession::Tick() const { return kTick; }
 ConsumerSession::Clock::duration ConsumerSession::StandByPause() { return kTick; }
 
 ConsumerSession::Clock::duration ConsumerSession::Jittered(std::chrono::milliseconds least,
-                                                             std::chrono::milliseconds most) {
+                                                           std::chrono::milliseconds most) {
   std::uniform_int_distribution<std::int64_t> jitter(least.count(), most.count());
   return std::chrono::milliseconds(jitter(random_));
 }
@@ -198,6 +198,7 @@ absl::Status ConsumerSession::LookAtStream() {
   const bool same = SameTime(stream->created, stream_created_) &&
                     stream->last_sequence >= highest_sequence_.load(std::memory_order_relaxed);
   stream_created_ = std::move(stream->created);
+  stream_sequence_ = stream->last_sequence;
   if (!known || same) return absl::OkStatus();
   stream_made_again_ = true;
   highest_sequence_.store(0, std::memory_order_relaxed);

@@ -26,8 +26,8 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// The common part of JetStream's consumers: a thread that brings session and server together again, always in the same
-/// way, whenever they may have lost each other: a new connection, a gap, silence where heartbeats are due.
+/// The common part of JetStream's consumers: a thread that brings session and server together again, always in the
+/// same way, whenever they may have lost each other: a new connection, a gap, silence where heartbeats are due.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its thread and inbox; the connection must outlive it.
 /// **Blocking:** `Stop` for a callback that runs and, while the server does not answer, a request that runs (1.5 s at
@@ -92,6 +92,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Looks whether the stream is another than when this was last called; remembered until `NoteConsumer`.
   absl::Status LookAtStream();
   bool stream_made_again() const { return stream_made_again_; }
+  /// The last sequence of the stream when it was looked at.
+  std::uint64_t stream_sequence() const { return stream_sequence_; }
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
   /// acknowledgements of before mean nothing any more; when its stream is too, sequences neither, and the owner is
   /// told. Before the inbox is released.
@@ -141,10 +143,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   absl::Status CheckKnown(const StoredMessage& message) const;
   bool AwaitWork(Clock::duration longest);
 
-  std::atomic<std::int64_t> last_heard_{0};         // relaxed: a time, compared with seconds of slack
-  std::atomic<std::uint64_t> epoch_{1};             // acquire/release: orders `on_stream_recreated` before what settles in it
+  std::atomic<std::int64_t> last_heard_{0};  // relaxed: a time, compared with seconds of slack
+  std::atomic<std::uint64_t> epoch_{1};      // acquire/release: orders `on_stream_recreated` before what settles in it
   std::atomic<std::uint64_t> highest_sequence_{0};  // relaxed: written by the inbox's thread, read when it is closed
-  std::atomic<std::uint64_t> resubscribes_{0};    // relaxed: a counter
+  std::atomic<std::uint64_t> resubscribes_{0};      // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
   std::atomic<bool> active_{false};                 // relaxed: a gauge
   std::atomic<bool> restless_{false};               // something arrived since `resting` was told
@@ -169,6 +171,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::string last_trouble_{};      // logged once
   std::string consumer_created_{};  // in the server's words
   std::string stream_created_{};    // likewise
+  std::uint64_t stream_sequence_ = 0;  // its last when it was looked at
   bool stream_made_again_ = false;
   std::minstd_rand random_;
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "penstock/actorpool/internal/mutex.h"
 #include "message/stored_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 

@@ -27,7 +27,8 @@ std::string EphemeralName(const std::string& inbox_prefix) {
 
 }  // namespace
 
-PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log, std::string inbox_prefix)
+PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log,
+                           std::string inbox_prefix)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
       inbox_prefix_(std::move(inbox_prefix)),
       name_(spec_.consumer.empty() ? EphemeralName(inbox_prefix_) : spec_.consumer),

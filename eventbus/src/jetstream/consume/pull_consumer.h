@@ -6,14 +6,14 @@
 #include <memory>
 #include <string>
 
-#include "jetstream/consume/pull_flow_control.h"
 #include "jetstream/consume/consumer_session.h"
+#include "jetstream/consume/pull_flow_control.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// The shared and the at-most-once consumer: asks the server for as many messages as there is credit for, in requests that
-/// overlap. A consumer without a durable name gets one of its own, which goes with the session. Thread safety and the rest
-/// as `ConsumerSession`.
+/// The shared and the at-most-once consumer: asks the server for as many messages as there is credit for, in requests
+/// that overlap. A consumer without a durable name gets one of its own, which goes with the session. Thread safety and
+/// the rest as `ConsumerSession`.
 class PullConsumer final : public ConsumerSession {
  public:
   /// `inbox_prefix` ends with a dot.

@@ -16,10 +16,10 @@ namespace penstock::eventbus::jetstream {
 
 namespace {
 
-// The times of ownership, from the loss of an owner to its successor: an owner proves itself every `kOwnershipProbe`; stops
-// `kLease` after its last proof; who stands by looks every `kLeastPause` to `kMostPause` and waits `kTakeoverDelay` from the
-// first look that found nobody. Together under 0.8 s. `kTakeoverDelay` has to exceed `kLease`; the difference is for clocks
-// that run at different speeds.
+// The times of ownership, from the loss of an owner to its successor: an owner proves itself every `kOwnershipProbe`;
+// stops `kLease` after its last proof; who stands by looks every `kLeastPause` to `kMostPause` and waits
+// `kTakeoverDelay` from the first look that found nobody. Together under 0.8 s. `kTakeoverDelay` has to exceed
+// `kLease`; the difference is for clocks that run at different speeds.
 constexpr std::chrono::milliseconds kOwnershipProbe(100);
 constexpr std::chrono::milliseconds kLease(500);
 constexpr std::chrono::milliseconds kTakeoverDelay(550);
@@ -40,7 +40,8 @@ constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
 
 }  // namespace
 
-PushConsumer::PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log, std::string inbox_prefix)
+PushConsumer::PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log,
+                           std::string inbox_prefix)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
       inbox_prefix_(std::move(inbox_prefix)),
       window_(spec_.max_in_flight) {}
@@ -52,7 +53,8 @@ PushConsumer::Clock::duration PushConsumer::Tick() const { return kOwnershipProb
 PushConsumer::Clock::duration PushConsumer::StandByPause() {
   const Clock::duration pause = Jittered(kLeastPause, kMostPause);
   if (!vacant_since_) return pause;
-  return std::clamp<Clock::duration>(*vacant_since_ + kTakeoverDelay - Clock::now(), std::chrono::milliseconds(1), pause);
+  return std::clamp<Clock::duration>(*vacant_since_ + kTakeoverDelay - Clock::now(), std::chrono::milliseconds(1),
+                                     pause);
 }
 
 bool PushConsumer::MayHandle(Clock::time_point now) const {
@@ -114,8 +116,7 @@ bool PushConsumer::PutIfThere(const Json& config, const std::stop_token& stop) {
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop, kQuickBudget);
   if (!put.ok()) return false;
   if (SameTime(put->created, consumer_created())) return true;
-  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop);
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, spec_.consumer, stop);
   if (facts.ok() && *facts && SameTime((*facts)->created, consumer_created())) return true;
   if (facts.ok() && *facts && IsUnusedReplacement(**facts, consumer_created())) {
     DeleteConsumer(api_, spec_.stream, spec_.consumer, stop).IgnoreError();
@@ -153,7 +154,8 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   return absl::StartsWith((*facts)->deliver_subject, inbox_prefix_) ? TakeBack(link, **facts) : TakeOver(link, **facts);
 }
 
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeOver(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeOver(const std::shared_ptr<Link>& link,
+                                                             const ConsumerFacts& facts) {
   const bool news = !std::exchange(ownership_lost_, true) && synchronised_before();
   if (news) TellOwnershipLost();
   refused_our_own_since_.reset();
@@ -173,7 +175,8 @@ bool PushConsumer::MayTakeFromAnother(const ConsumerFacts& facts) {
   return now - *vacant_since_ >= kTakeoverDelay;
 }
 
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeBack(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeBack(const std::shared_ptr<Link>& link,
+                                                             const ConsumerFacts& facts) {
   const absl::StatusOr<Outcome> bound = Rebind(link, facts, /*made=*/false);
   if (!bound.ok() || *bound == Outcome::kFlowing) return bound;
   const Clock::time_point now = Clock::now();
@@ -183,7 +186,8 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeBack(const std::shared_p
 }
 
 // Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us.
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_ptr<Link>& link,
+                                                              const ConsumerFacts& facts) {
   LogLine(log_, LogLevel::kWarning,
           Describe("the server holds it for a connection of ours that is gone; making it again"));
   outstanding_.SettledUpTo(facts.acknowledged);
@@ -212,8 +216,8 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Sta
   return refusal;
 }
 
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
-                                                   bool made) {
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr<Link>& link,
+                                                           const ConsumerFacts& facts, bool made) {
   if (absl::Status asked = AskForPending(link, facts); !asked.ok()) return asked;
   const std::string subject = NextSubject();
   return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
@@ -252,7 +256,7 @@ absl::Status PushConsumer::AskForPending(const std::shared_ptr<Link>& link, cons
 }
 
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const Json& config,
-                                                 const std::string& subject, bool made) {
+                                                         const std::string& subject, bool made) {
   if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
   if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
@@ -268,6 +272,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
   }
   outstanding_.SettledUpTo((*bound)->acknowledged);
   if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
+  gaps_.Expect(std::max((*bound)->delivered, stream_sequence()));
   bound_config_ = (*bound)->config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
   // Once more: until now the other could settle messages and store dead letters.
@@ -295,6 +300,7 @@ void PushConsumer::OnMessage(MessageHandle message, bool more) {
     FlushArrivals();
     return OnStatus(std::move(message));
   }
+  if (!gaps_.Believes(*ack)) return LoseTrack("numbers that cannot be");
   if (!gaps_.Follows(ack->consumer_sequence)) return LoseTrack("a gap in what the server sent");
   Tell(recovered_ack_state_.Arrived(ack->stream_sequence));
   Deliver(std::move(message), *ack);
@@ -306,7 +312,9 @@ void PushConsumer::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>&
   if (spec_.ack_all) cumulative_.Arrived(messages);
 }
 
-bool PushConsumer::AnswersEach(AckType type) const { return !spec_.ack_all || (type != AckType::kAck && type != AckType::kTerm); }
+bool PushConsumer::AnswersEach(AckType type) const {
+  return !spec_.ack_all || (type != AckType::kAck && type != AckType::kTerm);
+}
 
 absl::Status PushConsumer::OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) {
   outstanding_.Settled(sequences);

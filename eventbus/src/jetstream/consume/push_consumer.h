@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "jetstream/consume/ack_floor_tracker.h"
-#include "jetstream/consume/gap_detector.h"
-#include "jetstream/consume/recovered_ack_state.h"
 #include "jetstream/consume/consumer_session.h"
+#include "jetstream/consume/gap_detector.h"
 #include "jetstream/consume/outstanding_deliveries.h"
+#include "jetstream/consume/recovered_ack_state.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -81,14 +81,14 @@ class PushConsumer final : public ConsumerSession {
 
   const std::string inbox_prefix_;
   OutstandingDeliveries outstanding_;
-  AckFloorTracker cumulative_;                  // used when the consumer acknowledges so
+  AckFloorTracker cumulative_;                // used when the consumer acknowledges so
   std::atomic<std::int64_t> lease_until_{0};  // relaxed: a time; what it guards is the server's, not memory
   std::atomic<std::size_t> window_;           // relaxed: a number by itself
   // Of the session's thread.
   std::uint64_t inboxes_ = 0;
   Json bound_config_{};                                       // as the server has it since the last synchronisation
   std::size_t applied_window_ = 0;                            // its `max_ack_pending`
-  bool ownership_lost_ = false;                                   // another's inbox was seen, and the owner told
+  bool ownership_lost_ = false;                               // another's inbox was seen, and the owner told
   std::string vacant_subject_{};                              // another's inbox that nobody listens on
   std::optional<Clock::time_point> vacant_since_{};           // when we first saw that
   std::optional<Clock::time_point> refused_our_own_since_{};  // the server believes in an inbox that we have left

@@ -27,7 +27,7 @@ absl::StatusOr<std::unique_ptr<IoLoop>> IoLoop::Create(IoThreads& threads, std::
   if (!poller.ok()) return poller.status();
   std::unique_ptr<IoLoop> loop(
       new IoLoop(threads, *std::move(poller), std::move(stream), std::move(relay), limit, std::move(events)));
-  loop->Consumer(first_bytes);
+  loop->ParseFirst(first_bytes);
   return loop;
 }
 
@@ -209,7 +209,7 @@ void IoLoop::Read() {
   }
 }
 
-void IoLoop::Consumer(std::string_view bytes) {
+void IoLoop::ParseFirst(std::string_view bytes) {
   if (bytes.empty()) return;
   std::memcpy(parser_.Room()[0].iov_base, bytes.data(), std::min(bytes.size(), ProtocolParser::kBufferBytes));
   parser_.Arrived(bytes.size(), *this);

@@ -125,7 +125,7 @@ class IoLoop final : public LeaderTask, private ProtocolParser::Receiver {
   std::chrono::nanoseconds UntilWrite(Clock::time_point now) const;
   void CheckSession(const Poller::Ready& ready);
   bool Handle(bool readable);
-  void Consumer(std::string_view bytes);
+  void ParseFirst(std::string_view bytes);
   void Read();
   void WriteDue();
   void SetWriteBlocked(bool blocked);

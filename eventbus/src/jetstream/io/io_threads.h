@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "jetstream/io/inline_backoff.h"
-#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/inline_executor.h"
+#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kPing = "PING\r\n";
 constexpr std::size_t kMaxDigits = 20;
-// Of a line: its type, two sizes, spaces and the end.
+// Of a line: its verb, two sizes, spaces and the end.
 constexpr std::size_t kBytesBesideSubjects = 5 + 2 * (kMaxDigits + 1) + 2 + 2;
 // Kept of a buffer that was larger once.
 constexpr std::size_t kKeptBytes = 1 << 20;

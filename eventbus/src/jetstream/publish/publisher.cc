@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
-#include "penstock/actorpool/internal/thread_name.h"
 #include "jetstream/protocol/received_message.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
