@@ -29,9 +29,8 @@ class JetStreamConsumerTest : public JetStreamFixture {
     return info.substr(begin, info.find('"', begin) - begin);
   }
 
-  // What a server that was killed while it wrote a consumer's configuration comes back with (2.9.10, seen by chaos):
-  // the consumer's state, and 20 messages more than before.
-  // Once the server has written down that the first 50 messages are acknowledged, which it may fail to do when it ends.
+  // Restarts the server as if it had been killed while it wrote the consumer's configuration (2.9.10, seen by chaos),
+  // with 20 messages more. It must have the floor of 50 on disk, which it may fail to write when it ends.
   void RestartWithoutConfigurationOf(const std::string& consumer, Transport& transport) {
     Eventually([&] { return FloorOnDisk(consumer) == 50; }, seconds(2));
     server().Stop();
@@ -52,7 +51,6 @@ class JetStreamConsumerTest : public JetStreamFixture {
     std::filesystem::resize_file(StateOf(consumer) / "meta.inf", 0);
   }
 
-  // The folder in which the server keeps a consumer.
   std::filesystem::path StateOf(const std::string& consumer) {
     for (const auto& file : std::filesystem::recursive_directory_iterator(server().store())) {
       const std::filesystem::path& path = file.path();
