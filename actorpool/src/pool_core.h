@@ -18,12 +18,12 @@
 #include "clock.h"
 #include "ingress_queue.h"
 #include "key_hash.h"
-#include "latency_meter.h"
+#include "measure/latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/admission.h"
 #include "penstock/actorpool/internal/inline_executor.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "restart_log.h"
+#include "supervision/restart_log.h"
 #include "scheduler.h"
 
 namespace penstock::actorpool {

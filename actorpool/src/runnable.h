@@ -2,7 +2,7 @@
 #pragma once
 
 #include "clock.h"
-#include "latency_meter.h"
+#include "measure/latency_meter.h"
 
 namespace penstock::actorpool {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "latency_meter.h"
+#include "measure/latency_meter.h"
 
 #include "gtest/gtest.h"
 

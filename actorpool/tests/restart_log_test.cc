@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "restart_log.h"
+#include "supervision/restart_log.h"
 
 #include <vector>
 

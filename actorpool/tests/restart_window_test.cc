@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "restart_window.h"
+#include "supervision/restart_window.h"
 
 #include "gtest/gtest.h"
 

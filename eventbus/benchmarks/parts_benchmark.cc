@@ -7,8 +7,8 @@
 #include "benchmark/benchmark.h"
 #include "delivery/delivery_state_machine.h"
 #include "envelope/codecs.h"
-#include "jetstream/protocol/ack_subject.h"
-#include "jetstream/protocol/header_block.h"
+#include "jetstream/message/ack_subject.h"
+#include "jetstream/message/header_block.h"
 #include "penstock/eventbus/envelope.h"
 
 namespace penstock::eventbus {

@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "fuzz_target.h"
-#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/message/ack_subject.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

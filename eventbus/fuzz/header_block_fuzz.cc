@@ -4,9 +4,9 @@
 #include <string>
 
 #include "fuzz_target.h"
-#include "jetstream/protocol/header_block.h"
-#include "jetstream/protocol/header_index.h"
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/header_block.h"
+#include "jetstream/message/header_index.h"
+#include "jetstream/message/received_message.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

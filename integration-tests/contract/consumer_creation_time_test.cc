@@ -80,7 +80,8 @@ TEST_F(ConsumerCreationTimeTest, ADurableKeepsItsPositionThroughRestartsAndUpdat
     EXPECT_EQ(Info().acknowledged, 3U) << "restart " << restart;
   }
   for (const Arrival& arrival : recorder.arrivals()) {
-    if (arrival.delivery_count > 1) EXPECT_GT(arrival.sequence, 3U);
+    if (arrival.delivery_count <= 1) continue;
+    EXPECT_GT(arrival.sequence, 3U);
   }
 }
 

@@ -11,7 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "contract/jetstream_fixture.h"
-#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/message/ack_subject.h"
 #include "simulation/model_server.h"
 
 namespace penstock::eventbus::contract {

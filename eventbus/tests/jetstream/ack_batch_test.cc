@@ -9,7 +9,7 @@
 #include <limits>
 #include <random>
 
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

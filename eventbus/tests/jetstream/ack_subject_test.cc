@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/message/ack_subject.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/encoded_publish.h"
+#include "jetstream/message/encoded_publish.h"
 
 #include <gtest/gtest.h>
 

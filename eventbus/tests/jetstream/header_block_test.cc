@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/header_block.h"
+#include "jetstream/message/header_block.h"
 
 #include <gmock/gmock.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/message_pool.h"
+#include "jetstream/message/message_pool.h"
 
 #include <gtest/gtest.h>
 

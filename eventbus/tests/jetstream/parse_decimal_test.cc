@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/parse_decimal.h"
+#include "jetstream/message/parse_decimal.h"
 
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

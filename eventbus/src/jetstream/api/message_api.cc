@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
-#include "jetstream/protocol/header_block.h"
+#include "jetstream/message/header_block.h"
 #include "naming/timestamp.h"
 
 namespace penstock::eventbus::jetstream {

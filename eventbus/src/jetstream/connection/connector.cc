@@ -7,8 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/io/tcp_stream.h"
-#include "jetstream/io/tls_stream.h"
+#include "jetstream/socket/tcp_stream.h"
+#include "jetstream/socket/tls_stream.h"
 #include "jetstream/protocol/protocol_parser.h"
 
 namespace penstock::eventbus::jetstream {

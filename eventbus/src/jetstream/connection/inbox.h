@@ -12,7 +12,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/connection/link.h"
 #include "jetstream/io/subscription_table.h"
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {

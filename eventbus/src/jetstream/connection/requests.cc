@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/protocol/publication.h"
-#include "jetstream/protocol/status_message.h"
+#include "jetstream/message/publication.h"
+#include "jetstream/message/status_message.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {

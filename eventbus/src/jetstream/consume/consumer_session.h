@@ -19,7 +19,7 @@
 #include "jetstream/api/consumer_api.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
 #include "transport/transport.h"

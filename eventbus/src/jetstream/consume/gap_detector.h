@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/message/ack_subject.h"
 
 namespace penstock::eventbus::jetstream {
 

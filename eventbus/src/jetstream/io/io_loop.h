@@ -13,8 +13,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/io/byte_stream.h"
-#include "jetstream/io/dial.h"
+#include "jetstream/socket/byte_stream.h"
+#include "jetstream/socket/dial.h"
 #include "jetstream/io/io_threads.h"
 #include "jetstream/io/poller.h"
 #include "jetstream/io/send_queue.h"

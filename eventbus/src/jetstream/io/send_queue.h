@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "jetstream/io/byte_stream.h"
-#include "jetstream/protocol/publication.h"
+#include "jetstream/socket/byte_stream.h"
+#include "jetstream/message/publication.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {

@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/io/file_descriptor.h"
+#include "jetstream/socket/file_descriptor.h"
 #include "jetstream/io/send_queue.h"
 #include "jetstream/protocol/connect_line.h"
 

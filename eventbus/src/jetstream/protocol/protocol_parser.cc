@@ -6,7 +6,7 @@
 #include <optional>
 #include <utility>
 
-#include "jetstream/protocol/parse_decimal.h"
+#include "jetstream/message/parse_decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

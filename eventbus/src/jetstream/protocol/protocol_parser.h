@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 
 namespace penstock::eventbus::jetstream {
 

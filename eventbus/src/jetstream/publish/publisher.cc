@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
 

@@ -16,7 +16,7 @@
 #include "absl/status/status.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
-#include "jetstream/protocol/encoded_publish.h"
+#include "jetstream/message/encoded_publish.h"
 #include "jetstream/publish/pub_ack.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"

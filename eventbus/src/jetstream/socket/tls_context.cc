@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/io/tls_context.h"
+#include "jetstream/socket/tls_context.h"
 
 #include <openssl/err.h>
 
@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "jetstream/io/tls_fault.h"
+#include "jetstream/socket/tls_fault.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

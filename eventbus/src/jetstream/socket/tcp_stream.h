@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "jetstream/io/byte_stream.h"
-#include "jetstream/io/file_descriptor.h"
+#include "jetstream/socket/byte_stream.h"
+#include "jetstream/socket/file_descriptor.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <chrono>
 
-#include "counter.h"
+#include "measure/counter.h"
 #include "penstock/actorpool/stats.h"
 
 namespace penstock::actorpool {

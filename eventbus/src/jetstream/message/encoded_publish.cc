@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/encoded_publish.h"
+#include "jetstream/message/encoded_publish.h"
 
 #include "absl/strings/str_cat.h"
 #include "naming/names.h"

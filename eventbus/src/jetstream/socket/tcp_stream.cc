@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/io/tcp_stream.h"
+#include "jetstream/socket/tcp_stream.h"
 
 #include <sys/socket.h>
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/received_message.h"
+#include "jetstream/message/received_message.h"
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 
-#include "jetstream/protocol/header_block.h"
-#include "jetstream/protocol/message_pool.h"
+#include "jetstream/message/header_block.h"
+#include "jetstream/message/message_pool.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/io/dial.h"
+#include "jetstream/socket/dial.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/io/resolve.h"
+#include "jetstream/socket/resolve.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

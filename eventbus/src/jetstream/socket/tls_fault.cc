@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/io/tls_fault.h"
+#include "jetstream/socket/tls_fault.h"
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "jetstream/protocol/publication.h"
+#include "jetstream/message/publication.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/io/tls_stream.h"
+#include "jetstream/socket/tls_stream.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -14,8 +14,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/io/tls_context.h"
-#include "jetstream/io/tls_fault.h"
+#include "jetstream/socket/tls_context.h"
+#include "jetstream/socket/tls_fault.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "latency_histogram.h"
+#include "measure/latency_histogram.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/status_message.h"
+#include "jetstream/message/status_message.h"
 
 #include <charconv>
 

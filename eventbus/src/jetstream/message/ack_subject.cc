@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/ack_subject.h"
+#include "jetstream/message/ack_subject.h"
 
 #include <cstddef>
 
-#include "jetstream/protocol/parse_decimal.h"
+#include "jetstream/message/parse_decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

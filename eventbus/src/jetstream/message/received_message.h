@@ -8,9 +8,9 @@
 #include <span>
 #include <string_view>
 
-#include "jetstream/protocol/ack_subject.h"
-#include "jetstream/protocol/header_index.h"
-#include "jetstream/protocol/status_message.h"
+#include "jetstream/message/ack_subject.h"
+#include "jetstream/message/header_index.h"
+#include "jetstream/message/status_message.h"
 #include "message/stored_message.h"
 
 namespace penstock::eventbus::jetstream {

@@ -6,7 +6,7 @@
 #include <cstddef>
 
 #include "clock.h"
-#include "latency_histogram.h"
+#include "measure/latency_histogram.h"
 #include "penstock/actorpool/stats.h"
 
 namespace penstock::actorpool {

@@ -10,7 +10,7 @@
 #include "clock.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
-#include "restart_window.h"
+#include "supervision/restart_window.h"
 
 namespace penstock::actorpool {
 

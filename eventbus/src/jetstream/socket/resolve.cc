@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/io/resolve.h"
+#include "jetstream/socket/resolve.h"
 
 #include <netdb.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/io/dial.h"
+#include "jetstream/socket/dial.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/mutex.h"
 

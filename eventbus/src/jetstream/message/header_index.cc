@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/protocol/header_index.h"
+#include "jetstream/message/header_index.h"
 
-#include "jetstream/protocol/header_block.h"
+#include "jetstream/message/header_block.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/io/file_descriptor.h"
+#include "jetstream/socket/file_descriptor.h"
 #include "naming/server_url.h"
 
 namespace penstock::eventbus::jetstream {

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "jetstream/io/byte_stream.h"
-#include "jetstream/io/dial.h"
-#include "jetstream/io/file_descriptor.h"
+#include "jetstream/socket/byte_stream.h"
+#include "jetstream/socket/dial.h"
+#include "jetstream/socket/file_descriptor.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 
