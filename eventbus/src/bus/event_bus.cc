@@ -26,7 +26,7 @@ namespace {
 
 using eventbus::Storage;
 
-constexpr std::chrono::milliseconds kLastFlush{2000};
+constexpr std::chrono::milliseconds kLastFlush{500};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
 

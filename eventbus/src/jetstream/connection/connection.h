@@ -19,8 +19,8 @@
 #include "jetstream/connection/link.h"
 #include "jetstream/connection/reconnect_backoff.h"
 #include "jetstream/connection/server_pool.h"
-#include "jetstream/socket/file_descriptor.h"
 #include "jetstream/io/io_threads.h"
+#include "jetstream/socket/file_descriptor.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 
@@ -83,7 +83,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Close(std::chrono::milliseconds flush);
 
  private:
-  /// What the supervisor is to see to.
+  /// The supervisor's tasks.
   struct Work {
     bool closing = false;
     bool lost = false;

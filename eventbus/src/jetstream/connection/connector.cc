@@ -7,9 +7,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "jetstream/protocol/protocol_parser.h"
 #include "jetstream/socket/tcp_stream.h"
 #include "jetstream/socket/tls_stream.h"
-#include "jetstream/protocol/protocol_parser.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

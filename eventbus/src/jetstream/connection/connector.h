@@ -7,9 +7,9 @@
 
 #include "absl/status/statusor.h"
 #include "jetstream/connection/link.h"
+#include "jetstream/protocol/server_info.h"
 #include "jetstream/socket/byte_stream.h"
 #include "jetstream/socket/dial.h"
-#include "jetstream/protocol/server_info.h"
 #include "naming/server_url.h"
 #include "penstock/eventbus/options.h"
 

@@ -21,7 +21,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What a connection tells its supervisor. Called on the thread of its loop; must not block.
+/// Events of a connection, for its supervisor. Called on the thread of its loop; must not block.
 struct LinkEvents {
   std::function<void()> ended{};
   std::function<void(std::string_view text)> error{};
@@ -58,7 +58,7 @@ class Link {
   Link& operator=(const Link&) = delete;
 
   IoLoop& loop() const { return *loop_; }
-  /// Counts connections from 1: what was known on a lower one has to be made again.
+  /// Counts connections from 1: state of a lower one has to be set up anew.
   std::uint64_t generation() const { return generation_; }
   std::size_t max_payload_bytes() const { return max_payload_bytes_.load(std::memory_order_relaxed); }
   bool usable() const { return !loop_->over(); }
@@ -77,7 +77,7 @@ class Link {
   /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.
   bool Ping(Clock::time_point deadline) { return loop_->Ping(deadline); }
 
-  /// What was queued goes out before, if the server takes it within `flush`. Idempotent.
+  /// Queued data goes out before, if the server takes it within `flush`. Idempotent.
   void Close(std::chrono::milliseconds flush = kLastFlush);
 
  private:

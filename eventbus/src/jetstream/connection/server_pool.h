@@ -20,8 +20,8 @@ class ServerPool {
 
   /// The next one to try.
   const ServerAddress& Next();
-  /// What a server said of its cluster, as `host:port`: takes the place of what was said before. What is no such text
-  /// is left out. Nothing said changes nothing.
+  /// The servers of a cluster as one of them named them, `host:port`: they replace those named before. A text of
+  /// another form is left out. Nothing said changes nothing.
   void Learn(const std::vector<std::string>& places);
 
   std::size_t size() const { return servers_.size(); }

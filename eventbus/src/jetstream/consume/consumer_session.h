@@ -168,9 +168,9 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::uint64_t generation_ = 0;  // of the connection that the session flows on; 0 when it does not flow
   std::uint64_t synchronised_ = 0;
   std::chrono::milliseconds backoff_{0};
-  std::string last_trouble_{};      // logged once
-  std::string consumer_created_{};  // in the server's words
-  std::string stream_created_{};    // likewise
+  std::string last_trouble_{};         // logged once
+  std::string consumer_created_{};     // in the server's words
+  std::string stream_created_{};       // likewise
   std::uint64_t stream_sequence_ = 0;  // its last when it was looked at
   bool stream_made_again_ = false;
   std::minstd_rand random_;

@@ -28,9 +28,9 @@ class GapDetector {
   /// stream gets on by billions of messages from one delivery to the next. Takes note of the stream's sequence if so.
   bool Believes(const AckSubject& ack) {
     constexpr std::uint64_t kMaxStep = std::uint64_t{1} << 32;
-    const bool possible = ack.stream_sequence > 0 && ack.delivery_count > 0 &&
-                          ack.delivery_count <= ack.consumer_sequence &&
-                          (ack.stream_sequence <= stream_sequence_ || ack.stream_sequence - stream_sequence_ <= kMaxStep);
+    const bool possible =
+        ack.stream_sequence > 0 && ack.delivery_count > 0 && ack.delivery_count <= ack.consumer_sequence &&
+        (ack.stream_sequence <= stream_sequence_ || ack.stream_sequence - stream_sequence_ <= kMaxStep);
     if (possible && ack.stream_sequence > stream_sequence_) stream_sequence_ = ack.stream_sequence;
     return possible;
   }

@@ -13,8 +13,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/socket/byte_stream.h"
-#include "jetstream/socket/dial.h"
 #include "jetstream/io/io_threads.h"
 #include "jetstream/io/poller.h"
 #include "jetstream/io/send_queue.h"
@@ -23,11 +21,13 @@
 #include "jetstream/io/write_pacing.h"
 #include "jetstream/protocol/protocol_parser.h"
 #include "jetstream/protocol/server_info.h"
+#include "jetstream/socket/byte_stream.h"
+#include "jetstream/socket/dial.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// What happens on a connection. Called on the thread of the loop; must not block.
+/// Events of a connection. Called on the thread of the loop; must not block.
 struct IoEvents {
   /// The connection is over. Told once.
   std::function<void()> ended{};

@@ -14,7 +14,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What I/O threads run: one of them at a time, the leader.
+/// The task of the I/O threads: one of them at a time runs it, the leader.
 class LeaderTask {
  public:
   virtual ~LeaderTask() = default;

@@ -11,18 +11,18 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "jetstream/socket/byte_stream.h"
 #include "jetstream/message/publication.h"
+#include "jetstream/socket/byte_stream.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// What is to be sent to the server, as protocol text, in the order of the calls; and whose pings are unanswered.
+/// Protocol text to be sent to the server, in the order of the calls, and the owners of unanswered pings.
 ///
 /// **Thread safety:** thread-safe; `Write` by one thread at a time.
 class SendQueue {
  public:
-  /// Who sent a ping, and so who gets its answer.
+  /// The sender of a ping, which gets its answer.
   enum class PingOwner { kLibrary, kLoop };
 
   /// Adds PUB or HPUB frames. `kInvalidArgument`, and nothing added, when a subject is empty or has spaces or control

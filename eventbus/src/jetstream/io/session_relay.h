@@ -7,9 +7,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/socket/file_descriptor.h"
 #include "jetstream/io/send_queue.h"
 #include "jetstream/protocol/connect_line.h"
+#include "jetstream/socket/file_descriptor.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -30,7 +30,7 @@ class SessionRelay {
   int port() const { return port_; }
   const std::string& admission() const { return admission_; }
 
-  /// What to poll for input.
+  /// The descriptor to poll for input.
   int descriptor() const { return client_.valid() ? client_.get() : listener_.get(); }
   /// Lets the library in, or takes what it says and passes it on to `queue`. An error ends the session.
   absl::Status OnReadable(SendQueue& queue);

@@ -11,7 +11,7 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What the messages of one subscription are handed to.
+/// The handler of one subscription's messages.
 class InboundHandler : public ProtocolParser::MessageSink {
  public:
   virtual ~InboundHandler() = default;

@@ -9,7 +9,7 @@ namespace penstock::eventbus::jetstream {
 /// Decides when what was queued is written, and how long the loop may sleep. A write costs the same for one message as
 /// for hundreds, and so does being woken: hence data that somebody waits for goes out at most every 200 us, the rest
 /// (acknowledgements) within a millisecond, and while there is traffic the loop looks by itself. The figures are in
-/// docs/performance.md.
+/// docs/lab.md.
 ///
 /// A pure function of the times it is told. **Thread safety:** thread-confined.
 class WritePacing {

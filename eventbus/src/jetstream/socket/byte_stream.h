@@ -24,7 +24,7 @@ class ByteStream {
 
   virtual ~ByteStream() = default;
 
-  /// What to poll.
+  /// The descriptor to poll.
   virtual int descriptor() const = 0;
   /// Reads what there is into the room, in its order. No bytes and not ended: try again when the socket is readable.
   virtual Progress Read(std::span<const iovec> room) = 0;

@@ -15,7 +15,7 @@ struct FreeTlsContext {
 };
 using TlsContext = std::unique_ptr<SSL_CTX, FreeTlsContext>;
 
-/// What the connections of these options have in common: trusted roots, own certificate. `kFailedPrecondition` names
+/// The state that connections of these options share: trusted roots, own certificate. `kFailedPrecondition` names
 /// the file that OpenSSL refuses.
 absl::StatusOr<TlsContext> MakeTlsContext(const TlsOptions& options);
 

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -23,10 +24,6 @@ struct Row {
 constexpr std::array kCertificateRows = {
     Row{X509_V_ERR_CERT_HAS_EXPIRED, "the server's certificate has expired; renew it"},
     Row{X509_V_ERR_CERT_NOT_YET_VALID, "the server's certificate is not valid yet; check the clocks"},
-    Row{X509_V_ERR_HOSTNAME_MISMATCH,
-        "the server's certificate is for another name; check the url or set tls.expected_hostname"},
-    Row{X509_V_ERR_IP_ADDRESS_MISMATCH,
-        "the server's certificate is for another name; use its name in the url or set tls.expected_hostname"},
     Row{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "the server's certificate is of an unknown issuer; set tls.ca_file"},
     Row{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
         "the server's certificate is of an unknown issuer; set tls.ca_file"},
@@ -39,7 +36,7 @@ constexpr std::array kCertificateRows = {
 
 constexpr const char* kRefused = "the server refused the client certificate; check tls.certificate_file";
 constexpr const char* kMissing =
-    "the server wants a client certificate; set tls.certificate_file and tls.private_key_file";
+    "the server requires a client certificate; set tls.certificate_file and tls.private_key_file";
 
 // Alerts by which servers tell that they want another client certificate, or one at all.
 bool IsAboutOurCertificate(int reason) {
@@ -71,11 +68,15 @@ std::string OpenSslText() {
   return reason == nullptr ? "unknown error" : reason;
 }
 
-absl::Status TlsFault(long verify_result, bool has_certificate) {
+absl::Status TlsFault(long verify_result, std::string_view host, bool has_certificate) {
   const int system_error = errno;
   const int reason = ERR_GET_REASON(ERR_peek_error());
   const std::string text = OpenSslText();
   if (verify_result != X509_V_OK) {
+    if (verify_result == X509_V_ERR_HOSTNAME_MISMATCH || verify_result == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+      return Unfit(absl::StrCat("the server's certificate is for another name than ", Quoted(host),
+                                "; check the url and tls.expected_hostname"));
+    }
     for (const Row& row : kCertificateRows) {
       if (row.code == verify_result) return Unfit(row.meaning);
     }

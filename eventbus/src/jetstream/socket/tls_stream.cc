@@ -98,7 +98,8 @@ absl::StatusOr<std::unique_ptr<ByteStream>> TlsStream::Handshake(FileDescriptor 
     if (result == 1) break;
     const int error = SSL_get_error(session->get(), result);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
-      return TlsFault(SSL_get_verify_result(session->get()), has_certificate);
+      const std::string& name = options.expected_hostname.empty() ? host : options.expected_hostname;
+      return TlsFault(SSL_get_verify_result(session->get()), name, has_certificate);
     }
     const short events = error == SSL_ERROR_WANT_READ ? POLLIN : POLLOUT;
     if (absl::Status ready = AwaitReady(socket.get(), events, limit); !ready.ok()) return ready;
@@ -129,7 +130,7 @@ bool TlsStream::ReadInto(const iovec& room, Progress& progress) {
     const int error = SSL_get_error(session_.get(), result);
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return false;
     fault_ = error == SSL_ERROR_ZERO_RETURN ? absl::UnavailableError("the server closed the connection")
-                                            : TlsFault(X509_V_OK, has_certificate_);
+                                            : TlsFault(X509_V_OK, "", has_certificate_);
     progress.ended = progress.bytes == 0;  // else the next read says so, after what came before the end
     return false;
   }
