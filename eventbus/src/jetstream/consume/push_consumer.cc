@@ -296,6 +296,7 @@ void PushConsumer::OnMessage(MessageHandle message, bool more) {
   if (lost_track_) return;
   if (!more) Heard();
   const std::optional<AckSubject> ack = ParseAckSubject(message->reply());
+  if (!ack && message->reply().starts_with("$JS.ACK.")) return LoseTrack("a delivery that cannot be read");
   if (!ack || ack->stream != spec_.stream) {
     FlushArrivals();
     return OnStatus(std::move(message));
