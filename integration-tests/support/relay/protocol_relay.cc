@@ -102,6 +102,7 @@ std::size_t ProtocolRelay::Cut() {
 void ProtocolRelay::Shut() {
   Cut();
   MutexLock lock(mutex_);
+  shutdown(listener_.number(), SHUT_RDWR);  // the thread still polls it
   listener_ = Socket();
 }
 

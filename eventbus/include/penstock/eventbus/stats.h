@@ -52,7 +52,6 @@ struct TopicPublishStats {
 struct ConnectionStats {
   bool connected = false;
   std::uint64_t reconnects = 0;         ///< connections made after the first
-  std::uint64_t dropped = 0;            ///< messages the client library dropped; anything above 0 is a fault
   std::uint64_t publishes_pending = 0;  ///< gauge: sent, PubAck outstanding
   std::uint64_t publish_retries = 0;    ///< sent again with the same message ID
 };

@@ -1,7 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/connection/nats_session.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/nats_status.h"
@@ -39,6 +47,24 @@ class Settings {
   const char* name_ = "";
 };
 
+// The other end's port of a TCP socket on IPv4; 0 for any other descriptor.
+int PeerPort(int descriptor) {
+  sockaddr_in address{};
+  socklen_t size = sizeof(address);
+  const bool connected = getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0;
+  return connected && address.sin_family == AF_INET ? ntohs(address.sin_port) : 0;
+}
+
+// The library's sockets stay open in programs that a handler starts, and its API does not tell their descriptors. The
+// one in question is connected to the relay, as nothing else is.
+void CloseOnExec(int relay_port) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd", error)) {
+    const int descriptor = std::atoi(entry.path().filename().c_str());
+    if (PeerPort(descriptor) == relay_port) fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+  }
+}
+
 absl::Status Apply(natsOptions* options, int relay_port, const std::string& admission,
                    const std::string& credentials_file, std::chrono::milliseconds timeout) {
   Settings settings;
@@ -70,7 +96,10 @@ absl::StatusOr<NatsSession> NatsSession::Open(int relay_port, const std::string&
   if (!applied.ok()) return applied;
   natsConnection* connection = nullptr;
   const natsStatus status = natsConnection_Connect(&connection, raw);
-  if (status == NATS_OK) return NatsSession(connection);
+  if (status == NATS_OK) {
+    CloseOnExec(relay_port);
+    return NatsSession(connection);
+  }
   natsConnection_Destroy(connection);
   return NatsError("session", status == NATS_TIMEOUT ? NATS_NO_SERVER : status);
 }

@@ -17,9 +17,9 @@ class ReconnectBackoff {
   /// A server that is back is found within half a second, and asked two to four times a second.
   static constexpr std::chrono::milliseconds kLongest{500};
   static constexpr std::chrono::milliseconds kLongestRefused{30'000};
-  static constexpr std::chrono::milliseconds kLongestShortLived{5'000};
+  static constexpr std::chrono::milliseconds kLongestShortLived{1'000};
   /// A connection that lived so long has held.
-  static constexpr std::chrono::milliseconds kHeld{1'000};
+  static constexpr std::chrono::milliseconds kHeld{500};
 
   void Connected(Clock::time_point now) { connected_at_ = now; }
   void Lost(Clock::time_point now) {
