@@ -143,7 +143,7 @@ absl::Status MemoryTransport::DeleteMessage(const std::string& stream, std::uint
 }
 
 ConnectionStats MemoryTransport::Stats() const {
-  return {.connected = connected(), .reconnects = 0, .dropped = 0, .publishes_pending = 0, .publish_retries = 0};
+  return {.connected = connected(), .reconnects = 0, .publishes_pending = 0, .publish_retries = 0};
 }
 
 absl::Status MemoryTransport::Flush(std::chrono::milliseconds) {
