@@ -75,7 +75,7 @@ class Link {
                                         const std::stop_token& stop = {});
 
   /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.
-  bool Ping(Clock::time_point deadline) { return loop_->Ping(deadline); }
+  bool Ping(Clock::time_point deadline, const std::stop_token& stop = {}) { return loop_->Ping(deadline, stop); }
 
   /// Queued data goes out before, if the server takes it within `flush`. Idempotent.
   void Close(std::chrono::milliseconds flush = kLastFlush);

@@ -71,7 +71,7 @@ void PushConsumer::OnWithdraw() { lease_until_.store(0, std::memory_order_relaxe
 void PushConsumer::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
   if (now >= lease_until()) {
     ProveAnew(link, now);
-  } else if (link->Ping(now + kLease)) {
+  } else if (link->Ping(now + kLease, stop_token())) {
     Renew(now);
   }
   AcknowledgeDue(*link);

@@ -95,13 +95,17 @@ void IoLoop::WriteSoon() {
   poller_->Wake();
 }
 
-bool IoLoop::Ping(Clock::time_point deadline) {
+bool IoLoop::Ping(Clock::time_point deadline, const std::stop_token& stop) {
   if (over()) return false;
   const LowLatencyScope waiting(*this);
   const std::uint64_t number = queue_.AddPing(SendQueue::PingOwner::kLoop);
   poller_->Wake();
+  const std::stop_callback wake(stop, [this] {
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
+  });
   MutexLock lock(mutex_);
-  while (pongs_ < number && !over() && changed_.WaitUntil(lock, deadline)) {
+  while (pongs_ < number && !over() && !stop.stop_requested() && changed_.WaitUntil(lock, deadline)) {
   }
   return pongs_ >= number;
 }

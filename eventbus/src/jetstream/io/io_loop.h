@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -84,8 +85,9 @@ class IoLoop final : public LeaderTask, private ProtocolParser::Receiver {
   void WriteNow();
 
   /// Asks the server for a sign of life, and waits for it: then the connection stood when this was called, and all that
-  /// was published before has reached the server. False at the deadline and once the connection is over.
-  bool Ping(Clock::time_point deadline);
+  /// was published before has reached the server. False at the deadline, once the connection is over, and once `stop`
+  /// is requested.
+  bool Ping(Clock::time_point deadline, const std::stop_token& stop = {});
 
   /// While one exists, what is queued is written within 200 us, not a millisecond: somebody waits for an answer.
   class LowLatencyScope {
