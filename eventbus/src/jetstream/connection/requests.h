@@ -26,7 +26,7 @@ class Requests final : public InboundHandler {
 
   /// Answers are to come to subjects below `inbox`.
   Requests(IoLoop& loop, std::string inbox);
-  ~Requests();
+  ~Requests() override;
   /// Subscribes to them, before the first question.
   void Subscribe();
   Requests(const Requests&) = delete;
