@@ -74,12 +74,12 @@ class Query {
 
 /// Keeps the questions that nobody waits for any more until the resolver has let go of them.
 void Abandon(std::unique_ptr<Query> query) {
-  static Mutex* const mutex = new Mutex;
-  static auto* const abandoned = new std::vector<std::unique_ptr<Query>>;
+  static Mutex* const kMutex = new Mutex;
+  static auto* const kAbandoned = new std::vector<std::unique_ptr<Query>>;
   const bool over = query->Cancel();
-  MutexLock lock(*mutex);
-  std::erase_if(*abandoned, [](const std::unique_ptr<Query>& each) { return each->answered(); });
-  if (!over) abandoned->push_back(std::move(query));
+  MutexLock lock(*kMutex);
+  std::erase_if(*kAbandoned, [](const std::unique_ptr<Query>& each) { return each->answered(); });
+  if (!over) kAbandoned->push_back(std::move(query));
 }
 
 bool IsReadable(int descriptor) {
