@@ -34,7 +34,7 @@ SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeO
                                       const std::string& default_durable, std::size_t largest_message) {
   const bool exclusive = options.sharing == Sharing::kExclusive;
   SubscriptionSpec spec{.topic = std::string(topic)};
-  spec.consumer_spec.consumer = options.durable.empty() ? default_durable : std::move(options.durable);
+  spec.consumer_spec.consumer = options.durable.empty() ? default_durable : options.durable;
   spec.consumer_spec.kind = exclusive ? ConsumerKind::kExclusive : ConsumerKind::kShared;
   spec.consumer_spec.ack_all = options.ack_mode == AckMode::kCumulative;
   spec.consumer_spec.ack_wait = AckWaitOf(options);

@@ -2,7 +2,7 @@
 #include "delivery/flow/evictor.h"
 
 #include <algorithm>
-#include <ranges>
+#include <vector>
 #include <string>
 #include <vector>
 
@@ -29,9 +29,9 @@ void Evictor::Evict(InFlightMessage& item) {
 
 // The last ones first: they wait longest anyway.
 void Evictor::EvictParked(std::size_t until_bytes) {
-  for (InFlightMessage* item : std::views::reverse(table_.Ascending(MessageState::kParked))) {
-    if (flow_.bytes() <= until_bytes) return;
-    if (!item->evicted) Evict(*item);
+  const std::vector<InFlightMessage*> parked = table_.Ascending(MessageState::kParked);
+  for (auto item = parked.rbegin(); item != parked.rend() && flow_.bytes() > until_bytes; ++item) {
+    if (!(*item)->evicted) Evict(**item);
   }
 }
 
