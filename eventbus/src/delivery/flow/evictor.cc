@@ -2,7 +2,6 @@
 #include "delivery/flow/evictor.h"
 
 #include <algorithm>
-#include <vector>
 #include <string>
 #include <vector>
 
