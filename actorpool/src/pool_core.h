@@ -23,8 +23,8 @@
 #include "penstock/actorpool/internal/admission.h"
 #include "penstock/actorpool/internal/inline_executor.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "supervision/restart_log.h"
 #include "scheduler.h"
+#include "supervision/restart_log.h"
 
 namespace penstock::actorpool {
 

@@ -195,7 +195,8 @@ TEST(DeferredOutcomeTest, OfNoMessageSettlesNothing) {
   DeferredOutcome token;
   EXPECT_EQ(token.Settle(Ack()).code(), absl::StatusCode::kFailedPrecondition);
   const NoMessage message;
-  EXPECT_EQ(DeliveryFactory::Make(message, "notices").Defer().Settle(Ack()).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(DeliveryFactory::Make(message, "notices").Defer().Settle(Ack()).code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(ToVerdictTest, KeepsKindReasonAndDelay) {

@@ -95,7 +95,8 @@ class SubscriptionTest : public testing::Test {
                   handler(message);
                   return HandlerResult{};
                 }},
-        SubscriptionContext{.pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .hurry = [] {}});
+        SubscriptionContext{
+            .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .hurry = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
     if (holds_acknowledgements_) return;
     transport_.Release();
