@@ -120,7 +120,7 @@ TEST(ActorPoolContentionTest, NoInboxExceedsItsCapacityAndRetryingProducersLoseN
                            ++ran;
                            return absl::OkStatus();
                          }};
-      while (!pool->ProcessMessage(std::move(message)).ok()) {
+      while (!Offer(*pool, message).ok()) {
         ++refused;
         std::this_thread::yield();
       }

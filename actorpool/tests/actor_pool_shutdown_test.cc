@@ -43,9 +43,9 @@ class ShutdownTest : public ::testing::Test {
 
   void ExpectClosed() {
     Message message = {.work = DoNothing};
-    EXPECT_EQ(pool_->ProcessMessage(std::move(message)).code(), absl::StatusCode::kUnavailable);
+    EXPECT_EQ(Offer(*pool_, message).code(), absl::StatusCode::kUnavailable);
     EXPECT_TRUE(message.work != nullptr) << "a refused message is left as it was";
-    const absl::Status status = pool_->ProcessMessage(std::move(message), seconds(20));
+    const absl::Status status = Offer(*pool_, message, seconds(20));
     EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
     EXPECT_THAT(std::string(status.message()), HasSubstr("draining or stopped"));
   }

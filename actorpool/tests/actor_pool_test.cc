@@ -128,15 +128,15 @@ TEST(ActorPoolTest, AFullInboxRefusesAndCountsAMessageAndLeavesItUnchanged) {
                        ran.Pass();
                        return absl::OkStatus();
                      }};
-  const absl::Status refusal = held.pool().ProcessMessage(std::move(message));
+  const absl::Status refusal = Offer(held.pool(), message);
   EXPECT_EQ(refusal.code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(refusal.message()), HasSubstr("\"pool\" holds 3 messages"));
-  EXPECT_EQ(held.pool().ProcessMessage(std::move(message)).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Offer(held.pool(), message).code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(held.stats().inbox_full, 2u);
   EXPECT_EQ(held.stats().inbox_depth, 3u);
   EXPECT_EQ(held.stats().sent, 4u);
   held.Release();
-  EXPECT_TRUE(held.pool().ProcessMessage(std::move(message), seconds(20)).ok());
+  EXPECT_TRUE(Offer(held.pool(), message, seconds(20)).ok());
   EXPECT_TRUE(ran.Await());
 }
 

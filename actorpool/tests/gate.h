@@ -3,8 +3,11 @@
 
 #include <chrono>
 #include <cstddef>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::actorpool {
@@ -38,5 +41,11 @@ class Gate {
   CondVar changed_;
   std::size_t passed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
+
+/// Hands a message over that may be refused, and is then left as it was.
+inline absl::Status Offer(ActorPool& pool, Message& message,
+                          std::chrono::milliseconds timeout = std::chrono::milliseconds{0}) {
+  return pool.ProcessMessage(std::move(message), timeout);
+}
 
 }  // namespace penstock::actorpool
