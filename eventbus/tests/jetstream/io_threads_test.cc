@@ -212,6 +212,23 @@ TEST_F(IoThreadsTest, StopDoesNotWaitForAHandler) {
   EXPECT_EQ(task_.turns(), turns);
 }
 
+TEST_F(IoThreadsTest, WhoeverStopsATaskFindsItStopped) {
+  for (int round = 0; round < 200; ++round) {
+    auto task = std::make_unique<InlineTask>(threads_);
+    threads_.Start(*task);
+    ASSERT_TRUE(Soon([&] { return task->turns() > round % 7; }));
+    const auto stop = [&] {
+      threads_.Stop(*task);
+      const int turns = task->turns();
+      std::this_thread::yield();
+      EXPECT_EQ(task->turns(), turns);
+    };
+    std::thread other(stop);
+    stop();
+    other.join();
+  }
+}
+
 TEST_F(IoThreadsTest, JoinWaitsForAHandler) {
   threads_.SetExecutor(&executor_);
   executor_.Next([&] { latch_.Await(); });

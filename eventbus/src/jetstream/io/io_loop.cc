@@ -47,7 +47,7 @@ void IoLoop::Start() { threads_.Start(*this); }
 void IoLoop::Stop() {
   threads_.Stop(*this);
   End(absl::UnavailableError("the connection was closed"));
-  relay_.Close();
+  if (!relay_closed_.exchange(true)) relay_.Close();
 }
 
 void IoLoop::EndLead() {

@@ -145,6 +145,7 @@ class IoLoop final : public LeaderTask, private ProtocolParser::Receiver {
 
   std::atomic<bool> over_{false};  // release/acquire: orders `fault_`
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> relay_closed_{false};  // by one of those that stop the loop
   // Sequentially consistent, as the queue's flag: see `Poller`.
   std::atomic<bool> urgent_{false};
   std::atomic<bool> handle_soon_{false};
@@ -159,7 +160,7 @@ class IoLoop final : public LeaderTask, private ProtocolParser::Receiver {
   std::uint64_t pongs_ ABSL_GUARDED_BY(mutex_) = 0;  // answers to the loop's own pings
 
   // Of the thread that leads.
-  SessionRelay relay_;
+  SessionRelay relay_;  // and, once nobody leads, of the first that stops
   ProtocolParser parser_{};
   WritePacing pacing_{};
   std::string last_error_{};  // the server's

@@ -41,13 +41,14 @@ void IoThreads::Stop(LeaderTask& task) {
   InlineExecutor* relieved = nullptr;
   {
     MutexLock lock(mutex_);
-    if (task_ != &task) return;
-    task_ = nullptr;
+    if (task_ == &task) task_ = nullptr;
     task.EndLead();
-    while (has_leader_ && !runs_inline_) ended_.Wait(lock);
-    if (runs_inline_) relieved = executor_;
+    while (led_ == &task && !runs_inline_) ended_.Wait(lock);
+    if (led_ != &task) return;
+    relieved = executor_;
     ++term_;
-    has_leader_ = runs_inline_ = false;
+    led_ = nullptr;
+    runs_inline_ = false;
   }
   if (relieved != nullptr) relieved->Abandon();
 }
@@ -68,7 +69,7 @@ void IoThreads::Serve() {
   MutexLock lock(mutex_);
   while (AwaitLead(lock)) {
     LeaderTask& task = *task_;
-    InlineExecutor* const relieved = std::exchange(has_leader_, true) ? executor_ : nullptr;
+    InlineExecutor* const relieved = std::exchange(led_, &task) != nullptr ? executor_ : nullptr;
     const std::uint64_t term = ++term_;
     runs_inline_ = false;
     lock.native().unlock();
@@ -76,7 +77,7 @@ void IoThreads::Serve() {
     task.Lead();
     lock.native().lock();
     if (term != term_) continue;
-    has_leader_ = false;
+    led_ = nullptr;
     if (task_ == &task) task_ = nullptr;  // it ended by itself
     ended_.NotifyAll();
   }
@@ -87,7 +88,7 @@ bool IoThreads::AwaitLead(MutexLock& lock) {
   ++followers_;
   while (!joining_) {
     const Clock::time_point now = Clock::now();
-    if (task_ != nullptr && (!has_leader_ || LeaderIsKept(now))) break;
+    if (task_ != nullptr && (led_ == nullptr || LeaderIsKept(now))) break;
     follower_looks_ = std::exchange(ran_inline_, runs_inline_) || runs_inline_;
     if (follower_looks_) {
       lead_.WaitUntil(lock, (runs_inline_ ? inline_since_ : now) + kPatience);

@@ -72,9 +72,9 @@ class IoThreads {
   CondVar ended_;  // for `Stop`
   InlineExecutor* executor_ ABSL_GUARDED_BY(mutex_) = nullptr;
   LeaderTask* task_ ABSL_GUARDED_BY(mutex_) = nullptr;
-  std::uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;    // of the leader: one of an older term leads no more
-  bool has_leader_ ABSL_GUARDED_BY(mutex_) = false;   // a thread leads
-  bool runs_inline_ ABSL_GUARDED_BY(mutex_) = false;  // and runs handlers, since:
+  std::uint64_t term_ ABSL_GUARDED_BY(mutex_) = 0;     // of the leader: one of an older term leads no more
+  LeaderTask* led_ ABSL_GUARDED_BY(mutex_) = nullptr;  // the task that a thread leads
+  bool runs_inline_ ABSL_GUARDED_BY(mutex_) = false;   // and runs handlers, since:
   Clock::time_point inline_since_ ABSL_GUARDED_BY(mutex_){};
   int followers_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ran_inline_ ABSL_GUARDED_BY(mutex_) = false;      // since the follower looked last
