@@ -32,7 +32,7 @@ struct Lie {
 };
 
 FrameRewriter Where(std::function<bool(const MessageFrame&)> concerned, Change change) {
-  return [concerned = std::move(concerned), change = std::move(change)](std::string frame) {
+  return [concerned = std::move(concerned), change = std::move(change)](const std::string& frame) {
     std::optional<MessageFrame> message = ReadMessageFrame(frame);
     return message && concerned(*message) ? change(*std::move(message)) : frame;
   };
@@ -83,7 +83,7 @@ Lie OfNumbers(std::string name, std::size_t from_the_end, std::string number) {
 
 Lie OfStatus(std::string name, std::string headers) {
   return {.name = "Status" + std::move(name),
-          .rewrite = Where(IsDelivery, [headers = std::move(headers)](MessageFrame message) {
+          .rewrite = Where(IsDelivery, [headers = std::move(headers)](const MessageFrame& message) {
             const MessageFrame status{.subject = message.subject, .sid = message.sid, .headers = headers};
             return WriteMessageFrame(status) + WriteMessageFrame(message);
           })};
@@ -99,7 +99,7 @@ Lie OfHeaders(std::string name, std::string headers) {
 
 // A new INFO in front of every frame.
 Lie OfInfo(std::string name, std::string fields) {
-  return {.name = "Info" + std::move(name), .rewrite = [fields = std::move(fields)](std::string frame) {
+  return {.name = "Info" + std::move(name), .rewrite = [fields = std::move(fields)](const std::string& frame) {
             if (absl::StartsWith(frame, "INFO {")) return absl::StrCat("INFO {", fields, ",", frame.substr(6));
             return absl::StrCat("INFO {\"server_id\":\"x\",", fields, "}\r\n", frame);
           }};
@@ -206,7 +206,7 @@ TEST_P(WordsOfALyingServer, HaveNoPowerOverWhatComesAfter) {
     ASSERT_NE(bus, nullptr);
     ASSERT_THAT(bus->PublishEnvelope("orders", Event("before")), IsOk());
     MemoryGrowth growth;
-    relay->Rewrite([this](std::string frame) {
+    relay->Rewrite([this](const std::string& frame) {
       std::string told = lie_.rewrite(frame);
       if (told != frame) ++lies_told_;
       return told;
