@@ -28,7 +28,7 @@ TEST_P(ServersLearnt, InTheGreetingAreUsedWhenTheFirstIsGone) {
   RunIsolated(kPatience, [&] {
     const auto first = Relay(GetParam());
     const auto second = Relay(GetParam());
-    first->Rewrite([&](std::string frame) {
+    first->Rewrite([&](const std::string& frame) {
       return absl::StrReplaceAll(frame,
                                  {{"INFO {", absl::StrCat("INFO {\"connect_urls\":[\"", AddressOf(*second), "\"],")}});
     });
