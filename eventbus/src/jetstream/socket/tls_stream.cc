@@ -7,7 +7,6 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
@@ -111,7 +110,8 @@ ByteStream::Progress TlsStream::Read(std::span<const iovec> room) {
   if (!fault_.ok()) return {.ended = true};
   Progress progress;
   MutexLock lock(mutex_);
-  const bool filled = std::ranges::all_of(room, [&](const iovec& each) { return ReadInto(each, progress); });
+  bool filled = true;
+  for (const iovec& each : room) filled = filled && ReadInto(each, progress);
   has_buffered_ = (filled && SSL_has_pending(session_.get()) == 1) || (!fault_.ok() && !progress.ended);
   return progress;
 }
