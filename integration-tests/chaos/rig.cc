@@ -63,8 +63,9 @@ absl::Status Rig::LaunchServer() {
     ca_file_ = (*certificate)->file();
   }
   auto server = testing::NatsServer::Launch(std::move(options));
-  if (server.ok()) server_ = *std::move(server);
-  return server.status();
+  if (!server.ok()) return server.status();
+  server_ = *std::move(server);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Rig::Spawn(std::vector<std::string> command,
