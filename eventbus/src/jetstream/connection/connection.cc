@@ -18,8 +18,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestAttempt(3000);
 constexpr std::chrono::milliseconds kFirstConnectInterval(100);
-constexpr std::chrono::milliseconds kRecoveryAttempt(3000);
-constexpr std::size_t kMaxDeniedSubjects = 64;
 constexpr std::size_t kMaxErrors = 64;
 
 }  // namespace
@@ -132,7 +130,6 @@ absl::Status Connection::About(const absl::Status& status) const {
 void Connection::Adopt(std::shared_ptr<Link> link) {
   MutexLock lock(mutex_);
   max_payload_bytes_ = link->max_payload_bytes();
-  denied_.clear();
   if (!closing_) link_ = std::move(link);
   changed_.NotifyAll();
 }
@@ -190,7 +187,7 @@ bool Connection::Replace() {
   while (true) {
     std::uniform_int_distribution<std::int64_t> jitter(backoff_.pause().count() / 2, backoff_.pause().count());
     if (!Pause(std::chrono::milliseconds(jitter(random_)))) return false;
-    absl::StatusOr<std::shared_ptr<Link>> link = Connect(Clock::now() + kRecoveryAttempt);
+    absl::StatusOr<std::shared_ptr<Link>> link = Connect(Clock::now() + kLongestAttempt);
     if (link.ok()) {
       reconnects_.fetch_add(1, std::memory_order_relaxed);
       Adopt(*std::move(link));
@@ -207,7 +204,7 @@ void Connection::LeaveLameDuck() {
   LogLine(options_.log, LogLevel::kWarning,
           absl::StrCat("connection to ", redacted_url_, ": the server is about to shut down; moving to another"));
   for (std::size_t attempt = 0; attempt < servers_.size(); ++attempt) {
-    const WaitLimit limit = Limit(Clock::now() + kRecoveryAttempt);
+    const WaitLimit limit = Limit(Clock::now() + kLongestAttempt);
     absl::StatusOr<ReachedServer> server = Reach(limit);
     if (!server.ok() || server->info.lame_duck) continue;
     CloseLost();
@@ -270,20 +267,11 @@ void Connection::NotifyObservers() {
   for (ConnectionObserver* observer : observers_) observer->OnConnectionChanged();
 }
 
-bool Connection::Denied(const std::string& subject) const {
-  MutexLock lock(mutex_);
-  return denied_.contains(subject);
-}
-
 void Connection::NoteError(const std::string& text) {
   LogLine(options_.log, LogLevel::kError,
           absl::StrCat("connection to ", redacted_url_, ": the server reports ", Quoted(text)));
   const std::string subject(DeniedSubject(text));
   if (subject.empty()) return;
-  {
-    MutexLock lock(mutex_);
-    if (denied_.size() < kMaxDeniedSubjects) denied_.insert(subject);
-  }
   MutexLock lock(observers_mutex_);
   for (ConnectionObserver* observer : observers_) observer->OnDenied(subject);
 }

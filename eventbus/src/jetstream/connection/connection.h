@@ -12,7 +12,6 @@
 #include <thread>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/connection/connector.h"
@@ -64,10 +63,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Observe(ConnectionObserver& observer);
   /// Waits for calls to `observer` that run. Not from one.
   void Leave(ConnectionObserver& observer);
-
-  /// Whether the server has refused a publish or a subscription to `subject` on the present connection. Of the first 64
-  /// subjects that it refused.
-  bool Denied(const std::string& subject) const;
 
   const std::string& redacted_url() const { return redacted_url_; }
   std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
@@ -128,7 +123,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool lame_duck_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);  // of the server, to be logged and told
   std::vector<std::string> learnt_ ABSL_GUARDED_BY(mutex_);  // servers named by the last one
-  absl::flat_hash_set<std::string> denied_ ABSL_GUARDED_BY(mutex_);
 
   Mutex observers_mutex_;  // held while observers are called; taken before `mutex_`
   std::vector<ConnectionObserver*> observers_ ABSL_GUARDED_BY(observers_mutex_);
