@@ -18,7 +18,7 @@ namespace penstock::actorpool {
 class LatencyMeter {
  public:
   /// The most messages that share a reading.
-  static constexpr std::size_t kMaxPending = 8;
+  static constexpr std::size_t kMaxPending = 16;
   /// Messages share a reading while they take less than this each, on average.
   static constexpr std::chrono::microseconds kShort{1};
 

@@ -46,8 +46,8 @@ struct PoolStats {
   /// Time from acceptance to the end of the handler. It may be too long, for two reasons:
   /// - Up to eight messages that queue up before a worker takes them share the clock reading of the first: too long by
   ///   the time between their acceptances, 10 ms at most.
-  /// - While an actor's messages take less than 1 us on average, up to eight share the clock reading after the last:
-  ///   too long by the time of those that ran after it. That is below 8 us, or the duration of a message that is
+  /// - While an actor's messages take less than 1 us on average, up to 16 share the clock reading after the last:
+  ///   too long by the time of those that ran after it. That is below 16 us, or the duration of a message that is
   ///   unusually slow.
   LatencySnapshot latency{};
 
