@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/dead_letters/failure_history.h"
+#include "bus/dead_letters/letter_headers.h"
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {

@@ -10,7 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "bus/dead_letters/dead_letter_query.h"
 #include "bus/dead_letters/dead_letters_factory.h"
-#include "bus/dead_letters/failure_history.h"
+#include "bus/dead_letters/letter_headers.h"
 #include "bus/dead_letters/rate_limiter.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/topic_streams.h"

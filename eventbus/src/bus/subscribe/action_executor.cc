@@ -44,7 +44,8 @@ std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
   return refused;
 }
 
-// In one call, after the next messages were handed to the pool: the server can wait longer than a worker.
+// In one call, after the next messages were enqueued, so that a worker that is awake can begin them meanwhile. Sleeping
+// workers are woken once, when the batch of `Execute` ends, after the acknowledgements.
 void ActionExecutor::AcknowledgeAll(const Actions& actions, std::size_t over) {
   absl::InlinedVector<Acknowledgement, 32> acks;
   acks.reserve(over);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/dead_letters/failure_history.h"
+#include "bus/dead_letters/letter_headers.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,7 +46,7 @@ DeadLetter Read(const InFlightMessage& item, std::size_t max_bytes = kRoomy) {
   return ReadLetter(Stored(MakeLetter(item, kOrigin, kStream, max_bytes)), kStream);
 }
 
-TEST(DeadLetterStoryTest, ALetterTellsTheWholeStory) {
+TEST(LetterHeadersTest, ALetterHasTheWholeFailureHistory) {
   const auto item = FailedItem(42, "o%2042", std::string("a\0b", 3), {{"Colour", "red"}});
   const DeadLetter letter = Read(*item);
   EXPECT_EQ(letter.id, 11U);
@@ -70,7 +70,7 @@ TEST(DeadLetterStoryTest, ALetterTellsTheWholeStory) {
   EXPECT_THAT(letter.headers, ElementsAre(Pair("Colour", "red"), Pair("Penstock-Aggregate-Id", "o%2042")));
 }
 
-TEST(DeadLetterStoryTest, EveryVerdictHasItsErrorClass) {
+TEST(LetterHeadersTest, EveryVerdictHasItsErrorClass) {
   const std::map<HandlerResult::Kind, std::string> classes = {{HandlerResult::Kind::kRetry, "exhausted"},
                                                               {HandlerResult::Kind::kThrew, "threw"},
                                                               {HandlerResult::Kind::kReject, "rejected"},
@@ -83,7 +83,7 @@ TEST(DeadLetterStoryTest, EveryVerdictHasItsErrorClass) {
   }
 }
 
-TEST(DeadLetterStoryTest, AMessageThatWasNeverHandledIsDatedByItsSettingAside) {
+TEST(LetterHeadersTest, AMessageThatWasNeverHandledIsDatedByItsSettingAside) {
   const auto item = FailedItem(1, "k");
   item->first_failed_at = item->last_failed_at = {};
   const auto before = std::chrono::system_clock::now();
@@ -92,7 +92,7 @@ TEST(DeadLetterStoryTest, AMessageThatWasNeverHandledIsDatedByItsSettingAside) {
   EXPECT_GE(letter.last_failed_at, before);
 }
 
-TEST(DeadLetterStoryTest, AnErrorIsOneLineOfBoundedLength) {
+TEST(LetterHeadersTest, AnErrorIsOneLineOfBoundedLength) {
   const auto item = FailedItem(1, "k");
   item->result.reason = std::string("a\r\nNats-Rollup: all\0", 20) + std::string(2000, 'x');
   const OutboundMessage letter = MakeLetter(*item, kOrigin, kStream, kRoomy);
@@ -105,7 +105,7 @@ TEST(DeadLetterStoryTest, AnErrorIsOneLineOfBoundedLength) {
   EXPECT_EQ(Read(*item).error, std::string(1023, 'x')) << "not cut inside a character";
 }
 
-TEST(DeadLetterStoryTest, CommandsToTheServerAndForeignStoriesDoNotReachTheLetter) {
+TEST(LetterHeadersTest, CommandsToTheServerAndForeignHistoriesDoNotReachTheLetter) {
   const auto item = FailedItem(1, "k", "body",
                                {{"Nats-Rollup", "all"},
                                 {"nats-expected-last-sequence", "9"},
@@ -119,14 +119,14 @@ TEST(DeadLetterStoryTest, CommandsToTheServerAndForeignStoriesDoNotReachTheLette
   }
 }
 
-TEST(DeadLetterStoryTest, AKeyThatOnlyTheBodyHadIsTold) {
+TEST(LetterHeadersTest, AKeyThatOnlyTheBodyHadIsTold) {
   const auto item = FailedItem(1, "");
   item->key_storage = "o%2042";
   item->key = item->key_storage;
   EXPECT_EQ(Read(*item).key, "o 42");
 }
 
-TEST(DeadLetterStoryTest, ABodyThatDoesNotFitBesideTheStoryIsLeftOut) {
+TEST(LetterHeadersTest, ABodyThatDoesNotFitBesideTheHistoryIsLeftOut) {
   const auto item = FailedItem(1, "k", std::string(2000, 'x'));
   const DeadLetter letter = Read(*item, 2100);
   EXPECT_EQ(letter.body, "");
@@ -135,7 +135,7 @@ TEST(DeadLetterStoryTest, ABodyThatDoesNotFitBesideTheStoryIsLeftOut) {
   EXPECT_LE(SizeBytes(MakeLetter(*item, kOrigin, kStream, 2100)), 2100U);
 }
 
-TEST(DeadLetterStoryTest, ARedrivenMessageIsTheOriginalAndSaysForWhom) {
+TEST(LetterHeadersTest, ARedrivenMessageIsTheOriginalAndSaysForWhom) {
   const auto item = FailedItem(42, "k", "body", {{"Colour", "red"}, {"Content-Type", "application/json"}});
   const OutboundMessage redriven = MakeRedriven(Read(*item), kStream);
   EXPECT_EQ(redriven.subject, "orders.eu");
@@ -148,7 +148,7 @@ TEST(DeadLetterStoryTest, ARedrivenMessageIsTheOriginalAndSaysForWhom) {
                           Pair("Penstock-Origin-Sequence", "42"), Pair("Penstock-Dead-Letter", "11")));
 }
 
-TEST(DeadLetterStoryTest, ARedrivenMessageThatFailsAgainKeepsItsOriginAndCount) {
+TEST(LetterHeadersTest, ARedrivenMessageThatFailsAgainKeepsItsOriginAndCount) {
   OutboundMessage redriven = MakeRedriven(Read(*FailedItem(42, "k")), kStream);
   auto again = FailedItem(60, "k", redriven.body, redriven.headers);
   again->origin = 42;
@@ -161,7 +161,7 @@ TEST(DeadLetterStoryTest, ARedrivenMessageThatFailsAgainKeepsItsOriginAndCount) 
   EXPECT_THAT(MakeRedriven(letter, kStream).headers, Contains(Pair("Penstock-Redrive-Count", "2")));
 }
 
-TEST(DeadLetterStoryTest, ReadsWhateverSomebodyElseWrote) {
+TEST(LetterHeadersTest, ReadsWhateverSomebodyElseWrote) {
   OutboundMessage hostile{.subject = "EVENTS_dead_letters",
                           .body = "x",
                           .message_id = "m",
@@ -180,7 +180,7 @@ TEST(DeadLetterStoryTest, ReadsWhateverSomebodyElseWrote) {
   EXPECT_EQ(letter.last_failed_at, letter.stored_at);
 }
 
-TEST(DeadLetterStoryTest, TheDocumentNamesEveryHeader) {
+TEST(LetterHeadersTest, TheDocumentNamesEveryHeader) {
   std::ifstream file(PENSTOCK_DEAD_LETTERS_DOC);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   for (const std::string_view name :

@@ -25,8 +25,9 @@ struct LetterOrigin {
 /// `{stream}.{topic}`.
 std::string LetterSubject(std::string_view letter_stream, std::string_view topic);
 
-/// The letter of an item that is given up, for the stream `letter_stream`. Its message ID names the delivery, so that
-/// storing it twice keeps it once. A body that would make the letter larger than `max_bytes` is left out.
+/// The letter of a message that is given up, for the stream `letter_stream`. Its message ID names the delivery, so that
+/// the stream keeps it once even if it is published twice. A body that would make the letter larger than `max_bytes` is
+/// left out.
 OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
                            std::size_t max_bytes);
 
@@ -37,8 +38,8 @@ DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stre
 /// The sequence that gives a letter its place among those of its topic and consumer.
 std::uint64_t OriginOf(const StoredMessage& letter);
 
-/// The message that brings a letter back: the original one, and for whom. Its message ID names the letter, so that
-/// sending it twice within the duplicate window stores it once.
+/// The redriven message of a letter: the original one, with the durable that is to handle it. Its message ID names the
+/// letter, so that sending it twice within the duplicate window stores it once.
 OutboundMessage MakeRedriven(const DeadLetter& letter, std::string_view letter_stream);
 
 }  // namespace penstock::eventbus

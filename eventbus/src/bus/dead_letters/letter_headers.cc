@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/dead_letters/failure_history.h"
+#include "bus/dead_letters/letter_headers.h"
 
 #include <algorithm>
 #include <array>
