@@ -22,7 +22,7 @@
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/stats.h"
 
-// The seam between the bus and what carries its messages: JetStream, the embedded transport, and the simulator.
+// The interface between the bus and what carries its messages: JetStream, or the embedded transport.
 namespace penstock::eventbus {
 
 enum class Storage { kMemory, kFile };

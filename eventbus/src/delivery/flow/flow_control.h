@@ -10,8 +10,10 @@
 
 namespace penstock::eventbus {
 
-/// Credit for the server and bytes in memory: how many messages it may send, and how many bytes those here take.
-/// Thread-confined to its state machine.
+/// Credit for the server and bytes in memory: how many messages it may send, and how many bytes those here take. There
+/// is no limit per key: `FlowControlWindow` bounds the messages of the whole subscription, to `max_in_flight`, or up to
+/// `FlowControlWindow::kWidest` times that while messages wait behind others of their key. Thread-confined to its state
+/// machine.
 class FlowControl {
  public:
   explicit FlowControl(const FlowOptions& options)

@@ -14,7 +14,7 @@ namespace penstock::eventbus {
 /// Thread-confined to its state machine.
 class FlowControlWindow {
  public:
-  /// The window is never wider than so many times its base.
+  /// The widest window, as a multiple of its base (`max_in_flight`).
   static constexpr std::size_t kWidest = 16;
 
   /// `largest`: bytes of the largest possible message; 0: unknown.

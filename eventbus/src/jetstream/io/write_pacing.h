@@ -6,10 +6,11 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// Decides when what was queued is written, and how long the loop may sleep. A write costs the same for one message as
-/// for hundreds, and so does being woken: hence data that somebody waits for goes out at most every 200 us, the rest
-/// (acknowledgements) within a millisecond, and while there is traffic the loop looks by itself. The figures are in
-/// docs/lab.md.
+/// Decides when the loop writes queued data, and how long it may sleep. A write costs the same for one message as for
+/// hundreds, and so does a wake-up. So urgent data, which somebody waits for, is written at most every 200 us, other
+/// data (acknowledgements) within a millisecond, and while there is traffic the loop polls instead of being woken. For
+/// publishes `Publisher::LeaveToLoop` decides first, by number and bytes: it leaves them to the loop, as urgent or not,
+/// or lets the publishing thread write. The figures are in docs/lab.md.
 ///
 /// A pure function of the times it is told. **Thread safety:** thread-confined.
 class WritePacing {

@@ -17,9 +17,10 @@ constexpr std::chrono::milliseconds kFirstBackoff(100);
 constexpr std::chrono::milliseconds kLongestBackoff(1000);
 constexpr int kNoResponders = 503;
 constexpr std::size_t kMostAnswers = 64;
-constexpr std::size_t kFew = 32;
-constexpr std::size_t kSome = 512;
-constexpr std::size_t kMuch = 32 << 10;
+// Which thread writes a publish, and when: see `Publisher::LeaveToLoop`.
+constexpr std::size_t kWriteAtOncePublishes = 32;  // outstanding, at most
+constexpr std::size_t kWriteSoonPublishes = 512;   // outstanding, at most
+constexpr std::size_t kWriteAtBytes = 32 << 10;
 constexpr const char* kNoStream = "no stream takes this subject";
 constexpr const char* kNoAnswer = "no acknowledgement came";
 
@@ -64,16 +65,17 @@ absl::Status Publisher::Publish(const OutboundMessage& message, PublishDone done
   return absl::OkStatus();
 }
 
-// One of a few is written here and now. Of some the loop writes those of the last 200 us in one go; of many, which wait
-// for each other anyway, those of a millisecond, unless they have become much before.
-// With a link the caller is to write, or to wait.
+// With up to `kWriteAtOncePublishes` outstanding the caller writes at once. With up to `kWriteSoonPublishes` the loop
+// writes, at most every 200 us; with more, which wait for each other anyway, at most every millisecond. Once
+// `kWriteAtBytes` have gathered the caller writes in any case.
+// Returns the link if the caller is to write, or to wait until the socket takes more.
 std::shared_ptr<Link> Publisher::LeaveToLoop() {
   if (link_ == nullptr) return nullptr;
-  if (entries_.size() <= kFew || gathered_ >= kMuch || link_->loop().write_blocked()) {
+  if (entries_.size() <= kWriteAtOncePublishes || gathered_ >= kWriteAtBytes || link_->loop().write_blocked()) {
     gathered_ = 0;
     return link_;
   }
-  if (entries_.size() <= kSome) link_->loop().WriteSoon();
+  if (entries_.size() <= kWriteSoonPublishes) link_->loop().WriteSoon();
   return nullptr;
 }
 

@@ -14,7 +14,7 @@ namespace penstock::actorpool::internal {
 /// The actor index of messages that any actor may run.
 inline constexpr std::size_t kAnyActor = static_cast<std::size_t>(-1);
 
-/// The operations of an `ActorPool` that only the floors above use: routing by a hash that the caller keeps,
+/// The operations of an `ActorPool` that only the modules above use: routing by a hash that the caller keeps,
 /// enqueuing in batches, and inline execution.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** refers to the pool, which must outlive it. Cheap to copy.
