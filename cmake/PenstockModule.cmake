@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # penstock_module(<name> [DEPENDS <target>...] [PRIVATE_DEPENDS <target>...])
-# One floor of the house: library penstock_<name>, alias penstock::<name>. The headers under include/ are installed: they are
-# its public API. Headers under internal/, if it has any, can be included by the other floors, and are not installed.
+# One module: library penstock_<name>, alias penstock::<name>. The headers under include/ are installed: they are its public
+# API. Headers under internal/, if it has any, can be included by the other modules, and are not installed.
 function(penstock_module name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "DEPENDS;PRIVATE_DEPENDS")
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/include/*.h")
@@ -21,9 +21,9 @@ function(penstock_module name)
 endfunction()
 
 # penstock_room(<module> <room> SOURCES <file>... [USES <room>...] [DEPENDS <target>...])
-# A folder under a module's src/, such as jetstream/io, compiled on its own and packed into the module. It sees its own
-# headers, and those of the rooms that it uses and that these use: including any other does not compile. Hence a folder
-# of includes for each room, with a link to that room alone.
+# A folder under a module's src/, such as jetstream/io, compiled on its own and packed into the module. It can
+# include its own headers, and those of the rooms that it uses, directly or through them. Any other include does not
+# compile: each room has an include directory that holds a link to that room alone.
 function(penstock_room module room)
   cmake_parse_arguments(PARSE_ARGV 2 arg "" "" "SOURCES;USES;DEPENDS")
   string(REPLACE "/" "_" name "${room}")
