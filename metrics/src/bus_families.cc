@@ -12,11 +12,11 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(connection.connected ? 1 : 0);
   out.Counter("reconnects_total", "Connections made after the first.");
   out.Sample(static_cast<double>(connection.reconnects));
-  out.Gauge("publishes_pending", "Messages sent whose PubAck has not come.");
+  out.Gauge("publishes_pending", "Messages accepted for sending whose PubAck has not come.");
   out.Sample(static_cast<double>(connection.publishes_pending));
   out.Counter("publish_retries_total", "Messages sent again with the same message ID.");
   out.Sample(static_cast<double>(connection.publish_retries));
-  out.Counter("storage_mismatch_total", "Streams found with another storage than their use asks for.");
+  out.Counter("storage_mismatch_total", "Existing streams whose storage differs from the requested one.");
   out.Sample(static_cast<double>(stats.storage_mismatches));
   out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency, 2);
   out.Gauge("build_info", "Always 1; the labels tell the version and the transport.");

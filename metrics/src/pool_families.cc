@@ -54,7 +54,7 @@ void WriteCounters(const PoolStats& pool, bool per_actor, FamilyWriter& out) {
 void WriteInboxes(const PoolStats& pool, bool per_actor, FamilyWriter& out) {
   const auto capacity = static_cast<double>(pool.inbox_capacity);
   const double scope = per_actor ? capacity : capacity * static_cast<double>(pool.actors.size());
-  out.Gauge("actor_pool_inbox_depth", "Messages accepted and not begun.");
+  out.Gauge("actor_pool_inbox_depth", "Messages accepted and not yet begun.");
   Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.inbox_depth); });
   out.Gauge("actor_pool_inbox_utilization", "Depth of the inboxes as a share of their capacity, 0 to 1.");
   Samples(pool, per_actor, out, {},
