@@ -23,7 +23,7 @@ class PoolAccess;
 /// How an accepted message ended.
 enum class Disposition {
   kReturned,   ///< its work returned
-  kThrew,      ///< its work threw; the actor is restarted
+  kThrew,      ///< its work threw; the actor is restarted or suspended
   kAbandoned,  ///< the pool was stopped before its work began
 };
 
@@ -37,10 +37,10 @@ struct Completion {
 
 /// One message for the pool: the work to run and the callback for its end.
 struct Message {
-  /// Messages of equal key go to the same actor, in the order they were accepted. Empty: the next actor, round-robin.
+  /// Messages with the same key go to the same actor, in the order of acceptance. Empty: the next actor, round-robin.
   /// Read only during the call that passes the message to the pool.
   std::string_view key{};
-  /// Runs once, on a thread of the pool; under an event bus also on the bus's I/O thread. It may throw and may block;
+  /// Runs once, on a worker; in an event bus it may run on the bus's I/O thread instead. It may throw and may block;
   /// its actor runs nothing else meanwhile.
   absl::AnyInvocable<absl::Status()> work{};
   /// Optional. Called exactly once for every accepted message, on the thread that ran it (on the thread of `Stop` when
@@ -48,7 +48,7 @@ struct Message {
   absl::AnyInvocable<void(const Completion&)> settled{};
 };
 
-/// When an actor whose handler threw is started again.
+/// When an actor whose handler threw continues with its next message.
 struct RestartPolicy {
   /// Restarts allowed within `window`; the next throw suspends the actor. 0: every throw suspends it. Range 0 to 1,000.
   int max_restarts = 3;
@@ -108,8 +108,8 @@ class ActorPool {
   /// `kResourceExhausted` when the inbox is full (counted), `kUnavailable` when the pool is draining or stopped.
   absl::Status ProcessMessage(Message&& message, std::chrono::milliseconds timeout = std::chrono::milliseconds{0});
 
-  /// The actor that messages of `key` go to, 0 to actors - 1: the same in every process and build, for that many
-  /// actors. `key` must not be empty, since messages without key have no actor of their own.
+  /// The actor for `key`, 0 to actors - 1. It depends only on the key and the number of actors, not on process or
+  /// build. `key` must not be empty, since messages without key have no actor of their own.
   std::size_t ActorFor(std::string_view key) const;
 
   /// Counters and gauges as of the call. Takes no lock that a handler holds; costs about a microsecond per actor.
@@ -117,14 +117,14 @@ class ActorPool {
 
   /// Refuses new messages, waits until all accepted ones have ended, then stops the workers. `kDeadlineExceeded` when
   /// that took longer than `timeout`: the remaining messages stay queued and running, and a later `Drain` or `Stop`
-  /// ends them. `kCancelled` when `Stop`, called before or meanwhile, abandoned messages. Idempotent; a timeout of zero
-  /// or less does not wait. `kFailedPrecondition` when called from one of the pool's own workers.
+  /// ends them. `kCancelled` when an earlier or concurrent `Stop` abandoned messages. Idempotent; a timeout of zero or
+  /// less does not wait. `kFailedPrecondition` when called from one of the pool's own workers.
   absl::Status Drain(std::chrono::milliseconds timeout);
 
   /// Refuses new messages, waits for the handlers that are running, stops the workers and abandons, actor by actor and
-  /// in order, the messages that have not begun. From the first refusal on no message begins. Idempotent; a second
-  /// caller waits for the first. Must not be called from one of the pool's own workers or from `settled` (it logs an
-  /// error there and has no effect); nor may the pool be destroyed there.
+  /// in order, the messages that have not begun. Once a message was refused, no further message begins. Idempotent; a
+  /// second caller waits for the first. Must not be called from one of the pool's own workers or from `settled` (it
+  /// logs an error there and has no effect); nor may the pool be destroyed there.
   void Stop();
 
  private:

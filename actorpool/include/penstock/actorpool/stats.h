@@ -30,7 +30,7 @@ struct ActorStats {
   std::uint64_t sent = 0;               ///< messages accepted into its inbox
   std::uint64_t succeeded = 0;          ///< handled, status ok
   std::uint64_t failed = 0;             ///< handled, status not ok, or threw
-  std::uint64_t restarts = 0;           ///< throws after which it restarted; every other throw is one of `suspensions`
+  std::uint64_t restarts = 0;           ///< throws followed by a restart; all others count in `suspensions`
   std::uint64_t suspensions = 0;        ///< throws that exceeded its restart window and suspended it
   std::uint64_t inbox_full = 0;         ///< messages refused, or made to wait, because its inbox was full
   std::size_t inbox_depth = 0;          ///< messages accepted and not yet begun
@@ -43,12 +43,10 @@ struct PoolStats {
   std::size_t workers = 0;
   std::uint64_t abandoned = 0;  ///< accepted messages that `Stop` ended without running them
   std::vector<ActorStats> actors{};
-  /// Time from acceptance to the end of the handler. It may be too long, for two reasons:
-  /// - Up to eight messages that queue up before a worker takes them share the clock reading of the first: too long by
-  ///   the time between their acceptances, 10 ms at most.
-  /// - While an actor's messages take less than 1 us on average, up to 16 share the clock reading after the last:
-  ///   too long by the time of those that ran after it. That is below 16 us, or the duration of a message that is
-  ///   unusually slow.
+  /// Time from acceptance to the end of the handler. It can be overstated:
+  /// - Up to eight queued messages share one clock reading of their acceptance, that of the first: by 10 ms at most.
+  /// - While an actor's messages take less than 1 us on average, up to 16 share one clock reading of their end, that of
+  ///   the last: by less than 16 us, unless one of them is unusually slow.
   LatencySnapshot latency{};
 
   /// Sums over all actors, depths included; `inbox_depth_highest` is the maximum.

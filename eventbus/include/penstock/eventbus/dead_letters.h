@@ -26,39 +26,39 @@ class DeadLettersFactory;
 namespace error_class {
 inline constexpr std::string_view kExhausted = "exhausted";      ///< its attempts were used up
 inline constexpr std::string_view kThrew = "threw";              ///< the same, and the last one threw
-inline constexpr std::string_view kRejected = "rejected";        ///< the handler said `Reject`
+inline constexpr std::string_view kRejected = "rejected";        ///< the handler returned `Reject`
 inline constexpr std::string_view kUndecodable = "undecodable";  ///< its body is no envelope
-inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: it followed another of its key
+inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: an earlier one of its key is a letter
 }  // namespace error_class
 
 /// One message that was given up, and its failure history. Fields that the letter does not have are empty, 0 or the
 /// epoch.
 struct DeadLetter {
   std::uint64_t id = 0;       ///< its sequence in the stream of dead letters
-  std::string topic{};        ///< where it was published, and goes back to
+  std::string topic{};        ///< where it was published, and is redriven to
   std::string key{};          ///< its aggregate ID
   std::string error_class{};  ///< see `penstock::error_class`
   std::string error{};        ///< what the handler, the exception or the decoder said: one line of up to 1,024 bytes
   std::uint64_t attempts = 0;
   std::chrono::system_clock::time_point first_failed_at{};
-  std::chrono::system_clock::time_point last_failed_at{};  ///< when it was set aside, if it never was handled
-  std::chrono::system_clock::time_point stored_at{};       ///< by the stream of dead letters
-  std::string stream{};                                    ///< the topic's
-  std::uint64_t stream_sequence = 0;                       ///< in that stream, when it was given up
-  std::uint64_t origin_sequence = 0;  ///< in that stream, when it came there for the first time: redriving keeps it
+  std::chrono::system_clock::time_point last_failed_at{};  ///< if the handler never ran: when the letter was made
+  std::chrono::system_clock::time_point stored_at{};       ///< when the letter was stored
+  std::string stream{};                                    ///< the topic's stream
+  std::uint64_t stream_sequence = 0;                       ///< its sequence in that stream when it was given up
+  std::uint64_t origin_sequence = 0;  ///< its first sequence in that stream; redriving does not change it
   std::string consumer{};             ///< the durable that gave it up
   std::string handler{};
   std::string host{};
   std::uint64_t redrive_count = 0;  ///< how often it had been redriven when it was given up
-  std::string message_id{};         ///< the original one
-  /// The original body. One that would not fit beside the failure history is not in the letter: it is read from the
-  /// topic's stream while it is there, else `body` is empty and `body_omitted` stays set.
+  std::string message_id{};         ///< that of the original message
+  /// The original body. A body too large to be stored with the failure history is read from the topic's stream. If it
+  /// is no longer there, `body` is empty and `body_omitted` is set.
   std::string body{};
-  std::size_t body_omitted = 0;  ///< bytes of the body that is missing here; 0: it is complete, or was not asked for
-  Headers headers{};             ///< the original ones, without `Nats-` headers and without the failure history
+  std::size_t body_omitted = 0;  ///< size of the missing body; 0: the body is complete, or was not requested
+  Headers headers{};             ///< those of the original message, without `Nats-` headers and failure history
 };
 
-/// Which dead letters: those that fit every field that is set.
+/// Selects the dead letters that match every field that is set.
 struct DeadLetterQuery {
   std::string topic{};
   std::string consumer{};            ///< the durable that gave it up
@@ -66,7 +66,7 @@ struct DeadLetterQuery {
   std::string error_class{};         ///< one of `penstock::error_class`
   std::vector<std::uint64_t> ids{};  ///< at most 10,000, above 0
   std::uint64_t first_id = 0;        ///< from this one on; 0: no bound
-  std::uint64_t last_id = 0;         ///< up to and with this one; 0: no bound
+  std::uint64_t last_id = 0;         ///< up to and including this one; 0: no bound
   /// Last failure at or after `failed_from`, before `failed_to`.
   std::optional<std::chrono::system_clock::time_point> failed_from{};
   std::optional<std::chrono::system_clock::time_point> failed_to{};
@@ -75,8 +75,8 @@ struct DeadLetterQuery {
 enum class LetterBodies { kOmit, kInclude };
 
 struct ListOptions {
-  std::size_t limit = 100;     ///< letters in the answer, at most. Range 1 to 10,000.
-  std::uint64_t after_id = 0;  ///< the ID of the last one of the page before
+  std::size_t limit = 100;     ///< the most letters in the result. Range 1 to 10,000.
+  std::uint64_t after_id = 0;  ///< the last ID of the previous page
   LetterBodies bodies = LetterBodies::kOmit;
 };
 
@@ -87,27 +87,28 @@ enum class RedriveMode {
 
 struct RedriveOptions {
   RedriveMode mode = RedriveMode::kSend;
-  /// Pace, so that the handlers' other work goes on. 0: as fast as PubAcks come. Range 0, or 0.01 to 1,000,000.
+  /// The highest rate, to leave room for the handlers' other work. 0: as fast as PubAcks arrive. Range 0, or 0.01 to
+  /// 1,000,000.
   double messages_per_second = 0;
-  /// Letters that were redriven so often already are left where they are: what fails every time would go round for
-  /// ever. Range 1 to 1,000,000.
+  /// Letters already redriven this often are skipped, so that a message that always fails is not redriven for ever.
+  /// Range 1 to 1,000,000.
   std::uint64_t max_redrives = 3;
-  /// Messages sent, at most; the first ones in order. 0: no bound.
+  /// Sends at most this many messages, the first ones in order. 0: no bound.
   std::size_t limit = 0;
   std::stop_token stop{};  ///< ends the call after the message that is being sent
 };
 
-/// The result of a redrive, or in a dry run the result that it would have. `matched` is the sum of the other numbers.
+/// The result of a redrive; for a dry run, the expected result. `matched` is the sum of the other numbers.
 struct RedriveReport {
-  std::size_t matched = 0;             ///< letters that fit the query
+  std::size_t matched = 0;             ///< letters that match the query
   std::size_t sent = 0;                ///< stored in their topic's stream
   std::size_t already_sent = 0;        ///< the same letter was redriven within the stream's duplicate window
   std::size_t skipped_loop_guard = 0;  ///< redriven `max_redrives` times before
-  std::size_t held_back = 0;           ///< quarantined behind one of their key that was not sent
-  std::size_t gone = 0;                ///< removed meanwhile: handled after an earlier redrive
+  std::size_t held_back = 0;           ///< quarantined behind an earlier letter of their key that was not sent
+  std::size_t gone = 0;                ///< removed meanwhile, after an earlier redrive
   std::size_t failed = 0;
   std::size_t left = 0;        ///< not tried: beyond `limit`, stopped, or the connection was lost
-  absl::Status first_error{};  ///< of those that failed; OK when none did
+  absl::Status first_error{};  ///< the first error of a failed letter; OK if none failed
 };
 
 /// The messages that subscriptions gave up, in the stream `{base}_dead_letters`: to look at, and to send again once the
@@ -115,28 +116,30 @@ struct RedriveReport {
 /// same letters.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** part of its bus.
-/// **Blocking:** every method asks the server, once per letter it looks at (some thousand a second); not from a
-/// callback of the bus, and better not from a handler. Ends with `kFailedPrecondition` when the bus is closed.
-/// **Ordering:** letters are listed as they were stored, and redriven per topic and consumer by `origin_sequence`: in
-/// the order in which they first came.
+/// **Blocking:** every method sends one request per letter it looks at (a few thousand a second). Must not be called
+/// from a callback of the bus, and should not be called from a handler. Returns `kFailedPrecondition` when the bus is
+/// closed.
+/// **Ordering:** letters are listed in the order they were stored. Per topic and consumer they are redriven by
+/// `origin_sequence`, the order in which the messages first came.
 class DeadLetters {
  public:
   ~DeadLetters();
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
 
-  /// A page of letters that fit the query, by ascending ID; fewer than `limit` when there are no more.
+  /// A page of letters that match the query, by ascending ID; fewer than `limit` when there are no more.
   /// `kInvalidArgument` naming the field that breaks its rule.
   absl::StatusOr<std::vector<DeadLetter>> List(const DeadLetterQuery& query = {}, const ListOptions& options = {});
 
   /// One letter, with its body. `kNotFound` when there is none of that ID (any more).
   absl::StatusOr<DeadLetter> Get(std::uint64_t id);
 
-  /// Publishes letters to their topics again, for the consumer that gave them up: other durables of the topic pass over
-  /// them. A letter stays until that consumer has settled the message: handled, or given up anew, which makes a new
-  /// letter. So a redrive that dies half-way loses nothing, and may be repeated. A quarantined key goes on when all its
-  /// letters were handled. Redriving needs the subscription to be there, now or later. `kInvalidArgument` for a field
-  /// that breaks its rule, and for a query without any field; errors of single letters are in the report.
+  /// Publishes letters to their topics again, for the consumer that gave them up; other durables of the topic
+  /// acknowledge them without handling them. A letter is kept until that consumer has handled the message or given it
+  /// up again, which makes a new letter; it is removed before the message is acknowledged. So an interrupted redrive
+  /// loses nothing and may be repeated. A quarantined key continues when all its letters were handled. The messages
+  /// wait until the consumer subscribes. `kInvalidArgument` for a field that breaks its rule, and for a query without
+  /// any field; errors of single letters are in the report.
   absl::StatusOr<RedriveReport> Redrive(const DeadLetterQuery& query, const RedriveOptions& options = {});
 
  private:

@@ -14,16 +14,16 @@ namespace penstock {
 
 /// One domain event with the facts that route and trace it. A plain value; thread-compatible.
 struct Envelope {
-  /// Identifies the event, not the aggregate: events of equal ID within the stream's duplicate window are stored once.
-  /// Empty: `PublishEnvelope` fills in a UUID version 7. 1 to 128 bytes of visible ASCII.
+  /// Identifies the event, not the aggregate: events with the same ID within the stream's duplicate window are stored
+  /// once. Empty: `PublishEnvelope` fills in a UUID version 7. 1 to 128 bytes of visible ASCII.
   std::string event_id{};
-  /// The key of order. 1 to 256 bytes of UTF-8 without spaces and control characters.
+  /// The key by which events are ordered. 1 to 256 bytes of UTF-8 without spaces and control characters.
   std::string aggregate_id{};
   std::string aggregate_type{};    ///< optional, up to 256 bytes of visible ASCII
   std::string event_type{};        ///< required, 1 to 256 bytes of visible ASCII, for instance "OrderPlaced"
   std::int64_t event_version = 1;  ///< version of the event's schema; above 0
-  /// When it happened, UTC. The epoch (the default): `PublishEnvelope` fills in the present. Range year 1678 to 2261,
-  /// what 64 bits of nanoseconds hold.
+  /// When it happened, UTC. The epoch (the default) means unset: `PublishEnvelope` fills in the current time. Range
+  /// years 1678 to 2261 (nanoseconds in 64 bits).
   std::chrono::system_clock::time_point timestamp{};
   std::string trace_id{};        ///< optional, up to 128 bytes of visible ASCII
   std::string traceparent{};     ///< optional, W3C trace context, up to 128 bytes of visible ASCII
@@ -31,10 +31,9 @@ struct Envelope {
   std::string causation_id{};    ///< optional, the event ID that led to this one, up to 256 bytes of visible ASCII
   std::int64_t tenant_id = 0;    ///< 0: none. Not negative.
   std::string content_type{};    ///< of the payload, optional, up to 128 bytes of printable ASCII
-  /// Opaque bytes, up to 60 MiB (servers take 1 MiB unless told otherwise); with `EnvelopeFormat::kJson` a JSON
-  /// document.
+  /// Opaque bytes, up to 60 MiB (a server's default limit is 1 MiB); with `EnvelopeFormat::kJson` a JSON document.
   std::string payload{};
-  /// The user's own, at most 64: keys 1 to 128 bytes of visible ASCII, values up to 4 KiB of UTF-8.
+  /// Application-defined, at most 64: keys 1 to 128 bytes of visible ASCII, values up to 4 KiB of UTF-8.
   std::map<std::string, std::string> attributes{};
 
   /// `kInvalidArgument` naming the first field that breaks its rule. `event_id` and `timestamp` may still be unset.
@@ -56,16 +55,15 @@ std::string_view ContentType(EnvelopeFormat format);
 /// payload is no JSON document of at most 255 levels; it is embedded byte for byte, without the white space around it.
 absl::StatusOr<std::string> EncodeEnvelope(const Envelope& envelope, EnvelopeFormat format);
 
-/// Reads an envelope from a body of untrusted bytes. The format follows `content_type`; where that is empty, a body
-/// whose first byte is `{` is JSON and any other protobuf, which never begins so. A JSON payload is the very
-/// text that stood there. Go's zero time, year 1, is read as unset. `kInvalidArgument` saying what is broken: not
-/// decodable, nested too deeply, too large (over 64 MiB), an unknown content type, or a field that is missing (the
-/// event ID too), occurs twice in JSON, or breaks its rule.
+/// Reads an envelope from a body of untrusted bytes. The format follows `content_type`; if that is empty, a body that
+/// begins with `{` is JSON, and any other is protobuf, which never begins with it. A JSON payload is returned byte for
+/// byte. Go's zero time, year 1, is read as unset. `kInvalidArgument` saying what is broken: not decodable, nested too
+/// deeply, too large (over 64 MiB), an unknown content type, or a field that is missing (here the event ID is
+/// required), occurs twice (JSON), or breaks its rule.
 absl::StatusOr<Envelope> DecodeEnvelope(std::string_view body, std::string_view content_type);
 
-/// Reads only the aggregate ID, to route a body that came without the header for it: of every body that
-/// `DecodeEnvelope` takes the same as it. The same errors, though it checks nothing but that field and what it walks
-/// over to find it.
+/// Reads only the aggregate ID, to route a body without an aggregate ID header. For every body that `DecodeEnvelope`
+/// accepts, the result is the same. Errors as there, but only that field and the bytes read to find it are checked.
 absl::StatusOr<std::string> AggregateIdOf(std::string_view body, std::string_view content_type);
 
 /// A new UUID of version 7 (RFC 9562) in lower-case text: unique, and ascending with time within a process.

@@ -23,26 +23,27 @@
 
 namespace penstock {
 
-/// Handles plain messages. Runs on pool workers and on the thread that received, for different actors at the same time,
-/// never more at once than there are workers. May block, may throw.
+/// Handles plain messages. Runs on pool workers and on the I/O thread. Calls for different actors run concurrently, at
+/// most as many as there are workers. May block, may throw.
 using MessageHandler = std::function<absl::Status(const Delivery& delivery)>;
 
 /// Handles envelopes. Runs as a `MessageHandler` does: one call at a time per aggregate, several at a time otherwise.
 /// May block; a throw counts as `Retry` and restarts its actor.
 using EnvelopeHandler = std::function<Outcome(const Envelope& envelope, const Delivery& delivery)>;
 
-/// Told the end of an asynchronous publish, once, on a thread of the transport: must not block and must not throw.
+/// Called once with the result of an asynchronous publish, on a thread of the transport or on the calling thread
+/// (`memory://`); for a publish that `Close` or `Drain` ends, on the closing thread. Must not block or throw.
 using PublishCallback = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
 /// How a drain ended. Messages that wait for a retry, or behind one, cannot be finished: they are handed back.
 struct DrainReport {
-  /// OK when everything that could be finished was; `kDeadlineExceeded` when the timeout came first;
-  /// `kFailedPrecondition` from a handler; `kInvalidArgument` for a negative timeout; else what kept the last answers
-  /// from reaching the server.
+  /// OK when everything that could be finished was finished; `kDeadlineExceeded` when the timeout came first;
+  /// `kFailedPrecondition` from a handler; `kInvalidArgument` for a negative timeout; otherwise why the last
+  /// acknowledgements did not reach the server.
   absl::Status status{};
   std::uint64_t finished = 0;     ///< handled, or sent to the dead letters, since the drain began
-  std::uint64_t handed_back = 0;  ///< received and not finished; they come again
-  std::uint64_t abandoned = 0;    ///< still with a handler when the time was up; they come again too
+  std::uint64_t handed_back = 0;  ///< received and not finished; redelivered
+  std::uint64_t abandoned = 0;    ///< still in a handler at the deadline; redelivered too
 };
 
 /// Names a subscription of one bus. 0 is none.
@@ -51,7 +52,8 @@ using SubscriptionId = std::uint64_t;
 /// The event bus.
 ///
 /// Publishes and consumes over NATS JetStream, or over an embedded transport with the same semantics. Each topic has a
-/// stream of its own, `{base_stream_name}_{topic_suffix}`, made on first use with the storage its use needs.
+/// stream of its own, `{base_stream_name}_{topic_suffix}`, created on first use, with memory storage for plain messages
+/// and file storage for envelopes.
 ///
 /// Topics are 1 to 255 bytes: tokens of `[A-Za-z0-9_-]` joined by dots.
 ///
@@ -59,14 +61,14 @@ using SubscriptionId = std::uint64_t;
 /// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has
 /// ended.
 /// **Blocking:** as stated per method. Receiving never waits for a handler.
-/// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, also when one
-/// has to be tried again. Others in no order. Publishes of one thread to one topic are stored in the order of the
-/// calls.
-/// **Shutdown:** `Drain` finishes what was received; `Close` and the destructor hand it back.
+/// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, even when one
+/// has to be retried. Messages without one have no order. Publishes of one thread to one topic are stored in the order
+/// of the calls.
+/// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
 class EventBus {
  public:
-  /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for options, `kUnavailable` when no server
-  /// answers, `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no
+  /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for invalid options, `kUnavailable` when no
+  /// server answers, `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no
   /// JetStream.
   static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options);
 
@@ -75,60 +77,61 @@ class EventBus {
   EventBus& operator=(const EventBus&) = delete;
 
   /// Stores plain bytes in the topic's memory stream and waits for the PubAck, for at most `publish_timeout`.
-  /// `kInvalidArgument` for topic, options or a body over the server's limit; `kResourceExhausted` when the stream is
-  /// full; `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and publishing it again with
-  /// the same message ID is safe; `kNotFound` when the stream was deleted meanwhile; `kFailedPrecondition` when the bus
-  /// is closed. Not from a `PublishCallback`.
+  /// `kInvalidArgument` for an invalid topic, invalid options or a body over the server's limit; `kResourceExhausted`
+  /// when the stream is full; `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and
+  /// publishing it again with the same message ID is safe; `kNotFound` when no stream took the message by then (it was
+  /// deleted); `kFailedPrecondition` when the bus is closed. Must not be called from a `PublishCallback`.
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
-  /// The same without waiting for the PubAck: `done` is told, exactly once, unless an error is returned here. Blocks
-  /// while `publish_window` publishes are in flight.
+  /// As `Publish`, but does not wait for the PubAck. `done` is called exactly once, unless this returns an error.
+  /// Blocks while `publish_window` publishes are outstanding.
   absl::Status PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
                             PublishOptions options = {});
 
   /// Stores an envelope in the topic's file stream and waits for the PubAck. Errors as `Publish`, and
-  /// `kInvalidArgument` for the envelope's fields. The event ID is the message ID.
+  /// `kInvalidArgument` for an invalid field of the envelope. The event ID is the message ID and the aggregate ID is
+  /// the key: `message_id` and `key` of `options` must be empty.
   absl::StatusOr<PubAck> PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options = {});
 
   absl::Status PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                     PublishOptions options = {});
 
-  /// At-most-once. Every subscription receives each message stored from now on (those of one group share them). The
-  /// stream is made with memory storage. A failed message is not acknowledged, never redelivered. `kInvalidArgument`
-  /// for topic, handler or options; else as the server answers.
+  /// At-most-once. Each subscription receives every message stored from now on; subscriptions of one group share them.
+  /// The stream is created with memory storage. A message whose handler fails is not redelivered. `kInvalidArgument`
+  /// for an invalid topic, handler or option; other errors come from the server.
   absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler,
                                            SubscribeOptions options = {});
 
-  /// At-least-once, in order per aggregate. The stream is made with file storage; the durable begins with the stream's
-  /// first message. A message that fails is answered with a Nak and comes again by `retry`; its aggregate's later
-  /// messages wait for it, others do not. Used-up attempts, `Reject` and undecodable bodies go to the stream
-  /// `{base}_dead_letters`, then Term. `kInvalidArgument` for topic, handler or options; `kAlreadyExists` when this bus
-  /// already has the durable on this topic.
+  /// At-least-once, in order per aggregate. The stream is created with file storage; the durable begins with the
+  /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait
+  /// for it, others do not. A message whose attempts are used up, that is rejected or undecodable is stored in
+  /// `{base}_dead_letters` and then terminated. `kInvalidArgument` for an invalid topic, handler or option;
+  /// `kAlreadyExists` when this bus already has the durable on this topic.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeHandler handler) {
     return SubscribeEnvelope(topic, EnvelopeSubscribeOptions{}, std::move(handler));
   }
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                    EnvelopeHandler handler);
 
-  /// Stops receiving, hands back what was not begun, and waits for the handlers that run (not when called from one of
-  /// them). `kNotFound` for an ID that this bus does not have.
+  /// Stops receiving, hands back messages that have not begun, and waits for running handlers (unless called from a
+  /// handler). `kNotFound` for an ID that this bus does not have.
   absl::Status Unsubscribe(SubscriptionId id);
 
-  /// Stops receiving, finishes what was received, settles it, waits for outstanding PubAcks, and closes the bus. What
-  /// cannot be finished by `timeout` is handed back: the next owner of the durable gets it, in order. Returns shortly
-  /// after `timeout` at the latest, also when a handler does not end (the destructor then waits for it). Not from a
-  /// handler.
+  /// Stops receiving, finishes and acknowledges what was received, waits for outstanding PubAcks, and closes the bus.
+  /// Messages that cannot be finished within `timeout` are handed back: the next owner of the durable gets them, in
+  /// order. Returns at the latest shortly after `timeout`, even if a handler is still running (the destructor waits for
+  /// it). Must not be called from a handler.
   DrainReport Drain(std::chrono::milliseconds timeout);
 
-  /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent. Not
-  /// from a handler.
+  /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent.
+  /// Must not be called from a handler.
   void Close();
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;
 
-  /// Counters and gauges of this moment. Cheap; takes no lock for longer than a copy. Has a subscription once
-  /// subscribing has returned, which its first handlers may precede.
+  /// Current counters and gauges. Cheap; holds locks only while copying. A subscription is included once the subscribe
+  /// call has returned; its first handlers may run before that.
   BusStats Stats() const;
 
   /// Whether the transport can reach its server now.

@@ -40,13 +40,13 @@ inline constexpr std::string_view kConsumer = "Penstock-Consumer";
 inline constexpr std::string_view kHandler = "Penstock-Handler";
 inline constexpr std::string_view kHost = "Penstock-Host";
 inline constexpr std::string_view kBodyOmitted =
-    "Penstock-Body-Omitted";  ///< its bytes: body and failure history were too large
+    "Penstock-Body-Omitted";  ///< size of the body, left out since body and failure history exceed the limit
 
-// A redriven message has all of these; its next dead letter keeps the first two.
-inline constexpr std::string_view kOriginSequence = "Penstock-Origin-Sequence";  ///< where it first was in its stream
+// A redriven message has all of these, its next dead letter the first two; every letter has the first.
+inline constexpr std::string_view kOriginSequence = "Penstock-Origin-Sequence";  ///< its first sequence in its stream
 inline constexpr std::string_view kRedriveCount = "Penstock-Redrive-Count";      ///< 1 for the first time
 inline constexpr std::string_view kRedriveFor = "Penstock-Redrive-For";          ///< the durable that is to handle it
-inline constexpr std::string_view kDeadLetter = "Penstock-Dead-Letter";          ///< sequence of the letter it was
+inline constexpr std::string_view kDeadLetter = "Penstock-Dead-Letter";          ///< sequence of its dead letter
 }  // namespace header
 
 class StoredMessage;
@@ -56,12 +56,12 @@ class DeferralSource;
 class DeliveryFactory;
 }  // namespace eventbus
 
-/// The delivery that a handler handles. Valid during the call of the handler only.
+/// The delivery that is passed to a handler. Valid during the call of the handler only.
 class Delivery {
  public:
   std::string_view topic() const { return topic_; }
   std::string_view subject() const;
-  /// The body as stored. Shared with other subscribers of the process on the embedded bus, never copied for the call.
+  /// The body as stored. Never copied for the call; on the embedded bus it is shared with other subscribers.
   std::string_view payload() const;
   /// The first value of a header, or nothing.
   std::optional<std::string_view> Header(std::string_view name) const;
@@ -69,14 +69,14 @@ class Delivery {
   Headers AllHeaders() const;
   /// Position in its stream, from 1.
   std::uint64_t stream_sequence() const;
-  /// 1 for the first attempt. Deliveries to processes before this one count as attempts, since nobody knows better.
+  /// 1 for the first attempt. Deliveries to earlier processes count as attempts, since their outcome is unknown.
   std::uint64_t attempt() const { return attempt_; }
   /// When the server stored it.
   std::chrono::system_clock::time_point stored_at() const;
 
-  /// Makes the outcome something that is told later, through the token alone: whatever the handler returns then
-  /// (`Deferred()`, so that it reads well), or throws, does not count. Envelopes only (elsewhere the token is of no
-  /// message), and once per call.
+  /// Defers the outcome: it is reported later, by the returned token. What the handler returns (`Deferred()` by
+  /// convention) or throws after this is ignored. For envelopes only, and once per call of a handler; otherwise the
+  /// token belongs to no message.
   DeferredOutcome Defer() const;
 
  private:
