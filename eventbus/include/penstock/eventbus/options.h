@@ -14,7 +14,7 @@
 
 namespace penstock {
 
-/// How to prove who we are. At most one of user, token and credentials file. Never logged.
+/// How the client authenticates. At most one of user, token and credentials file. Never logged.
 struct Credentials {
   std::string user{};
   std::string password{};
@@ -25,13 +25,13 @@ struct Credentials {
 /// TLS towards the server. Verification cannot be switched off.
 struct TlsOptions {
   enum class Mode {
-    kOff,             ///< encrypted all the same when the server demands it or the URL is `tls://`
+    kOff,             ///< not requested; still encrypted if the server demands it or for `tls://`
     kRequired,        ///< encrypted, or no connection
-    kHandshakeFirst,  ///< likewise, and before the server says a word: servers from 2.10.4 on that are configured so
+    kHandshakeFirst,  ///< encrypted, TLS before INFO; needs a server from 2.10.4 on that is configured for it
   };
   Mode mode = Mode::kOff;
   std::string ca_file{};            ///< PEM; empty: the system's roots
-  std::string certificate_file{};   ///< PEM, for mutual TLS; with `private_key_file` or not at all
+  std::string certificate_file{};   ///< PEM, for mutual TLS; set together with `private_key_file`
   std::string private_key_file{};   ///< PEM
   std::string expected_hostname{};  ///< empty: the host of the URL
 };
@@ -44,18 +44,17 @@ enum class StorageMismatch {
 
 /// Limits of the streams that the bus creates. Existing streams are used as they are.
 struct StreamLimits {
-  /// Memory streams (`Publish`): the oldest message goes when either bound is reached. Age 1 s to 1 year, size 1 MiB to
-  /// 1 TiB.
+  /// Memory streams (`Publish`): the oldest messages are discarded when either limit is reached. Age 1 s to 1 year,
+  /// size 1 MiB to 1 TiB.
   std::chrono::seconds memory_max_age{3600};
   std::int64_t memory_max_bytes = 256LL << 20;
-  /// File streams (`PublishEnvelope`): 0 is no bound. With a size bound a full stream refuses new events,
-  /// `kResourceExhausted` at the publisher; nothing that was stored is discarded for it. An age discards also what was
-  /// not consumed: choose it well above the longest outage of a consumer. Age 0 or 1 min to 10 years, size 0 or 1 MiB
-  /// to 1 PiB.
+  /// File streams (`PublishEnvelope`): 0: no limit. With a size limit a full stream refuses new events
+  /// (`kResourceExhausted`) and keeps the stored ones. An age limit also discards events that were not consumed: choose
+  /// it well above the longest outage of a consumer. Age 0 or 1 min to 10 years, size 0 or 1 MiB to 1 PiB.
   std::chrono::seconds file_max_age{0};
   std::int64_t file_max_bytes = 0;
-  /// Time within which a message ID is stored once. Costs the server memory. Range 1 s to 1 day; at least twice
-  /// `publish_timeout`.
+  /// Messages with the same ID within this time are stored once. Costs the server memory. Range 1 s to 1 day; at least
+  /// twice `publish_timeout`.
   std::chrono::seconds duplicate_window{120};
   /// Copies in a cluster: 1, 3 or 5.
   int replicas = 1;
@@ -78,11 +77,12 @@ struct BusOptions {
   StreamLimits limits{};
   /// Longest wait for the first connection. Range 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
-  /// How long a publish is tried until its PubAck; a cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
+  /// How long a publish is retried while there is no PubAck; a cluster can take 13 s to elect a leader. Range 100 ms to
+  /// 10 min.
   std::chrono::milliseconds publish_timeout{30'000};
-  /// Publishes in flight before `PublishAsync` waits. Range 1 to 65,536.
+  /// Outstanding publishes before `PublishAsync` waits. Range 1 to 65,536.
   std::size_t publish_window = 4096;
-  /// Where the bus writes what happened. Empty: nowhere.
+  /// Receives the log lines of the bus. Empty: no log.
   LogSink log{};
 
   /// `kInvalidArgument` naming the field that is out of range.
@@ -90,14 +90,14 @@ struct BusOptions {
 };
 
 struct PublishOptions {
-  /// Messages of equal ID within the duplicate window are stored once. Empty: an ID of our own. 1 to 128 bytes of
-  /// visible ASCII.
+  /// Messages with the same ID within the duplicate window are stored once. Empty: a new ID is generated. 1 to 128
+  /// bytes of visible ASCII. Must be empty for `PublishEnvelope`, which uses `Envelope::event_id`.
   std::string message_id{};
   /// Routes a plain message to the actor of this key, in order. Empty: round-robin. The rules of
-  /// `Envelope::aggregate_id`.
+  /// `Envelope::aggregate_id`. Must be empty for `PublishEnvelope`, which uses that field.
   std::string key{};
-  /// Additional headers. Names of NATS' header grammar, values without CR, LF and NUL. `Nats-*` and `Penstock-*` are
-  /// refused.
+  /// Additional headers. Names follow the grammar in docs/envelope.md; values have no CR, LF or NUL. `Nats-*` and
+  /// `Penstock-*` are refused.
   Headers headers{};
   /// How an envelope is written. Ignored by `Publish`.
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
@@ -110,16 +110,16 @@ struct PubAck {
   bool duplicate = false;      ///< the message ID had been stored before; nothing was added
 };
 
-/// `Subscribe`: at-most-once. A failed message is counted and gone.
+/// `Subscribe`: at-most-once. A failed message is counted and not delivered again.
 struct SubscribeOptions {
-  /// Members of a group share the topic's messages. Empty: this subscription receives each message from now on.
-  /// 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  /// Members of a group share the topic's messages. Empty: this subscription alone receives every message stored from
+  /// now on. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string group{};
-  /// Messages received and not yet handled, at most: the credit given to the server. Range 1 to 65,536.
+  /// The most messages that may be received and not yet handled (the credit given to the server). Range 1 to 65,536.
   std::size_t max_in_flight = 4096;
 };
 
-/// When a message that was not handled comes again.
+/// When a message that was not handled is tried again.
 struct RetryPolicy {
   /// Attempts in all, the first included; then the message goes to the dead letters. 0: never give up. Range 0 to
   /// 1,000,000.
@@ -133,13 +133,13 @@ struct RetryPolicy {
   double jitter = 0.2;
 };
 
-/// The effect of a message that is given up on its key: its aggregate.
+/// What happens to a key (an aggregate) after one of its messages was given up.
 enum class AfterDeadLetter {
-  /// The message goes to the dead letters; the key goes on with its next message.
+  /// The message goes to the dead letters; the key continues with its next message.
   kContinue,
-  /// The message goes to the dead letters, and the key's later ones follow it there, in order and unhandled, until they
-  /// were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record. Exclusive consumers
-  /// only.
+  /// The message goes to the dead letters, and later messages of the key follow it there, in order and unhandled, until
+  /// all were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record. Exclusive
+  /// consumers only.
   kQuarantine,
   /// Nothing is given up: the message is tried again every `max_backoff`, for ever, and its key waits for it.
   kBlock,
@@ -154,20 +154,20 @@ enum class Sharing {
   kShared,
 };
 
-/// How the server is told what was handled.
+/// How handled messages are acknowledged.
 enum class AckMode {
-  kExplicit,  ///< message by message: after a crash only what was not acknowledged comes again
-  /// One acknowledgement takes in all messages before it, up to the first unsettled one: several hundred times fewer of
-  /// them, at least every 100 ms. After a crash everything since the last one comes again, and while a message waits
-  /// (for its back-off, its handler, its dead letter) everything after it counts as unacknowledged: more than
-  /// `max_in_flight` messages later all keys wait with it. Exclusive consumers only; fixed for the life of a durable.
+  kExplicit,  ///< message by message: after a crash only unacknowledged messages come again
+  /// One acknowledgement covers all messages up to the first unfinished one. There are several hundred times fewer of
+  /// them, at least one every 100 ms. After a crash all messages since the last one come again. While a message waits
+  /// (for its back-off, handler or dead letter), later ones stay unacknowledged; more than `max_in_flight` messages
+  /// later all keys wait. Exclusive consumers only; a durable cannot change it.
   kCumulative,
 };
 
 /// `SubscribeEnvelope`: at-least-once, order per aggregate.
 struct EnvelopeSubscribeOptions {
-  /// Name of the durable consumer: what was consumed is remembered under it. Empty: the bus's client ID. Closing never
-  /// deletes it. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  /// Name of the durable consumer: the server remembers under it what was consumed. Empty: the bus's client ID. Closing
+  /// never deletes it. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string durable{};
   Sharing sharing = Sharing::kExclusive;
   AckMode ack_mode = AckMode::kExplicit;
@@ -175,24 +175,24 @@ struct EnvelopeSubscribeOptions {
   std::string handler_name{};
   RetryPolicy retry{};
   AfterDeadLetter after_dead_letter = AfterDeadLetter::kContinue;
-  /// After so many different messages in a row have failed, with no success in between, the fault is taken to be
-  /// elsewhere (a database that is down): one message at a time is tried, by the back-off of `retry`, the others wait,
-  /// nothing goes to the dead letters for used-up attempts, and the first success ends it. Shown as degraded. Too low
-  /// mistakes a handful of poison messages for an outage. 0: never. Range 0 to 1,000,000.
+  /// After this many different messages failed in a row, an outage is assumed (a database is down, say): one message at
+  /// a time is tried, with the back-off of `retry`, and used-up attempts lead to no dead letters. The first success
+  /// ends it. Reported as degraded. Too low a value mistakes a few poison messages for an outage. 0: never. Range 0 to
+  /// 1,000,000.
   std::size_t outage_after = 100;
-  /// A handler that runs longer is reported as stuck: counted, logged once, and, when shared, no longer kept from being
-  /// given to another member. It cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
+  /// A handler that runs longer counts as stuck and is logged once. On a shared durable its message may then be
+  /// redelivered to another process. It cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
   std::chrono::milliseconds stuck_after{300'000};
-  /// Messages received and not yet settled, at most: MaxAckPending, our credit. Larger than 4,096 gains nothing. Range
-  /// 1 to 65,536.
+  /// The most messages that may be received and not yet acknowledged: MaxAckPending and the credit. A waiting key can
+  /// raise it (docs/delivery.md). Larger than 4,096 gains nothing. Range 1 to 65,536.
   std::size_t max_in_flight = 4096;
-  /// Bytes of bodies and headers held here, at most (one message may exceed it alone). Beyond it a message is evicted:
-  /// only its place in the order is kept, and it is requested again when its turn comes: order holds, at the price of
-  /// a second delivery. Range 64 KiB to 64 GiB.
+  /// The most bytes of bodies and headers held here (a single larger message is allowed). A message that does not fit
+  /// is evicted: it keeps its place in the order and is requested again when its turn comes, at the price of a second
+  /// delivery. Range 64 KiB to 64 GiB.
   std::size_t max_in_flight_bytes = std::size_t{64} << 20;
-  /// The server redelivers what was not settled for this long; it is extended for whatever is queued or running here,
-  /// so it only matters when a process dies: exclusive recovers by take-over and may be long, shared waits for it. 0: 5
-  /// min when exclusive, 30 s when shared. Range 0 or 1 s to 1 day.
+  /// The server redelivers a message that was not acknowledged for this long. It is extended while a message is queued
+  /// or running here, so it matters only when a process dies: an exclusive durable recovers by take-over (so this may
+  /// be long), a shared one after this time. 0: 5 min when exclusive, 30 s when shared. Range 0 or 1 s to 1 day.
   std::chrono::milliseconds ack_wait{0};
 };
 

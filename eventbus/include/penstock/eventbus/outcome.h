@@ -15,8 +15,8 @@ namespace eventbus {
 class Deferral;
 }  // namespace eventbus
 
-/// The outcome of a handler's message, as the handler returns it. A value; made by `Ack`, `Retry`, `RetryAfter`,
-/// `Reject`, `Deferred`, or from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
+/// The outcome of a message, returned by its handler. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`,
+/// `Deferred`, or from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
 class Outcome {
  public:
   enum class Kind { kAck, kRetry, kReject, kDeferred };
@@ -49,41 +49,41 @@ class Outcome {
 /// Handled: the message is acknowledged and will not come again.
 inline Outcome Ack() { return {Outcome::Kind::kAck, {}, std::chrono::milliseconds{-1}}; }
 
-/// Not handled: again after the subscription's back-off, until its attempts are used up.
+/// Not handled: retried after the subscription's back-off, until its attempts are used up.
 inline Outcome Retry(std::string reason = {}) {
   return {Outcome::Kind::kRetry, std::move(reason), std::chrono::milliseconds{-1}};
 }
 
-/// Not handled: again after `delay` (not before; negative counts as 0), until the attempts are used up.
+/// Not handled: retried no sooner than after `delay` (negative counts as 0), until its attempts are used up.
 inline Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason = {}) {
   return {Outcome::Kind::kRetry, std::move(reason), std::max(delay, std::chrono::milliseconds{0})};
 }
 
-/// Can never be handled: straight to the dead letters.
+/// Can never be handled: goes straight to the dead letters.
 inline Outcome Reject(std::string reason) {
   return {Outcome::Kind::kReject, std::move(reason), std::chrono::milliseconds{-1}};
 }
 
-/// Not known yet: the `DeferredOutcome` taken by `Delivery::Defer` will tell. Without one it is a `Retry`.
+/// Not known yet: the token from `Delivery::Defer` reports it later. Without a call of `Defer` this counts as `Retry`.
 inline Outcome Deferred() { return {Outcome::Kind::kDeferred, {}, std::chrono::milliseconds{-1}}; }
 
-/// Tells later what became of a message, from any thread, without holding a worker. Until then its key waits and its
-/// lease is kept. Made by `Delivery::Defer`.
+/// Reports the outcome of a message later, from any thread, without occupying a worker. Until then the message's key
+/// waits and its lease is extended. Made by `Delivery::Defer`.
 ///
 /// **Thread safety:** thread-compatible; tokens of different messages are independent of each other.
-/// **Ownership:** move-only. Dropped without having been settled it says `Retry`. It may outlive its bus.
+/// **Ownership:** move-only. If it is destroyed before `Settle`, the outcome is `Retry`. It may outlive its bus.
 /// **Shutdown:** `Drain` waits for tokens until its deadline; then, as on `Close` and `Unsubscribe`, the message is
 /// handed back.
 class DeferredOutcome {
  public:
-  DeferredOutcome() = default;  ///< of no message
+  DeferredOutcome() = default;  ///< belongs to no message
   DeferredOutcome(DeferredOutcome&&) = default;
   DeferredOutcome& operator=(DeferredOutcome&& other) noexcept;
   ~DeferredOutcome();
 
-  /// `kFailedPrecondition` when it was settled before, is of no message, or the message has been handed back: it will
-  /// be handled again. `kInvalidArgument` for `Deferred()`. Does not block; the key's next message may begin before it
-  /// returns.
+  /// Reports the outcome. `kFailedPrecondition` when that was done before, the token belongs to no message, or the
+  /// message was handed back (and will be handled again). `kInvalidArgument` for `Deferred()`. Does not block; the
+  /// key's next message may begin before this returns.
   absl::Status Settle(const Outcome& outcome);
 
  private:

@@ -16,25 +16,25 @@ struct SubscriptionStats {
   std::string durable{};          ///< empty: at-most-once without a group
   std::uint64_t received = 0;     ///< deliveries that arrived, redeliveries included
   std::uint64_t redelivered = 0;  ///< of these: delivered before
-  std::uint64_t duplicates = 0;   ///< of these: in hand or finished already, not run again
+  std::uint64_t duplicates = 0;   ///< of these: already in flight or finished, not handled again
   std::uint64_t skipped = 0;      ///< of these: redriven for another durable
-  std::uint64_t handled = 0;      ///< handler said Ack
-  std::uint64_t failed = 0;       ///< handler said otherwise, or threw
+  std::uint64_t handled = 0;      ///< the handler returned Ack
+  std::uint64_t failed = 0;       ///< the handler returned another outcome, or threw
   std::uint64_t acked = 0;
   std::uint64_t naks = 0;        ///< messages requested again
   std::uint64_t terminated = 0;  ///< Term, each after its dead letter was stored
   std::uint64_t dead_lettered = 0;
   std::uint64_t undecodable = 0;       ///< bodies that were no envelope
-  std::uint64_t inbox_full = 0;        ///< dispatches put off because an inbox was full
+  std::uint64_t inbox_full = 0;        ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;      ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
   std::uint64_t evicted = 0;           ///< messages evicted for lack of memory, and requested again
   std::uint64_t circuit_opened = 0;    ///< times that the circuit breaker opened: message after message failed
-  std::uint64_t in_flight = 0;         ///< gauge: received, not settled
-  std::uint64_t in_flight_bytes = 0;   ///< gauge: bodies and headers of these that are held here
+  std::uint64_t in_flight = 0;         ///< gauge: received, neither acknowledged nor terminated
+  std::uint64_t in_flight_bytes = 0;   ///< gauge: bytes of their bodies and headers in memory
   std::uint64_t window = 0;            ///< gauge: messages that may be in flight now
-  std::uint64_t parked = 0;            ///< gauge: of these, waiting behind a message of their key
+  std::uint64_t parked = 0;            ///< gauge: messages in flight that wait behind one of their key
   std::uint64_t held_keys = 0;         ///< gauge: keys that wait for a retry
-  std::uint64_t quarantined_keys = 0;  ///< gauge: keys whose messages go to the dead letters until these are redriven
+  std::uint64_t quarantined_keys = 0;  ///< gauge: keys whose messages go to the dead letters until a redrive
   std::uint64_t stuck_handlers = 0;    ///< gauge: handlers that run for longer than `stuck_after`
   bool degraded = false;               ///< gauge: the circuit breaker is open; one message at a time is tried
   std::uint64_t lag = 0;               ///< gauge: messages the server has not delivered yet, as of the last delivery
@@ -44,15 +44,15 @@ struct SubscriptionStats {
 struct TopicPublishStats {
   std::string topic{};
   std::uint64_t published = 0;   ///< with PubAck
-  std::uint64_t duplicates = 0;  ///< of these: known already to the server
+  std::uint64_t duplicates = 0;  ///< of these: already known to the server
   std::uint64_t failed = 0;      ///< reported to the caller as failed after being accepted for sending
-  std::uint64_t bytes = 0;       ///< bodies of what was published
+  std::uint64_t bytes = 0;       ///< of the bodies of published messages
 };
 
 struct ConnectionStats {
   bool connected = false;
   std::uint64_t reconnects = 0;         ///< connections made after the first
-  std::uint64_t publishes_pending = 0;  ///< gauge: sent, PubAck outstanding
+  std::uint64_t publishes_pending = 0;  ///< gauge: accepted, without a PubAck
   std::uint64_t publish_retries = 0;    ///< sent again with the same message ID
 };
 
@@ -65,8 +65,8 @@ struct BusStats {
   actorpool::LatencySnapshot publish_latency{};  ///< from the call to the PubAck
   std::vector<TopicPublishStats> topics{};
   std::vector<SubscriptionStats> subscriptions{};
-  /// Counters of subscriptions that have ended, added up by topic and durable, so that sums never go down. No gauges,
-  /// no ID.
+  /// Counters of subscriptions that have ended, added up by topic and durable, so that sums never go down. Gauges and
+  /// ID are unset.
   std::vector<SubscriptionStats> ended_subscriptions{};
 };
 

@@ -18,16 +18,15 @@
 namespace penstock::metrics {
 
 struct CollectorOptions {
-  /// Prefix of every family. Empty: `DefaultNamespace` of the bus's client ID. A Prometheus metric name of up to 128
-  /// bytes:
-  /// `[A-Za-z_:][A-Za-z0-9_:]*`.
+  /// Prefix of every family. Empty: `DefaultNamespace` of the bus's client ID. A Prometheus metric name,
+  /// `[A-Za-z_:][A-Za-z0-9_:]*`, of up to 128 bytes.
   std::string metric_namespace{};
   /// Topics shown by name. The first ones seen keep their names; the counts of all further ones appear under
-  /// `topic="other"`. The same holds for the pairs of topic and durable. Each costs 4 series when published to and 13
-  /// when subscribed to; 5 of both make about 200 series. Range 1 to 1,000.
+  /// `topic="other"`. The same holds for pairs of topic and durable. A topic costs 4 series, a pair 21; with 5 of each
+  /// a bus has about 200 series. Range 1 to 1,000.
   std::size_t max_topics = 5;
-  /// Splits the actor pool's families by the label `actor_id`, instead of their totals: 7 series per actor. Costs a
-  /// Prometheus server 1,800 series at 256 actors.
+  /// Reports the actor pool's families per actor (label `actor_id`) instead of in total: 8 series per actor, about
+  /// 2,000 for 256 actors.
   bool per_actor = false;
 
   /// `kInvalidArgument` naming the field that is out of range.
@@ -44,7 +43,7 @@ std::vector<prometheus::MetricFamily> BusFamilies(const BusStats& stats, const C
 /// Families as the text format, version 0.0.4, that Prometheus scrapes.
 std::string RenderText(const std::vector<prometheus::MetricFamily>& families);
 
-/// Reads a bus when it is scraped; register it with a `prometheus::Registry`-like exposer, or let `Service` serve it.
+/// Takes a snapshot of a bus on each scrape; register it with a Prometheus exposer, or let `Service` serve it.
 ///
 /// **Thread safety:** thread-safe, provided that the source is.
 /// **Ownership:** owns the source; what the source refers to must outlive the collector.

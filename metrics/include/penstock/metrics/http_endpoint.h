@@ -20,8 +20,8 @@ struct HttpReply {
   std::string body{};
 };
 
-/// Makes the reply to one request. Runs on the endpoint's own thread, one at a time: must not block for long, must not
-/// throw and must not stop the endpoint.
+/// Makes the reply to one request. Runs on the endpoint's thread; calls do not overlap. Must not block for long, must
+/// not throw and must not stop the endpoint.
 using HttpHandler = std::function<HttpReply()>;
 
 struct HttpOptions {
@@ -56,18 +56,18 @@ inline constexpr const char* kTextFormatContentType = "text/plain; version=0.0.4
 /// **Shutdown:** `Stop` closes the socket and every connection at once.
 class HttpEndpoint {
  public:
-  /// Listens and starts serving. `kInvalidArgument` for options or an unknown host; `kAlreadyExists` when the port is
-  /// taken; `kPermissionDenied` when it may not be used; `kUnavailable` for what else the system refuses.
+  /// Listens and starts serving. `kInvalidArgument` for invalid options or an unknown host; `kAlreadyExists` when the
+  /// port is taken; `kPermissionDenied` when the port may not be used; `kUnavailable` for other system errors.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Listen(HttpOptions options);
 
   ~HttpEndpoint();
   HttpEndpoint(const HttpEndpoint&) = delete;
   HttpEndpoint& operator=(const HttpEndpoint&) = delete;
 
-  /// The port it listens on, also after `Stop`.
+  /// The port it listens on, even after `Stop`.
   std::uint16_t port() const;
 
-  /// Idempotent. Not from a handler.
+  /// Idempotent. Must not be called from a handler.
   void Stop();
 
  private:
