@@ -48,7 +48,7 @@ struct StreamLimits {
   /// size 1 MiB to 1 TiB.
   std::chrono::seconds memory_max_age{3600};
   std::int64_t memory_max_bytes = 256LL << 20;
-  /// File streams (`PublishEnvelope`): 0: no limit. With a size limit a full stream refuses new events
+  /// File streams (`PublishEnvelope`); 0 means no limit. With a size limit a full stream refuses new events
   /// (`kResourceExhausted`) and keeps the stored ones. An age limit also discards events that were not consumed: choose
   /// it well above the longest outage of a consumer. Age 0 or 1 min to 10 years, size 0 or 1 MiB to 1 PiB.
   std::chrono::seconds file_max_age{0};
@@ -133,7 +133,7 @@ struct RetryPolicy {
   double jitter = 0.2;
 };
 
-/// What happens to a key (an aggregate) after one of its messages was given up.
+/// The effect on a key (an aggregate) of giving up one of its messages.
 enum class AfterDeadLetter {
   /// The message goes to the dead letters; the key continues with its next message.
   kContinue,
