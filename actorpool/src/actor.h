@@ -13,7 +13,6 @@
 #include "measure/latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "runnable.h"
 #include "scheduler.h"
 #include "supervision/restart_log.h"
 #include "supervision/restart_window.h"
