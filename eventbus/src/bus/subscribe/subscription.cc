@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus {
@@ -368,12 +367,17 @@ ShutdownSummary Subscription::HandBack() {
 }
 
 SubscriptionStats Subscription::Stats() const {
-  SubscriptionStats stats{.id = spec_.id, .topic = spec_.topic, .durable = spec_.consumer_spec.consumer};
+  SubscriptionStats stats;
+  bool open = false;
   {
     MutexLock lock(mutex_);
-    FillIn(flow_, stats);
-    if (!open_) return stats;
+    stats = flow_.Stats();
+    open = open_;
   }
+  stats.id = spec_.id;
+  stats.topic = spec_.topic;
+  stats.durable = spec_.consumer_spec.consumer;
+  if (!open) return stats;
   const ConsumerStats consumer = consumer_->Stats();
   stats.resubscribes = consumer.resubscribes;
   stats.active = consumer.active && !lost_.load(std::memory_order_relaxed);
