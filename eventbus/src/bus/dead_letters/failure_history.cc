@@ -77,11 +77,6 @@ SystemTime Time(const StoredMessage& message, std::string_view name) {
   return ParseTimestamp(Text(message, name)).value_or(SystemTime{});
 }
 
-std::string OriginalId(const StoredMessage& message) {
-  if (const auto kept = message.Header(header::kOriginalMessageId)) return std::string(*kept);
-  return PercentEncode(Text(message, header::kMessageId));
-}
-
 void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers& headers) {
   const StoredMessage& message = *item.message;
   const auto add = [&headers](std::string_view name, std::string value) {
@@ -127,6 +122,11 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
     letter.body.clear();
   }
   return letter;
+}
+
+std::string OriginalId(const StoredMessage& message) {
+  if (const auto kept = message.Header(header::kOriginalMessageId)) return std::string(*kept);
+  return PercentEncode(Text(message, header::kMessageId));
 }
 
 std::uint64_t OriginOf(const StoredMessage& letter) {

@@ -34,6 +34,9 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
 /// empty, and the topic is whatever follows the stream in the subject.
 DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream);
 
+/// The message ID with which the message was first published, percent-encoded.
+std::string OriginalId(const StoredMessage& message);
+
 /// The sequence that gives a letter its place among those of its topic and consumer.
 std::uint64_t OriginOf(const StoredMessage& letter);
 
