@@ -142,8 +142,7 @@ class DeadLetters::Round {
                                  .quarantined = letter.error_class == error_class::kQuarantined});
           return !options_.stop.stop_requested();
         });
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const Candidate& a, const Candidate& b) { return a.Place() < b.Place(); });
+    std::ranges::sort(candidates_, {}, &Candidate::Place);
     report_.matched = candidates_.size();
     return read;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -21,6 +22,9 @@ struct LetterOrigin {
   std::string_view handler{};
   std::string_view host{};
 };
+
+/// The number in a header; 0 when the header is missing or is no number.
+std::uint64_t HeaderNumber(const StoredMessage& message, std::string_view name);
 
 /// `{stream}.{topic}`.
 std::string LetterSubject(std::string_view letter_stream, std::string_view topic);
