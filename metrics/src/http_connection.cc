@@ -17,15 +17,8 @@ bool MustWait() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EIN
 short HttpConnection::interest() const { return state_ == State::kWriting ? POLLOUT : POLLIN; }
 
 bool HttpConnection::Advance(const Responder& respond) {
-  switch (state_) {
-    case State::kReading:
-      return Read(respond);
-    case State::kWriting:
-      return Write();
-    case State::kClosing:
-      return Discard();
-  }
-  return false;
+  if (state_ == State::kReading) return Read(respond);
+  return state_ == State::kWriting ? Write() : Discard();
 }
 
 bool HttpConnection::Read(const Responder& respond) {
