@@ -93,7 +93,7 @@ class DeliveryStateMachine {
   std::uint64_t vanished() const { return state_.vanished; }
   /// Counters, and `lag`. The other gauges are those of `Stats`.
   const SubscriptionStats& counters() const { return state_.counters; }
-  /// What is known here: not the ID and the names, nor what the consumer knows.
+  /// All that is known here: not the ID and the names, nor what the consumer knows.
   SubscriptionStats Stats() const;
 
  private:

@@ -28,7 +28,7 @@ class MemoryConsumer {
   MemoryConsumer(ConsumerSpec spec, std::uint64_t after);
 
   const ConsumerSpec& spec() const { return spec_; }
-  /// What may change while it lives. Deadlines that are running stay.
+  /// Changes what may change while it lives. Deadlines that are running stay.
   void Adjust(std::chrono::milliseconds ack_wait, std::size_t max_in_flight);
 
   /// How many messages `Take` could return now, at most.
