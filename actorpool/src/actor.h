@@ -9,11 +9,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
-#include "measure/counter.h"
 #include "measure/latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
+#include "penstock/actorpool/internal/counter.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "runnable.h"
 #include "scheduler.h"
 #include "supervision/restart_log.h"
 #include "supervision/restart_window.h"

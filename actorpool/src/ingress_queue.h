@@ -11,9 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "clock.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/internal/admission.h"
 #include "penstock/actorpool/internal/mutex.h"
-#include "runnable.h"
+#include "penstock/actorpool/internal/pool_access.h"
 #include "scheduler.h"
 #include "task.h"
 

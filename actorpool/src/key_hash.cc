@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "key_hash.h"
 
-#include <bit>
+#include <endian.h>
+
 #include <cstring>
 
 namespace penstock::actorpool {
@@ -12,12 +13,8 @@ constexpr std::uint64_t kMultiplier = 0xc6a4a7935bd1e995;
 /// Eight bytes as a little-endian number, on a machine of either byte order.
 std::uint64_t LoadLittleEndian(const char* bytes) {
   std::uint64_t word = 0;
-  if constexpr (std::endian::native == std::endian::little) {
-    std::memcpy(&word, bytes, sizeof(word));
-  } else {
-    for (int i = 7; i >= 0; --i) word = word << 8 | static_cast<unsigned char>(bytes[i]);
-  }
-  return word;
+  std::memcpy(&word, bytes, sizeof(word));
+  return le64toh(word);
 }
 
 /// The last `count` bytes of `key`, 1 to 7, as a little-endian number. In a key of 8 bytes or more, one load reads them

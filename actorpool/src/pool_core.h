@@ -8,7 +8,6 @@
 #include <deque>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -20,9 +19,9 @@
 #include "key_hash.h"
 #include "measure/latency_meter.h"
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/internal/admission.h"
 #include "penstock/actorpool/internal/inline_executor.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/pool_access.h"
 #include "scheduler.h"
 #include "supervision/restart_log.h"
 
@@ -62,8 +61,7 @@ class ActorPool::Core final : public internal::InlineExecutor {
 
   /// An actor belongs to the ingress queue that its lowest bits name, with its other bits as index there.
   std::size_t queue_count() const { return std::size_t{1} << queue_bits_; }
-  IngressQueue& QueueOf(std::size_t actor) { return *queues_[actor & (queue_count() - 1)]; }
-  const IngressQueue& QueueOf(std::size_t actor) const { return *queues_[actor & (queue_count() - 1)]; }
+  IngressQueue& QueueOf(std::size_t actor) const { return *queues_[actor & (queue_count() - 1)]; }
   std::size_t IndexInQueue(std::size_t actor) const { return actor >> queue_bits_; }
 
   /// Whether this thread runs or completes a message of this pool.

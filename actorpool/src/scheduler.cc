@@ -146,17 +146,9 @@ bool Scheduler::PromiseWake() {
 
 void Scheduler::Return(Runnable* runnable, const RunResult& result) {
   --running_;
-  switch (result.next) {
-    case RunResult::Next::kIdle:
-      if (--active_ == 0) idle_.NotifyAll();
-      break;
-    case RunResult::Next::kAgain:
-      ready_.Push(runnable);
-      break;
-    case RunResult::Next::kPause:
-      AddPause(runnable, result.resume_at);
-      break;
-  }
+  if (result.next == RunResult::Next::kAgain) ready_.Push(runnable);
+  if (result.next == RunResult::Next::kPause) AddPause(runnable, result.resume_at);
+  if (result.next == RunResult::Next::kIdle && --active_ == 0) idle_.NotifyAll();
 }
 
 // Every sleeper sleeps until the earliest pause ends at most, so any of them can end it, whichever workers are busy by

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "measure/latency_histogram.h"
+#include "penstock/actorpool/internal/latency_histogram.h"
 
 #include "gtest/gtest.h"
 
@@ -10,7 +10,7 @@ using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
 LatencySnapshot SnapshotOf(std::initializer_list<nanoseconds> latencies) {
-  LatencyHistogram histogram;
+  LatencyHistogram<Counter> histogram;
   for (const nanoseconds latency : latencies) histogram.Observe(latency);
   LatencySnapshot snapshot;
   histogram.AddTo(snapshot);
@@ -39,8 +39,8 @@ TEST(LatencyHistogramTest, NegativeLatencyCountsAsNone) {
 }
 
 TEST(LatencyHistogramTest, SeveralHistogramsAddUp) {
-  LatencyHistogram one;
-  LatencyHistogram other;
+  LatencyHistogram<Counter> one;
+  LatencyHistogram<SharedCounter> other;
   one.Observe(microseconds(1));
   other.Observe(microseconds(3));
   LatencySnapshot snapshot;

@@ -1,12 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "family_writer.h"
-#include "label_cap.h"
 #include "penstock/eventbus/stats.h"
 #include "penstock/metrics/bus_collector.h"
 
 namespace penstock::metrics {
+
+/// Decides which names get series of their own: the first `capacity` different ones, for good. Thread-compatible.
+class LabelCap {
+ public:
+  explicit LabelCap(std::size_t capacity) : capacity_(capacity) {}
+
+  /// Whether `name` is shown by itself. The answer for a name never changes.
+  bool Admit(const std::string& name) {
+    return admitted_.contains(name) || (admitted_.size() < capacity_ && admitted_.insert(name).second);
+  }
+
+ private:
+  std::size_t capacity_;
+  std::set<std::string> admitted_;
+};
 
 /// Which topics, and which pairs of topic and durable, are shown by name.
 struct TopicCaps {

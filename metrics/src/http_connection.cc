@@ -3,11 +3,9 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <utility>
 
 namespace penstock::metrics {
 namespace {
@@ -16,27 +14,11 @@ bool MustWait() { return errno == EAGAIN || errno == EWOULDBLOCK || errno == EIN
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) close(fd_);
-}
-
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
 short HttpConnection::interest() const { return state_ == State::kWriting ? POLLOUT : POLLIN; }
 
 bool HttpConnection::Advance(const Responder& respond) {
-  switch (state_) {
-    case State::kReading:
-      return Read(respond);
-    case State::kWriting:
-      return Write();
-    case State::kClosing:
-      return Discard();
-  }
-  return false;
+  if (state_ == State::kReading) return Read(respond);
+  return state_ == State::kWriting ? Write() : Discard();
 }
 
 bool HttpConnection::Read(const Responder& respond) {

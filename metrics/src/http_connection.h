@@ -6,23 +6,12 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "http_message.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 
 namespace penstock::metrics {
-
-/// Closes a file descriptor when it goes.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 /// One accepted connection: reads a request, writes the reply, waits for the client to close. Never blocks.
 /// Thread-compatible.
@@ -32,7 +21,7 @@ class HttpConnection {
   /// Answers a request of status 200.
   using Responder = std::function<HttpReply(std::string_view path)>;
 
-  HttpConnection(Descriptor socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
+  HttpConnection(FileDescriptor socket, Clock::time_point deadline) : socket_(std::move(socket)), deadline_(deadline) {}
 
   int fd() const { return socket_.get(); }
   Clock::time_point deadline() const { return deadline_; }
@@ -49,7 +38,7 @@ class HttpConnection {
   bool Write();
   bool Discard();
 
-  Descriptor socket_;
+  FileDescriptor socket_;
   Clock::time_point deadline_;
   State state_ = State::kReading;
   std::string input_;

@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "http_connection.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::metrics {
@@ -58,20 +58,20 @@ absl::StatusOr<Addresses> Resolve(const HttpOptions& options) {
       absl::StrCat(Where(options), ": ", gai_strerror(error), "; the host must be an address of this machine"));
 }
 
-absl::StatusOr<Descriptor> OpenListener(const HttpOptions& options) {
+absl::StatusOr<FileDescriptor> OpenListener(const HttpOptions& options) {
   const absl::StatusOr<Addresses> addresses = Resolve(options);
   if (!addresses.ok()) return addresses.status();
   const addrinfo& address = **addresses;
-  Descriptor listener(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  FileDescriptor listener(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
-  if (listener.get() < 0 || setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+  if (!listener.valid() || setsockopt(listener.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       bind(listener.get(), address.ai_addr, address.ai_addrlen) != 0 || listen(listener.get(), kBacklog) != 0) {
     return ListenError(options, errno);
   }
   return listener;
 }
 
-std::uint16_t PortOf(const Descriptor& listener) {
+std::uint16_t PortOf(const FileDescriptor& listener) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
@@ -101,7 +101,7 @@ absl::Status HttpOptions::Validate() const {
 
 class HttpEndpoint::Core {
  public:
-  Core(HttpOptions options, Descriptor listener, Descriptor wake)
+  Core(HttpOptions options, FileDescriptor listener, FileDescriptor wake)
       : options_(std::move(options)),
         port_(PortOf(listener)),
         listener_(std::move(listener)),
@@ -129,7 +129,7 @@ class HttpEndpoint::Core {
       if (polled[1].revents != 0 || out_of_descriptors_) Accept();
     }
     connections_.clear();
-    listener_ = Descriptor(-1);
+    listener_.Close();
   }
 
   // Slot 0 is the wake-up, slot 1 the listener, the others the connections in their order.
@@ -164,10 +164,10 @@ class HttpEndpoint::Core {
   }
 
   void Accept() {
-    Descriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    FileDescriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     // The connection stays in the queue, and polling for it would return at once.
-    out_of_descriptors_ = socket.get() < 0 && (errno == EMFILE || errno == ENFILE);
-    if (socket.get() >= 0) connections_.emplace_back(std::move(socket), Clock::now() + options_.connection_timeout);
+    out_of_descriptors_ = !socket.valid() && (errno == EMFILE || errno == ENFILE);
+    if (socket.valid()) connections_.emplace_back(std::move(socket), Clock::now() + options_.connection_timeout);
   }
 
   HttpReply Respond(std::string_view path) const {
@@ -177,8 +177,8 @@ class HttpEndpoint::Core {
 
   const HttpOptions options_;
   const std::uint16_t port_;
-  Descriptor listener_;  // of the thread
-  const Descriptor wake_;
+  FileDescriptor listener_;  // of the thread
+  const FileDescriptor wake_;
   std::vector<HttpConnection> connections_;  // of the thread
   bool out_of_descriptors_ = false;          // of the thread
   std::once_flag joined_;
@@ -187,10 +187,10 @@ class HttpEndpoint::Core {
 
 absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Listen(HttpOptions options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
-  absl::StatusOr<Descriptor> listener = OpenListener(options);
+  absl::StatusOr<FileDescriptor> listener = OpenListener(options);
   if (!listener.ok()) return listener.status();
-  Descriptor wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (wake.get() < 0) return ListenError(options, errno);
+  FileDescriptor wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake.valid()) return ListenError(options, errno);
   try {
     return std::unique_ptr<HttpEndpoint>(
         new HttpEndpoint(std::make_unique<Core>(std::move(options), *std::move(listener), std::move(wake))));

@@ -2,6 +2,7 @@
 #include "http_message.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -11,25 +12,22 @@ namespace {
 
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
+struct ReasonPhrase {
+  int status;
+  std::string_view text;
+};
+
+constexpr ReasonPhrase kReasons[] = {{200, "OK"},
+                                     {400, "Bad Request"},
+                                     {404, "Not Found"},
+                                     {405, "Method Not Allowed"},
+                                     {431, "Request Header Fields Too Large"},
+                                     {503, "Service Unavailable"},
+                                     {505, "HTTP Version Not Supported"}};
+
 std::string_view Reason(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 503:
-      return "Service Unavailable";
-    case 505:
-      return "HTTP Version Not Supported";
-    default:
-      return "Status";
-  }
+  const ReasonPhrase* const reason = std::ranges::find(kReasons, status, &ReasonPhrase::status);
+  return reason == std::end(kReasons) ? "Status" : reason->text;
 }
 
 // Takes the text before the next space off `line`.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 #include <string>
 
 #include "families.h"
@@ -15,14 +16,16 @@ Labels WithActor(Labels labels, std::size_t actor) {
   return labels;
 }
 
-/// One sample for the whole pool, or one per actor.
+/// One sample for the whole pool, or one per actor. `value` is a member of `ActorStats`, or a function of one.
 template <typename Value>
 void Samples(const PoolStats& pool, bool per_actor, FamilyWriter& out, const Labels& labels, const Value& value) {
   if (!per_actor) {
-    out.Sample(value(pool.Total()), labels);
+    out.Sample(static_cast<double>(std::invoke(value, pool.Total())), labels);
     return;
   }
-  for (std::size_t i = 0; i < pool.actors.size(); ++i) out.Sample(value(pool.actors[i]), WithActor(labels, i));
+  for (std::size_t i = 0; i < pool.actors.size(); ++i) {
+    out.Sample(static_cast<double>(std::invoke(value, pool.actors[i])), WithActor(labels, i));
+  }
 }
 
 double Highest(const PoolStats& pool, std::size_t ActorStats::*depth) {
@@ -35,18 +38,16 @@ double Ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 void WriteCounters(const PoolStats& pool, bool per_actor, FamilyWriter& out) {
   out.Counter("actor_pool_messages_sent_total", "Messages accepted into an inbox.");
-  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.sent); });
+  Samples(pool, per_actor, out, {}, &ActorStats::sent);
   out.Counter("actor_pool_messages_processed_total", "Messages whose handler ended, by success.");
-  Samples(pool, per_actor, out, {{.name = "success", .value = "true"}},
-          [](const ActorStats& a) { return static_cast<double>(a.succeeded); });
-  Samples(pool, per_actor, out, {{.name = "success", .value = "false"}},
-          [](const ActorStats& a) { return static_cast<double>(a.failed); });
+  Samples(pool, per_actor, out, {{.name = "success", .value = "true"}}, &ActorStats::succeeded);
+  Samples(pool, per_actor, out, {{.name = "success", .value = "false"}}, &ActorStats::failed);
   out.Counter("actor_pool_actor_restarted_total", "Restarts of actors whose handler threw.");
-  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.restarts); });
+  Samples(pool, per_actor, out, {}, &ActorStats::restarts);
   out.Counter("actor_pool_actor_suspended_total", "Times an actor used up its restarts and was suspended.");
-  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.suspensions); });
+  Samples(pool, per_actor, out, {}, &ActorStats::suspensions);
   out.Counter("actor_pool_inbox_full_total", "Messages refused, or made to wait, because an inbox was full.");
-  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.inbox_full); });
+  Samples(pool, per_actor, out, {}, &ActorStats::inbox_full);
   out.Counter("actor_pool_messages_abandoned_total", "Accepted messages that a stop ended without running them.");
   out.Sample(static_cast<double>(pool.abandoned));
 }
@@ -55,7 +56,7 @@ void WriteInboxes(const PoolStats& pool, bool per_actor, FamilyWriter& out) {
   const auto capacity = static_cast<double>(pool.inbox_capacity);
   const double scope = per_actor ? capacity : capacity * static_cast<double>(pool.actors.size());
   out.Gauge("actor_pool_inbox_depth", "Messages accepted and not yet begun.");
-  Samples(pool, per_actor, out, {}, [](const ActorStats& a) { return static_cast<double>(a.inbox_depth); });
+  Samples(pool, per_actor, out, {}, &ActorStats::inbox_depth);
   out.Gauge("actor_pool_inbox_utilization", "Depth of the inboxes as a share of their capacity, 0 to 1.");
   Samples(pool, per_actor, out, {},
           [scope](const ActorStats& a) { return Ratio(static_cast<double>(a.inbox_depth), scope); });

@@ -10,6 +10,9 @@
 namespace penstock::metrics {
 namespace {
 
+/// The label value of everything that is not shown by itself.
+constexpr const char* kOtherLabel = "other";
+
 template <typename Row>
 struct Column {
   bool counter;

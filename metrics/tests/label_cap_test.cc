@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "label_cap.h"
+#include "families.h"
 
 #include <gtest/gtest.h>
 

@@ -3,10 +3,11 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdint>
-#include <limits>
-#include <map>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,14 +35,10 @@ bool SetPort(ServiceOptions& options, std::string_view value) {
 }
 
 bool SetLogLevel(ServiceOptions& options, std::string_view value) {
-  static const std::map<std::string_view, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
-                                                               {"info", LogLevel::kInfo},
-                                                               {"warning", LogLevel::kWarning},
-                                                               {"error", LogLevel::kError}};
-  const auto level = kLevels.find(value);
-  if (level == kLevels.end()) return false;
-  options.log_level = level->second;
-  return true;
+  constexpr std::array<std::string_view, 4> kLevels = {"debug", "info", "warning", "error"};  // as in `LogLevel`
+  const auto* const level = std::ranges::find(kLevels, value);
+  options.log_level = static_cast<LogLevel>(level - kLevels.begin());
+  return level != kLevels.end();
 }
 
 bool SetDrainTimeout(ServiceOptions& options, std::string_view value) {
@@ -51,33 +48,28 @@ bool SetDrainTimeout(ServiceOptions& options, std::string_view value) {
 }
 
 struct Variable {
+  std::string_view name;
   const char* expected;
   bool (*set)(ServiceOptions& options, std::string_view value);
 };
 
-const std::map<std::string_view, Variable>& Variables() {
-  static const std::map<std::string_view, Variable> kVariables = {
-      {"URL", {"a URL", [](ServiceOptions& o, std::string_view v) { return !(o.bus.url = v).empty(); }}},
-      {"CLIENT_ID", {"a name", [](ServiceOptions& o, std::string_view v) { return !(o.bus.client_id = v).empty(); }}},
-      {"METRICS_HOST",
-       {"an address", [](ServiceOptions& o, std::string_view v) { return !(o.metrics_host = v).empty(); }}},
-      {"METRICS_PORT", {"0 to 65535, or off", &SetPort}},
-      {"LOG_LEVEL", {"debug, info, warning or error", &SetLogLevel}},
-      {"DRAIN_TIMEOUT_MS", {"0 to 3600000", &SetDrainTimeout}},
-  };
-  return kVariables;
-}
+constexpr Variable kVariables[] = {
+    {"URL", "a URL", [](ServiceOptions& o, std::string_view v) { return !(o.bus.url = v).empty(); }},
+    {"CLIENT_ID", "a name", [](ServiceOptions& o, std::string_view v) { return !(o.bus.client_id = v).empty(); }},
+    {"METRICS_HOST", "an address", [](ServiceOptions& o, std::string_view v) { return !(o.metrics_host = v).empty(); }},
+    {"METRICS_PORT", "0 to 65535, or off", &SetPort},
+    {"LOG_LEVEL", "debug, info, warning or error", &SetLogLevel},
+    {"DRAIN_TIMEOUT_MS", "0 to 3600000", &SetDrainTimeout},
+};
 
 absl::Status Apply(ServiceOptions& options, std::string_view name, std::string_view value) {
   const std::string where = absl::StrCat("read environment: \"", EscapeControls(name), "\"");
-  const auto variable = Variables().find(name.substr(kPrefix.size()));
-  if (variable == Variables().end()) {
+  const Variable* const variable = std::ranges::find(kVariables, name.substr(kPrefix.size()), &Variable::name);
+  if (variable == std::end(kVariables)) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": unknown variable; correct its name or unset it"));
   }
-  if (!variable->second.set(options, value)) {
-    return absl::InvalidArgumentError(absl::StrCat(where, ": wrong value; expected ", variable->second.expected));
-  }
-  return absl::OkStatus();
+  if (variable->set(options, value)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(where, ": wrong value; expected ", variable->expected));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "escape_controls.h"
 
+#include "absl/strings/str_cat.h"
+
 namespace penstock {
 namespace {
 
@@ -10,11 +12,8 @@ bool IsC1(std::string_view text, std::size_t at) {
          static_cast<unsigned char>(text[at + 1]) <= 0x9f;
 }
 
-void AppendHex(std::string& out, unsigned char byte) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  out += "\\x";
-  out += kDigits[byte >> 4];
-  out += kDigits[byte & 15];
+void AppendHex(std::string& out, char byte) {
+  absl::StrAppend(&out, "\\x", absl::Hex(static_cast<unsigned char>(byte), absl::kZeroPad2));
 }
 
 }  // namespace
@@ -27,10 +26,10 @@ std::string EscapeControls(std::string_view text) {
     if (text[i] == '\n') {
       out += "\\n";
     } else if (byte < 0x20 || byte == 0x7f) {
-      AppendHex(out, byte);
+      AppendHex(out, text[i]);
     } else if (IsC1(text, i)) {
-      AppendHex(out, byte);
-      AppendHex(out, static_cast<unsigned char>(text[++i]));
+      AppendHex(out, text[i]);
+      AppendHex(out, text[++i]);
     } else {
       out += text[i];
     }

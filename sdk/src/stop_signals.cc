@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
-#include <string>
 #include <system_error>
 #include <utility>
 
@@ -45,9 +44,9 @@ absl::StatusOr<std::unique_ptr<StopSignals>> StopSignals::Watch(LogSink log) {
 }
 
 absl::Status StopSignals::Open() {
-  signal_fd_ = signalfd(-1, &signals_, SFD_NONBLOCK | SFD_CLOEXEC);
-  end_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-  if (signal_fd_ < 0 || end_fd_ < 0) {
+  signal_fd_ = FileDescriptor(signalfd(-1, &signals_, SFD_NONBLOCK | SFD_CLOEXEC));
+  end_fd_ = FileDescriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!signal_fd_.valid() || !end_fd_.valid()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("watch for signals: ", std::system_category().message(errno), "; raise the limit on open files"));
   }
@@ -62,13 +61,11 @@ absl::Status StopSignals::Open() {
 
 StopSignals::~StopSignals() {
   if (thread_.joinable()) {
-    eventfd_write(end_fd_, 1);
+    eventfd_write(end_fd_.get(), 1);
     thread_.join();
   }
   // What came while we were already stopping must not end the process now that it is over.
-  while (signal_fd_ >= 0 && NextSignal(signal_fd_) != 0) continue;
-  if (signal_fd_ >= 0) close(signal_fd_);
-  if (end_fd_ >= 0) close(end_fd_);
+  while (signal_fd_.valid() && NextSignal(signal_fd_.get()) != 0) continue;
   pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
@@ -91,12 +88,12 @@ void StopSignals::GiveUp(int signal) const {
 
 void StopSignals::WatchLoop() {
   SetThreadName("penstock-signal");
-  std::array<pollfd, 2> polled = {
-      {{.fd = signal_fd_, .events = POLLIN, .revents = 0}, {.fd = end_fd_, .events = POLLIN, .revents = 0}}};
+  std::array<pollfd, 2> polled = {{{.fd = signal_fd_.get(), .events = POLLIN, .revents = 0},
+                                   {.fd = end_fd_.get(), .events = POLLIN, .revents = 0}}};
   bool signalled = false;
   while (polled[1].revents == 0) {
     poll(polled.data(), polled.size(), -1);
-    const int signal = NextSignal(signal_fd_);
+    const int signal = NextSignal(signal_fd_.get());
     if (signal == 0) continue;
     if (signalled) GiveUp(signal);
     signalled = true;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "absl/status/statusor.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/log.h"
 
 namespace penstock {
@@ -41,8 +42,8 @@ class StopSignals {
   const LogSink log_;
   sigset_t signals_{};
   sigset_t former_mask_{};
-  int signal_fd_ = -1;
-  int end_fd_ = -1;
+  FileDescriptor signal_fd_;
+  FileDescriptor end_fd_;
   std::stop_source stop_;
   std::thread thread_;
 };

@@ -6,7 +6,8 @@
 #include <cstddef>
 
 #include "clock.h"
-#include "measure/latency_histogram.h"
+#include "penstock/actorpool/internal/counter.h"
+#include "penstock/actorpool/internal/latency_histogram.h"
 #include "penstock/actorpool/stats.h"
 
 namespace penstock::actorpool {
@@ -41,7 +42,7 @@ class LatencyMeter {
   void AddTo(LatencySnapshot& snapshot) const { latencies_.AddTo(snapshot); }
 
  private:
-  LatencyHistogram latencies_{};
+  LatencyHistogram<Counter> latencies_{};
   std::array<TimePoint, kMaxPending> pending_{};
   std::size_t size_ = 0;
   TimePoint counted_at_{};

@@ -75,8 +75,12 @@ class EventBus::Core {
                               *transport_);
   }
 
-  absl::Status CheckTopic(std::string_view what, std::string_view topic) const {
-    return eventbus::CheckTopic(what, topic, options_.base_stream_name);
+  template <typename Handler, typename Options>
+  absl::Status CheckSubscription(std::string_view topic, const Handler& handler, const Options& options) const {
+    auto status = eventbus::CheckTopic("subscribe to", topic, options_.base_stream_name);
+    if (!status.ok()) return status;
+    if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
+    return eventbus::CheckOptions(options);
   }
 
   // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
@@ -161,10 +165,8 @@ EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 EventBus::~EventBus() = default;
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
-  if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  return eventbus::AwaitAck([&](PublishCallback done) {
-    return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
-  });
+  return eventbus::AwaitAck(
+      [&](PublishCallback done) { return PublishAsync(topic, body, std::move(done), std::move(options)); });
 }
 
 absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
@@ -174,9 +176,8 @@ absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view bod
 }
 
 absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
-  if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
   return eventbus::AwaitAck([&](PublishCallback done) {
-    return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
+    return PublishEnvelopeAsync(topic, std::move(envelope), std::move(done), std::move(options));
   });
 }
 
@@ -188,18 +189,14 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
 
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, MessageHandler handler,
                                                    SubscribeOptions options) {
-  if (auto status = core_->CheckTopic("subscribe to", topic); !status.ok()) return status;
-  if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
-  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   return core_->Subscribe(eventbus::MessageSubscription(topic, std::move(options), std::move(handler)),
                           Storage::kMemory);
 }
 
 absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                            EnvelopeHandler handler) {
-  if (auto status = core_->CheckTopic("subscribe to", topic); !status.ok()) return status;
-  if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
-  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   return core_->Subscribe(
       eventbus::EnvelopeSubscription(topic, std::move(options), std::move(handler), core_->options_.client_id,
                                      core_->transport_->max_payload_bytes()),

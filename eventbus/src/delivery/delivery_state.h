@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "delivery/flow/evictor.h"
+#include <cstddef>
+#include <cstdint>
+
 #include "delivery/flow/flow_control.h"
 #include "delivery/flow_options.h"
 #include "delivery/in_flight_table.h"
 #include "delivery/policy/failure_policy.h"
 #include "delivery/policy/processed_set.h"
 #include "delivery/policy/quarantine.h"
+#include "penstock/eventbus/stats.h"
 
 namespace penstock::eventbus {
 
@@ -25,10 +28,10 @@ struct DeliveryState {
   }
 
   const FlowOptions options;
-  FlowCounters counters{};
+  SubscriptionStats counters{};  ///< and `lag`; the other gauges are not kept here
+  std::uint64_t vanished = 0;    ///< messages whose redelivery was given up
   InFlightTable table{};
-  FlowControl flow{options};
-  Evictor evictor{table, flow, counters};
+  FlowControl flow{options, table, counters};
   FailurePolicy failures{options};
   ProcessedSet processed{};
   ProcessedSet removed_letters{};

@@ -21,16 +21,13 @@ void DeliveryStateMachine::Arrived(std::unique_ptr<InFlightMessage> item, TimePo
   state_.now = now;
   ++state_.counters.received;
   if (item->message->delivery_count() > 1) ++state_.counters.redelivered;
-  state_.counters.last_pending = item->message->pending();
+  state_.counters.lag = item->message->pending();
   item->lease_from = now;
   if (Recognise(item, out)) return;
   item->deliveries_before = item->message->delivery_count() - 1;
   InFlightMessage& admitted = state_.table.Add(std::move(item));
   admitted.weight = admitted.message->size_bytes();
-  if (state_.options.acknowledges) {
-    state_.flow.RecordSize(admitted.weight);
-    state_.evictor.Admit(admitted);
-  }
+  if (state_.options.acknowledges) state_.flow.Admit(admitted);
   if (state_.flow.can_grow() && !state_.closed) Resize(out);
   turns_.Admit(admitted, out);
 }
@@ -41,15 +38,12 @@ bool DeliveryStateMachine::Recognise(std::unique_ptr<InFlightMessage>& item, Act
     Again(*known, std::move(item), out);
     return true;
   }
-  if (!state_.options.acknowledges || !IsOver(*item)) return false;
+  if (!state_.options.acknowledges) return false;
+  if (!item->for_other_consumer && !state_.processed.Contains(item->sequence)) return false;
   ++(item->for_other_consumer ? state_.counters.skipped : state_.counters.duplicates);
   state_.flow.AddCredit(out);
   out.list.push_back({.kind = Action::Kind::kAck, .message = std::move(item->message)});
   return true;
-}
-
-bool DeliveryStateMachine::IsOver(const InFlightMessage& item) const {
-  return item.for_other_consumer || state_.processed.Contains(item.sequence);
 }
 
 void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFlightMessage> copy, Actions& out) {
@@ -68,7 +62,7 @@ void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFli
   held.evicted = false;
   held.lease_from = state_.now;
   state_.flow.Charge(held, held.message->size_bytes());
-  if (state_.flow.IsOverBudget(held)) state_.evictor.Evict(held);
+  if (state_.flow.IsOverBudget(held)) state_.flow.Evict(held);
   state_.closed ? SetState(held, MessageState::kParked) : turns_.Turn(&held, out);
 }
 
@@ -76,7 +70,7 @@ void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFli
 
 void DeliveryStateMachine::Refused(InFlightMessage& item, TimePoint now, Actions& out) {
   state_.now = now;
-  ++state_.counters.refused;
+  ++state_.counters.inbox_full;
   if (item.stale) return Forget(item, out);
   if (state_.closed) return SetState(item, MessageState::kParked);
   turns_.Refused(item);
@@ -214,13 +208,13 @@ void DeliveryStateMachine::CheckAll(Actions& out) {
       continue;
     }
     if (item->at_letter() && !state_.closed && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
-    leases_.Check(*item, state_.now, state_.counters, out);
+    leases_.Check(*item, state_.now, out);
   }
   for (const auto& item : state_.table.stale()) {
     if (!state_.closed && item->at_letter() && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
   }
   for (InFlightMessage* item : vanished) {
-    ++state_.counters.vanished;
+    ++state_.vanished;
     turns_.ReleaseKey(*item, out);
     turns_.Remove(*item);
   }
@@ -282,6 +276,19 @@ std::vector<std::unique_ptr<InFlightMessage>> DeliveryStateMachine::HandBack() {
   for (InFlightMessage* item : state_.table.Ascending(MessageState::kParked))
     handed_back.push_back(turns_.Remove(*item));
   return handed_back;
+}
+
+SubscriptionStats DeliveryStateMachine::Stats() const {
+  SubscriptionStats stats = state_.counters;
+  stats.in_flight = in_hand();
+  stats.in_flight_bytes = bytes();
+  stats.window = window();
+  stats.parked = parked();
+  stats.held_keys = held() + waiting();
+  stats.quarantined_keys = state_.quarantine.keys();
+  stats.stuck_handlers = stuck();
+  stats.degraded = circuit_open();
+  return stats;
 }
 
 }  // namespace penstock::eventbus

@@ -13,6 +13,7 @@
 #include "delivery/in_flight_message.h"
 #include "delivery/lease_keeper.h"
 #include "delivery/turn_scheduler.h"
+#include "penstock/eventbus/stats.h"
 
 namespace penstock::eventbus {
 
@@ -88,13 +89,16 @@ class DeliveryStateMachine {
   std::size_t stuck() const { return leases_.stuck(); }
   std::size_t bytes() const { return state_.flow.bytes(); }
   std::size_t window() const { return state_.flow.window(); }
-  std::size_t quarantined_keys() const { return state_.quarantine.keys(); }
-  const FlowCounters& counters() const { return state_.counters; }
+  /// Messages that were requested again and did not come.
+  std::uint64_t vanished() const { return state_.vanished; }
+  /// Counters, and `lag`. The other gauges are those of `Stats`.
+  const SubscriptionStats& counters() const { return state_.counters; }
+  /// All that is known here: not the ID and the names, nor what the consumer knows.
+  SubscriptionStats Stats() const;
 
  private:
   // Arrivals.
   bool Recognise(std::unique_ptr<InFlightMessage>& item, Actions& out);
-  bool IsOver(const InFlightMessage& item) const;
   void Again(InFlightMessage& known, std::unique_ptr<InFlightMessage> copy, Actions& out);
   void TakeOver(InFlightMessage& held, std::unique_ptr<InFlightMessage> redelivered, Actions& out);
 

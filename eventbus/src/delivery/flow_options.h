@@ -26,12 +26,4 @@ struct FlowOptions {
   std::uint64_t seed = 1;           ///< of the jitter; different in every process
 };
 
-/// Events since the subscription began.
-struct FlowCounters {
-  std::uint64_t received = 0, redelivered = 0, duplicates = 0, handled = 0, failed = 0, acked = 0, naks = 0,
-                terminated = 0, dead_lettered = 0, undecodable = 0, refused = 0, vanished = 0, skipped = 0, evicted = 0,
-                circuit_opened = 0, stuck = 0;
-  std::uint64_t last_pending = 0;
-};
-
 }  // namespace penstock::eventbus

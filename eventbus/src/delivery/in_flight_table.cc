@@ -10,11 +10,6 @@ bool IsIndexed(MessageState state) {
   return state == MessageState::kPaused || state == MessageState::kEvicted || state == MessageState::kWaiting;
 }
 
-void SortBySequence(std::vector<InFlightMessage*>& items) {
-  std::sort(items.begin(), items.end(),
-            [](InFlightMessage* a, InFlightMessage* b) { return a->sequence < b->sequence; });
-}
-
 }  // namespace
 
 InFlightMessage& InFlightTable::Add(std::unique_ptr<InFlightMessage> item) {
@@ -94,21 +89,14 @@ void InFlightTable::RemoveFromIndex(const InFlightMessage& item) {
   }
 }
 
-std::vector<InFlightMessage*> InFlightTable::Ascending() const {
-  std::vector<InFlightMessage*> all;
-  all.reserve(items_.size());
-  for (const auto& [sequence, item] : items_) all.push_back(item.get());
-  SortBySequence(all);
-  return all;
-}
-
-std::vector<InFlightMessage*> InFlightTable::Ascending(MessageState state) const {
-  std::vector<InFlightMessage*> some;
+std::vector<InFlightMessage*> InFlightTable::Ascending(std::optional<MessageState> state) const {
+  std::vector<InFlightMessage*> found;
   for (const auto& [sequence, item] : items_) {
-    if (item->state == state) some.push_back(item.get());
+    if (!state || item->state == *state) found.push_back(item.get());
   }
-  SortBySequence(some);
-  return some;
+  std::sort(found.begin(), found.end(),
+            [](InFlightMessage* a, InFlightMessage* b) { return a->sequence < b->sequence; });
+  return found;
 }
 
 }  // namespace penstock::eventbus

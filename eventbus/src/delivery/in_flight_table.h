@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -43,8 +44,7 @@ class InFlightTable {
   void SetState(InFlightMessage& item, MessageState state);
 
   /// All that are not stale, or those in one stage, ascending by sequence.
-  std::vector<InFlightMessage*> Ascending() const;
-  std::vector<InFlightMessage*> Ascending(MessageState state) const;
+  std::vector<InFlightMessage*> Ascending(std::optional<MessageState> state = std::nullopt) const;
   /// All that are not stale, in no order.
   template <typename Visit>
   void ForEach(Visit visit) const {

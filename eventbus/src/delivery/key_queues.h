@@ -26,7 +26,6 @@ class KeyQueues {
   void Block(InFlightMessage& item) { queues_[item.key_hash].first = &item; }
 
   void Clear() { queues_.clear(); }
-  std::size_t size() const { return queues_.size(); }
 
  private:
   struct Queue {

@@ -18,21 +18,20 @@ std::chrono::milliseconds LeaseKeeper::interval() const {
   return std::clamp(ack_wait_ / 6, std::chrono::milliseconds{10}, std::chrono::milliseconds{250});
 }
 
-void LeaseKeeper::Check(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out) {
-  if (item.state == MessageState::kDispatched) CheckHandler(item, now, counters, out);
+void LeaseKeeper::Check(InFlightMessage& item, TimePoint now, Actions& out) {
+  if (item.state == MessageState::kDispatched) CheckHandler(item, now, out);
   const bool given_up = item.stuck && lets_stuck_leases_lapse_;
   if (given_up || now - item.lease_from < ack_wait_ / 3) return;
   item.lease_from = now;
   out.list.push_back({.kind = Action::Kind::kExtend, .item = &item});
 }
 
-void LeaseKeeper::CheckHandler(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out) {
+void LeaseKeeper::CheckHandler(InFlightMessage& item, TimePoint now, Actions& out) {
   const TimePoint begun = BegunAt(item);
   if (stuck_after_.count() == 0 || begun == TimePoint{} || item.stuck) return;
   if (now - begun < stuck_after_) return;
   item.stuck = true;
   ++stuck_;
-  ++counters.stuck;
   out.list.push_back({.kind = Action::Kind::kStuck, .item = &item});
 }
 

@@ -23,7 +23,7 @@ class LeaseKeeper {
   std::chrono::milliseconds interval() const;
 
   /// Extends the message's lease when a third of it is over, and reports its handler when it is stuck.
-  void Check(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out);
+  void Check(InFlightMessage& item, TimePoint now, Actions& out);
 
   /// The message's handler has ended.
   void Finished(InFlightMessage& item);
@@ -34,7 +34,7 @@ class LeaseKeeper {
   std::size_t stuck() const { return stuck_; }
 
  private:
-  void CheckHandler(InFlightMessage& item, TimePoint now, FlowCounters& counters, Actions& out);
+  void CheckHandler(InFlightMessage& item, TimePoint now, Actions& out);
 
   const std::chrono::milliseconds ack_wait_;
   const std::chrono::milliseconds stuck_after_;

@@ -2,7 +2,6 @@
 #include "delivery/turn_scheduler.h"
 
 #include <algorithm>
-#include <utility>
 
 namespace penstock::eventbus {
 namespace {
@@ -122,7 +121,7 @@ void TurnScheduler::RetryNow(InFlightMessage& item, Actions& out) {
 void TurnScheduler::RequestEvicted(Actions& out) {
   while (!state_.table.evicted().empty() && !state_.closed) {
     InFlightMessage& item = *state_.table.evicted().begin()->second;
-    if (!state_.evictor.Reserve(item, /*idle=*/state_.active() == 0)) return;
+    if (!state_.flow.Reserve(item, /*idle=*/state_.active() == 0)) return;
     const bool ours = !state_.options.retries_in_place;
     SendNak(item, out);
     if (ours) continue;

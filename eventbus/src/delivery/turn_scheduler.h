@@ -1,18 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "delivery/actions.h"
 #include "delivery/delivery_state.h"
 #include "delivery/in_flight_message.h"
 #include "delivery/key_queues.h"
-#include "delivery/refused_offers.h"
 
 namespace penstock::eventbus {
+
+/// Messages that their actor's inbox had no room for, in the order in which they were refused. Thread-confined to its
+/// state machine.
+class RefusedOffers {
+ public:
+  void Add(InFlightMessage& item) { by_lane_[item.lane].push_back(&item); }
+
+  /// The first one for that actor (`InFlightMessage::kAnyLane`: of those without a key); null when there is none.
+  InFlightMessage* Take(std::size_t lane) {
+    const auto found = by_lane_.find(lane);
+    if (found == by_lane_.end()) return nullptr;
+    InFlightMessage* const item = found->second.front();
+    found->second.pop_front();
+    if (found->second.empty()) by_lane_.erase(found);
+    return item;
+  }
+
+  /// The actors with a refused message, ascending.
+  std::vector<std::size_t> Lanes() const {
+    std::vector<std::size_t> lanes;
+    for (const auto& [lane, waiting] : by_lane_) lanes.push_back(lane);
+    std::sort(lanes.begin(), lanes.end());
+    return lanes;
+  }
+
+  void Clear() { by_lane_.clear(); }
+  bool empty() const { return by_lane_.empty(); }
+
+ private:
+  absl::flat_hash_map<std::size_t, std::deque<InFlightMessage*>> by_lane_;
+};
 
 /// Decides which message begins next and when: of each key one at a time, by stream sequence; later if its inbox is
 /// full, its back-off runs, its body was evicted, or nothing may begin now. Thread-confined to its state machine.

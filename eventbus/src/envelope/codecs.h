@@ -23,7 +23,7 @@ absl::StatusOr<std::string> ProtobufAggregateId(std::string_view body);
 /// Embeds the payload byte for byte, without the white space around it. An error when it is no JSON document.
 absl::StatusOr<std::string> EncodeJson(const Envelope& envelope);
 /// The payload is the very text that the body has, untouched.
-absl::StatusOr<Envelope> DecodeJson(std::string_view body);
+absl::Status DecodeJson(std::string_view body, Envelope& envelope);
 /// Reads no further than the aggregate ID.
 absl::StatusOr<std::string> JsonAggregateId(std::string_view body);
 

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
 #include "naming/characters.h"
@@ -25,6 +24,7 @@ using eventbus::CheckVisibleAscii;
 using eventbus::FirstError;
 using eventbus::Presence;
 using eventbus::Quoted;
+using eventbus::SameName;
 
 constexpr std::size_t kMaxBodyBytes = std::size_t{64} << 20;
 // Leaves more for the other fields than they can need.
@@ -101,11 +101,10 @@ absl::StatusOr<EnvelopeFormat> FormatOf(std::string_view body, std::string_view 
   if (content_type.empty()) return body.starts_with('{') ? EnvelopeFormat::kJson : EnvelopeFormat::kProtobuf;
   std::string_view type = content_type.substr(0, content_type.find(';'));
   while (type.ends_with(' ')) type.remove_suffix(1);
-  const auto is = [type](std::string_view name) {
-    return type == name || absl::EqualsIgnoreCase({type.data(), type.size()}, {name.data(), name.size()});
-  };
-  if (is("application/x-protobuf") || is("application/protobuf")) return EnvelopeFormat::kProtobuf;
-  if (is("application/json")) return EnvelopeFormat::kJson;
+  if (SameName(type, "application/x-protobuf") || SameName(type, "application/protobuf")) {
+    return EnvelopeFormat::kProtobuf;
+  }
+  if (SameName(type, "application/json")) return EnvelopeFormat::kJson;
   return absl::InvalidArgumentError(absl::StrCat("the content type ", Quoted(content_type),
                                                  " is unknown; use application/x-protobuf or application/json"));
 }
@@ -117,18 +116,11 @@ absl::StatusOr<EnvelopeFormat> CheckBody(std::string_view body, std::string_view
       absl::StrCat("the body is ", body.size(), " bytes long; use at most ", kMaxBodyBytes));
 }
 
-absl::Status DecodeJsonInto(std::string_view body, Envelope& envelope) {
-  auto decoded = eventbus::DecodeJson(body);
-  if (!decoded.ok()) return decoded.status();
-  envelope = *std::move(decoded);
-  return absl::OkStatus();
-}
-
 absl::Status Decode(std::string_view body, std::string_view content_type, Envelope& envelope) {
   const auto format = CheckBody(body, content_type);
   if (!format.ok()) return format.status();
   const bool json = *format == EnvelopeFormat::kJson;
-  const absl::Status decoded = json ? DecodeJsonInto(body, envelope) : eventbus::DecodeProtobuf(body, envelope);
+  const absl::Status decoded = json ? eventbus::DecodeJson(body, envelope) : eventbus::DecodeProtobuf(body, envelope);
   return decoded.ok() ? CheckFields(envelope, Presence::kRequired) : decoded;
 }
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <sys/random.h>
-
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <ratio>
 #include <string>
 #include <string_view>
@@ -36,24 +35,12 @@ std::uint64_t NextTick() {
   return next;
 }
 
-std::uint64_t Seed() {
-  std::uint64_t seed = 0;
-  // Fails only where the kernel has no such call; then other processes are told apart by the clock and where memory
-  // lies.
-  if (getrandom(&seed, sizeof(seed), 0) != static_cast<ssize_t>(sizeof(seed))) {
-    seed = Now() ^ reinterpret_cast<std::uintptr_t>(&seed);
-  }
-  return seed;
-}
-
-// SplitMix64 (Steele, Lea, Flood 2014).
 std::uint64_t Random() {
-  thread_local std::uint64_t state = Seed();
-  state += 0x9E3779B97F4A7C15;
-  std::uint64_t mixed = state;
-  mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9;
-  mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB;
-  return mixed ^ (mixed >> 31);
+  thread_local std::mt19937_64 random = [] {
+    std::random_device seed;
+    return std::mt19937_64(std::uint64_t{seed()} << 32 | seed());
+  }();
+  return random();
 }
 
 // Writes the lowest digits of `value` from `at` on.

@@ -6,7 +6,6 @@
 #include <iterator>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -129,14 +128,15 @@ absl::Status BrokenBody(const absl::Status& status) { return Broken(absl::StrCat
 
 }  // namespace
 
-absl::StatusOr<Envelope> DecodeJson(std::string_view body) {
+absl::Status DecodeJson(std::string_view body, Envelope& envelope) {
   EnvelopeReader reader;
   const absl::Status status =
       ForEachMember(body, [&](const std::string& key, std::string_view value) { return reader.Take(key, value); });
   if (!status.ok()) return BrokenBody(status);
   if (!reader.error().empty()) return Broken(reader.error());
   if (reader.envelope().payload.empty()) return Broken("field \"payload\" is missing");
-  return std::move(reader.envelope());
+  envelope = std::move(reader.envelope());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> JsonAggregateId(std::string_view body) {

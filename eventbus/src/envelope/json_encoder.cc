@@ -1,18 +1,65 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
 #include "envelope/json_walk.h"
-#include "envelope/json_writer.h"
 #include "naming/timestamp.h"
 
 namespace penstock::eventbus {
 namespace {
 
 constexpr std::size_t kUsualFieldBytes = 512;
+
+/// Writes one flat JSON object, member by member. Texts must be UTF-8.
+class JsonWriter {
+ public:
+  /// Puts the object behind what `out` has.
+  explicit JsonWriter(std::string& out) : out_(out) { out_ += '{'; }
+
+  void Text(std::string_view key, std::string_view value) {
+    Key(key);
+    Quote(value);
+  }
+  void TextUnlessEmpty(std::string_view key, std::string_view value) {
+    if (!value.empty()) Text(key, value);
+  }
+  void Number(std::string_view key, std::int64_t value) { Raw(key, std::to_string(value)); }
+  /// `json` must be a JSON document.
+  void Raw(std::string_view key, std::string_view json) {
+    Key(key);
+    out_ += json;
+  }
+  void Finish() { out_ += '}'; }
+
+ private:
+  void Key(std::string_view key) {
+    if (out_.back() != '{') out_ += ',';
+    Quote(key);
+    out_ += ':';
+  }
+
+  void Quote(std::string_view text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    out_ += '"';
+    for (const char c : text) {
+      const auto byte = static_cast<unsigned char>(c);
+      if (byte < 0x20) {
+        out_.append("\\u00") += kDigits[byte >> 4];
+        out_ += kDigits[byte & 0xF];
+        continue;
+      }
+      if (c == '"' || c == '\\') out_ += '\\';
+      out_ += c;
+    }
+    out_ += '"';
+  }
+
+  std::string& out_;
+};
 
 std::string_view TrimSpace(std::string_view json) {
   const std::size_t first = json.find_first_not_of(kJsonSpace);

@@ -108,18 +108,11 @@ class Walker final : public nlohmann::json_sax<nlohmann::json> {
 absl::Status Walk(std::string_view text, int max_depth, const MemberVisitor& visit) {
   // The parser skips a byte order mark and takes a NUL for the end.
   const bool plain = text.find('\0') == std::string_view::npos && !text.starts_with("\xEF\xBB\xBF");
-  switch (plain ? Walker(text, max_depth, visit).Walk() : Ending::kSyntax) {
-    case Ending::kSyntax:
-      return absl::InvalidArgumentError("is no JSON document");
-    case Ending::kTooDeep:
-      return absl::InvalidArgumentError(absl::StrCat("is nested deeper than ", max_depth, " levels"));
-    case Ending::kNoObject:
-      return absl::InvalidArgumentError("is no JSON object");
-    case Ending::kComplete:
-    case Ending::kStopped:
-      break;
-  }
-  return absl::OkStatus();
+  const Ending ending = plain ? Walker(text, max_depth, visit).Walk() : Ending::kSyntax;
+  if (ending == Ending::kSyntax) return absl::InvalidArgumentError("is no JSON document");
+  if (ending == Ending::kNoObject) return absl::InvalidArgumentError("is no JSON object");
+  if (ending != Ending::kTooDeep) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("is nested deeper than ", max_depth, " levels"));
 }
 
 }  // namespace

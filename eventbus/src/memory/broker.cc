@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/broker.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
 #include <utility>
@@ -10,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "memory/broker_consumer.h"
 #include "memory/subject.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::memory {
 namespace {
@@ -218,8 +217,6 @@ void Broker::QuietSubscriber(BrokerSubscriber& subscriber) {
   while (running_ == &subscriber) delivered_.Wait(lock);
 }
 
-bool Broker::Owns(const BrokerSubscriber& subscriber) { return subscriber.owns.load(std::memory_order_relaxed); }
-
 void Broker::StopSubscriber(BrokerSubscriber& subscriber) {
   ConsumerEvents gone{};  // what the callbacks captured may do anything when destroyed: not under the lock
   MutexLock lock(mutex_);
@@ -253,7 +250,7 @@ void Broker::NotifyThread() {
 }
 
 void Broker::Run() {
-  pthread_setname_np(pthread_self(), "penstock-memory");
+  SetThreadName("penstock-memory");
   while (std::optional<Parcel> parcel = AwaitParcel()) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
     messages.reserve(parcel->messages.size());
@@ -274,11 +271,7 @@ std::optional<Broker::Parcel> Broker::AwaitParcel() {
       return parcel;
     }
     idle_ = true;
-    if (wake_at_ == TimePoint::max()) {
-      work_.Wait(lock);
-    } else {
-      work_.WaitUntil(lock, wake_at_);
-    }
+    work_.WaitUntil(lock, wake_at_);
     idle_ = false;
   }
   return std::nullopt;

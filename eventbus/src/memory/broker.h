@@ -73,7 +73,6 @@ class Broker {
   /// See `eventbus::Consumer`.
   void SetWindow(BrokerSubscriber& subscriber, std::size_t max_in_flight);
   void QuietSubscriber(BrokerSubscriber& subscriber);
-  static bool Owns(const BrokerSubscriber& subscriber);
   void StopSubscriber(BrokerSubscriber& subscriber);
   bool IsActive(const BrokerSubscriber& subscriber) const;
 

@@ -2,6 +2,7 @@
 #include "memory/broker_consumer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_cat.h"
 
@@ -14,15 +15,8 @@ constexpr std::size_t kParcelSize = 256;
 std::string_view AckPolicyName(bool ack_all) { return ack_all ? "all" : "explicit"; }
 
 std::string_view KindName(ConsumerKind kind) {
-  switch (kind) {
-    case ConsumerKind::kExclusive:
-      return "exclusive";
-    case ConsumerKind::kShared:
-      return "shared";
-    case ConsumerKind::kAtMostOnce:
-      return "at-most-once";
-  }
-  return "unknown";
+  constexpr std::array<std::string_view, 3> kNames = {"exclusive", "shared", "at-most-once"};  // as in `ConsumerKind`
+  return kNames[static_cast<std::size_t>(kind)];
 }
 
 absl::Status Misfit(const ConsumerSpec& spec, std::string_view field, std::string_view has, std::string_view asked) {
@@ -55,11 +49,7 @@ BrokerConsumer::BrokerConsumer(BrokerStream& of, const ConsumerSpec& spec)
       name(spec.consumer),
       kind(spec.kind),
       ack_all(spec.ack_all),
-      position({.filter_subject = spec.filter_subject,
-                .explicit_acks = spec.kind != ConsumerKind::kAtMostOnce,
-                .ack_wait = spec.ack_wait,
-                .max_in_flight = spec.max_in_flight},
-               spec.kind == ConsumerKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
+      position(spec, spec.kind == ConsumerKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
 
 std::shared_ptr<BrokerSubscriber> BrokerConsumer::NextSubscriber() {
   for (std::size_t i = 0; kind != ConsumerKind::kExclusive && i < subscribers.size(); ++i) {
@@ -90,7 +80,7 @@ absl::StatusOr<BrokerConsumer*> ConsumerFor(BrokerStream& stream, const Consumer
     if (consumer->ack_all != spec.ack_all) {
       return Misfit(spec, "ack_policy", AckPolicyName(consumer->ack_all), AckPolicyName(spec.ack_all));
     }
-    const std::string& filter = consumer->position.terms().filter_subject;
+    const std::string& filter = consumer->position.spec().filter_subject;
     if (filter != spec.filter_subject) return Misfit(spec, "filter subject", filter, spec.filter_subject);
     return consumer.get();
   }

@@ -23,7 +23,7 @@ struct BrokerConsumer;
 /// `events` belongs to the thread whose callback runs, else to the lock.
 struct BrokerSubscriber {
   const void* user = nullptr;
-  ConsumerSpec spec{};
+  ConsumerSpec spec{};  ///< its kind never changes, so that it is read without the lock
   ConsumerEvents events{};
   BrokerConsumer* consumer = nullptr;  ///< null when an ephemeral consumer ended with its subscriber
   std::size_t credit = 0;              ///< not used by exclusive subscribers: `max_in_flight` is their credit

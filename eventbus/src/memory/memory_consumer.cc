@@ -14,20 +14,20 @@ constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours(24 * 365)
 
 }  // namespace
 
-MemoryConsumer::MemoryConsumer(ConsumerTerms terms, std::uint64_t after) : terms_(std::move(terms)), position_(after) {}
+MemoryConsumer::MemoryConsumer(ConsumerSpec spec, std::uint64_t after) : spec_(std::move(spec)), position_(after) {}
 
 void MemoryConsumer::Adjust(std::chrono::milliseconds ack_wait, std::size_t max_in_flight) {
-  terms_.ack_wait = ack_wait;
-  terms_.max_in_flight = max_in_flight;
+  spec_.ack_wait = ack_wait;
+  spec_.max_in_flight = max_in_flight;
 }
 
 std::size_t MemoryConsumer::Room() const {
-  if (!terms_.explicit_acks) return SIZE_MAX;
-  return terms_.max_in_flight - std::min(terms_.max_in_flight, outstanding_.size());
+  if (!acknowledges()) return SIZE_MAX;
+  return spec_.max_in_flight - std::min(spec_.max_in_flight, outstanding_.size());
 }
 
 std::size_t MemoryConsumer::Available(const MemoryStream& stream) const {
-  const std::uint64_t fresh = stream.CountAfter(terms_.filter_subject, position_);
+  const std::uint64_t fresh = stream.CountAfter(spec_.filter_subject, position_);
   return again_.size() + static_cast<std::size_t>(std::min<std::uint64_t>(fresh, Room()));
 }
 
@@ -41,7 +41,7 @@ std::vector<Taken> MemoryConsumer::Take(const MemoryStream& stream, std::size_t 
 void MemoryConsumer::TakeAgain(const MemoryStream& stream, std::size_t limit, TimePoint now,
                                std::vector<Taken>& taken) {
   if (again_.empty()) return;
-  const std::uint64_t pending = stream.CountAfter(terms_.filter_subject, position_);
+  const std::uint64_t pending = stream.CountAfter(spec_.filter_subject, position_);
   while (taken.size() < limit && !again_.empty()) {
     const auto found = outstanding_.find(again_.front());
     again_.pop_front();
@@ -60,12 +60,12 @@ void MemoryConsumer::TakeAgain(const MemoryStream& stream, std::size_t limit, Ti
 void MemoryConsumer::TakeNew(const MemoryStream& stream, std::size_t limit, TimePoint now, std::vector<Taken>& taken) {
   const std::size_t count = std::min(limit - taken.size(), Room());
   if (count == 0) return;
-  std::uint64_t pending = stream.CountAfter(terms_.filter_subject, position_);
+  std::uint64_t pending = stream.CountAfter(spec_.filter_subject, position_);
   for (std::size_t i = 0; i < count; ++i) {
-    auto record = stream.NextAfter(terms_.filter_subject, position_);
+    auto record = stream.NextAfter(spec_.filter_subject, position_);
     position_ = record == nullptr ? std::max(position_, stream.last_sequence()) : record->sequence;
     if (record == nullptr) return;
-    if (terms_.explicit_acks) {
+    if (acknowledges()) {
       outstanding_.emplace_hint(
           outstanding_.end(), position_,
           OutstandingDeliveries{.whereabouts = Whereabouts::kOut, .due = AckDeadline(now), .deliveries = 1});
@@ -75,7 +75,7 @@ void MemoryConsumer::TakeNew(const MemoryStream& stream, std::size_t limit, Time
 }
 
 TimePoint MemoryConsumer::AckDeadline(TimePoint now) {
-  const TimePoint due = now + std::min(terms_.ack_wait, kLongestDelay);
+  const TimePoint due = now + std::min(spec_.ack_wait, kLongestDelay);
   next_overdue_ = std::min(next_overdue_, due);
   return due;
 }
@@ -84,18 +84,10 @@ void MemoryConsumer::Acknowledge(std::uint64_t sequence, AckType type, TimePoint
   const auto found = outstanding_.find(sequence);
   if (found == outstanding_.end()) return;
   OutstandingDeliveries& message = found->second;
-  switch (type) {
-    case AckType::kAck:
-    case AckType::kTerm:
-      outstanding_.erase(found);
-      return;
-    case AckType::kNak:
-      if (message.whereabouts != Whereabouts::kQueued) Queue(sequence, message);
-      return;
-    case AckType::kInProgress:
-      if (message.whereabouts == Whereabouts::kOut) message.due = AckDeadline(now);
-      return;
-  }
+  const bool out = message.whereabouts == Whereabouts::kOut;
+  if (out && type == AckType::kNak) Queue(sequence, message);
+  if (out && type == AckType::kInProgress) message.due = AckDeadline(now);
+  if (type == AckType::kAck || type == AckType::kTerm) outstanding_.erase(found);
 }
 
 void MemoryConsumer::Queue(std::uint64_t sequence, OutstandingDeliveries& message) {
@@ -109,10 +101,7 @@ void MemoryConsumer::RequeueAll() {
 }
 
 void MemoryConsumer::WakeDue(TimePoint now) {
-  if (next_overdue_ <= now) QueueOverdue(now);
-}
-
-void MemoryConsumer::QueueOverdue(TimePoint now) {
+  if (next_overdue_ > now) return;
   next_overdue_ = TimePoint::max();
   for (auto& [sequence, message] : outstanding_) {
     if (message.whereabouts != Whereabouts::kOut) continue;

@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -15,15 +14,6 @@
 
 namespace penstock::eventbus::memory {
 
-/// How a consumer goes through its stream.
-struct ConsumerTerms {
-  std::string filter_subject{};  ///< empty: everything
-  bool explicit_acks = true;     ///< false: what was taken is settled, and `ack_wait` and `max_in_flight` mean nothing
-  std::chrono::milliseconds ack_wait{30'000};
-  std::size_t max_in_flight =
-      4096;  ///< unsettled messages beyond which nothing new is taken; redeliveries are not bound by it
-};
-
 /// Where one consumer stands in its stream: what it has had, what is unsettled, what comes again and when. Pure: no
 /// thread, no clock of its own, so time is the caller's.
 ///
@@ -32,17 +22,19 @@ struct ConsumerTerms {
 /// of the Naks, those whose time ran out together in stream order, and everything in stream order after `RequeueAll`.
 class MemoryConsumer {
  public:
-  /// Begins behind the message `after`: 0 for all that the stream has.
-  MemoryConsumer(ConsumerTerms terms, std::uint64_t after);
+  /// Begins behind the message `after`: 0 for all that the stream has. Beyond `spec.max_in_flight` unsettled messages
+  /// nothing new is taken; redeliveries are not bound by it. `kAtMostOnce`: what was taken is settled. An empty filter
+  /// takes everything.
+  MemoryConsumer(ConsumerSpec spec, std::uint64_t after);
 
-  const ConsumerTerms& terms() const { return terms_; }
-  /// The terms that may change while it lives. Deadlines that are running stay.
+  const ConsumerSpec& spec() const { return spec_; }
+  /// Changes what may change while it lives. Deadlines that are running stay.
   void Adjust(std::chrono::milliseconds ack_wait, std::size_t max_in_flight);
 
   /// How many messages `Take` could return now, at most.
   std::size_t Available(const MemoryStream& stream) const;
 
-  /// Takes the next messages, `limit` at most; with explicit acks they stay unsettled until `Acknowledge`.
+  /// Takes the next messages, `limit` at most; they stay unsettled until `Acknowledge`, unless at most once.
   std::vector<Taken> Take(const MemoryStream& stream, std::size_t limit, TimePoint now);
 
   /// Answers the delivery of `sequence`, whichever it was; what is not unsettled is ignored.
@@ -73,12 +65,12 @@ class MemoryConsumer {
 
   void TakeAgain(const MemoryStream& stream, std::size_t limit, TimePoint now, std::vector<Taken>& taken);
   void TakeNew(const MemoryStream& stream, std::size_t limit, TimePoint now, std::vector<Taken>& taken);
+  bool acknowledges() const { return spec_.kind != ConsumerKind::kAtMostOnce; }
   std::size_t Room() const;
   TimePoint AckDeadline(TimePoint now);
   void Queue(std::uint64_t sequence, OutstandingDeliveries& message);
-  void QueueOverdue(TimePoint now);
 
-  ConsumerTerms terms_;
+  ConsumerSpec spec_;
   std::uint64_t position_;  ///< the last message taken for the first time, or passed over by the filter
   absl::btree_map<std::uint64_t, OutstandingDeliveries> outstanding_;
   /// Sequences to take again. May name messages that were settled meanwhile, which are no longer in `outstanding_`.

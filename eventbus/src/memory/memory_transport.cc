@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "naming/names.h"
+#include "memory/broker_consumer.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {
@@ -16,28 +16,28 @@ namespace {
 
 class EmbeddedConsumer final : public Consumer {
  public:
-  EmbeddedConsumer(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerSubscriber> subscriber,
-                   ConsumerKind kind)
-      : transport_(transport), broker_(broker), subscriber_(std::move(subscriber)), kind_(kind) {}
+  EmbeddedConsumer(MemoryTransport& transport, Broker& broker, std::shared_ptr<BrokerSubscriber> subscriber)
+      : transport_(transport), broker_(broker), subscriber_(std::move(subscriber)) {}
   ~EmbeddedConsumer() override { Stop(); }
 
   void AddCredit(std::size_t count) override { broker_.AddCredit(*subscriber_, count); }
 
   using Consumer::Acknowledge;
   absl::Status Acknowledge(std::span<const Acknowledgement> deliveries) override {
-    if (kind_ == ConsumerKind::kAtMostOnce) {
+    if (subscriber_->spec.kind == ConsumerKind::kAtMostOnce) {
       return absl::FailedPreconditionError("acknowledge: at-most-once messages are settled by being delivered");
     }
     if (!transport_.connected()) return absl::UnavailableError("acknowledge: the embedded bus is closed");
-    for (const Acknowledgement& each : deliveries)
+    for (const Acknowledgement& each : deliveries) {
       broker_.Acknowledge(*subscriber_, each.message->stream_sequence(), each.type);
+    }
     return absl::OkStatus();
   }
 
   void SetWindow(std::size_t max_in_flight) override { broker_.SetWindow(*subscriber_, max_in_flight); }
 
   bool MayHandle(std::chrono::steady_clock::time_point) const override {
-    return kind_ != ConsumerKind::kExclusive || Broker::Owns(*subscriber_);
+    return subscriber_->spec.kind != ConsumerKind::kExclusive || subscriber_->owns.load(std::memory_order_relaxed);
   }
 
   void StopArrivals() override { broker_.QuietSubscriber(*subscriber_); }
@@ -50,37 +50,21 @@ class EmbeddedConsumer final : public Consumer {
   MemoryTransport& transport_;
   Broker& broker_;
   const std::shared_ptr<BrokerSubscriber> subscriber_;
-  const ConsumerKind kind_;
 };
 
-// The brokers that have a name, for as long as somebody uses them.
-class NamedBrokers {
- public:
-  std::shared_ptr<Broker> Join(std::string_view name, const void* user) {
-    MutexLock lock(mutex_);
-    std::erase_if(brokers_, [](const auto& entry) { return entry.second.expired(); });
-    const auto found = brokers_.find(name);
-    std::shared_ptr<Broker> broker = found == brokers_.end() ? nullptr : found->second.lock();
-    if (broker != nullptr && broker->Enter(user)) return broker;
-    broker = std::make_shared<Broker>();
-    broker->Enter(user);
-    brokers_.insert_or_assign(std::string(name), broker);
-    return broker;
-  }
-
- private:
-  Mutex mutex_;
-  std::map<std::string, std::weak_ptr<Broker>, std::less<>> brokers_ ABSL_GUARDED_BY(mutex_);
-};
-
+// The broker of that name, which is there for as long as somebody uses it; without a name one of the user's own.
 std::shared_ptr<Broker> JoinBroker(std::string_view name, const void* user) {
-  if (!name.empty()) {
-    // Never destroyed: buses that are static objects may outlive it otherwise.
-    static NamedBrokers& named = *new NamedBrokers();
-    return named.Join(name, user);
-  }
-  auto broker = std::make_shared<Broker>();
+  // Never destroyed: buses that are static objects may outlive them otherwise.
+  static Mutex& mutex = *new Mutex;
+  static auto& named = *new std::map<std::string, std::weak_ptr<Broker>, std::less<>>;
+  const MutexLock lock(mutex);
+  std::erase_if(named, [](const auto& entry) { return entry.second.expired(); });
+  const auto found = named.find(name);
+  std::shared_ptr<Broker> broker = found == named.end() ? nullptr : found->second.lock();
+  if (broker != nullptr && broker->Enter(user)) return broker;
+  broker = std::make_shared<Broker>();
   broker->Enter(user);
+  if (!name.empty()) named.insert_or_assign(std::string(name), broker);
   return broker;
 }
 
@@ -103,7 +87,7 @@ absl::StatusOr<std::unique_ptr<Consumer>> MemoryTransport::OpenConsumer(const Co
                                                                         ConsumerEvents events) {
   absl::StatusOr<std::shared_ptr<BrokerSubscriber>> subscriber = broker_->OpenConsumer(this, spec, std::move(events));
   if (!subscriber.ok()) return subscriber.status();
-  return std::make_unique<EmbeddedConsumer>(*this, *broker_, *std::move(subscriber), spec.kind);
+  return std::make_unique<EmbeddedConsumer>(*this, *broker_, *std::move(subscriber));
 }
 
 absl::Status MemoryTransport::Publish(OutboundMessage message, PublishDone done) {
@@ -156,20 +140,10 @@ void MemoryTransport::Close() {
 
 }  // namespace memory
 
+// `BusOptions::Validate` has checked the URL.
 absl::StatusOr<std::unique_ptr<Transport>> ConnectMemory(const BusOptions& options) {
   constexpr std::string_view kScheme = "memory://";
-  const std::string_view url = options.url;
-  if (!url.starts_with(kScheme)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("connect to \"", RedactUrl(url), "\": not an embedded bus; its URL begins with memory://"));
-  }
-  const std::string_view name = url.substr(kScheme.size());
-  if (!name.empty() && !CheckName("url", name).ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("connect to \"", RedactUrl(url),
-                     "\": not the name of an embedded bus; use memory:// or memory:// and 1 to 64 of [A-Za-z0-9_-]"));
-  }
-  return std::make_unique<memory::MemoryTransport>(name);
+  return std::make_unique<memory::MemoryTransport>(std::string_view(options.url).substr(kScheme.size()));
 }
 
 }  // namespace penstock::eventbus

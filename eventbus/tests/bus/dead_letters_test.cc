@@ -196,13 +196,14 @@ TEST_F(DeadLettersTest, ALetterThatCannotGoBackFailsAloneAndIsNamed) {
 
 TEST_F(DeadLettersTest, ABodyThatTheLetterHasNoRoomForComesFromTheTopicsStream) {
   const std::string body(transport_->max_payload_bytes() - 200, 'x');
+  const std::string id = "50%25-off";
   auto told = std::make_shared<std::promise<bool>>();
   ASSERT_TRUE(transport_
-                  ->Publish({.subject = "orders", .body = body, .message_id = "id-1", .headers = {}},
+                  ->Publish({.subject = "orders", .body = body, .message_id = id, .headers = {}},
                             [told](const absl::StatusOr<PubAck>& ack) { told->set_value(ack.ok()); })
                   .ok());
   ASSERT_TRUE(told->get_future().get());
-  ASSERT_TRUE(Store(*FailedItem(1, "k", body)));
+  ASSERT_TRUE(Store(*FailedItem(1, "k", body, {{std::string(header::kMessageId), id}})));
   EXPECT_EQ(letters_->Get(1)->body, body);
   EXPECT_EQ(letters_->Get(1)->body_omitted, 0U);
   ASSERT_TRUE(transport_->DeleteMessage("EVENTS_orders", 1).ok());

@@ -224,7 +224,7 @@ TEST_F(DeliveryStateMachineTest, GivesUpOnARedeliveryThatNeverComes) {
   Pass(seconds{2});
   Pass(seconds{1});
   EXPECT_THAT(Said(), testing::Contains("nak 2"));
-  EXPECT_EQ(flow_->counters().vanished, 1u);
+  EXPECT_EQ(flow_->vanished(), 1u);
 }
 
 TEST_F(DeliveryStateMachineTest, RunsNothingTwiceAtOnceAcrossEpochsAndSettlesNothingOfTheOld) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "delivery/policy/retry_schedule.h"
+#include "delivery/policy/failure_policy.h"
 
 #include <gtest/gtest.h>
 

@@ -36,12 +36,10 @@ class MemoryConsumerTest : public testing::Test {
   void Nak(std::uint64_t sequence) { consumer_.Acknowledge(sequence, AckType::kNak, kStart); }
   void Ack(std::uint64_t sequence) { consumer_.Acknowledge(sequence, AckType::kAck, kStart); }
 
-  static ConsumerTerms Terms() {
-    return {.filter_subject = "", .explicit_acks = true, .ack_wait = seconds(30), .max_in_flight = 10};
-  }
+  static ConsumerSpec Spec() { return {.ack_wait = seconds(30), .max_in_flight = 10}; }
 
   MemoryStream stream_{{.name = "ORDERS", .subjects = {"orders", "notes"}}};
-  MemoryConsumer consumer_{Terms(), 0};
+  MemoryConsumer consumer_{Spec(), 0};
 };
 
 TEST_F(MemoryConsumerTest, TakesInStreamOrderEachMessageOnce) {
@@ -63,7 +61,7 @@ TEST_F(MemoryConsumerTest, TellsHowManyMessagesAreStillToCome) {
 
 TEST_F(MemoryConsumerTest, BeginsBehindTheGivenSequence) {
   Publish(3);
-  MemoryConsumer late(Terms(), 2);
+  MemoryConsumer late(Spec(), 2);
   EXPECT_THAT(Take(late), ElementsAre(3));
 }
 
@@ -71,9 +69,9 @@ TEST_F(MemoryConsumerTest, TakesOnlyWhatItsFilterTakes) {
   Publish(1, "orders");
   Publish(2, "notes");
   Publish(1, "orders");
-  ConsumerTerms terms = Terms();
-  terms.filter_subject = "orders";
-  MemoryConsumer consumer(terms, 0);
+  ConsumerSpec spec = Spec();
+  spec.filter_subject = "orders";
+  MemoryConsumer consumer(spec, 0);
   EXPECT_EQ(consumer.Available(stream_), 2U);
   EXPECT_THAT(Take(consumer), ElementsAre(1, 4));
 }
@@ -203,9 +201,9 @@ TEST_F(MemoryConsumerTest, AMessageThatLeftTheStreamIsForgotten) {
 
 TEST_F(MemoryConsumerTest, WithoutAcksNothingStaysUnsettled) {
   Publish(20);
-  ConsumerTerms terms = Terms();
-  terms.explicit_acks = false;
-  MemoryConsumer consumer(terms, 0);
+  ConsumerSpec spec = Spec();
+  spec.kind = ConsumerKind::kAtMostOnce;
+  MemoryConsumer consumer(spec, 0);
   EXPECT_EQ(Take(consumer).size(), 20U);
   EXPECT_EQ(consumer.unsettled(), 0U);
   EXPECT_EQ(consumer.NextDue(), TimePoint::max());

@@ -277,13 +277,13 @@ void InvariantChecker::CompareCredit(const DeliveryStateMachine& flow, const Act
 }
 
 void InvariantChecker::CompareCounters(const DeliveryStateMachine& flow) const {
-  const FlowCounters& counters = flow.counters();
+  const SubscriptionStats& counters = flow.counters();
   ledger_.Require(counters.received == arrivals_, "counts", "received", counters.received);
   ledger_.Require(counters.handled == handled_, "counts", "handled", counters.handled);
   ledger_.Require(counters.acked == acked_, "counts", "acknowledged", counters.acked);
   ledger_.Require(counters.naks == naked_, "counts", "asked for again", counters.naks);
   ledger_.Require(counters.terminated == terminated_, "counts", "terminated", counters.terminated);
-  ledger_.Require(counters.vanished == 0, "counts", "vanished", counters.vanished);
+  ledger_.Require(flow.vanished() == 0, "counts", "vanished", flow.vanished());
 }
 
 }  // namespace penstock::eventbus::simulation

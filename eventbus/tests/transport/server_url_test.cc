@@ -90,7 +90,7 @@ TEST(ServerUrlTest, RefusesAllElseAndSaysWhichServer) {
 TEST(ServerUrlTest, NeverRepeatsASecret) {
   for (const std::string url :
        {"nats://bob:s3cret@ho st", "nats://bob:s3cret@h:0", "bob:s3cret@h", "nats://bob:1,s3cret@h:1",
-        "nats://bob:s3@cret@h", "tls://bob:s3 cret@h", "nats://a,nats://bob:s3cret@"}) {
+        "nats://bob:s3@cret@h", "tls://bob:s3 cret@h", "nats://a,nats://bob:s3cret@", "memory://bob:s3cret@name"}) {
     const auto facts = ReadUrl(url);
     ASSERT_FALSE(facts.ok()) << url;
     EXPECT_EQ(facts.status().ToString().find("s3"), std::string::npos) << facts.status();

@@ -21,29 +21,24 @@ constexpr std::array kErrorClasses = {error_class::kExhausted, error_class::kThr
                                       error_class::kUndecodable, error_class::kQuarantined};
 
 absl::Status CheckErrorClass(std::string_view name) {
-  if (name.empty() || std::find(kErrorClasses.begin(), kErrorClasses.end(), name) != kErrorClasses.end()) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "field \"error_class\" is %s; use exhausted, threw, rejected, undecodable or quarantined", Quoted(name)));
+  if (name.empty() || std::ranges::find(kErrorClasses, name) != kErrorClasses.end()) return absl::OkStatus();
+  return BadField("error_class",
+                  absl::StrFormat("is %s; use exhausted, threw, rejected, undecodable or quarantined", Quoted(name)));
 }
 
 absl::Status CheckIds(const DeadLetterQuery& query) {
   if (query.ids.size() > kMostIds) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("field \"ids\" has %d IDs, the most are %d; ask in parts", query.ids.size(), kMostIds));
+    return BadField("ids", absl::StrFormat("has %d IDs, the most are %d; ask in parts", query.ids.size(), kMostIds));
   }
-  if (std::find(query.ids.begin(), query.ids.end(), 0U) != query.ids.end()) {
-    return absl::InvalidArgumentError("field \"ids\" contains 0; IDs begin at 1");
-  }
+  if (std::ranges::find(query.ids, 0U) != query.ids.end()) return BadField("ids", "contains 0; IDs begin at 1");
   if (query.last_id == 0 || query.first_id <= query.last_id) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "field \"first_id\" is %d, above \"last_id\", which is %d; swap them", query.first_id, query.last_id));
+  return BadField("first_id",
+                  absl::StrFormat("is %d, above \"last_id\", which is %d; swap them", query.first_id, query.last_id));
 }
 
 absl::Status CheckTimes(const DeadLetterQuery& query) {
   if (!query.failed_from || !query.failed_to || *query.failed_from < *query.failed_to) return absl::OkStatus();
-  return absl::InvalidArgumentError("field \"failed_from\" is not before \"failed_to\"; swap them or leave one out");
+  return BadField("failed_from", "is not before \"failed_to\"; swap them or leave one out");
 }
 
 }  // namespace
@@ -55,26 +50,27 @@ absl::Status CheckQuery(std::string_view what, const DeadLetterQuery& query, std
       [&] { return query.key.empty() ? absl::OkStatus() : CheckAggregateId("key", query.key); },
       [&] { return CheckErrorClass(query.error_class); }, [&] { return CheckIds(query); },
       [&] { return CheckTimes(query); });
-  return status.ok() ? status : Prefixed(what, status);
+  return Prefixed(what, status);
 }
 
 absl::Status CheckOptions(const ListOptions& options) {
   if (options.limit >= 1 && options.limit <= kLargestPage) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrFormat("list dead letters: field \"limit\" is %d; use 1 to %d, and after_id for the next page",
-                      options.limit, kLargestPage));
+  return Prefixed("list dead letters",
+                  BadField("limit", absl::StrFormat("is %d; use 1 to %d, and after_id for the next page", options.limit,
+                                                    kLargestPage)));
 }
 
 absl::Status CheckOptions(const RedriveOptions& options) {
+  constexpr std::string_view kWhat = "redrive dead letters";
   const double rate = options.messages_per_second;
   // Written so that what is no number fails.
   if (!(rate == 0 || (rate >= kLowestRate && rate <= kHighestRate))) {
-    return absl::InvalidArgumentError(absl::StrFormat(
-        "redrive dead letters: field \"messages_per_second\" is %g; use 0 for no limit, or 0.01 to 1000000", rate));
+    return Prefixed(
+        kWhat, BadField("messages_per_second", absl::StrFormat("is %g; use 0 for no limit, or 0.01 to 1000000", rate)));
   }
   if (options.max_redrives >= 1 && options.max_redrives <= kMostRedrives) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat("redrive dead letters: field \"max_redrives\" is %d; use 1 to %d",
-                                                    options.max_redrives, kMostRedrives));
+  return Prefixed(kWhat,
+                  BadField("max_redrives", absl::StrFormat("is %d; use 1 to %d", options.max_redrives, kMostRedrives)));
 }
 
 bool IsUnbounded(const DeadLetterQuery& query) {
@@ -86,7 +82,7 @@ bool Matches(const DeadLetterQuery& query, const DeadLetter& letter) {
   const auto fits = [](const std::string& wanted, const std::string& has) { return wanted.empty() || wanted == has; };
   return fits(query.topic, letter.topic) && fits(query.consumer, letter.consumer) && fits(query.key, letter.key) &&
          fits(query.error_class, letter.error_class) &&
-         (query.ids.empty() || std::find(query.ids.begin(), query.ids.end(), letter.id) != query.ids.end()) &&
+         (query.ids.empty() || std::ranges::find(query.ids, letter.id) != query.ids.end()) &&
          letter.id >= query.first_id && (query.last_id == 0 || letter.id <= query.last_id) &&
          (!query.failed_from || letter.last_failed_at >= *query.failed_from) &&
          (!query.failed_to || letter.last_failed_at < *query.failed_to);

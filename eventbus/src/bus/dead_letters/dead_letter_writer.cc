@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/dead_letters/dead_letter_writer.h"
 
-#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
@@ -10,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 #include "bus/dead_letters/letter_headers.h"
+#include "penstock/actorpool/internal/thread_name.h"
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
@@ -28,14 +28,9 @@ DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transpo
       stream_(DeadLetterStreamName(options.base_stream_name)),
       host_(HostName()) {}
 
-void DeadLetterWriter::Store(const InFlightMessage& item, const Origin& origin, std::function<void(bool stored)> done) {
-  OutboundMessage letter = MakeLetter(item,
-                                      {.topic = origin.topic,
-                                       .stream = origin.stream,
-                                       .consumer = origin.consumer,
-                                       .handler = origin.handler,
-                                       .host = host_},
-                                      stream_, transport_.max_payload_bytes());
+void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done) {
+  origin.host = host_;
+  OutboundMessage letter = MakeLetter(item, origin, stream_, transport_.max_payload_bytes());
   auto told = std::make_shared<std::function<void(bool)>>(std::move(done));
   const auto tell = [told, &log = options_.log](const absl::Status& status) {
     if (!status.ok() && log) log(LogLevel::kError, absl::StrFormat("store a dead letter: %s", status.message()));
@@ -60,7 +55,7 @@ void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(bool remo
 }
 
 void DeadLetterWriter::Run() {
-  pthread_setname_np(pthread_self(), "ps-letters");
+  SetThreadName("ps-letters");
   while (true) {
     Removal next;
     {

@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "bus/dead_letters/letter_headers.h"
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
@@ -32,16 +33,10 @@ class DeadLetterWriter {
   DeadLetterWriter(const DeadLetterWriter&) = delete;
   DeadLetterWriter& operator=(const DeadLetterWriter&) = delete;
 
-  struct Origin {
-    std::string_view topic{};
-    std::string_view stream{};
-    std::string_view consumer{};
-    std::string_view handler{};
-  };
-
   /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the
-  /// call only. Storing the same delivery twice keeps it once (within the duplicate window).
-  void Store(const InFlightMessage& item, const Origin& origin, std::function<void(bool stored)> done);
+  /// call only, the origin's host is set here. Storing the same delivery twice keeps it once (within the duplicate
+  /// window).
+  void Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done);
 
   /// Removes a letter, later and on a thread of its own; `done` is told once, with true when the letter is gone, also
   /// when it was gone before. After `Stop` it is told false at once.

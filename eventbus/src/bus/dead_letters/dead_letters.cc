@@ -42,18 +42,13 @@ absl::Status ForEach(const BusOptions& options, Transport& transport, const Dead
   return absl::OkStatus();
 }
 
-std::string_view OriginalId(const StoredMessage& message) {
-  if (const auto kept = message.Header(header::kOriginalMessageId)) return *kept;
-  return message.Header(header::kMessageId).value_or(std::string_view{});
-}
-
 // The letter may name a false stream, and the stream may have been created again since.
 void FetchBody(const BusOptions& options, Transport& transport, DeadLetter& letter) {
   if (letter.body_omitted == 0 || !eventbus::CheckTopic("", letter.topic, options.base_stream_name).ok()) return;
   const auto original =
       transport.ReadMessage(StreamName(options.base_stream_name, letter.topic), letter.topic, letter.stream_sequence);
   if (!original.ok() || (*original)->stream_sequence() != letter.stream_sequence) return;
-  if (eventbus::PercentDecode(OriginalId(**original)) != letter.message_id) return;
+  if (eventbus::PercentDecode(eventbus::OriginalId(**original)) != letter.message_id) return;
   letter.body = std::string((*original)->payload());
   letter.body_omitted = 0;
 }
@@ -147,8 +142,7 @@ class DeadLetters::Round {
                                  .quarantined = letter.error_class == error_class::kQuarantined});
           return !options_.stop.stop_requested();
         });
-    std::sort(candidates_.begin(), candidates_.end(),
-              [](const Candidate& a, const Candidate& b) { return a.Place() < b.Place(); });
+    std::ranges::sort(candidates_, {}, &Candidate::Place);
     report_.matched = candidates_.size();
     return read;
   }

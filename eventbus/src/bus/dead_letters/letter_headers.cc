@@ -37,18 +37,11 @@ Headers WithoutHistory(Headers headers) {
 }
 
 std::string_view ErrorClass(HandlerResult::Kind kind) {
-  switch (kind) {
-    case HandlerResult::Kind::kThrew:
-      return error_class::kThrew;
-    case HandlerResult::Kind::kReject:
-      return error_class::kRejected;
-    case HandlerResult::Kind::kUndecodable:
-      return error_class::kUndecodable;
-    case HandlerResult::Kind::kQuarantined:
-      return error_class::kQuarantined;
-    default:
-      return error_class::kExhausted;
-  }
+  if (kind == HandlerResult::Kind::kThrew) return error_class::kThrew;
+  if (kind == HandlerResult::Kind::kReject) return error_class::kRejected;
+  if (kind == HandlerResult::Kind::kUndecodable) return error_class::kUndecodable;
+  if (kind == HandlerResult::Kind::kQuarantined) return error_class::kQuarantined;
+  return error_class::kExhausted;
 }
 
 std::string OneLine(std::string_view text) {
@@ -69,17 +62,8 @@ std::string_view Text(const StoredMessage& message, std::string_view name) {
   return message.Header(name).value_or(std::string_view{});
 }
 
-std::uint64_t Number(const StoredMessage& message, std::string_view name) {
-  return ParseDecimal<std::uint64_t>(Text(message, name)).value_or(0);
-}
-
 SystemTime Time(const StoredMessage& message, std::string_view name) {
   return ParseTimestamp(Text(message, name)).value_or(SystemTime{});
-}
-
-std::string OriginalId(const StoredMessage& message) {
-  if (const auto kept = message.Header(header::kOriginalMessageId)) return std::string(*kept);
-  return PercentEncode(Text(message, header::kMessageId));
 }
 
 void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers& headers) {
@@ -103,10 +87,14 @@ void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers
   add(header::kConsumer, std::string(origin.consumer));
   add(header::kHandler, std::string(origin.handler));
   add(header::kHost, OneLine(origin.host));
-  if (item.letter != 0) add(header::kRedriveCount, std::to_string(Number(message, header::kRedriveCount)));
+  if (item.letter != 0) add(header::kRedriveCount, std::to_string(HeaderNumber(message, header::kRedriveCount)));
 }
 
 }  // namespace
+
+std::uint64_t HeaderNumber(const StoredMessage& message, std::string_view name) {
+  return ParseDecimal<std::uint64_t>(Text(message, name)).value_or(0);
+}
 
 std::string LetterSubject(std::string_view letter_stream, std::string_view topic) {
   return absl::StrCat(std::string(letter_stream), ".", std::string(topic));
@@ -129,9 +117,14 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
   return letter;
 }
 
+std::string OriginalId(const StoredMessage& message) {
+  if (const auto kept = message.Header(header::kOriginalMessageId)) return std::string(*kept);
+  return PercentEncode(Text(message, header::kMessageId));
+}
+
 std::uint64_t OriginOf(const StoredMessage& letter) {
-  const std::uint64_t origin = Number(letter, header::kOriginSequence);
-  return origin != 0 ? origin : Number(letter, header::kStreamSequence);
+  const std::uint64_t origin = HeaderNumber(letter, header::kOriginSequence);
+  return origin != 0 ? origin : HeaderNumber(letter, header::kStreamSequence);
 }
 
 DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream) {
@@ -142,20 +135,20 @@ DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stre
           .key = PercentDecode(Text(message, header::kAggregateId)),
           .error_class = std::string(Text(message, header::kErrorClass)),
           .error = std::string(Text(message, header::kError)),
-          .attempts = Number(message, header::kAttempts),
+          .attempts = HeaderNumber(message, header::kAttempts),
           .first_failed_at = Time(message, header::kFirstFailedAt),
           .last_failed_at = failed != SystemTime{} ? failed : message.stored_at(),
           .stored_at = message.stored_at(),
           .stream = std::string(Text(message, header::kStream)),
-          .stream_sequence = Number(message, header::kStreamSequence),
+          .stream_sequence = HeaderNumber(message, header::kStreamSequence),
           .origin_sequence = OriginOf(message),
           .consumer = std::string(Text(message, header::kConsumer)),
           .handler = std::string(Text(message, header::kHandler)),
           .host = std::string(Text(message, header::kHost)),
-          .redrive_count = Number(message, header::kRedriveCount),
+          .redrive_count = HeaderNumber(message, header::kRedriveCount),
           .message_id = PercentDecode(Text(message, header::kOriginalMessageId)),
           .body = std::string(message.payload()),
-          .body_omitted = static_cast<std::size_t>(Number(message, header::kBodyOmitted)),
+          .body_omitted = static_cast<std::size_t>(HeaderNumber(message, header::kBodyOmitted)),
           .headers = WithoutHistory(message.AllHeaders())};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ struct LetterOrigin {
   std::string_view host{};
 };
 
+/// The number in a header; 0 when the header is missing or is no number.
+std::uint64_t HeaderNumber(const StoredMessage& message, std::string_view name);
+
 /// `{stream}.{topic}`.
 std::string LetterSubject(std::string_view letter_stream, std::string_view topic);
 
@@ -34,6 +38,9 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
 /// Reads a letter, body included. Anybody may have written it: a header that is missing or broken leaves its field
 /// empty, and the topic is whatever follows the stream in the subject.
 DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream);
+
+/// The message ID with which the message was first published, percent-encoded.
+std::string OriginalId(const StoredMessage& message);
 
 /// The sequence that gives a letter its place among those of its topic and consumer.
 std::uint64_t OriginOf(const StoredMessage& letter);

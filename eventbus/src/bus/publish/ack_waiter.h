@@ -1,48 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <memory>
-#include <optional>
+#include <future>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/message.h"
-#include "penstock/eventbus/options.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {
 
-/// Waits for one PubAck. Thread-safe.
-class AckWaiter {
- public:
-  void Arrived(absl::StatusOr<PubAck> ack) {
-    MutexLock lock(mutex_);
-    ack_ = std::move(ack);
-    arrived_.NotifyAll();
-  }
-
-  /// Ends, since a transport reports the end of every publish by the publish timeout.
-  absl::StatusOr<PubAck> Wait() {
-    MutexLock lock(mutex_);
-    while (!ack_) arrived_.Wait(lock);
-    return *std::move(ack_);
-  }
-
- private:
-  Mutex mutex_;
-  CondVar arrived_;
-  std::optional<absl::StatusOr<PubAck>> ack_ ABSL_GUARDED_BY(mutex_);
-};
-
-/// Calls `send` with a callback for the PubAck, and waits for that unless `send` returns an error.
+/// Calls `send` with a callback for the PubAck, and waits for that unless `send` returns an error. Ends, since a
+/// transport reports the end of every publish by the publish timeout.
 template <typename Send>
 absl::StatusOr<PubAck> AwaitAck(Send send) {
-  auto waiter = std::make_shared<AckWaiter>();
-  const absl::Status sent = send([waiter](absl::StatusOr<PubAck> ack) { waiter->Arrived(std::move(ack)); });
-  if (!sent.ok()) return sent;
-  return waiter->Wait();
+  std::promise<absl::StatusOr<PubAck>> promise;
+  std::future<absl::StatusOr<PubAck>> ack = promise.get_future();
+  const absl::Status sent = send([promise = std::move(promise)](absl::StatusOr<PubAck> arrived) mutable {
+    promise.set_value(std::move(arrived));
+  });
+  return sent.ok() ? ack.get() : sent;
 }
 
 }  // namespace penstock::eventbus

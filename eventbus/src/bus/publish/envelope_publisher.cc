@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/publish/envelope_publisher.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -8,6 +9,7 @@
 #include "options/options_check.h"
 
 namespace penstock::eventbus {
+
 EnvelopePublisher::EnvelopePublisher(const BusOptions& options, Transport& transport, TopicStreams& streams)
     : options_(options), transport_(transport), streams_(streams) {}
 
@@ -71,11 +73,11 @@ absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMe
                   bytes = message.body.size()](absl::StatusOr<PubAck> ack) mutable {
     if (ack.ok()) {
       counts->latency->Observe(std::chrono::steady_clock::now() - begun);
-      counts->published.fetch_add(1, std::memory_order_relaxed);
-      counts->bytes.fetch_add(bytes, std::memory_order_relaxed);
-      if (ack->duplicate) counts->duplicates.fetch_add(1, std::memory_order_relaxed);
+      counts->published.Add(1);
+      counts->bytes.Add(bytes);
+      if (ack->duplicate) counts->duplicates.Add(1);
     } else {
-      counts->failed.fetch_add(1, std::memory_order_relaxed);
+      counts->failed.Add(1);
     }
     if (done) done(std::move(ack));
   };
@@ -110,12 +112,18 @@ std::vector<TopicPublishStats> EnvelopePublisher::TopicStats() const {
   MutexLock lock(mutex_);
   for (const auto& [topic, counts] : counts_) {
     all.push_back({.topic = topic,
-                   .published = counts->published.load(std::memory_order_relaxed),
-                   .duplicates = counts->duplicates.load(std::memory_order_relaxed),
-                   .failed = counts->failed.load(std::memory_order_relaxed),
-                   .bytes = counts->bytes.load(std::memory_order_relaxed)});
+                   .published = counts->published.value(),
+                   .duplicates = counts->duplicates.value(),
+                   .failed = counts->failed.value(),
+                   .bytes = counts->bytes.value()});
   }
   return all;
+}
+
+actorpool::LatencySnapshot EnvelopePublisher::Latency() const {
+  actorpool::LatencySnapshot snapshot;
+  latency_->AddTo(snapshot);
+  return snapshot;
 }
 
 }  // namespace penstock::eventbus

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -12,8 +9,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "bus/publish/publish_latency.h"
 #include "bus/publish/topic_streams.h"
+#include "penstock/actorpool/internal/counter.h"
+#include "penstock/actorpool/internal/latency_histogram.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/event_bus.h"
 #include "transport/transport.h"
@@ -35,13 +33,14 @@ class EnvelopePublisher {
                                PublishCallback done);
 
   std::vector<TopicPublishStats> TopicStats() const;
-  actorpool::LatencySnapshot Latency() const { return latency_->Snapshot(); }
+  actorpool::LatencySnapshot Latency() const;
 
  private:
-  // Statistics of one topic: relaxed throughout.
+  using Latencies = actorpool::LatencyHistogram<actorpool::SharedCounter>;
+  /// Statistics of one topic.
   struct Counts {
-    std::atomic<std::uint64_t> published{0}, duplicates{0}, failed{0}, bytes{0};
-    std::shared_ptr<PublishLatency> latency{};  // of all topics together
+    actorpool::SharedCounter published, duplicates, failed, bytes;
+    std::shared_ptr<Latencies> latency{};  // of all topics together
   };
   /// A topic as somebody publishes to it.
   struct Destination {
@@ -59,7 +58,7 @@ class EnvelopePublisher {
   const BusOptions& options_;
   Transport& transport_;
   TopicStreams& streams_;
-  const std::shared_ptr<PublishLatency> latency_ = std::make_shared<PublishLatency>();
+  const std::shared_ptr<Latencies> latency_ = std::make_shared<Latencies>();
   mutable Mutex mutex_;
   std::map<std::string, std::shared_ptr<Counts>, std::less<>> counts_ ABSL_GUARDED_BY(mutex_);
 };

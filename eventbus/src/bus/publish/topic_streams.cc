@@ -2,7 +2,6 @@
 #include "bus/publish/topic_streams.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "naming/names.h"

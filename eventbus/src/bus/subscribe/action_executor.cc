@@ -14,7 +14,7 @@ void ActionExecutor::ExtendLeases(const Actions& actions) {
 
 std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
   std::vector<InFlightMessage*> refused;
-  std::size_t over = 0;
+  absl::InlinedVector<Acknowledgement, 128> acks;
   actorpool::internal::PoolAccess::Batch batch(pool_);
   for (Action& action : actions.list) {
     InFlightMessage* const item = action.item;
@@ -29,36 +29,29 @@ std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
         dead_letters_.Remove(item->letter, [this, item](bool removed) { listener_.OnLetterRemoved(*item, removed); });
         break;
       case Action::Kind::kAck:
+        acks.push_back({action.message.get(), AckType::kAck});
+        break;
       case Action::Kind::kNak:
+        acks.push_back({action.message.get(), AckType::kNak});
+        break;
       case Action::Kind::kTerm:
-        ++over;
+        acks.push_back({action.message.get(), AckType::kTerm});
         break;
       case Action::Kind::kExtend:
       case Action::Kind::kStuck:
         break;  // done before any other event
     }
   }
-  if (over > 0) AcknowledgeAll(actions, over);
+  // In one call, after the next messages were enqueued, so that a worker that is awake can begin them meanwhile. Sleeping
+  // workers are woken once, when `batch` ends. An answer that is lost comes back as a redelivery, which the delivery
+  // logic recognises.
+  if (!acks.empty()) consumer_->Acknowledge(acks).IgnoreError();
   if (actions.credit > 0) consumer_->AddCredit(actions.credit);
   if (actions.window > 0) consumer_->SetWindow(actions.window);
   return refused;
 }
 
-// In one call, after the next messages were enqueued, so that a worker that is awake can begin them meanwhile. Sleeping
-// workers are woken once, when the batch of `Execute` ends, after the acknowledgements.
-void ActionExecutor::AcknowledgeAll(const Actions& actions, std::size_t over) {
-  absl::InlinedVector<Acknowledgement, 32> acks;
-  acks.reserve(over);
-  for (const Action& action : actions.list) {
-    if (action.kind == Action::Kind::kAck) acks.push_back({action.message.get(), AckType::kAck});
-    if (action.kind == Action::Kind::kNak) acks.push_back({action.message.get(), AckType::kNak});
-    if (action.kind == Action::Kind::kTerm) acks.push_back({action.message.get(), AckType::kTerm});
-  }
-  // An answer that is lost comes back as a redelivery, which the delivery logic recognises.
-  consumer_->Acknowledge(acks).IgnoreError();
-}
-
-// As above.
+// A lost answer: as above.
 void ActionExecutor::Acknowledge(const StoredMessage& message, AckType type) {
   consumer_->Acknowledge(message, type).IgnoreError();
 }
@@ -69,16 +62,11 @@ bool ActionExecutor::Offer(InFlightMessage& item, actorpool::internal::PoolAcces
   actorpool::Message message{
       .work = [listener, &item] { return listener->Work(item); },
       .settled = [listener, &item](const actorpool::Completion& end) { listener->OnSettled(item, end); }};
-  switch (batch.TryEnqueue(message, item.lane)) {
-    case actorpool::internal::Admission::kAccepted:
-      return true;
-    case actorpool::internal::Admission::kFull:
-      return false;
-    case actorpool::internal::Admission::kClosed:
-      break;
+  const actorpool::internal::Admission admission = batch.TryEnqueue(message, item.lane);
+  if (admission == actorpool::internal::Admission::kClosed) {
+    listener_.OnSettled(item, {.disposition = actorpool::Disposition::kAbandoned, .status = absl::CancelledError()});
   }
-  listener_.OnSettled(item, {.disposition = actorpool::Disposition::kAbandoned, .status = absl::CancelledError()});
-  return true;
+  return admission != actorpool::internal::Admission::kFull;
 }
 
 void ActionExecutor::StoreDeadLetter(InFlightMessage& item) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstddef>
-#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -53,7 +51,6 @@ class ActionExecutor {
  private:
   bool Offer(InFlightMessage& item, actorpool::internal::PoolAccess::Batch& batch);
   void StoreDeadLetter(InFlightMessage& item);
-  void AcknowledgeAll(const Actions& actions, std::size_t over);
 
   const SubscriptionSpec& spec_;
   actorpool::internal::PoolAccess pool_;

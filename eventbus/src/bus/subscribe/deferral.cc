@@ -22,15 +22,11 @@ absl::Status DeferredOutcome::Settle(const Outcome& outcome) {
 namespace eventbus {
 
 HandlerResult ToHandlerResult(const Outcome& outcome) {
-  switch (outcome.kind()) {
-    case Outcome::Kind::kAck:
-      return {.kind = HandlerResult::Kind::kHandled};
-    case Outcome::Kind::kRetry:
-      return {.kind = HandlerResult::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
-    case Outcome::Kind::kReject:
-      return {.kind = HandlerResult::Kind::kReject, .reason = outcome.reason()};
-    case Outcome::Kind::kDeferred:
-      break;
+  const Outcome::Kind kind = outcome.kind();
+  if (kind == Outcome::Kind::kAck) return {.kind = HandlerResult::Kind::kHandled};
+  if (kind == Outcome::Kind::kReject) return {.kind = HandlerResult::Kind::kReject, .reason = outcome.reason()};
+  if (kind == Outcome::Kind::kRetry) {
+    return {.kind = HandlerResult::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
   }
   return {.kind = HandlerResult::Kind::kRetry, .reason = "the handler said Deferred() without Delivery::Defer()"};
 }

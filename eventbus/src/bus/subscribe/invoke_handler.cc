@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/invoke_handler.h"
 
+#include <cstddef>
 #include <memory>
 #include <string_view>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "bus/subscribe/deferral.h"
 #include "envelope/codecs.h"
 #include "naming/names.h"
@@ -20,26 +22,9 @@ struct InHandler {
   ~InHandler() { --handlers_on_this_thread; }
 };
 
-/// An envelope whose memory was used before, on this thread, and will be again.
-class SpareEnvelope {
- public:
-  SpareEnvelope() : envelope_(spare != nullptr ? std::move(spare) : std::make_unique<Envelope>()) {}
-  ~SpareEnvelope() {
-    if (envelope_->payload.capacity() <= kMostKept) spare = std::move(envelope_);
-  }
-  SpareEnvelope(const SpareEnvelope&) = delete;
-  SpareEnvelope& operator=(const SpareEnvelope&) = delete;
-
-  Envelope& operator*() const { return *envelope_; }
-  Envelope* operator->() const { return envelope_.get(); }
-
- private:
-  static constexpr std::size_t kMostKept = 64 << 10;
-  static thread_local std::unique_ptr<Envelope> spare;
-  std::unique_ptr<Envelope> envelope_;
-};
-
-thread_local std::unique_ptr<Envelope> SpareEnvelope::spare;
+/// Used again for the next message on this thread, so that its texts need no new memory.
+thread_local std::unique_ptr<Envelope> spare_envelope;
+constexpr std::size_t kMostKept = 64 << 10;
 
 }  // namespace
 
@@ -53,7 +38,10 @@ HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& to
 HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
                             std::uint64_t attempt, DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
-  SpareEnvelope envelope;
+  auto envelope = spare_envelope != nullptr ? std::move(spare_envelope) : std::make_unique<Envelope>();
+  const absl::Cleanup keep = [&envelope] {
+    if (envelope->payload.capacity() <= kMostKept) spare_envelope = std::move(envelope);
+  };
   if (auto status = DecodeInto(message.payload(), content_type, *envelope); !status.ok()) {
     return {.kind = HandlerResult::Kind::kUndecodable, .reason = status.ToString()};
   }

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/message_factory.h"
 
-#include <functional>
-#include <string>
 #include <string_view>
 #include <utility>
 
-#include "naming/decimal.h"
+#include "bus/dead_letters/letter_headers.h"
 #include "naming/names.h"
 #include "penstock/eventbus/envelope.h"
 
@@ -14,10 +12,6 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::size_t kSparesAtRest = 64;
-
-std::uint64_t NumberIn(const StoredMessage& message, std::string_view name) {
-  return ParseDecimal<std::uint64_t>(message.Header(name).value_or(std::string_view{})).value_or(0);
-}
 
 }  // namespace
 
@@ -60,8 +54,8 @@ void MessageFactory::AssignRedrive(InFlightMessage& item) const {
   const auto whose = item.message->Header(header::kRedriveFor);
   if (!whose) return;
   item.for_other_consumer = *whose != spec_.consumer_spec.consumer;
-  item.letter = NumberIn(*item.message, header::kDeadLetter);
-  if (const auto origin = NumberIn(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
+  item.letter = HeaderNumber(*item.message, header::kDeadLetter);
+  if (const auto origin = HeaderNumber(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
 }
 
 void MessageFactory::Shrink() {

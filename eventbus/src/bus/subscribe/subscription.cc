@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus {
@@ -39,8 +38,6 @@ Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
       flow_(spec_.flow),
       factory_(spec_, context_.pool) {}
 
-Subscription::~Subscription() = default;
-
 absl::Status Subscription::Open(Transport& transport) {
   if (quarantines()) {
     if (auto status = LookUpQuarantine(); !status.ok()) return status;
@@ -53,8 +50,8 @@ absl::Status Subscription::Open(Transport& transport) {
   auto consumer = transport.OpenConsumer(
       wanted, {.on_messages = [this](auto messages) { OnArrived(std::move(messages)); },
                .on_idle = [this] { OnIdle(); },
-               .on_stream_recreated = [this] { OnStreamRecreated(); },
-               .on_consumer_recreated = [this] { OnConsumerRecreated(); },
+               .on_stream_recreated = [this] { OnRecreated(&DeliveryStateMachine::StreamRecreated); },
+               .on_consumer_recreated = [this] { OnRecreated(&DeliveryStateMachine::ConsumerRecreated); },
                .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
                .on_closed = [this](const absl::Status& why) { OnClosed(why); },
                .on_ownership_lost = [this] { OnOwnershipLost(); }});
@@ -121,18 +118,11 @@ void Subscription::OnAckStateRecovered(std::uint64_t first, std::uint64_t last) 
   flow_.AckStateRecovered(first, last);
 }
 
-void Subscription::OnStreamRecreated() {
+void Subscription::OnRecreated(void (DeliveryStateMachine::*event)()) {
   Call call(*this);
   MutexLock lock(mutex_);
   early_.clear();
-  flow_.StreamRecreated();
-}
-
-void Subscription::OnConsumerRecreated() {
-  Call call(*this);
-  MutexLock lock(mutex_);
-  early_.clear();
-  flow_.ConsumerRecreated();
+  (flow_.*event)();
 }
 
 // The other owner may have sent messages to the dead letters, or handled some that were redriven from there.
@@ -368,12 +358,17 @@ ShutdownSummary Subscription::HandBack() {
 }
 
 SubscriptionStats Subscription::Stats() const {
-  SubscriptionStats stats{.id = spec_.id, .topic = spec_.topic, .durable = spec_.consumer_spec.consumer};
+  SubscriptionStats stats;
+  bool open = false;
   {
     MutexLock lock(mutex_);
-    FillIn(flow_, stats);
-    if (!open_) return stats;
+    stats = flow_.Stats();
+    open = open_;
   }
+  stats.id = spec_.id;
+  stats.topic = spec_.topic;
+  stats.durable = spec_.consumer_spec.consumer;
+  if (!open) return stats;
   const ConsumerStats consumer = consumer_->Stats();
   stats.resubscribes = consumer.resubscribes;
   stats.active = consumer.active && !lost_.load(std::memory_order_relaxed);

@@ -52,7 +52,6 @@ class Subscription final : private ActionExecutor::Listener {
   Subscription(SubscriptionSpec spec, SubscriptionContext context);
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
-  ~Subscription();
 
   /// Begins to receive. Blocks while the transport makes the consumer.
   absl::Status Open(Transport& transport);
@@ -92,8 +91,8 @@ class Subscription final : private ActionExecutor::Listener {
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
   void OnIdle();
-  void OnStreamRecreated();
-  void OnConsumerRecreated();
+  /// The stream or the consumer was created again, which `event` tells the delivery logic.
+  void OnRecreated(void (DeliveryStateMachine::*event)());
   void OnAckStateRecovered(std::uint64_t first, std::uint64_t last);
   void OnOwnershipLost();
   void OnClosed(const absl::Status& why);

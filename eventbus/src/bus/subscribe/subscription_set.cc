@@ -1,26 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/subscription_set.h"
 
-#include <pthread.h>
-
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_format.h"
-#include "bus/subscribe/subscription_stats.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleTick{100};
-constexpr std::size_t kLongestThreadName = 15;
+
+using Counter = std::uint64_t SubscriptionStats::*;
+constexpr Counter kCounters[] = {
+    &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
+    &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
+    &SubscriptionStats::naks,        &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::skipped,     &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
+    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resubscribes};
+
+/// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
+void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
+  to.topic = from.topic;
+  to.durable = from.durable;
+  for (const Counter counter : kCounters) to.*counter += from.*counter;
+}
 
 }  // namespace
 
-SubscriptionSet::SubscriptionSet(const std::string& thread_name) : ticker_([this] { Run(); }) {
-  pthread_setname_np(ticker_.native_handle(), thread_name.substr(0, kLongestThreadName).c_str());
-}
+SubscriptionSet::SubscriptionSet(std::string thread_name)
+    : ticker_([this, name = std::move(thread_name)] {
+        SetThreadName(name);
+        Run();
+      }) {}
 
 SubscriptionSet::~SubscriptionSet() {
   {

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <atomic>
-#include <chrono>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -25,7 +22,7 @@ namespace penstock::eventbus {
 class SubscriptionSet {
  public:
   /// `thread_name` names the ticking thread (15 bytes of it are kept).
-  explicit SubscriptionSet(const std::string& thread_name);
+  explicit SubscriptionSet(std::string thread_name);
   ~SubscriptionSet();
   SubscriptionSet(const SubscriptionSet&) = delete;
   SubscriptionSet& operator=(const SubscriptionSet&) = delete;

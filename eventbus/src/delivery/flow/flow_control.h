@@ -7,17 +7,23 @@
 #include "delivery/flow/flow_control_window.h"
 #include "delivery/flow_options.h"
 #include "delivery/in_flight_message.h"
+#include "delivery/in_flight_table.h"
+#include "penstock/eventbus/stats.h"
 
 namespace penstock::eventbus {
 
 /// Credit for the server and bytes in memory: how many messages it may send, and how many bytes those here take. There
 /// is no limit per key: `FlowControlWindow` bounds the messages of the whole subscription, to `max_in_flight`, or up to
-/// `FlowControlWindow::kWidest` times that while messages wait behind others of their key. Thread-confined to its state
-/// machine.
+/// `FlowControlWindow::kWidest` times that while messages wait behind others of their key. A message that does not fit
+/// the budget of bytes is evicted, that is, its body is dropped, and it is requested again when its turn has come and
+/// there is room. Thread-confined to its state machine.
 class FlowControl {
  public:
-  explicit FlowControl(const FlowOptions& options)
-      : max_bytes_(options.max_bytes), window_(options.max_in_flight, options.max_bytes, options.largest_message) {}
+  FlowControl(const FlowOptions& options, InFlightTable& table, SubscriptionStats& counters)
+      : max_bytes_(options.max_bytes),
+        table_(table),
+        counters_(counters),
+        window_(options.max_in_flight, options.max_bytes, options.largest_message) {}
 
   /// A message is over: the server may send another, unless the window was narrowed since.
   void AddCredit(Actions& out);
@@ -25,16 +31,20 @@ class FlowControl {
   void Forget() { ++forgotten_; }
   void AddForgottenCredit(Actions& out);
 
+  /// Counts the bytes of a message that arrived, and makes room or evicts it.
+  void Admit(InFlightMessage& item);
+  /// Drops the body; the key stays.
+  void Evict(InFlightMessage& item);
+  /// Reserves room for an evicted message that is next to be requested again. False when there is none now.
+  /// `idle`: nothing runs that would make room by ending.
+  bool Reserve(InFlightMessage& item, bool idle);
   /// Sets how many bytes of the message count against the budget.
   void Charge(InFlightMessage& item, std::size_t bytes);
-  bool Fits(std::size_t bytes) const { return bytes_ == 0 || bytes_ + bytes <= max_bytes_; }
   /// One message alone may exceed the budget.
   bool IsOverBudget(const InFlightMessage& item) const { return bytes_ > max_bytes_ && bytes_ != item.charged; }
   std::size_t bytes() const { return bytes_; }
-  std::size_t max_bytes() const { return max_bytes_; }
 
-  /// A message of that many bytes arrived.
-  void RecordSize(std::size_t bytes) { window_.RecordSize(bytes); }
+  /// Enough sizes were seen to widen the window.
   bool can_grow() const { return window_.can_grow(); }
   /// Adjusts the window; `held_up` messages wait behind another of their key.
   void Resize(std::size_t held_up, TimePoint now, Actions& out);
@@ -45,7 +55,13 @@ class FlowControl {
   std::size_t window() const { return window_.size(); }
 
  private:
+  bool Fits(std::size_t bytes) const { return bytes_ == 0 || bytes_ + bytes <= max_bytes_; }
+  void EvictParked(std::size_t until_bytes);
+  void GiveUpRoomOfLater(const InFlightMessage& item);
+
   const std::size_t max_bytes_;
+  InFlightTable& table_;
+  SubscriptionStats& counters_;
   FlowControlWindow window_;
   std::size_t bytes_ = 0;
   std::size_t forgotten_ = 0;  // messages whose credit was not returned yet

@@ -2,6 +2,7 @@
 #include "delivery/policy/failure_policy.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 namespace penstock::eventbus {
@@ -12,6 +13,15 @@ bool CountsAsAttempt(HandlerResult::Kind kind) {
 }
 
 }  // namespace
+
+std::chrono::milliseconds RetrySchedule::DelayAfter(std::uint64_t attempt) {
+  if (attempt <= 1) return std::chrono::milliseconds{0};
+  const double doublings = static_cast<double>(std::min<std::uint64_t>(attempt - 2, 62));
+  const double wait = std::min(static_cast<double>(policy_.min_backoff.count()) * std::exp2(doublings),
+                               static_cast<double>(policy_.max_backoff.count()));
+  std::uniform_real_distribution<double> spread(1.0 - policy_.jitter, 1.0 + policy_.jitter);
+  return std::chrono::milliseconds{std::llround(wait * spread(random_))};
+}
 
 FailurePolicy::FailurePolicy(const FlowOptions& options)
     : policy_(options.retry),

@@ -19,7 +19,7 @@
 #include "jetstream/connection/reconnect_backoff.h"
 #include "jetstream/connection/server_pool.h"
 #include "jetstream/io/io_threads.h"
-#include "jetstream/socket/file_descriptor.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 

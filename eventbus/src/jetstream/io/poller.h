@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "jetstream/socket/file_descriptor.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/io/send_queue.h"
 #include "jetstream/protocol/connect_line.h"
-#include "jetstream/socket/file_descriptor.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 
 namespace penstock::eventbus::jetstream {
 

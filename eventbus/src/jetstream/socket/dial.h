@@ -5,8 +5,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/socket/file_descriptor.h"
 #include "naming/server_url.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 
 namespace penstock::eventbus::jetstream {
 

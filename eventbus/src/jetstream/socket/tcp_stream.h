@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "jetstream/socket/byte_stream.h"
-#include "jetstream/socket/file_descriptor.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 
 namespace penstock::eventbus::jetstream {
 

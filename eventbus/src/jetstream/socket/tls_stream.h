@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "jetstream/socket/byte_stream.h"
 #include "jetstream/socket/dial.h"
-#include "jetstream/socket/file_descriptor.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 

@@ -6,10 +6,16 @@
 #include <string_view>
 
 #include "penstock/actorpool/actor_pool.h"
-#include "penstock/actorpool/internal/admission.h"
 #include "penstock/actorpool/internal/inline_executor.h"
 
 namespace penstock::actorpool::internal {
+
+/// The answer of a pool to a message.
+enum class Admission {
+  kAccepted,
+  kFull,    ///< the actor's inbox is at its capacity; the message was left as it was
+  kClosed,  ///< the pool is draining or stopped; the message was left as it was
+};
 
 /// The actor index of messages that any actor may run.
 inline constexpr std::size_t kAnyActor = static_cast<std::size_t>(-1);

@@ -5,7 +5,7 @@
 
 #include <utility>
 
-namespace penstock::eventbus::jetstream {
+namespace penstock {
 
 /// Owns a file descriptor, or none (-1).
 class FileDescriptor {
@@ -30,4 +30,4 @@ class FileDescriptor {
   int number_ = -1;
 };
 
-}  // namespace penstock::eventbus::jetstream
+}  // namespace penstock

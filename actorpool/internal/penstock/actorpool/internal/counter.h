@@ -19,4 +19,15 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
+/// A count that several threads advance. **Thread safety:** thread-safe; relaxed, since nothing else is inferred from
+/// it.
+class SharedCounter {
+ public:
+  void Add(std::uint64_t n) { value_.fetch_add(n, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
 }  // namespace penstock::actorpool
