@@ -7,6 +7,7 @@
 
 #include "jetstream/message/header_block.h"
 #include "jetstream/message/message_pool.h"
+#include "naming/decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -15,7 +16,7 @@ constexpr std::size_t kStatusCodeDigits = 3;
 
 std::optional<std::uint64_t> NumberField(const HeaderBlock& headers, std::string_view name) {
   const auto value = FindHeader(headers.fields, name);
-  return value ? ParseNumber(*value) : std::nullopt;
+  return value ? ParseDecimal<std::uint64_t>(*value) : std::nullopt;
 }
 
 char* Append(char* to, std::string_view text) {
@@ -77,7 +78,7 @@ std::optional<StatusMessage> ReadStatus(const ReceivedMessage& message) {
   if (!message.payload().empty()) return std::nullopt;
   const HeaderBlock headers = ParseHeaderBlock(message.raw_headers());
   const std::string_view digits = headers.status.substr(0, kStatusCodeDigits);
-  const std::optional<std::uint64_t> code = ParseNumber(digits);
+  const std::optional<std::uint64_t> code = ParseDecimal<std::uint64_t>(digits);
   if (!code || digits.size() != kStatusCodeDigits) return std::nullopt;
   StatusMessage status;
   status.code = static_cast<int>(*code);
