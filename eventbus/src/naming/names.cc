@@ -178,7 +178,8 @@ absl::Status BadField(std::string_view field, std::string_view fault) {
 }
 
 bool SameName(std::string_view one, std::string_view other) {
-  return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
+  return one.size() == other.size() &&
+         (one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()}));
 }
 
 absl::Status Prefixed(std::string_view what, const absl::Status& status) {
