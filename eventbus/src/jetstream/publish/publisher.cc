@@ -28,7 +28,7 @@ std::string About(const EncodedPublish& message) { return absl::StrCat("publish 
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(Connection& connection, Limits limits) {
+std::unique_ptr<Publisher> Publisher::Start(Connection& connection, Limits limits) {
   std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(Inbox::UniqueSubject(), ".")));
   connection.Observe(*publisher);
   publisher->Attach();
