@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/message/publication.h"
+#include "jetstream/message/encoded_publish.h"
 #include "jetstream/message/status_message.h"
 #include "naming/decimal.h"
 #include "naming/names.h"
