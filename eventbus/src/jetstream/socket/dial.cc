@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
