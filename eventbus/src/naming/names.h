@@ -17,9 +17,9 @@ namespace penstock::eventbus {
 
 /// A topic of a bus whose streams begin with `base`: 1 to 255 bytes, tokens of `[A-Za-z0-9_-]` joined by single dots.
 /// The first token is none of `_INBOX`, `_R_` and `_GR_`, where servers and clients expect replies. Refuses, too, a
-/// topic whose stream would have a name over 255 bytes (what servers take), the topic `dead.letters`, whose stream would
-/// be that of the dead letters, and topics that begin with the token `{base}_dead_letters`, which are that stream's
-/// subjects. `what` begins the error's text, such as `publish to`.
+/// topic whose stream would have a name over 255 bytes (what servers take), the topic `dead.letters`, whose stream
+/// would be that of the dead letters, and topics that begin with the token `{base}_dead_letters`, which are that
+/// stream's subjects. `what` begins the error's text, such as `publish to`.
 absl::Status CheckTopic(std::string_view what, std::string_view topic, std::string_view base);
 
 /// A stream, durable, group or client name: 1 to 64 bytes of `[A-Za-z0-9_-]`.

@@ -39,7 +39,7 @@ Connection::Connection(const BusOptions& options, FileDescriptor cancel)
       redacted_url_(RedactUrl(options.url)),
       cancel_(std::move(cancel)),
       random_(std::random_device{}()),
-      servers_(ParseServers(options.url), random_) {}
+      servers_(ReadUrl(options.url)->servers, random_) {}
 
 Connection::~Connection() { Close(std::chrono::milliseconds(0)); }
 

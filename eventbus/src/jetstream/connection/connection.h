@@ -44,8 +44,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Tries until `connect_timeout`. `kUnavailable`, `kUnauthenticated`, `kInvalidArgument`, `kFailedPrecondition`
-  /// (TLS).
+  /// With options that were validated. Tries until `connect_timeout`. `kUnavailable`, `kUnauthenticated`,
+  /// `kInvalidArgument`, `kFailedPrecondition` (TLS).
   static absl::StatusOr<std::shared_ptr<Connection>> Open(const BusOptions& options);
 
   ~Connection();
