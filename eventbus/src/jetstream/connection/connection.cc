@@ -98,7 +98,7 @@ absl::StatusOr<std::shared_ptr<Link>> Connection::Establish(ReachedServer server
   return link;
 }
 
-LinkEvents Connection::EventsOf() {
+IoEvents Connection::EventsOf() {
   return {.ended =
               [weak = weak_from_this()] {
                 const std::shared_ptr<Connection> self = weak.lock();

@@ -91,7 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   absl::StatusOr<std::shared_ptr<Link>> Connect(Clock::time_point deadline);
   absl::StatusOr<ReachedServer> Reach(const WaitLimit& limit);
   absl::StatusOr<std::shared_ptr<Link>> Establish(ReachedServer server, const WaitLimit& limit);
-  LinkEvents EventsOf();
+  IoEvents EventsOf();
   absl::Status About(const absl::Status& status) const;
   WaitLimit Limit(Clock::time_point deadline) const { return {deadline, cancel_.get()}; }
   void Adopt(std::shared_ptr<Link> link);
