@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kIdle(60'000);
 constexpr std::chrono::milliseconds kFirstBackoff(100);
 // A server that is reachable again is found within this; handling has to go on within a second.
 constexpr std::chrono::milliseconds kLongestBackoff(500);
+// Deliveries that went on for less have to be synchronised again after a back-off: what broke them may be there still.
+constexpr std::chrono::milliseconds kHeld(1000);
 
 absl::Status Answer(Link& link, std::span<Acknowledgement> acks) {
   SortByStreamSequence(acks);
@@ -58,8 +60,8 @@ absl::Status ConsumerSession::Start() {
 
 void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
   last_trouble_.clear();
-  backoff_ = std::chrono::milliseconds(0);
   if (outcome == Outcome::kStandingBy) return Withdraw();
+  resumed_at_ = Clock::now();
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
   Heard();
@@ -108,6 +110,8 @@ ConsumerSession::Clock::duration ConsumerSession::Watch(const std::shared_ptr<Li
   }
   LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
   Withdraw();
+  if (now - resumed_at_ < kHeld) return BackOff();
+  backoff_ = std::chrono::milliseconds(0);
   return TrySynchronise(link);
 }
 
@@ -130,6 +134,10 @@ ConsumerSession::Clock::duration ConsumerSession::GoOnAfter(absl::Status status)
     LogLine(log_, LogLevel::kWarning, Describe("cannot receive yet: ") + text);
     last_trouble_ = text;
   }
+  return BackOff();
+}
+
+ConsumerSession::Clock::duration ConsumerSession::BackOff() {
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLongestBackoff);
   return Jittered(backoff_ / 2, backoff_);
 }

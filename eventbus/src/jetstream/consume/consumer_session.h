@@ -135,6 +135,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   Clock::duration TrySynchronise(const std::shared_ptr<Link>& link);
   void Resume(const std::shared_ptr<Link>& link, Outcome outcome);
   Clock::duration GoOnAfter(absl::Status status);
+  /// How long to wait before the next try; longer every time, until deliveries have gone on for a while.
+  Clock::duration BackOff();
   void Withdraw();
   void GiveUp(absl::Status why);
   void Rest();
@@ -166,6 +168,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::shared_ptr<Inbox> inbox_{};
   std::uint64_t generation_ = 0;  // of the connection that the session flows on; 0 when it does not flow
   std::uint64_t synchronised_ = 0;
+  Clock::time_point resumed_at_{};
   std::chrono::milliseconds backoff_{0};
   std::string last_trouble_{};         // logged once
   std::string consumer_created_{};     // in the server's words
