@@ -5,20 +5,21 @@
 
 #include "fuzz_target.h"
 #include "jetstream/message/header_block.h"
-#include "jetstream/message/header_index.h"
 #include "jetstream/message/received_message.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
 using fuzz::Require;
 
-void CheckField(std::string_view block, const HeaderBlock& read, const HeaderIndex& index, std::string_view name) {
-  const auto value = FindHeader(read.fields, name);
-  Require(value.has_value(), "a field is found by its name");
-  Require(FindHeader(block, name) == value, "a field looked for in the block is the one that was read from it");
-  Require(index.Find(block, name) == value, "a field looked for in the index is the one that was read from the block");
-  Require(Trimmed(*value) == *value, "a value has no space around it");
+// The first of a name is the one to be found.
+void CheckField(std::string_view block, const Headers& copied, const HeaderIndex& index, std::string_view name) {
+  const auto first = std::ranges::find_if(copied, [&](const auto& field) { return SameName(field.first, name); });
+  Require(FindHeader(block, name) == first->second, "a field looked for in the block is the one that was copied");
+  Require(index.Find(block, name) == first->second, "a field looked for in the index is the one that was copied");
+  Require(first->second.find_last_not_of(" \t\r") + 1 == first->second.size(), "a value has no space behind it");
+  Require(first->second.find_first_of(" \t\r") != 0, "a value has no space before it");
 }
 
 void CheckStatus(std::string_view block) {
@@ -31,10 +32,9 @@ void CheckStatus(std::string_view block) {
 }
 
 void CheckBlock(std::string_view block) {
-  const HeaderBlock read = ParseHeaderBlock(block);
+  const Headers copied = CopyHeaders(block);
   const HeaderIndex index(block);
-  for (const auto& [name, value] : read.fields) CheckField(block, read, index, name);
-  Require(CopyHeaders(read.fields).size() == read.fields.size(), "every field is copied");
+  for (const auto& [name, value] : copied) CheckField(block, copied, index, name);
   CheckStatus(block);
 }
 

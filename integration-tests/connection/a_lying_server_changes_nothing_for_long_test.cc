@@ -240,6 +240,32 @@ TEST_P(WordsOfALyingServer, HaveNoPowerOverWhatComesAfter) {
   });
 }
 
+class NumbersThatNeverMakeSense : public RelayedServer {};
+
+// Eight synchronisations at once would take a few milliseconds each.
+TEST_F(NumbersThatNeverMakeSense, AreAskedForAgainAfterABackOff) {
+  RunIsolated(seconds(60), [&] {
+    const auto relay = Relay(Wire::kPlain);
+    const auto bus = Connect(Options(relay->url()));
+    ASSERT_NE(bus, nullptr);
+    ASSERT_THAT(bus->PublishEnvelope("orders", Event("event")), IsOk());
+    relay->Rewrite(OfNumbers("OfSequenceZero", 4, "0").rewrite);
+    std::atomic<bool> handled = false;
+    const auto id = bus->SubscribeEnvelope("orders", [&](const Envelope&, const Delivery&) {
+      handled = true;
+      return Ack();
+    });
+    ASSERT_THAT(id, IsOk());
+    const auto began = std::chrono::steady_clock::now();
+    const auto synchronised = [&] { return bus->Stats().subscriptions.at(0).resubscribes; };
+    ASSERT_TRUE(Eventually([&] { return synchronised() >= 8; }, kPatience)) << synchronised();
+    EXPECT_GE(std::chrono::steady_clock::now() - began, seconds(1));
+    EXPECT_FALSE(handled);
+    relay->Rewrite(nullptr);
+    EXPECT_TRUE(Eventually([&] { return handled.load(); }, kPatience));
+  });
+}
+
 INSTANTIATE_TEST_SUITE_P(Whose, WordsOfALyingServer,
                          ::testing::Combine(::testing::Values(Wire::kPlain), ::testing::ValuesIn(Lies())),
                          [](const auto& both) { return std::get<1>(both.param).name; });

@@ -19,7 +19,7 @@
 #include "contract/jetstream_fixture.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
-#include "jetstream/message/publication.h"
+#include "jetstream/message/encoded_publish.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::contract {

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "naming/names.h"
-#include "transport/header_size.h"
+#include "transport/transport.h"
 
 namespace penstock::eventbus::memory {
 std::size_t HeaderBytes(const Headers& headers, std::string_view message_id) {

@@ -66,19 +66,10 @@ CodePoint FirstCodePoint(std::string_view text) {
 }
 
 bool IsVisible(char32_t code_point) {
+  constexpr std::u32string_view kSpaces = U"\u1680\u2028\u2029\u202F\u205F\u3000";
   if (code_point <= 0x20 || (code_point >= 0x7F && code_point <= 0xA0)) return false;
   if (code_point >= 0x2000 && code_point <= 0x200A) return false;
-  switch (code_point) {
-    case 0x1680:
-    case 0x2028:
-    case 0x2029:
-    case 0x202F:
-    case 0x205F:
-    case 0x3000:
-      return false;
-    default:
-      return true;
-  }
+  return kSpaces.find(code_point) == std::u32string_view::npos;
 }
 
 bool IsUtf8(std::string_view text) {

@@ -40,7 +40,6 @@ constexpr std::size_t kMaxServerNameBytes = 255;
 constexpr std::size_t kMaxHeaders = 64;
 constexpr std::size_t kMaxHeaderNameBytes = 128;
 constexpr std::size_t kMaxHeaderValueBytes = 4096;
-constexpr std::size_t kMaxMessageIdBytes = 128;
 constexpr std::size_t kMaxAggregateIdBytes = 256;
 constexpr std::string_view kTopicHint = "use 1 to 255 bytes, tokens of [A-Za-z0-9_-] joined by single dots";
 
@@ -108,14 +107,9 @@ absl::Status CheckHeaderValue(std::string_view name, std::string_view value) {
 
 }  // namespace
 
-absl::Status CheckTopic(std::string_view what, std::string_view topic) {
-  const std::string fault = TopicFault(topic);
-  if (fault.empty()) return absl::OkStatus();
-  return Invalid(what, " ", Quoted(topic), ": ", fault, "; ", kTopicHint);
-}
-
 absl::Status CheckTopic(std::string_view what, std::string_view topic, std::string_view base) {
-  if (absl::Status status = CheckTopic(what, topic); !status.ok()) return status;
+  const std::string fault = TopicFault(topic);
+  if (!fault.empty()) return Invalid(what, " ", Quoted(topic), ": ", fault, "; ", kTopicHint);
   const std::string stream = StreamName(base, topic);
   const std::string dead_letters = DeadLetterStreamName(base);
   if (stream == dead_letters || FirstToken(topic) == dead_letters) {
@@ -129,18 +123,17 @@ absl::Status CheckTopic(std::string_view what, std::string_view topic, std::stri
 }
 
 absl::Status CheckName(std::string_view field, std::string_view name) {
-  constexpr std::string_view kHint = "; use 1 to 64 bytes of [A-Za-z0-9_-]";
-  if (name.empty()) return Invalid("field ", Quoted(field), " is empty", kHint);
-  if (name.size() > kMaxNameBytes) return Invalid("field ", Quoted(field), " ", TooLong(name.size(), kMaxNameBytes));
+  constexpr const char* kHint = "; use 1 to 64 bytes of [A-Za-z0-9_-]";
+  if (name.empty()) return BadField(field, absl::StrCat("is empty", kHint));
+  if (name.size() > kMaxNameBytes) return BadField(field, TooLong(name.size(), kMaxNameBytes));
   const auto bad = std::ranges::find_if_not(name, IsNameCharacter);
   if (bad == name.end()) return absl::OkStatus();
-  return Invalid("field ", Quoted(field), " ", At(name, static_cast<std::size_t>(bad - name.begin())), kHint);
+  return BadField(field, At(name, static_cast<std::size_t>(bad - name.begin())) + kHint);
 }
 
 absl::Status CheckHeaders(const Headers& headers) {
   if (headers.size() > kMaxHeaders) {
-    return Invalid("field \"headers\" has ", absl::StrCat(headers.size()), " entries; use at most ",
-                   absl::StrCat(kMaxHeaders));
+    return BadField("headers", absl::StrCat("has ", headers.size(), " entries; use at most ", kMaxHeaders));
   }
   for (const auto& [name, value] : headers) {
     if (absl::Status status = CheckHeaderName(name); !status.ok()) return status;
@@ -152,33 +145,33 @@ absl::Status CheckHeaders(const Headers& headers) {
 absl::Status CheckVisibleAscii(std::string_view field, std::string_view value, std::size_t max_bytes,
                                Presence presence) {
   if (value.empty() && presence == Presence::kRequired) {
-    return Invalid("field ", Quoted(field), " is empty; use 1 to ", absl::StrCat(max_bytes), " bytes of visible ASCII");
+    return BadField(field, absl::StrCat("is empty; use 1 to ", max_bytes, " bytes of visible ASCII"));
   }
-  if (value.size() > max_bytes) return Invalid("field ", Quoted(field), " ", TooLong(value.size(), max_bytes));
+  if (value.size() > max_bytes) return BadField(field, TooLong(value.size(), max_bytes));
   const std::size_t bad = FindNotVisibleAscii(value);
   if (bad == std::string_view::npos) return absl::OkStatus();
-  return Invalid("field ", Quoted(field), " ", At(value, bad), "; use visible ASCII, without spaces");
-}
-
-absl::Status CheckMessageId(std::string_view id) {
-  return CheckVisibleAscii("message_id", id, kMaxMessageIdBytes, Presence::kRequired);
+  return BadField(field, At(value, bad) + "; use visible ASCII, without spaces");
 }
 
 absl::Status CheckAggregateId(std::string_view field, std::string_view id) {
-  if (id.empty()) return Invalid("field ", Quoted(field), " is empty; set the ID of what the message is about");
-  if (id.size() > kMaxAggregateIdBytes)
-    return Invalid("field ", Quoted(field), " ", TooLong(id.size(), kMaxAggregateIdBytes));
+  if (id.empty()) return BadField(field, "is empty; set the ID of what the message is about");
+  if (id.size() > kMaxAggregateIdBytes) return BadField(field, TooLong(id.size(), kMaxAggregateIdBytes));
   const std::size_t bad = FindInvisible(id);
   if (bad == std::string_view::npos) return absl::OkStatus();
-  return Invalid("field ", Quoted(field), " ", At(id, bad), "; use UTF-8 without spaces and control characters");
+  return BadField(field, At(id, bad) + "; use UTF-8 without spaces and control characters");
 }
 
 absl::Status BadField(std::string_view field, std::string_view fault) {
-  return absl::InvalidArgumentError(absl::StrCat("field ", Quoted(field), " ", std::string(fault)));
+  return Invalid("field ", Quoted(field), " ", fault);
+}
+
+absl::Status Require(bool holds, std::string_view field, std::string_view fault) {
+  return holds ? absl::OkStatus() : BadField(field, fault);
 }
 
 bool SameName(std::string_view one, std::string_view other) {
-  return one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()});
+  return one.size() == other.size() &&
+         (one == other || absl::EqualsIgnoreCase({one.data(), one.size()}, {other.data(), other.size()}));
 }
 
 absl::Status Prefixed(std::string_view what, const absl::Status& status) {

@@ -15,14 +15,11 @@
 // of.
 namespace penstock::eventbus {
 
-/// A topic: 1 to 255 bytes, tokens of `[A-Za-z0-9_-]` joined by single dots. The first token is none of `_INBOX`, `_R_`
-/// and
-/// `_GR_`, where servers and clients expect replies. `what` begins the error's text, such as `publish to`.
-absl::Status CheckTopic(std::string_view what, std::string_view topic);
-
-/// The same for a bus whose streams begin with `base`: also refuses a topic whose stream would have a name over 255
-/// bytes (what servers take), the topic `dead.letters`, whose stream would be that of the dead letters, and topics that
-/// begin with the token `{base}_dead_letters`, which are that stream's subjects.
+/// A topic of a bus whose streams begin with `base`: 1 to 255 bytes, tokens of `[A-Za-z0-9_-]` joined by single dots.
+/// The first token is none of `_INBOX`, `_R_` and `_GR_`, where servers and clients expect replies. Refuses, too, a
+/// topic whose stream would have a name over 255 bytes (what servers take), the topic `dead.letters`, whose stream
+/// would be that of the dead letters, and topics that begin with the token `{base}_dead_letters`, which are that
+/// stream's subjects. `what` begins the error's text, such as `publish to`.
 absl::Status CheckTopic(std::string_view what, std::string_view topic, std::string_view base);
 
 /// A stream, durable, group or client name: 1 to 64 bytes of `[A-Za-z0-9_-]`.
@@ -31,9 +28,6 @@ absl::Status CheckName(std::string_view field, std::string_view name);
 /// A user's header fields: names of `[!#$%&'*+.^_`|~0-9A-Za-z-]`, 1 to 128 bytes, not beginning with `Nats-` or
 /// `Penstock-` in any case; values up to 4 KiB without CR, LF and NUL; at most 64 fields.
 absl::Status CheckHeaders(const Headers& headers);
-
-/// A message ID: 1 to 128 bytes of visible ASCII.
-absl::Status CheckMessageId(std::string_view id);
 
 /// An aggregate ID or key: 1 to 256 bytes of valid UTF-8 without spaces and control characters.
 absl::Status CheckAggregateId(std::string_view field, std::string_view id);
@@ -45,6 +39,9 @@ absl::Status CheckVisibleAscii(std::string_view field, std::string_view value, s
 
 /// `kInvalidArgument`: `field "name" fault`.
 absl::Status BadField(std::string_view field, std::string_view fault);
+
+/// The same, unless it `holds`.
+absl::Status Require(bool holds, std::string_view field, std::string_view fault);
 
 /// Whether two header names are the same: they are compared without regard to case.
 bool SameName(std::string_view one, std::string_view other);

@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "naming/characters.h"
+#include "naming/decimal.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus {
@@ -29,16 +32,14 @@ struct UrlParts {
   std::optional<std::string_view> port{};
 };
 
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 std::string_view SchemeOf(std::string_view url) {
   const std::size_t end = url.find(kSchemeEnd);
-  if (end == std::string_view::npos || !std::ranges::all_of(url.substr(0, end), IsLetter)) return {};
+  if (end == std::string_view::npos || !std::ranges::all_of(url.substr(0, end), absl::ascii_isalpha)) return {};
   return url.substr(0, end);
 }
 
 UrlParts Split(std::string_view url) {
-  UrlParts parts{.scheme = SchemeOf(url), .user_info = std::nullopt, .host = {}, .port = std::nullopt};
+  UrlParts parts{.scheme = SchemeOf(url)};
   if (!parts.scheme.empty()) url.remove_prefix(parts.scheme.size() + kSchemeEnd.size());
   if (const std::size_t at = url.rfind('@'); at != std::string_view::npos) {
     parts.user_info = url.substr(0, at);
@@ -62,12 +63,7 @@ bool IsHost(std::string_view host) {
          std::ranges::all_of(host, [](char c) { return IsNameCharacter(c) || c == '.'; });
 }
 
-bool IsPort(std::string_view port) {
-  const bool digits =
-      !port.empty() && port.size() <= 5 && std::ranges::all_of(port, [](char c) { return c >= '0' && c <= '9'; });
-  const int value = digits ? std::stoi(std::string(port)) : 0;
-  return value >= 1 && value <= 65'535;
-}
+bool IsPort(std::string_view port) { return port.size() <= 5 && ParseDecimal<std::uint16_t>(port).value_or(0) > 0; }
 
 // What is wrong with the name and password of a server, in words that do not show them.
 std::string_view UserInfoFault(std::string_view user_info) {
@@ -148,16 +144,6 @@ std::string ServerAddress::Place() const {
   return host.find(':') == std::string::npos ? absl::StrCat(host, ":", port) : absl::StrCat("[", host, "]:", port);
 }
 
-std::vector<ServerAddress> ParseServers(std::string_view url) {
-  std::vector<ServerAddress> servers;
-  while (!url.empty()) {
-    const std::size_t comma = url.find(',');
-    servers.push_back(AddressOf(Split(url.substr(0, comma))));
-    url.remove_prefix(comma == std::string_view::npos ? url.size() : comma + 1);
-  }
-  return servers;
-}
-
 std::optional<ServerAddress> ParsePlace(std::string_view place) {
   const UrlParts parts = Split(place);
   const bool fits = parts.scheme.empty() && !parts.user_info.has_value() && IsHost(parts.host) &&
@@ -171,7 +157,6 @@ absl::StatusOr<UrlFacts> ReadUrl(std::string_view url) {
   if (url.empty()) return absl::InvalidArgumentError("field \"url\" is empty; write nats://host:port or memory://");
   if (url.starts_with(kMemory)) {
     if (const auto fault = BusFault(url.substr(kMemory.size())); !fault.empty()) return Broken(url, 1, fault);
-    facts.embedded = true;
     return facts;
   }
   std::string_view rest = url;
@@ -181,6 +166,7 @@ absl::StatusOr<UrlFacts> ReadUrl(std::string_view url) {
     if (const auto fault = ServerFault(parts); !fault.empty()) return Broken(url, number, fault);
     facts.tls = facts.tls || parts.scheme == "tls";
     facts.has_credentials = facts.has_credentials || parts.user_info.has_value();
+    facts.servers.push_back(AddressOf(parts));
     if (comma == std::string_view::npos) return facts;
     rest.remove_prefix(comma + 1);
   }

@@ -11,18 +11,6 @@
 
 namespace penstock::eventbus {
 
-/// The properties of a URL that the other options must agree with.
-struct UrlFacts {
-  bool embedded = false;         ///< `memory://`
-  bool tls = false;              ///< one of the servers is `tls://`
-  bool has_credentials = false;  ///< a user or token stands in it
-};
-
-/// Reads `nats://[user:password@|token@]host[:port]`, `tls://...`, several of both joined by commas, or
-/// `memory://[name]`, where the name is up to 64 bytes of `[A-Za-z0-9_-]`. Hosts are names, IPv4 addresses, or IPv6
-/// addresses in brackets. `kInvalidArgument` without any user, password or token in its text.
-absl::StatusOr<UrlFacts> ReadUrl(std::string_view url);
-
 /// One server of a URL, with what stands in it decoded.
 struct ServerAddress {
   std::string host{};  ///< a name or an address, without brackets
@@ -36,8 +24,18 @@ struct ServerAddress {
   std::string Place() const;
 };
 
-/// The servers of a URL that `ReadUrl` takes, in their order.
-std::vector<ServerAddress> ParseServers(std::string_view url);
+/// The contents of a URL.
+struct UrlFacts {
+  std::vector<ServerAddress> servers{};  ///< in their order; none: `memory://`
+  bool tls = false;                      ///< one of the servers is `tls://`
+  bool has_credentials = false;          ///< a user or token stands in it
+};
+
+/// Reads `nats://[user:password@|token@]host[:port]`, `tls://...`, several of both joined by commas, or
+/// `memory://[name]`, where the name is up to 64 bytes of `[A-Za-z0-9_-]`. Hosts are names, IPv4 addresses, or IPv6
+/// addresses in brackets. `kInvalidArgument` without any user, password or token in its text.
+absl::StatusOr<UrlFacts> ReadUrl(std::string_view url);
+
 /// The server of `host:port`, as a server names others; nothing when it is none.
 std::optional<ServerAddress> ParsePlace(std::string_view place);
 

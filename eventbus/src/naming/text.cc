@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -13,17 +14,11 @@ namespace {
 constexpr std::size_t kQuotedBytes = 128;
 constexpr std::string_view kHexDigits = "0123456789ABCDEF";
 
-void AppendHex(char c, std::string& out) {
+void AppendHex(std::string_view mark, char c, std::string& out) {
   const auto byte = static_cast<unsigned char>(c);
+  out += mark;
   out += kHexDigits[byte >> 4];
   out += kHexDigits[byte & 0xF];
-}
-
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
 }
 
 // Appends the sequence at the start of `text` as it stands when it is harmless in a log line; returns its size.
@@ -35,10 +30,7 @@ std::size_t AppendEscaped(std::string_view text, std::string& out) {
     out += text.substr(0, next.size);
     return next.size;
   }
-  for (const char c : text.substr(0, next.size)) {
-    out += "\\x";
-    AppendHex(c, out);
-  }
+  for (const char c : text.substr(0, next.size)) AppendHex("\\x", c, out);
   return next.size;
 }
 
@@ -53,8 +45,7 @@ std::string PercentEncode(std::string_view text) {
     if (plain(c)) {
       out += c;
     } else {
-      out += '%';
-      AppendHex(c, out);
+      AppendHex("%", c, out);
     }
   }
   return out;
@@ -64,15 +55,16 @@ std::string PercentDecode(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size();
-    const int high = escape ? HexValue(text[i + 1]) : -1;
-    const int low = escape ? HexValue(text[i + 2]) : -1;
-    if (high < 0 || low < 0) {
-      out += text[i];
-      continue;
+    char byte = text[i];
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const char* const end = text.data() + i + 3;
+      unsigned escaped = 0;
+      if (std::from_chars(end - 2, end, escaped, 16).ptr == end) {
+        byte = static_cast<char>(escaped);
+        i += 2;
+      }
     }
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
+    out += byte;
   }
   return out;
 }

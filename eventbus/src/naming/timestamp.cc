@@ -2,8 +2,9 @@
 #include "naming/timestamp.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+
+#include "absl/time/time.h"
+#include "naming/decimal.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -22,66 +23,41 @@ constexpr sys_days kGoZero{year{1} / 1 / 1};
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
-/// Takes RFC 3339 apart from left to right; after the first surprise everything fails.
-class Scanner {
- public:
-  explicit Scanner(std::string_view text) : text_(text) {}
+// Whether `text` is as `form`, in which 0 stands for any digit.
+bool HasForm(std::string_view text, std::string_view form) {
+  return std::ranges::equal(text, form, [](char c, char as) { return as == '0' ? IsDigit(c) : c == as; });
+}
 
-  int Number(std::size_t digits) {
-    if (text_.size() < digits || !std::ranges::all_of(text_.substr(0, digits), IsDigit)) return Fail();
-    int value = 0;
-    for (const char c : text_.substr(0, digits)) value = value * 10 + (c - '0');
-    text_.remove_prefix(digits);
-    return value;
-  }
+// The number at a place that is known to have one.
+int NumberAt(std::string_view text, std::size_t begin, std::size_t digits = 2) {
+  return ParseDecimal<int>(text.substr(begin, digits)).value_or(0);
+}
 
-  int NumberUpTo(std::size_t digits, int most) {
-    const int value = Number(digits);
-    return value <= most ? value : Fail();
-  }
+std::optional<seconds> HourAndMinuteAt(std::string_view text, std::size_t begin) {
+  const int hour = NumberAt(text, begin), minute = NumberAt(text, begin + 3);
+  if (hour > 23 || minute > 59) return std::nullopt;
+  return std::chrono::hours{hour} + std::chrono::minutes{minute};
+}
 
-  bool Skip(char expected) {
-    if (text_.empty() || text_.front() != expected) return false;
-    text_.remove_prefix(1);
-    return true;
-  }
+// Takes the fraction, if there is one, off `text`: in nanoseconds, or nothing when it is none.
+std::optional<std::int64_t> TakeFraction(std::string_view& text) {
+  if (!text.starts_with('.')) return 0;
+  text.remove_prefix(1);
+  const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, IsDigit) - text.begin());
+  if (digits == 0 || digits > 9) return std::nullopt;
+  std::string nine(text.substr(0, digits));
+  nine.resize(9, '0');
+  text.remove_prefix(digits);
+  return ParseDecimal<std::int64_t>(nine);
+}
 
-  void Expect(char expected) {
-    if (!Skip(expected)) Fail();
-  }
-
-  std::int64_t Fraction() {
-    if (!Skip('.')) return 0;
-    const auto end = std::ranges::find_if_not(text_, IsDigit);
-    const auto digits = static_cast<std::size_t>(end - text_.begin());
-    if (digits == 0 || digits > 9) return Fail();
-    std::int64_t value = Number(digits);
-    for (std::size_t i = digits; i < 9; ++i) value *= 10;
-    return value;
-  }
-
-  seconds Offset() {
-    if (Skip('Z')) return seconds{0};
-    const bool west = Skip('-');
-    if (!west) Expect('+');
-    const int hours = NumberUpTo(2, 23);
-    Expect(':');
-    const seconds offset = std::chrono::hours{hours} + std::chrono::minutes{NumberUpTo(2, 59)};
-    return west ? -offset : offset;
-  }
-
-  bool finished() const { return !failed_ && text_.empty(); }
-
- private:
-  int Fail() {
-    failed_ = true;
-    text_ = {};
-    return 0;
-  }
-
-  std::string_view text_;
-  bool failed_ = false;
-};
+std::optional<seconds> OffsetOf(std::string_view text) {
+  if (text == "Z") return seconds{0};
+  if (HasForm(text, "+00:00")) return HourAndMinuteAt(text, 1);
+  if (!HasForm(text, "-00:00")) return std::nullopt;
+  const std::optional<seconds> west = HourAndMinuteAt(text, 1);
+  return west ? std::optional(-*west) : std::nullopt;
+}
 
 }  // namespace
 
@@ -96,38 +72,23 @@ std::optional<system_clock::time_point> TimestampFrom(std::int64_t whole_seconds
 }
 
 std::string FormatTimestamp(system_clock::time_point time) {
-  const sys_days day = std::chrono::floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date{day};
-  const std::chrono::hh_mm_ss<nanoseconds> clock{time - day};
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%09d", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()), static_cast<int>(clock.subseconds().count()));
-  std::string out(text.data());
-  out.erase(out.find_last_not_of('0') + 1);
-  if (out.back() == '.') out.pop_back();
-  return out += 'Z';
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::FromChrono(time), absl::UTCTimeZone());
 }
 
 std::optional<system_clock::time_point> ParseTimestamp(std::string_view text) {
-  Scanner scanner(text);
-  const year y{scanner.Number(4)};
-  scanner.Expect('-');
-  const std::chrono::month m{static_cast<unsigned>(scanner.Number(2))};
-  scanner.Expect('-');
-  const std::chrono::year_month_day date{y, m, std::chrono::day{static_cast<unsigned>(scanner.Number(2))}};
-  scanner.Expect('T');
-  seconds clock = std::chrono::hours{scanner.NumberUpTo(2, 23)};
-  scanner.Expect(':');
-  clock += std::chrono::minutes{scanner.NumberUpTo(2, 59)};
-  scanner.Expect(':');
-  clock += seconds{scanner.NumberUpTo(2, 59)};
-  const std::int64_t fraction = scanner.Fraction();
-  const seconds offset = scanner.Offset();
-  if (!scanner.finished() || !date.ok()) return std::nullopt;
-  const sys_seconds time = sys_days{date} + clock - offset;
-  return TimestampFrom(time.time_since_epoch().count(), fraction);
+  constexpr std::string_view kToSeconds = "0000-00-00T00:00:00";
+  if (!HasForm(text.substr(0, kToSeconds.size()), kToSeconds)) return std::nullopt;
+  const std::chrono::year_month_day date{year{NumberAt(text, 0, 4)},
+                                         std::chrono::month{static_cast<unsigned>(NumberAt(text, 5))},
+                                         std::chrono::day{static_cast<unsigned>(NumberAt(text, 8))}};
+  const std::optional<seconds> minute = HourAndMinuteAt(text, 11);
+  const seconds second{NumberAt(text, 17)};
+  text.remove_prefix(kToSeconds.size());
+  const std::optional<std::int64_t> fraction = TakeFraction(text);
+  const std::optional<seconds> offset = OffsetOf(text);
+  if (!date.ok() || !minute || second.count() > 59 || !fraction || !offset) return std::nullopt;
+  const sys_seconds time = sys_days{date} + *minute + second - *offset;
+  return TimestampFrom(time.time_since_epoch().count(), *fraction);
 }
 
 }  // namespace penstock::eventbus

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transport/transport.h"
 
-#include "transport/header_size.h"
-
 namespace penstock::eventbus {
 
 std::string_view StorageName(Storage storage) { return storage == Storage::kMemory ? "memory" : "file"; }

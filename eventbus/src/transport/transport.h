@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -169,6 +168,12 @@ struct OutboundMessage {
   absl::InlinedVector<ReservedHeader, 4> reserved_headers{};  ///< each name once; before the others
   Headers headers{};                                          ///< without the message ID
 };
+
+/// Bytes of headers on the wire: those of a block without any, and those of one line.
+inline constexpr std::size_t kHeaderBlockBytes = std::string_view("NATS/1.0\r\n\r\n").size();
+constexpr std::size_t HeaderFieldBytes(std::string_view name, std::string_view value) {
+  return name.size() + value.size() + std::string_view(": \r\n").size();
+}
 
 /// Bytes of body and headers, the message ID among them, as they go over the wire.
 std::size_t SizeBytes(const OutboundMessage& message);

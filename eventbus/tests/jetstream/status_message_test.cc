@@ -30,13 +30,5 @@ TEST(StatusMessageTest, TellsWhatEachStatusOfAPullMeans) {
   EXPECT_EQ(Meaning(999, "of the future"), StatusMeaning::kBackOff);
 }
 
-TEST(StatusMessageTest, ANumberHasNothingAroundIt) {
-  EXPECT_EQ(ParseNumber("0"), 0U);
-  EXPECT_EQ(ParseNumber("18446744073709551615"), 18446744073709551615U);
-  for (const char* text : {"", " 1", "1 ", "-1", "+1", "0x1", "1.0", "18446744073709551616"}) {
-    EXPECT_FALSE(ParseNumber(text)) << text;
-  }
-}
-
 }  // namespace
 }  // namespace penstock::eventbus::jetstream

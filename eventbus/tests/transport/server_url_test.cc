@@ -16,7 +16,7 @@ TEST(ServerUrlTest, ReadsServersAndListsOfThem) {
         "nats://[::1]:4222", "nats://[2001:db8::7]", "nats://a:1,nats://b:2,tls://c"}) {
     const auto facts = ReadUrl(url);
     ASSERT_THAT(facts, IsAccepted()) << url;
-    EXPECT_FALSE(facts->embedded) << url;
+    EXPECT_FALSE(facts->servers.empty()) << url;
     EXPECT_FALSE(facts->has_credentials) << url;
     EXPECT_EQ(facts->tls, url.find("tls://") != std::string::npos) << url;
   }
@@ -35,7 +35,7 @@ TEST(ServerUrlTest, ReadsAnEmbeddedBusWithAndWithoutAName) {
        {std::string("memory://"), std::string("memory://tests_1-a"), "memory://" + std::string(64, 'x')}) {
     const auto facts = ReadUrl(url);
     ASSERT_THAT(facts, IsAccepted()) << url;
-    EXPECT_TRUE(facts->embedded) << url;
+    EXPECT_TRUE(facts->servers.empty()) << url;
   }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/api/api_error.h"
 
+#include <algorithm>
 #include <array>
 
 #include "absl/strings/str_cat.h"
@@ -11,7 +12,7 @@ namespace {
 using Code = absl::StatusCode;
 
 struct ApiRow {
-  int err_code;
+  int number;  // JetStream's error code, or HTTP's
   Code code;
   bool transient;
   const char* remedy;
@@ -20,6 +21,7 @@ struct ApiRow {
 constexpr const char* kEnableJetStream = "enable JetStream on the server and for this account";
 constexpr const char* kWait = "the server may need a moment";
 constexpr const char* kCheckDisk = "check the stream's limits and the server's disk";
+constexpr const char* kCheckPermissions = "check the permissions of this user";
 
 constexpr std::array kApiRows = {
     ApiRow{10003, Code::kInvalidArgument, false, ""},                       // bad request
@@ -33,7 +35,7 @@ constexpr std::array kApiRows = {
     ApiRow{10026, Code::kResourceExhausted, false, "raise the stream's max_consumers"},
     ApiRow{10027, Code::kResourceExhausted, false, "raise the account's max_streams"},
     ApiRow{10028, Code::kResourceExhausted, false, "raise the account's JetStream memory limit"},
-    ApiRow{10035, Code::kPermissionDenied, false, "check the permissions of this user"},
+    ApiRow{10035, Code::kPermissionDenied, false, kCheckPermissions},
     ApiRow{10037, Code::kNotFound, false, ""},                          // no message found
     ApiRow{10039, Code::kFailedPrecondition, false, kEnableJetStream},  // not enabled for account
     ApiRow{10047, Code::kResourceExhausted, false, "raise the server's JetStream storage limit"},
@@ -55,32 +57,23 @@ constexpr std::array kApiRows = {
     ApiRow{10148, Code::kAlreadyExists, false, ""},                          // consumer already exists
     ApiRow{10158, Code::kUnavailable, true, kWait},                          // the same message ID is in process
     ApiRow{10167, Code::kUnavailable, true, "lower publish_window"},         // too many requests
+    // Those without a row above go by their class.
+    ApiRow{400, Code::kFailedPrecondition, false, ""},
+    ApiRow{401, Code::kPermissionDenied, false, kCheckPermissions},
+    ApiRow{403, Code::kPermissionDenied, false, kCheckPermissions},
+    ApiRow{404, Code::kNotFound, false, ""},
+    ApiRow{408, Code::kUnavailable, true, kWait},
+    ApiRow{429, Code::kUnavailable, true, kWait},
+    ApiRow{503, Code::kUnavailable, true, kWait},
 };
 
-ApiRow RowOf(const ApiError& error) {
-  for (const ApiRow& row : kApiRows) {
-    if (row.err_code == error.err_code) return row;
+const ApiRow& RowOf(const ApiError& error) {
+  static constexpr ApiRow kUnknown = {0, Code::kInternal, false, ""};
+  for (const int number : {error.err_code, error.code}) {
+    const auto* const row = std::ranges::find(kApiRows, number, &ApiRow::number);
+    if (row != kApiRows.end()) return *row;
   }
-  switch (error.code) {
-    case 400:
-      return {0, Code::kFailedPrecondition, false, ""};
-    case 401:
-    case 403:
-      return {0, Code::kPermissionDenied, false, "check the permissions of this user"};
-    case 404:
-      return {0, Code::kNotFound, false, ""};
-    case 408:
-    case 429:
-    case 503:
-      return {0, Code::kUnavailable, true, kWait};
-    default:
-      return {0, Code::kInternal, false, ""};
-  }
-}
-
-std::string WithRemedy(std::string text, const char* remedy) {
-  if (*remedy != '\0') absl::StrAppend(&text, "; ", remedy);
-  return text;
+  return kUnknown;
 }
 
 }  // namespace
@@ -89,11 +82,10 @@ Code CodeOf(const ApiError& error) { return RowOf(error).code; }
 bool IsTransient(const ApiError& error) { return RowOf(error).transient; }
 
 absl::Status ApiStatus(std::string_view what, const ApiError& error) {
-  const ApiRow row = RowOf(error);
-  return absl::Status(row.code,
-                      WithRemedy(absl::StrCat(std::string(what), ": ", error.description, " (JetStream error ",
-                                              error.err_code == 0 ? error.code : error.err_code, ")"),
-                                 row.remedy));
+  const ApiRow& row = RowOf(error);
+  return absl::Status(row.code, absl::StrCat(std::string(what), ": ", error.description, " (JetStream error ",
+                                             error.err_code == 0 ? error.code : error.err_code, ")",
+                                             *row.remedy == '\0' ? "" : "; ", row.remedy));
 }
 
 }  // namespace penstock::eventbus::jetstream

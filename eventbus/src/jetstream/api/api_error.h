@@ -18,9 +18,7 @@ struct ApiError {
 
 /// JetStream error codes that are acted upon.
 namespace api_code {
-inline constexpr int kConsumerNameInUse = 10013;
 inline constexpr int kConsumerNotFound = 10014;
-inline constexpr int kConsumerActive = 10105;
 inline constexpr int kStreamNameInUse = 10058;
 inline constexpr int kStreamNotFound = 10059;
 inline constexpr int kNoMessageFound = 10037;

@@ -16,6 +16,8 @@ constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
 
 constexpr std::chrono::seconds kCreationSlack(1);
 
+constexpr std::array kDeliverPolicies = {"all", "new", "by_start_sequence"};  // in the order of `StartPoint::Kind`
+
 // A consumer has no field of its own for this before 2.10.
 constexpr char kReleased[] = "released by its owner";
 
@@ -41,27 +43,13 @@ absl::Status Misfit(const std::string& name, const char* field, const std::strin
                                                     "; use another durable, or delete it"));
 }
 
-void SetStart(Json& config, const StartPoint& start) {
-  switch (start.kind) {
-    case StartPoint::Kind::kFirst:
-      config["deliver_policy"] = "all";
-      return;
-    case StartPoint::Kind::kNew:
-      config["deliver_policy"] = "new";
-      return;
-    case StartPoint::Kind::kSequence:
-      config["deliver_policy"] = "by_start_sequence";
-      config["opt_start_seq"] = start.sequence;
-      return;
-  }
-}
-
 }  // namespace
 
 Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std::string& deliver_subject,
                     const StartPoint& start) {
   Json config = {{"filter_subject", spec.filter_subject}, {"replay_policy", "instant"}, {"max_deliver", -1}};
-  SetStart(config, start);
+  config["deliver_policy"] = kDeliverPolicies[static_cast<std::size_t>(start.kind)];
+  if (start.kind == StartPoint::Kind::kSequence) config["opt_start_seq"] = start.sequence;
   if (spec.kind == ConsumerKind::kAtMostOnce) {
     config["ack_policy"] = "none";
     config["mem_storage"] = true;

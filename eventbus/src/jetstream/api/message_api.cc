@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -21,10 +20,7 @@ class ToldMessage final : public StoredMessage {
  public:
   ToldMessage(std::uint64_t sequence, std::string subject, std::string headers, std::string body,
               std::chrono::system_clock::time_point stored_at)
-      : subject_text_(std::move(subject)),
-        header_text_(std::move(headers)),
-        body_(std::move(body)),
-        fields_(ParseHeaderBlock(header_text_).fields) {
+      : subject_text_(std::move(subject)), header_text_(std::move(headers)), body_(std::move(body)) {
     subject_ = subject_text_;
     payload_ = body_;
     stream_sequence_ = sequence;
@@ -32,8 +28,10 @@ class ToldMessage final : public StoredMessage {
     stored_at_ = stored_at;
   }
 
-  std::optional<std::string_view> Header(std::string_view name) const override { return FindHeader(fields_, name); }
-  Headers AllHeaders() const override { return CopyHeaders(fields_); }
+  std::optional<std::string_view> Header(std::string_view name) const override {
+    return FindHeader(header_text_, name);
+  }
+  Headers AllHeaders() const override { return CopyHeaders(header_text_); }
   std::unique_ptr<StoredMessage> Stub() const override {
     return std::make_unique<ToldMessage>(stream_sequence_, "", "", "", stored_at_);
   }
@@ -42,7 +40,6 @@ class ToldMessage final : public StoredMessage {
   const std::string subject_text_;
   const std::string header_text_;
   const std::string body_;
-  const std::vector<HeaderField> fields_;
 };
 
 // Nothing when the member is there and no Base64.

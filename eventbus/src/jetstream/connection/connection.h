@@ -8,7 +8,6 @@
 #include <memory>
 #include <random>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -45,8 +44,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Tries until `connect_timeout`. `kUnavailable`, `kUnauthenticated`, `kInvalidArgument`, `kFailedPrecondition`
-  /// (TLS).
+  /// With options that were validated. Tries until `connect_timeout`. `kUnavailable`, `kUnauthenticated`,
+  /// `kInvalidArgument`, `kFailedPrecondition` (TLS).
   static absl::StatusOr<std::shared_ptr<Connection>> Open(const BusOptions& options);
 
   ~Connection();
@@ -65,7 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Leave(ConnectionObserver& observer);
 
   const std::string& redacted_url() const { return redacted_url_; }
-  std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
+  std::uint64_t reconnects() const { return connections_.load(std::memory_order_relaxed) - 1; }
   /// As of the last connection.
   std::size_t max_payload_bytes() const;
   bool connected() const { return link() != nullptr; }
@@ -92,7 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   absl::StatusOr<std::shared_ptr<Link>> Connect(Clock::time_point deadline);
   absl::StatusOr<ReachedServer> Reach(const WaitLimit& limit);
   absl::StatusOr<std::shared_ptr<Link>> Establish(ReachedServer server, const WaitLimit& limit);
-  LinkEvents EventsOf();
+  IoEvents EventsOf();
   absl::Status About(const absl::Status& status) const;
   WaitLimit Limit(Clock::time_point deadline) const { return {deadline, cancel_.get()}; }
   void Adopt(std::shared_ptr<Link> link);
@@ -106,12 +105,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void NoteError(const std::string& text);
   void NotifyObservers();
   void Learn(const ServerInfo& info);
+  void OnEnded();
+  void OnError(std::string_view text);
   void OnInfo(const ServerInfo& info);
 
   const BusOptions options_;
   const std::string redacted_url_;
-  const FileDescriptor cancel_;               // readable once closing: ends every wait of connecting
-  std::atomic<std::uint64_t> reconnects_{0};  // relaxed: a counter
+  const FileDescriptor cancel_;                // readable once closing: ends every wait of connecting
+  std::atomic<std::uint64_t> connections_{0};  // made so far. Relaxed: a counter
 
   IoThreads io_threads_{};  // outlives the links
 

@@ -14,13 +14,13 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-/// A line, and what was read behind it.
-struct FirstLine {
-  std::string line{};
+/// What a server says first, and what was read behind it.
+struct Greeting {
+  ServerInfo info{};
   std::string rest{};
 };
 
-absl::StatusOr<FirstLine> ReadFirstLine(ByteStream& stream, const WaitLimit& limit) {
+absl::StatusOr<Greeting> ReadGreeting(ByteStream& stream, const WaitLimit& limit) {
   std::string text;
   std::array<char, 4096> bytes;
   while (text.size() < ProtocolParser::kBufferBytes) {
@@ -30,7 +30,9 @@ absl::StatusOr<FirstLine> ReadFirstLine(ByteStream& stream, const WaitLimit& lim
     text.append(bytes.data(), progress.bytes);
     if (const std::size_t end = text.find('\n'); end != std::string::npos) {
       const std::size_t length = end > 0 && text[end - 1] == '\r' ? end - 1 : end;
-      return FirstLine{text.substr(0, length), text.substr(end + 1)};
+      absl::StatusOr<ServerInfo> info = ParseServerInfo(std::string_view(text).substr(0, length));
+      if (!info.ok()) return info.status();
+      return Greeting{*std::move(info), text.substr(end + 1)};
     }
     if (progress.bytes > 0) continue;
     if (absl::Status ready = AwaitReady(stream.descriptor(), POLLIN, limit); !ready.ok()) return ready;
@@ -38,29 +40,24 @@ absl::StatusOr<FirstLine> ReadFirstLine(ByteStream& stream, const WaitLimit& lim
   return absl::UnavailableError("what answers is no NATS server; check host and port");
 }
 
-absl::StatusOr<std::unique_ptr<ByteStream>> Encrypt(FileDescriptor socket, const ServerAddress& address,
-                                                    const BusOptions& options, const WaitLimit& limit) {
-  return TlsStream::Handshake(std::move(socket), address.host, options.tls, limit);
-}
-
 absl::StatusOr<ReachedServer> ReachEncryptedFirst(FileDescriptor socket, const ServerAddress& address,
                                                   const BusOptions& options, const WaitLimit& limit) {
-  absl::StatusOr<std::unique_ptr<ByteStream>> stream = Encrypt(std::move(socket), address, options, limit);
+  absl::StatusOr<std::unique_ptr<ByteStream>> stream =
+      TlsStream::Handshake(std::move(socket), address.host, options.tls, limit);
   if (!stream.ok()) return stream.status();
-  absl::StatusOr<FirstLine> first = ReadFirstLine(**stream, limit);
-  if (!first.ok()) return first.status();
-  absl::StatusOr<ServerInfo> info = ParseServerInfo(first->line);
-  if (!info.ok()) return info.status();
-  return ReachedServer{address, *std::move(stream), /*encrypted=*/true, std::move(first->rest), *std::move(info)};
+  absl::StatusOr<Greeting> greeting = ReadGreeting(**stream, limit);
+  if (!greeting.ok()) return greeting.status();
+  return ReachedServer{address, *std::move(stream), /*encrypted=*/true, std::move(greeting->rest),
+                       std::move(greeting->info)};
 }
 
 // What comes in the clear behind INFO would be taken for something encrypted.
-absl::Status CheckUpgrade(const FirstLine& first, const ServerInfo& info) {
-  if (!info.tls_required && !info.tls_available) {
+absl::Status CheckUpgrade(const Greeting& greeting) {
+  if (!greeting.info.tls_required && !greeting.info.tls_available) {
     return absl::FailedPreconditionError(
         "TLS: the server has no TLS; use a nats:// url and no tls.mode, or enable TLS on the server");
   }
-  if (first.rest.empty()) return absl::OkStatus();
+  if (greeting.rest.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError("TLS: the server goes on in the clear; something stands between");
 }
 
@@ -74,16 +71,16 @@ absl::StatusOr<ReachedServer> ReachServer(const ServerAddress& address, const Bu
     return ReachEncryptedFirst(*std::move(socket), address, options, limit);
   }
   auto plain = std::make_unique<TcpStream>(*std::move(socket));
-  absl::StatusOr<FirstLine> first = ReadFirstLine(*plain, limit);
-  if (!first.ok()) return first.status();
-  absl::StatusOr<ServerInfo> info = ParseServerInfo(first->line);
-  if (!info.ok()) return info.status();
-  if (!wants_tls && !info->tls_required) {
-    return ReachedServer{address, std::move(plain), /*encrypted=*/false, std::move(first->rest), *std::move(info)};
+  absl::StatusOr<Greeting> greeting = ReadGreeting(*plain, limit);
+  if (!greeting.ok()) return greeting.status();
+  auto& [info, rest] = *greeting;
+  if (!wants_tls && !info.tls_required) {
+    return ReachedServer{address, std::move(plain), /*encrypted=*/false, std::move(rest), std::move(info)};
   }
-  if (absl::Status fits = CheckUpgrade(*first, *info); !fits.ok()) return fits;
-  absl::StatusOr<std::unique_ptr<ByteStream>> stream = Encrypt(plain->TakeSocket(), address, options, limit);
-  if (stream.ok()) return ReachedServer{address, *std::move(stream), /*encrypted=*/true, "", *std::move(info)};
+  if (absl::Status fits = CheckUpgrade(*greeting); !fits.ok()) return fits;
+  absl::StatusOr<std::unique_ptr<ByteStream>> stream =
+      TlsStream::Handshake(plain->TakeSocket(), address.host, options.tls, limit);
+  if (stream.ok()) return ReachedServer{address, *std::move(stream), /*encrypted=*/true, "", std::move(info)};
   if (wants_tls || !absl::IsFailedPrecondition(stream.status())) return stream.status();
   return absl::FailedPreconditionError(
       absl::StrCat(stream.status().message(), " (the server requires TLS: set tls.mode and the tls options)"));

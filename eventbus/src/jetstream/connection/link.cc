@@ -43,7 +43,7 @@ Link::~Link() { Close(); }
 absl::Status Link::Open(int relay_port, const std::string& admission, const Plan& plan, const WaitLimit& limit) {
   loop_->Start();
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(limit.deadline - Clock::now());
-  absl::StatusOr<NatsSession> session = NatsSession::Open(relay_port, admission, plan.credentials_file, left);
+  absl::StatusOr<NatsSession> session = OpenSession(relay_port, admission, plan.credentials_file, left);
   if (session.ok()) {
     session_ = *std::move(session);
     requests_->Subscribe();

@@ -5,9 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -20,13 +18,6 @@
 #include "jetstream/io/io_loop.h"
 
 namespace penstock::eventbus::jetstream {
-
-/// Events of a connection, for its supervisor. Called on the thread of its loop; must not block.
-struct LinkEvents {
-  std::function<void()> ended{};
-  std::function<void(std::string_view text)> error{};
-  std::function<void(const ServerInfo& info)> info{};
-};
 
 /// The subject in an error of the server's such as `Permissions Violation for Publish to "x"`; empty when the text is
 /// another.
@@ -49,7 +40,7 @@ class Link {
     ClientIdentity identity{};
     std::string credentials_file{};
     std::uint64_t generation = 0;
-    LinkEvents events{};
+    IoEvents events{};  ///< for the supervisor
   };
   static absl::StatusOr<std::shared_ptr<Link>> Establish(IoThreads& threads, Plan plan, const WaitLimit& limit);
 
@@ -90,12 +81,12 @@ class Link {
   void OnEnded();
   absl::Status Open(int relay_port, const std::string& admission, const Plan& plan, const WaitLimit& limit);
 
-  const LinkEvents events_;
+  const IoEvents events_;
   const std::uint64_t generation_;
   std::atomic<std::size_t> max_payload_bytes_;  // relaxed: a number by itself
   std::unique_ptr<IoLoop> loop_{};              // these three are set before the link is handed out
   std::unique_ptr<Requests> requests_{};
-  std::optional<NatsSession> session_{};
+  NatsSession session_{};
 };
 
 }  // namespace penstock::eventbus::jetstream

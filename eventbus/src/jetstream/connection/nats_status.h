@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 
-// The one table from what nats.c reports to what Penstock reports; docs/errors.md shows it to users.
+// The one table from what nats.c reports of a session to what Penstock reports; docs/errors.md shows it to users.
 namespace penstock::eventbus::jetstream {
 
 absl::StatusCode CodeOf(natsStatus status);

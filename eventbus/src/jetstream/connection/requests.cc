@@ -4,8 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "jetstream/message/publication.h"
+#include "jetstream/message/encoded_publish.h"
 #include "jetstream/message/status_message.h"
+#include "naming/decimal.h"
 #include "naming/names.h"
 
 namespace penstock::eventbus::jetstream {
@@ -102,7 +103,7 @@ void Requests::OnReadable() {
 }
 
 void Requests::Answer(std::string_view number, MessageHandle message) {
-  const auto question = questions_.find(ParseNumber(number).value_or(0));
+  const auto question = questions_.find(ParseDecimal<std::uint64_t>(number).value_or(0));
   if (question == questions_.end() || question->second.over) return;
   question->second.over = true;
   const std::optional<StatusMessage> status = ReadStatus(*message);

@@ -2,6 +2,7 @@
 #include "jetstream/consume/ack_batch.h"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -27,17 +28,8 @@ bool Place(std::span<const Acknowledgement> acks, std::uint64_t first, std::span
 }  // namespace
 
 std::string_view AckBody(AckType type) {
-  switch (type) {
-    case AckType::kAck:
-      return "+ACK";
-    case AckType::kNak:
-      return "-NAK";
-    case AckType::kTerm:
-      return "+TERM";
-    case AckType::kInProgress:
-      return "+WPI";
-  }
-  return "";
+  static constexpr std::array<std::string_view, 4> kInOrderOfType = {"+ACK", "-NAK", "+TERM", "+WPI"};
+  return kInOrderOfType[static_cast<std::size_t>(type)];
 }
 
 void SortByStreamSequence(std::span<Acknowledgement> acks) {

@@ -16,11 +16,12 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::milliseconds kTick(250);
 constexpr std::chrono::milliseconds kIdle(60'000);
 constexpr std::chrono::milliseconds kFirstBackoff(100);
 // A server that is reachable again is found within this; handling has to go on within a second.
 constexpr std::chrono::milliseconds kLongestBackoff(500);
+// Deliveries that went on for less have to be synchronised again after a back-off: what broke them may be there still.
+constexpr std::chrono::milliseconds kHeld(1000);
 
 absl::Status Answer(Link& link, std::span<Acknowledgement> acks) {
   SortByStreamSequence(acks);
@@ -59,8 +60,8 @@ absl::Status ConsumerSession::Start() {
 
 void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
   last_trouble_.clear();
-  backoff_ = std::chrono::milliseconds(0);
   if (outcome == Outcome::kStandingBy) return Withdraw();
+  resumed_at_ = Clock::now();
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
   Heard();
@@ -77,10 +78,6 @@ void ConsumerSession::Run() {
   if (generation_ != 0) OnRelease();
   Withdraw();
 }
-
-ConsumerSession::Clock::duration ConsumerSession::Tick() const { return kTick; }
-
-ConsumerSession::Clock::duration ConsumerSession::StandByPause() { return kTick; }
 
 ConsumerSession::Clock::duration ConsumerSession::Jittered(std::chrono::milliseconds least,
                                                            std::chrono::milliseconds most) {
@@ -113,6 +110,8 @@ ConsumerSession::Clock::duration ConsumerSession::Watch(const std::shared_ptr<Li
   }
   LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
   Withdraw();
+  if (now - resumed_at_ < kHeld) return BackOff();
+  backoff_ = std::chrono::milliseconds(0);
   return TrySynchronise(link);
 }
 
@@ -135,6 +134,10 @@ ConsumerSession::Clock::duration ConsumerSession::GoOnAfter(absl::Status status)
     LogLine(log_, LogLevel::kWarning, Describe("cannot receive yet: ") + text);
     last_trouble_ = text;
   }
+  return BackOff();
+}
+
+ConsumerSession::Clock::duration ConsumerSession::BackOff() {
   backoff_ = std::clamp(backoff_ * 2, kFirstBackoff, kLongestBackoff);
   return Jittered(backoff_ / 2, backoff_);
 }
@@ -153,8 +156,6 @@ bool ConsumerSession::AwaitWork(Clock::duration longest) {
   nudged_ = false;
   return !stopping_.load(std::memory_order_relaxed);
 }
-
-void ConsumerSession::OnConnectionChanged() { Nudge(); }
 
 void ConsumerSession::Nudge() {
   MutexLock lock(mutex_);
@@ -303,13 +304,18 @@ absl::Status ConsumerSession::CheckKnown(const StoredMessage& message) const {
   return absl::UnavailableError("acknowledge: the consumer was created again since this delivery");
 }
 
-void ConsumerSession::StopArrivals() {
+// Then there is nothing to wait for: what runs is the caller.
+bool ConsumerSession::CalledFromEvent() const {
   const std::thread::id caller = std::this_thread::get_id();
+  return caller == feed_thread_.load(std::memory_order_relaxed) ||
+         caller == callback_thread_.load(std::memory_order_relaxed);
+}
+
+void ConsumerSession::StopArrivals() {
   {
     MutexLock lock(mutex_);
     quiet_ = true;
-    if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
-    if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+    if (CalledFromEvent()) return;
     while (calling_) work_.Wait(lock);
   }
   Rest();
@@ -324,10 +330,7 @@ void ConsumerSession::Stop() {
     stopping_.store(true, std::memory_order_relaxed);
     work_.NotifyAll();
   }
-  // Called from an event there is nothing to wait for: what runs is the caller.
-  const std::thread::id caller = std::this_thread::get_id();
-  if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
-  if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+  if (CalledFromEvent()) return;
   MutexLock lock(join_mutex_);
   if (!thread_.joinable()) return;
   thread_.join();

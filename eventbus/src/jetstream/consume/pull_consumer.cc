@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/stream_api.h"
+#include "naming/decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -111,7 +112,7 @@ void PullConsumer::OnStatus(std::string_view subject, const StatusMessage& statu
   if (meaning == StatusMeaning::kHeartbeat) return;
   MutexLock lock(mutex_);
   if (subject.size() <= reply_prefix_.size()) return;
-  const std::optional<std::uint64_t> id = ParseNumber(subject.substr(reply_prefix_.size()));
+  const std::optional<std::uint64_t> id = ParseDecimal<std::uint64_t>(subject.substr(reply_prefix_.size()));
   if (!id) return;
   credit_.Ended(*id, status.pending_messages);
   const Clock::time_point now = Clock::now();

@@ -7,8 +7,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "jetstream/api/api_error.h"
-#include "jetstream/api/stream_api.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/ack_batch.h"
 

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
-#include "jetstream/message/publication.h"
+#include "jetstream/message/encoded_publish.h"
 #include "jetstream/socket/byte_stream.h"
 #include "penstock/actorpool/internal/mutex.h"
 

@@ -78,7 +78,6 @@ std::optional<AckSubject> ParseAckSubject(std::string_view subject) {
   if (!subject.starts_with(kPrefix)) return std::nullopt;
   const Reader reader(subject.substr(kPrefix.size()));
   AckSubject ack;
-  ack.text = subject;
   if (ReadShort(reader, ack) || ReadLong(reader, ack)) return ack;
   return std::nullopt;
 }

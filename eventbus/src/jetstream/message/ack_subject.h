@@ -10,7 +10,6 @@ namespace penstock::eventbus::jetstream {
 
 /// The contents of a delivered message's reply subject.
 struct AckSubject {
-  std::string_view text{};  ///< the whole
   std::string_view stream{};
   std::string_view consumer{};
   std::uint64_t delivery_count = 0;     ///< from 1

@@ -6,10 +6,15 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "jetstream/message/publication.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::jetstream {
+
+/// A message to publish, as views. All but the subject may be empty; NULs follow subject and reply.
+struct Publication {
+  std::string_view subject{}, body{}, reply{};
+  std::string_view headers{};  ///< a whole block, as in header_block.h
+};
 
 /// A message to publish, perhaps more than once, in one piece of memory and as it goes over the wire.
 /// Thread-compatible.

@@ -1,50 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "penstock/eventbus/message.h"
 
+// The headers of a message as they come over the wire: `NATS/1.0[ status]\r\n(name:value\r\n)*\r\n`. Spaces around
+// values are left out, and lines that are no field; a text that is no such block has neither status nor fields.
 namespace penstock::eventbus::jetstream {
 
-using HeaderField = std::pair<std::string_view, std::string_view>;
+/// What follows `NATS/1.0` on the first line, such as `503` or `409 Consumer Deleted`.
+std::string_view StatusLine(std::string_view block);
 
-/// The headers of a message as they came over the wire, as views into it.
-struct HeaderBlock {
-  std::string_view status{};  ///< what follows `NATS/1.0` on the first line, such as `503` or `409 Consumer Deleted`
-  std::vector<HeaderField> fields{};  ///< in their order
-};
-
-/// Reads `NATS/1.0[ status]\r\n(name:value\r\n)*\r\n`. Spaces around values are left out; lines that are no field are
-/// skipped; what is no header block at all gives an empty result.
-HeaderBlock ParseHeaderBlock(std::string_view block);
-
-/// The part of a block as above behind its first line; empty when it is no header block.
-std::string_view FieldLines(std::string_view block);
-
-/// Takes the first line off `lines`, without the newline that ends it.
-inline std::string_view TakeLine(std::string_view& lines) {
-  const std::size_t end = lines.find('\n');
-  const std::string_view line = lines.substr(0, end);
-  lines.remove_prefix(end == std::string_view::npos ? lines.size() : end + 1);
-  return line;
-}
-
-/// Whatever the case.
-bool SameName(std::string_view one, std::string_view other);
-
-/// Without the spaces around it.
-std::string_view Trimmed(std::string_view value);
-
-/// The first value of a header in a block as above, whatever the case of its name.
+/// The first value of a header, whatever the case of its name.
 std::optional<std::string_view> FindHeader(std::string_view block, std::string_view name);
-/// The same, in what was read from one.
-std::optional<std::string_view> FindHeader(const std::vector<HeaderField>& fields, std::string_view name);
 
-/// All fields, copied.
-Headers CopyHeaders(const std::vector<HeaderField>& fields);
+/// All fields in their order, copied.
+Headers CopyHeaders(std::string_view block);
+
+/// Where the header lines of a message are in their block: found once, since each message is asked for several, one of
+/// which it seldom has.
+class HeaderIndex {
+ public:
+  HeaderIndex() = default;
+  explicit HeaderIndex(std::string_view block);
+
+  /// As `FindHeader`, in the same block.
+  std::optional<std::string_view> Find(std::string_view block, std::string_view name) const;
+
+ private:
+  struct Field {
+    std::uint16_t begin = 0, name_bytes = 0, value_bytes = 0;
+  };
+  /// Penstock's own headers are six at most. Of more, the later ones are searched for, and all of them in a block of
+  /// 64 KiB and more.
+  static constexpr std::size_t kMost = 7;
+
+  std::array<Field, kMost> fields_;  // the first `size_`
+  std::uint8_t size_ = 0;
+  bool complete_ = true;
+};
 
 }  // namespace penstock::eventbus::jetstream

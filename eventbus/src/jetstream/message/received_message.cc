@@ -5,17 +5,17 @@
 #include <cstring>
 #include <new>
 
-#include "jetstream/message/header_block.h"
 #include "jetstream/message/message_pool.h"
+#include "naming/decimal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
 constexpr std::size_t kStatusCodeDigits = 3;
 
-std::optional<std::uint64_t> NumberField(const HeaderBlock& headers, std::string_view name) {
-  const auto value = FindHeader(headers.fields, name);
-  return value ? ParseNumber(*value) : std::nullopt;
+std::optional<std::uint64_t> NumberField(std::string_view headers, std::string_view name) {
+  const auto value = FindHeader(headers, name);
+  return value ? ParseDecimal<std::uint64_t>(*value) : std::nullopt;
 }
 
 char* Append(char* to, std::string_view text) {
@@ -63,7 +63,7 @@ std::optional<std::string_view> ReceivedMessage::Header(std::string_view name) c
   return header_index_.Find(raw_headers(), name);
 }
 
-Headers ReceivedMessage::AllHeaders() const { return CopyHeaders(ParseHeaderBlock(raw_headers()).fields); }
+Headers ReceivedMessage::AllHeaders() const { return CopyHeaders(raw_headers()); }
 
 std::unique_ptr<StoredMessage> ReceivedMessage::Stub() const {
   MessageHandle stub(new (TextBytes{reply_.size() + 1, /*is_for_long=*/true}) ReceivedMessage("", reply_, 0, 0));
@@ -75,15 +75,15 @@ std::unique_ptr<StoredMessage> ReceivedMessage::Stub() const {
 
 std::optional<StatusMessage> ReadStatus(const ReceivedMessage& message) {
   if (!message.payload().empty()) return std::nullopt;
-  const HeaderBlock headers = ParseHeaderBlock(message.raw_headers());
-  const std::string_view digits = headers.status.substr(0, kStatusCodeDigits);
-  const std::optional<std::uint64_t> code = ParseNumber(digits);
+  const std::string_view line = StatusLine(message.raw_headers());
+  const std::string_view digits = line.substr(0, kStatusCodeDigits);
+  const std::optional<std::uint64_t> code = ParseDecimal<std::uint64_t>(digits);
   if (!code || digits.size() != kStatusCodeDigits) return std::nullopt;
   StatusMessage status;
   status.code = static_cast<int>(*code);
-  status.description = headers.status.substr(std::min(headers.status.size(), kStatusCodeDigits + 1));
-  status.pending_messages = NumberField(headers, "Nats-Pending-Messages");
-  status.last_consumer_sequence = NumberField(headers, "Nats-Last-Consumer");
+  status.description = line.substr(std::min(line.size(), kStatusCodeDigits + 1));
+  status.pending_messages = NumberField(message.raw_headers(), "Nats-Pending-Messages");
+  status.last_consumer_sequence = NumberField(message.raw_headers(), "Nats-Last-Consumer");
   return status;
 }
 

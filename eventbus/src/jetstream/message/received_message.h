@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "jetstream/message/ack_subject.h"
-#include "jetstream/message/header_index.h"
+#include "jetstream/message/header_block.h"
 #include "jetstream/message/status_message.h"
 #include "message/stored_message.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/message/status_message.h"
 
-#include <charconv>
-
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 
@@ -20,28 +18,12 @@ StatusMeaning MeaningOfConflict(const std::string& text) {
 }  // namespace
 
 StatusMeaning MeaningOf(const StatusMessage& status) {
-  switch (status.code) {
-    case 100:
-      return StatusMeaning::kHeartbeat;
-    case 400:
-      return StatusMeaning::kUnfit;
-    case 404:
-    case 408:
-      return StatusMeaning::kRequestEnded;
-    case 409:
-      return MeaningOfConflict(status.description);
-    case 503:
-      return StatusMeaning::kConsumerGone;
-    default:
-      return StatusMeaning::kBackOff;
-  }
-}
-
-std::optional<std::uint64_t> ParseNumber(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return number;
+  using enum StatusMeaning;
+  if (status.code == 100) return kHeartbeat;
+  if (status.code == 400) return kUnfit;
+  if (status.code == 404 || status.code == 408) return kRequestEnded;
+  if (status.code == 503) return kConsumerGone;
+  return status.code == 409 ? MeaningOfConflict(status.description) : kBackOff;
 }
 
 }  // namespace penstock::eventbus::jetstream

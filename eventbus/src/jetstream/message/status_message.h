@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 
 namespace penstock::eventbus::jetstream {
 
@@ -27,8 +26,5 @@ enum class StatusMeaning {
 };
 
 StatusMeaning MeaningOf(const StatusMessage& status);
-
-/// A decimal number with nothing around it.
-std::optional<std::uint64_t> ParseNumber(std::string_view text);
 
 }  // namespace penstock::eventbus::jetstream

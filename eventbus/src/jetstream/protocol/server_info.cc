@@ -49,7 +49,6 @@ absl::StatusOr<ServerInfo> ParseServerInfo(std::string_view line) {
     return absl::UnavailableError("the server's INFO makes no sense; check that it is a NATS server");
   }
   ServerInfo info;
-  info.version = ShortText(json, "version");
   info.max_payload_bytes = std::min(static_cast<std::size_t>(max_payload), ProtocolParser::kMaxMessageBytes);
   info.tls_required = BoolMember(json, "tls_required");
   info.tls_available = BoolMember(json, "tls_available");

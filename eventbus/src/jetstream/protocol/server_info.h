@@ -12,7 +12,6 @@ namespace penstock::eventbus::jetstream {
 
 /// A server's INFO.
 struct ServerInfo {
-  std::string version{};
   std::size_t max_payload_bytes = 0;  ///< of headers and body
   bool tls_required = false;
   bool tls_available = false;

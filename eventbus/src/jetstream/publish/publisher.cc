@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/message/received_message.h"
+#include "naming/decimal.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
@@ -28,7 +29,7 @@ std::string About(const EncodedPublish& message) { return absl::StrCat("publish 
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Publisher>> Publisher::Start(Connection& connection, Limits limits) {
+std::unique_ptr<Publisher> Publisher::Start(Connection& connection, Limits limits) {
   std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(Inbox::UniqueSubject(), ".")));
   connection.Observe(*publisher);
   publisher->Attach();
@@ -124,7 +125,7 @@ void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
 void Publisher::OnReply(MessageHandle reply, bool more) {
   const std::string_view subject = reply->subject();
   const std::optional<std::uint64_t> index =
-      ParseNumber(subject.substr(std::min(subject.size(), inbox_prefix_.size())));
+      ParseDecimal<std::uint64_t>(subject.substr(std::min(subject.size(), inbox_prefix_.size())));
   if (index) answers_.push_back(ReadAnswer(*reply, *index));
   if (more && answers_.size() < kMostAnswers) return;
   {

@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -43,7 +42,7 @@ class Publisher : private ConnectionObserver {
     std::size_t window = 4096;
   };
 
-  static absl::StatusOr<std::unique_ptr<Publisher>> Start(Connection& connection, Limits limits);
+  static std::unique_ptr<Publisher> Start(Connection& connection, Limits limits);
   ~Publisher() override;
 
   /// As `Transport::Publish`.

@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -20,17 +21,17 @@ struct Row {
   const char* meaning;
 };
 
+constexpr const char* kUnknownIssuer = "the server's certificate is of an unknown issuer; set tls.ca_file";
+
 // Results of verifying the server's certificate.
 constexpr std::array kCertificateRows = {
     Row{X509_V_ERR_CERT_HAS_EXPIRED, "the server's certificate has expired; renew it"},
     Row{X509_V_ERR_CERT_NOT_YET_VALID, "the server's certificate is not valid yet; check the clocks"},
-    Row{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "the server's certificate is of an unknown issuer; set tls.ca_file"},
-    Row{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY,
-        "the server's certificate is of an unknown issuer; set tls.ca_file"},
-    Row{X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE,
-        "the server's certificate is of an unknown issuer; set tls.ca_file"},
-    Row{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "the server's certificate is of an unknown issuer; set tls.ca_file"},
-    Row{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "the server's certificate is of an unknown issuer; set tls.ca_file"},
+    Row{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, kUnknownIssuer},
+    Row{X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, kUnknownIssuer},
+    Row{X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, kUnknownIssuer},
+    Row{X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, kUnknownIssuer},
+    Row{X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, kUnknownIssuer},
     Row{X509_V_ERR_CERT_REVOKED, "the server's certificate was revoked; renew it"},
 };
 
@@ -39,20 +40,17 @@ constexpr const char* kMissing =
     "the server requires a client certificate; set tls.certificate_file and tls.private_key_file";
 
 // Alerts by which servers tell that they want another client certificate, or one at all.
+constexpr std::array kAlertsOfOurCertificate = {SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED,
+                                                SSL_R_SSLV3_ALERT_BAD_CERTIFICATE,
+                                                SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE,
+                                                SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED,
+                                                SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED,
+                                                SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN,
+                                                SSL_R_TLSV1_ALERT_UNKNOWN_CA,
+                                                SSL_R_TLSV1_ALERT_ACCESS_DENIED};
+
 bool IsAboutOurCertificate(int reason) {
-  switch (reason) {
-    case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
-    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-    case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-    case SSL_R_TLSV1_ALERT_ACCESS_DENIED:
-      return true;
-    default:
-      return false;
-  }
+  return std::ranges::find(kAlertsOfOurCertificate, reason) != kAlertsOfOurCertificate.end();
 }
 
 absl::Status Unfit(std::string_view meaning) {

@@ -9,7 +9,6 @@
 
 #include <array>
 #include <cerrno>
-#include <climits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
