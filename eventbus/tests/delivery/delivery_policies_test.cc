@@ -47,7 +47,7 @@ TEST_F(DeliveryPoliciesTest, AQuarantinedKeyFollowsItsMessageToTheDeadLettersInO
   StoreLetter(2, true);
   Arrive(4, "a");
   EXPECT_THAT(Said(), ElementsAre("term 2", "letter 4"));
-  EXPECT_EQ(flow_->quarantined_keys(), 1u);
+  EXPECT_EQ(flow_->Stats().quarantined_keys, 1u);
 }
 
 TEST_F(DeliveryPoliciesTest, ARedrivenKeyIsHandledInItsOldOrderAndThenReleased) {
@@ -64,7 +64,7 @@ TEST_F(DeliveryPoliciesTest, ARedrivenKeyIsHandledInItsOldOrderAndThenReleased) 
   Finish(12);
   RemoveLetter(12, true);
   EXPECT_THAT(Said(), ElementsAre("remove letter of 12", "run 13", "ack 12"));
-  EXPECT_EQ(flow_->quarantined_keys(), 0u);
+  EXPECT_EQ(flow_->Stats().quarantined_keys, 0u);
 }
 
 TEST_F(DeliveryPoliciesTest, WhatFailsAgainAfterARedriveTakesItsFollowersBackWithIt) {
@@ -79,7 +79,7 @@ TEST_F(DeliveryPoliciesTest, WhatFailsAgainAfterARedriveTakesItsFollowersBackWit
   StoreLetter(12, true);
   RemoveLetter(12, true);
   EXPECT_THAT(Said(), ElementsAre("remove letter of 12", "term 12"));
-  EXPECT_EQ(flow_->quarantined_keys(), 1u);
+  EXPECT_EQ(flow_->Stats().quarantined_keys, 1u);
 }
 
 TEST_F(DeliveryPoliciesTest, ALetterThatCannotBeRemovedIsTriedAgainBeforeItsMessageIsAcked) {

@@ -14,7 +14,7 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-/// What a server says first, and what was read behind it.
+/// The first line of a server, and what was read behind it.
 struct Greeting {
   ServerInfo info{};
   std::string rest{};

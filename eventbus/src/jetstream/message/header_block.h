@@ -13,7 +13,7 @@
 // values are left out, and lines that are no field; a text that is no such block has neither status nor fields.
 namespace penstock::eventbus::jetstream {
 
-/// What follows `NATS/1.0` on the first line, such as `503` or `409 Consumer Deleted`.
+/// The rest of the first line after `NATS/1.0`, such as `503` or `409 Consumer Deleted`.
 std::string_view StatusLine(std::string_view block);
 
 /// The first value of a header, whatever the case of its name.
