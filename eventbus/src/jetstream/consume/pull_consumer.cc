@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "jetstream/api/stream_api.h"
 #include "naming/decimal.h"
 
@@ -17,22 +18,13 @@ constexpr std::chrono::milliseconds kFirstBackoff(250);
 constexpr std::chrono::milliseconds kLongestBackoff(5000);
 constexpr std::chrono::milliseconds kDeleteBudget(500);
 
-// An inbox is unique, and so is what is left of it when its dots are gone.
-std::string EphemeralName(const std::string& inbox_prefix) {
-  std::string name = "penstock";
-  for (const char c : inbox_prefix) {
-    if (c != '.') name += c;
-  }
-  return name;
-}
-
 }  // namespace
 
-PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log,
-                           std::string inbox_prefix)
+PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
-      inbox_prefix_(std::move(inbox_prefix)),
-      name_(spec_.consumer.empty() ? EphemeralName(inbox_prefix_) : spec_.consumer),
+      // An inbox is unique, and so is what is left of it when its dots are gone.
+      name_(spec_.consumer.empty() ? absl::StrCat("penstock", absl::StrReplaceAll(inbox_prefix_, {{".", ""}}))
+                                   : spec_.consumer),
       next_subject_(absl::StrCat("$JS.API.CONSUMER.MSG.NEXT.", spec_.stream, ".", name_)),
       credit_(spec_.max_in_flight) {}
 
@@ -45,7 +37,7 @@ absl::StatusOr<PullConsumer::Outcome> PullConsumer::Synchronise(const std::share
   bool made = false;
   const absl::StatusOr<ConsumerFacts> consumer = EnsureConsumer(made);
   if (!consumer.ok()) return consumer.status();
-  const std::string prefix = absl::StrCat(inbox_prefix_, ++inboxes_, ".");
+  const std::string prefix = NextInbox() + ".";
   if (absl::Status opened = OpenInbox(link, prefix + "*"); !opened.ok()) return opened;
   if (absl::Status noted = NoteConsumer(consumer->created, made); !noted.ok()) return noted;
   MutexLock lock(mutex_);

@@ -30,15 +30,12 @@ std::string About(const EncodedPublish& message) { return absl::StrCat("publish 
 }  // namespace
 
 std::unique_ptr<Publisher> Publisher::Start(Connection& connection, Limits limits) {
-  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(Inbox::UniqueSubject(), ".")));
+  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits));
   connection.Observe(*publisher);
   publisher->Attach();
   publisher->thread_ = std::thread([raw = publisher.get()] { raw->Run(); });
   return publisher;
 }
-
-Publisher::Publisher(Connection& connection, Limits limits, std::string inbox_prefix)
-    : connection_(connection), limits_(limits), inbox_prefix_(std::move(inbox_prefix)) {}
 
 Publisher::~Publisher() { Close(); }
 
