@@ -28,12 +28,13 @@ fetch_server() {
   echo "$program"
 }
 
-# private_apt <directory> <argument>...: apt-get that neither reads nor changes the machine's own lists.
+# private_apt <directory> <argument>...: apt-get that neither reads nor changes the machine's own lists. The mirror may be
+# a snapshot of long ago.
 private_apt() {
   local directory=$1
   apt-get -o Dir::Etc::sourcelist="$directory/sources.list" -o Dir::Etc::sourceparts=/dev/null \
     -o Dir::State::lists="$directory/lists" -o Dir::Cache="$directory/cache" -o APT::Sandbox::User=root \
-    -o Acquire::Languages=none "${@:2}"
+    -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false "${@:2}"
 }
 
 # run_on_servers <ctest preset> <server>...: the suites that depend on the server, and a table of how they went.
