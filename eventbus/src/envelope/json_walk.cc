@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "nlohmann/json.hpp"
 
@@ -50,10 +51,9 @@ class Walker final : public nlohmann::json_sax<nlohmann::json> {
 
   bool null() override { return Value(at_); }
   bool boolean(bool) override { return Value(at_); }
-  // The parser knows a number's end by the character behind it, which it has taken too.
-  bool number_integer(std::int64_t) override { return Value(at_ - 1); }
-  bool number_unsigned(std::uint64_t) override { return Value(at_ - 1); }
-  bool number_float(double, const std::string&) override { return Value(at_ - 1); }
+  bool number_integer(std::int64_t) override { return Value(NumberEnd()); }
+  bool number_unsigned(std::uint64_t) override { return Value(NumberEnd()); }
+  bool number_float(double, const std::string&) override { return Value(NumberEnd()); }
   bool string(std::string&) override { return Value(at_); }
   bool binary(nlohmann::json::binary_t&) override { return Stop(Ending::kSyntax); }
 
@@ -78,6 +78,9 @@ class Walker final : public nlohmann::json_sax<nlohmann::json> {
     ending_ = ending;
     return false;
   }
+
+  // The parser knows a number's end by the character behind it, which it has taken too, if there is one.
+  const char* NumberEnd() const { return at_ == end_ && absl::ascii_isdigit(at_[-1]) ? at_ : at_ - 1; }
 
   bool Open() { return ++depth_ <= max_depth_ || Stop(Ending::kTooDeep); }
 

@@ -52,6 +52,18 @@ TEST(JsonWalkTest, StopsWhenItIsTold) {
   EXPECT_EQ(calls, 2);
 }
 
+TEST(JsonWalkTest, CutsANumberAtTheEndOfTheTextOutWhole) {
+  for (const std::string& number : {"3"s, "-12"s, "1.50E+3"s}) {
+    std::string cut;
+    const auto note = [&](const std::string&, std::string_view value) {
+      cut = value;
+      return true;
+    };
+    EXPECT_THAT(ForEachMember("{\"a\":" + number, note), IsRefusedFor("is no JSON"));
+    EXPECT_EQ(cut, number);
+  }
+}
+
 TEST(JsonWalkTest, RefusesWhatIsNoObject) {
   const auto any = [](const std::string&, std::string_view) { return true; };
   for (const char* text : {"1", "-0", "\"x\"", "null", "true", "[]", "[{}]", "[[[["}) {
