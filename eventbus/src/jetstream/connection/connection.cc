@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <system_error>
 #include <utility>
 
@@ -98,26 +99,15 @@ absl::StatusOr<std::shared_ptr<Link>> Connection::Establish(ReachedServer server
   return link;
 }
 
+// A link may outlive the connection.
 IoEvents Connection::EventsOf() {
-  return {.ended =
-              [weak = weak_from_this()] {
-                const std::shared_ptr<Connection> self = weak.lock();
-                if (self == nullptr) return;
-                MutexLock lock(self->mutex_);
-                self->changed_.NotifyAll();
-              },
-          .error =
-              [weak = weak_from_this()](std::string_view text) {
-                const std::shared_ptr<Connection> self = weak.lock();
-                if (self == nullptr) return;
-                MutexLock lock(self->mutex_);
-                if (self->errors_.size() < kMaxErrors) self->errors_.emplace_back(text);
-                self->changed_.NotifyAll();
-              },
-          .info =
-              [weak = weak_from_this()](const ServerInfo& info) {
-                if (const std::shared_ptr<Connection> self = weak.lock()) self->OnInfo(info);
-              }};
+  const auto calls = [weak = weak_from_this()](auto method) {
+    return [weak, method](const auto&... told) {
+      if (const std::shared_ptr<Connection> self = weak.lock()) std::invoke(method, *self, told...);
+    };
+  };
+  return {
+      .ended = calls(&Connection::OnEnded), .error = calls(&Connection::OnError), .info = calls(&Connection::OnInfo)};
 }
 
 absl::Status Connection::About(const absl::Status& status) const {
@@ -128,6 +118,7 @@ absl::Status Connection::About(const absl::Status& status) const {
 }
 
 void Connection::Adopt(std::shared_ptr<Link> link) {
+  connections_.fetch_add(1, std::memory_order_relaxed);
   MutexLock lock(mutex_);
   max_payload_bytes_ = link->max_payload_bytes();
   if (!closing_) link_ = std::move(link);
@@ -189,7 +180,6 @@ bool Connection::Replace() {
     if (!Pause(std::chrono::milliseconds(jitter(random_)))) return false;
     absl::StatusOr<std::shared_ptr<Link>> link = Connect(Clock::now() + kLongestAttempt);
     if (link.ok()) {
-      reconnects_.fetch_add(1, std::memory_order_relaxed);
       Adopt(*std::move(link));
       return true;
     }
@@ -211,10 +201,7 @@ void Connection::LeaveLameDuck() {
     NotifyObservers();
     absl::StatusOr<std::shared_ptr<Link>> link = Establish(*std::move(server), limit);
     const bool moved = link.ok();
-    if (moved) {
-      reconnects_.fetch_add(1, std::memory_order_relaxed);
-      Adopt(*std::move(link));
-    }
+    if (moved) Adopt(*std::move(link));
     if (moved || Replace()) NotifyObservers();
     return;
   }
@@ -279,6 +266,17 @@ void Connection::NoteError(const std::string& text) {
 void Connection::Learn(const ServerInfo& info) {
   MutexLock lock(mutex_);
   if (!info.connect_urls.empty()) learnt_ = info.connect_urls;
+}
+
+void Connection::OnEnded() {
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+}
+
+void Connection::OnError(std::string_view text) {
+  MutexLock lock(mutex_);
+  if (errors_.size() < kMaxErrors) errors_.emplace_back(text);
+  changed_.NotifyAll();
 }
 
 void Connection::OnInfo(const ServerInfo& info) {

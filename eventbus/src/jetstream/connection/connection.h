@@ -64,7 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Leave(ConnectionObserver& observer);
 
   const std::string& redacted_url() const { return redacted_url_; }
-  std::uint64_t reconnects() const { return reconnects_.load(std::memory_order_relaxed); }
+  std::uint64_t reconnects() const { return connections_.load(std::memory_order_relaxed) - 1; }
   /// As of the last connection.
   std::size_t max_payload_bytes() const;
   bool connected() const { return link() != nullptr; }
@@ -105,12 +105,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void NoteError(const std::string& text);
   void NotifyObservers();
   void Learn(const ServerInfo& info);
+  void OnEnded();
+  void OnError(std::string_view text);
   void OnInfo(const ServerInfo& info);
 
   const BusOptions options_;
   const std::string redacted_url_;
-  const FileDescriptor cancel_;               // readable once closing: ends every wait of connecting
-  std::atomic<std::uint64_t> reconnects_{0};  // relaxed: a counter
+  const FileDescriptor cancel_;                // readable once closing: ends every wait of connecting
+  std::atomic<std::uint64_t> connections_{0};  // made so far. Relaxed: a counter
 
   IoThreads io_threads_{};  // outlives the links
 
