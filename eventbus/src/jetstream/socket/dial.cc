@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/socket/resolve.h"
@@ -31,14 +30,14 @@ void SetOptions(int socket) {
   setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof(kUnacknowledgedMs));
 }
 
-absl::StatusOr<FileDescriptor> ConnectTo(const SocketAddress& address, const WaitLimit& limit) {
-  FileDescriptor made(socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+absl::StatusOr<FileDescriptor> ConnectTo(const addrinfo& address, const WaitLimit& limit) {
+  FileDescriptor made(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!made.valid()) {
     const std::string cause = std::generic_category().message(errno);
     return absl::ResourceExhaustedError(absl::StrCat("connect: ", cause, "; raise the limit of open files"));
   }
   SetOptions(made.get());
-  if (connect(made.get(), address.get(), address.size) == 0) return made;
+  if (connect(made.get(), address.ai_addr, address.ai_addrlen) == 0) return made;
   if (errno != EINPROGRESS) return SystemError("connect", errno);
   if (absl::Status ready = AwaitReady(made.get(), POLLOUT, limit); !ready.ok()) return ready;
   int error = 0;
@@ -70,11 +69,13 @@ absl::Status AwaitReady(int descriptor, short events, const WaitLimit& limit) {
 }
 
 absl::StatusOr<FileDescriptor> Dial(const ServerAddress& server, const WaitLimit& limit) {
-  absl::StatusOr<std::vector<SocketAddress>> addresses = Resolve(server.host, server.port, limit);
+  const absl::StatusOr<AddressList> addresses = Resolve(server.host, server.port, limit);
   if (!addresses.ok()) return addresses.status();
+  std::size_t left = 0;
+  for (const addrinfo* each = addresses->get(); each != nullptr; each = each->ai_next) ++left;
   absl::Status last = absl::UnavailableError("the host has no address");
-  for (std::size_t i = 0; i < addresses->size(); ++i) {
-    absl::StatusOr<FileDescriptor> made = ConnectTo((*addresses)[i], ShareOf(limit, addresses->size() - i));
+  for (const addrinfo* each = addresses->get(); each != nullptr; each = each->ai_next) {
+    absl::StatusOr<FileDescriptor> made = ConnectTo(*each, ShareOf(limit, left--));
     if (made.ok()) return made;
     last = made.status();
     if (absl::IsCancelled(last)) break;

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/socket/resolve.h"
 
-#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 
 #include <algorithm>
 #include <chrono>
-#include <cstring>
-#include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/socket/dial.h"
@@ -23,16 +21,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook(20);  // between two looks at what ends the wait early
 
-std::vector<SocketAddress> Copy(const addrinfo* list) {
-  std::vector<SocketAddress> addresses;
-  for (; list != nullptr; list = list->ai_next) {
-    SocketAddress& address = addresses.emplace_back();
-    address.size = std::min<socklen_t>(list->ai_addrlen, sizeof(address.storage));
-    std::memcpy(&address.storage, list->ai_addr, address.size);
-  }
-  return addresses;
-}
-
 /// One question to the resolver, answered on a thread of the C library.
 class Query {
  public:
@@ -43,9 +31,7 @@ class Query {
     control_.ar_service = port_.c_str();
     control_.ar_request = &hints_;
   }
-  ~Query() {
-    if (control_.ar_result != nullptr) freeaddrinfo(control_.ar_result);
-  }
+  ~Query() { TakeResult(); }
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
 
@@ -62,7 +48,7 @@ class Query {
   }
   bool answered() { return gai_error(&control_) != EAI_INPROGRESS; }
   int error() { return gai_error(&control_); }
-  const addrinfo* result() const { return control_.ar_result; }
+  AddressList TakeResult() { return AddressList(std::exchange(control_.ar_result, nullptr)); }
   /// Whether the resolver will not touch it any more.
   bool Cancel() { return gai_cancel(&control_) != EAI_NOTCANCELED; }
 
@@ -87,25 +73,20 @@ bool IsReadable(int descriptor) {
   return poll(&fd, 1, 0) > 0;
 }
 
-absl::StatusOr<std::vector<SocketAddress>> AddressesOf(const std::string& host, int error, const addrinfo* result) {
-  if (error == 0 && result != nullptr) return Copy(result);
+absl::Status Unresolved(const std::string& host, int error) {
   return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": ", gai_strerror(error)));
 }
 
 }  // namespace
 
-absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, const std::string& port,
-                                                   const WaitLimit& limit) {
+absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit) {
   addrinfo numeric{};
   numeric.ai_socktype = SOCK_STREAM;
   numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
   addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), port.c_str(), &numeric, &found) == 0) {
-    const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owned(found, freeaddrinfo);
-    return Copy(found);
-  }
+  if (getaddrinfo(host.c_str(), port.c_str(), &numeric, &found) == 0) return AddressList(found);
   auto query = std::make_unique<Query>(host, port);
-  if (const int error = query->Begin(); error != 0) return AddressesOf(host, error, nullptr);
+  if (const int error = query->Begin(); error != 0) return Unresolved(host, error);
   while (!query->answered()) {
     const Clock::duration left = limit.deadline - Clock::now();
     const bool cancelled = IsReadable(limit.cancel_descriptor);
@@ -116,7 +97,9 @@ absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, cons
     }
     query->Await(std::min<Clock::duration>(left, kLook));
   }
-  return AddressesOf(host, query->error(), query->result());
+  AddressList addresses = query->TakeResult();
+  if (query->error() != 0 || addresses == nullptr) return Unresolved(host, query->error());
+  return addresses;
 }
 
 }  // namespace penstock::eventbus::jetstream

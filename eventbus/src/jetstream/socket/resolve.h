@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/socket.h>
+#include <netdb.h>
 
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -12,16 +12,13 @@ namespace penstock::eventbus::jetstream {
 
 struct WaitLimit;
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t size = 0;
-
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { freeaddrinfo(list); }
 };
+using AddressList = std::unique_ptr<addrinfo, FreeAddresses>;
 
 /// The addresses of a host, in the resolver's order; at least one. An address needs no resolver. A resolver that does
 /// not answer is left behind at the limit; what it uses stays until it does. `kUnavailable`, `kCancelled`.
-absl::StatusOr<std::vector<SocketAddress>> Resolve(const std::string& host, const std::string& port,
-                                                   const WaitLimit& limit);
+absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit);
 
 }  // namespace penstock::eventbus::jetstream
