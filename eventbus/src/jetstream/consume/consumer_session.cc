@@ -16,7 +16,6 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::milliseconds kTick(250);
 constexpr std::chrono::milliseconds kIdle(60'000);
 constexpr std::chrono::milliseconds kFirstBackoff(100);
 // A server that is reachable again is found within this; handling has to go on within a second.
@@ -77,10 +76,6 @@ void ConsumerSession::Run() {
   if (generation_ != 0) OnRelease();
   Withdraw();
 }
-
-ConsumerSession::Clock::duration ConsumerSession::Tick() const { return kTick; }
-
-ConsumerSession::Clock::duration ConsumerSession::StandByPause() { return kTick; }
 
 ConsumerSession::Clock::duration ConsumerSession::Jittered(std::chrono::milliseconds least,
                                                            std::chrono::milliseconds most) {
@@ -153,8 +148,6 @@ bool ConsumerSession::AwaitWork(Clock::duration longest) {
   nudged_ = false;
   return !stopping_.load(std::memory_order_relaxed);
 }
-
-void ConsumerSession::OnConnectionChanged() { Nudge(); }
 
 void ConsumerSession::Nudge() {
   MutexLock lock(mutex_);
@@ -303,13 +296,18 @@ absl::Status ConsumerSession::CheckKnown(const StoredMessage& message) const {
   return absl::UnavailableError("acknowledge: the consumer was created again since this delivery");
 }
 
-void ConsumerSession::StopArrivals() {
+// Then there is nothing to wait for: what runs is the caller.
+bool ConsumerSession::CalledFromEvent() const {
   const std::thread::id caller = std::this_thread::get_id();
+  return caller == feed_thread_.load(std::memory_order_relaxed) ||
+         caller == callback_thread_.load(std::memory_order_relaxed);
+}
+
+void ConsumerSession::StopArrivals() {
   {
     MutexLock lock(mutex_);
     quiet_ = true;
-    if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
-    if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+    if (CalledFromEvent()) return;
     while (calling_) work_.Wait(lock);
   }
   Rest();
@@ -324,10 +322,7 @@ void ConsumerSession::Stop() {
     stopping_.store(true, std::memory_order_relaxed);
     work_.NotifyAll();
   }
-  // Called from an event there is nothing to wait for: what runs is the caller.
-  const std::thread::id caller = std::this_thread::get_id();
-  if (caller == feed_thread_.load(std::memory_order_relaxed)) return;
-  if (caller == callback_thread_.load(std::memory_order_relaxed)) return;
+  if (CalledFromEvent()) return;
   MutexLock lock(join_mutex_);
   if (!thread_.joinable()) return;
   thread_.join();

@@ -42,8 +42,6 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
     kStandingBy  ///< another process owns the consumer
   };
 
-  ~ConsumerSession() override = default;
-
   /// Synchronises for the first time, on this thread, then goes on in its own.
   absl::Status Start();
 
@@ -65,13 +63,13 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   virtual void OnMessage(MessageHandle message, bool more) = 0;
   /// After the inbox was opened, and every `Tick` while messages flow.
   virtual void OnTick(const std::shared_ptr<Link>& /*link*/, Clock::time_point /*now*/) {}
-  virtual Clock::duration Tick() const;
+  virtual Clock::duration Tick() const { return std::chrono::milliseconds(250); }
   /// Called before the inbox is closed, also when there is none.
   virtual void OnWithdraw() {}
   /// Called before the last inbox is closed.
   virtual void OnRelease() {}
   /// When to look again while another process owns the consumer.
-  virtual Clock::duration StandByPause();
+  virtual Clock::duration StandByPause() { return Tick(); }
   /// How long the server may be silent now.
   virtual Clock::duration LongestSilence() const = 0;
   /// Called when the session has stopped.
@@ -129,7 +127,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   const LogSink log_;
 
  private:
-  void OnConnectionChanged() override;
+  void OnConnectionChanged() override { Nudge(); }
 
   void Run();
   Clock::duration Round();
@@ -142,6 +140,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void Rest();
   absl::Status CheckKnown(const StoredMessage& message) const;
   bool AwaitWork(Clock::duration longest);
+  bool CalledFromEvent() const;
 
   std::atomic<std::int64_t> last_heard_{0};  // relaxed: a time, compared with seconds of slack
   std::atomic<std::uint64_t> epoch_{1};      // acquire/release: orders `on_stream_recreated` before what settles in it
