@@ -3,12 +3,7 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-#include "jetstream/protocol/unique_name.h"
-
 namespace penstock::eventbus::jetstream {
-
-std::string Inbox::UniqueSubject() { return absl::StrCat("_INBOX.", UniqueName()); }
 
 absl::StatusOr<std::shared_ptr<Inbox>> Inbox::Open(std::shared_ptr<Link> link, const std::string& subject, Use use,
                                                    Handler handler, std::function<void()> idle) {

@@ -51,9 +51,6 @@ class Inbox final : public InboundHandler {
   void OnReadable() override;
   void OnIdle() override;
 
-  /// A subject that nobody else uses.
-  static std::string UniqueSubject();
-
  private:
   enum class State { kHeld, kOpen, kClosed };
 

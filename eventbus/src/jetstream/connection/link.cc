@@ -29,7 +29,7 @@ absl::StatusOr<std::shared_ptr<Link>> Link::Establish(IoThreads& threads, Plan p
                       .info = [raw = link.get()](const ServerInfo& info) { raw->OnInfo(info); }});
   if (!loop.ok()) return loop.status();
   link->loop_ = *std::move(loop);
-  link->requests_ = std::make_unique<Requests>(*link->loop_, absl::StrCat("_INBOX.", UniqueName()));
+  link->requests_ = std::make_unique<Requests>(*link->loop_, UniqueInbox());
   if (absl::Status opened = link->Open(relay_port, admission, plan, limit); !opened.ok()) return opened;
   return link;
 }
@@ -63,11 +63,6 @@ absl::Status Link::Publish(std::span<const Publication> publications) {
   return absl::InvalidArgumentError(
       absl::StrCat("publish to ", Quoted(large->subject), ": ", large->headers.size() + large->body.size(),
                    " bytes are over the server's limit of ", most, "; send less, or raise max_payload on the server"));
-}
-
-absl::StatusOr<MessageHandle> Link::Request(std::string_view subject, std::string_view body, Clock::time_point deadline,
-                                            const std::stop_token& stop) {
-  return requests_->Ask(subject, body, deadline, stop);
 }
 
 void Link::OnError(std::string_view text) {

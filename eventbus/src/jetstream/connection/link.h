@@ -63,7 +63,9 @@ class Link {
   bool answers_denied() const { return requests_->denied(); }
   /// As `Requests::Ask`.
   absl::StatusOr<MessageHandle> Request(std::string_view subject, std::string_view body, Clock::time_point deadline,
-                                        const std::stop_token& stop = {});
+                                        const std::stop_token& stop = {}) {
+    return requests_->Ask(subject, body, deadline, stop);
+  }
 
   /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.
   bool Ping(Clock::time_point deadline, const std::stop_token& stop = {}) { return loop_->Ping(deadline, stop); }

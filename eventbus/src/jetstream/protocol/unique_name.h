@@ -18,4 +18,7 @@ inline std::string UniqueName() {
   return name;
 }
 
+/// A subject for answers that nobody else uses.
+inline std::string UniqueInbox() { return "_INBOX." + UniqueName(); }
+
 }  // namespace penstock::eventbus::jetstream

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/message/received_message.h"
+#include "jetstream/protocol/unique_name.h"
 #include "naming/decimal.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
@@ -29,7 +30,7 @@ std::string About(const EncodedPublish& message) { return absl::StrCat("publish 
 }  // namespace
 
 std::unique_ptr<Publisher> Publisher::Start(Connection& connection, Limits limits) {
-  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, absl::StrCat(Inbox::UniqueSubject(), ".")));
+  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, UniqueInbox() + "."));
   connection.Observe(*publisher);
   publisher->Attach();
   publisher->thread_ = std::thread([raw = publisher.get()] { raw->Run(); });
