@@ -39,7 +39,7 @@ struct Range {
   std::int64_t value = 0;
   std::int64_t least = 0;
   std::int64_t most = 0;
-  std::string_view unit{};
+  const char* unit = "";
   bool or_zero = false;
 };
 
@@ -47,9 +47,8 @@ absl::Status CheckRanges(std::initializer_list<Range> ranges) {
   const auto* range = std::ranges::find_if(
       ranges, [](const Range& r) { return (r.value < r.least || r.value > r.most) && !(r.or_zero && r.value == 0); });
   if (range == ranges.end()) return absl::OkStatus();
-  const std::string unit(range->unit);
-  return BadField(range->field, absl::StrCat("is ", range->value, unit, "; use ", range->or_zero ? "0 or " : "",
-                                             range->least, " to ", range->most, unit));
+  return BadField(range->field, absl::StrCat("is ", range->value, range->unit, "; use ", range->or_zero ? "0 or " : "",
+                                             range->least, " to ", range->most, range->unit));
 }
 
 std::int64_t Count(std::uint64_t value) {

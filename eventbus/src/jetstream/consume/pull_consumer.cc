@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "jetstream/api/stream_api.h"
 #include "naming/decimal.h"
 
@@ -17,22 +18,15 @@ constexpr std::chrono::milliseconds kFirstBackoff(250);
 constexpr std::chrono::milliseconds kLongestBackoff(5000);
 constexpr std::chrono::milliseconds kDeleteBudget(500);
 
-// An inbox is unique, and so is what is left of it when its dots are gone.
-std::string EphemeralName(const std::string& inbox_prefix) {
-  std::string name = "penstock";
-  for (const char c : inbox_prefix) {
-    if (c != '.') name += c;
-  }
-  return name;
-}
-
 }  // namespace
 
 PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log,
                            std::string inbox_prefix)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
       inbox_prefix_(std::move(inbox_prefix)),
-      name_(spec_.consumer.empty() ? EphemeralName(inbox_prefix_) : spec_.consumer),
+      // An inbox is unique, and so is what is left of it when its dots are gone.
+      name_(spec_.consumer.empty() ? absl::StrCat("penstock", absl::StrReplaceAll(inbox_prefix_, {{".", ""}}))
+                                   : spec_.consumer),
       next_subject_(absl::StrCat("$JS.API.CONSUMER.MSG.NEXT.", spec_.stream, ".", name_)),
       credit_(spec_.max_in_flight) {}
 
