@@ -42,8 +42,6 @@ IoLoop::IoLoop(IoThreads& threads, std::unique_ptr<Poller> poller, std::unique_p
 
 IoLoop::~IoLoop() { Stop(); }
 
-void IoLoop::Start() { threads_.Start(*this); }
-
 void IoLoop::Stop() {
   threads_.Stop(*this);
   End(absl::UnavailableError("the connection was closed"));
@@ -195,7 +193,7 @@ bool IoLoop::Handle(bool readable) {
     subscriptions_.EndCalls();
   }
   if (handles) pacing_.Received(Clock::now());
-  if (running()) WriteDue();
+  if (running() && !write_blocked() && UntilWrite(Clock::now()).count() == 0) WriteNow();
   if (!slot) return true;
   loop_of_this_thread = nullptr;
   if (!threads_.RunInline(*slot)) return false;
@@ -266,10 +264,6 @@ void IoLoop::End(absl::Status why) {
   }
   stream_->Shutdown();
   if (events_.ended) events_.ended();
-}
-
-void IoLoop::WriteDue() {
-  if (!write_blocked() && UntilWrite(Clock::now()).count() == 0) WriteNow();
 }
 
 void IoLoop::WriteNow() {

@@ -57,7 +57,7 @@ class IoLoop final : public LeaderTask, private ProtocolParser::Receiver {
   IoLoop(const IoLoop&) = delete;
   IoLoop& operator=(const IoLoop&) = delete;
 
-  void Start();
+  void Start() { threads_.Start(*this); }
   /// Ends the loop and the connection; waits for the loop, though not for a user handler. Not from it. Idempotent.
   void Stop();
 
@@ -128,7 +128,6 @@ class IoLoop final : public LeaderTask, private ProtocolParser::Receiver {
   bool Handle(bool readable);
   void ParseFirst(std::string_view bytes);
   void Read();
-  void WriteDue();
   void SetWriteBlocked(bool blocked);
   void WakeToWrite();
   void Require(const absl::Status& status);

@@ -88,7 +88,8 @@ bool IoThreads::AwaitLead(MutexLock& lock) {
   ++followers_;
   while (!joining_) {
     const Clock::time_point now = Clock::now();
-    if (task_ != nullptr && (led_ == nullptr || LeaderIsKept(now))) break;
+    const bool leader_is_kept = runs_inline_ && now - inline_since_ >= kPatience;
+    if (task_ != nullptr && (led_ == nullptr || leader_is_kept)) break;
     follower_looks_ = std::exchange(ran_inline_, runs_inline_) || runs_inline_;
     if (follower_looks_) {
       lead_.WaitUntil(lock, (runs_inline_ ? inline_since_ : now) + kPatience);
@@ -100,8 +101,6 @@ bool IoThreads::AwaitLead(MutexLock& lock) {
   --followers_;
   return !joining_;
 }
-
-bool IoThreads::LeaderIsKept(Clock::time_point now) { return runs_inline_ && now - inline_since_ >= kPatience; }
 
 std::optional<std::size_t> IoThreads::ReserveInline() {
   MutexLock lock(mutex_);

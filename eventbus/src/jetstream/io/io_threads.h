@@ -65,7 +65,6 @@ class IoThreads {
  private:
   void Serve();
   bool AwaitLead(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool LeaderIsKept(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Mutex mutex_;
   CondVar lead_;   // for the follower
