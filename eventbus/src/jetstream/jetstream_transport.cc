@@ -13,7 +13,6 @@
 #include "jetstream/connection/connection.h"
 #include "jetstream/consume/pull_consumer.h"
 #include "jetstream/consume/push_consumer.h"
-#include "jetstream/protocol/unique_name.h"
 #include "jetstream/publish/publisher.h"
 #include "transport/connect.h"
 
@@ -56,12 +55,11 @@ class JetStreamTransport final : public Transport {
 
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) override {
     if (connection_->closed()) return Closed("open consumer", spec.consumer);
-    const std::string prefix = UniqueInbox() + ".";
     std::unique_ptr<ConsumerSession> consumer;
     if (spec.kind == ConsumerKind::kExclusive) {
-      consumer = std::make_unique<PushConsumer>(*connection_, spec, std::move(events), log_, prefix);
+      consumer = std::make_unique<PushConsumer>(*connection_, spec, std::move(events), log_);
     } else {
-      consumer = std::make_unique<PullConsumer>(*connection_, spec, std::move(events), log_, prefix);
+      consumer = std::make_unique<PullConsumer>(*connection_, spec, std::move(events), log_);
     }
     if (absl::Status started = consumer->Start(); !started.ok()) return started;
     return consumer;

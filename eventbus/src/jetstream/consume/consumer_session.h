@@ -15,11 +15,13 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "jetstream/api/api_client.h"
 #include "jetstream/api/consumer_api.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/received_message.h"
+#include "jetstream/protocol/unique_name.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
 #include "transport/transport.h"
@@ -84,6 +86,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
     return absl::OkStatus();
   }
 
+  /// The subject of the session's next inbox: below `inbox_prefix_`, where nobody else listens.
+  std::string NextInbox() { return absl::StrCat(inbox_prefix_, ++inboxes_); }
   /// Opens an inbox whose messages go to `OnMessage`, in place of the one before; nothing comes until synchronising has
   /// succeeded.
   absl::Status OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject);
@@ -125,6 +129,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   const ConsumerSpec spec_;
   const ConsumerEvents events_;
   const LogSink log_;
+  const std::string inbox_prefix_ = UniqueInbox() + ".";
 
  private:
   void OnConnectionChanged() override { Nudge(); }
@@ -166,6 +171,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::shared_ptr<Inbox> inbox_{};
   std::uint64_t generation_ = 0;  // of the connection that the session flows on; 0 when it does not flow
   std::uint64_t synchronised_ = 0;
+  std::uint64_t inboxes_ = 0;
   std::chrono::milliseconds backoff_{0};
   std::string last_trouble_{};         // logged once
   std::string consumer_created_{};     // in the server's words

@@ -20,10 +20,8 @@ constexpr std::chrono::milliseconds kDeleteBudget(500);
 
 }  // namespace
 
-PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log,
-                           std::string inbox_prefix)
+PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
-      inbox_prefix_(std::move(inbox_prefix)),
       // An inbox is unique, and so is what is left of it when its dots are gone.
       name_(spec_.consumer.empty() ? absl::StrCat("penstock", absl::StrReplaceAll(inbox_prefix_, {{".", ""}}))
                                    : spec_.consumer),
@@ -39,7 +37,7 @@ absl::StatusOr<PullConsumer::Outcome> PullConsumer::Synchronise(const std::share
   bool made = false;
   const absl::StatusOr<ConsumerFacts> consumer = EnsureConsumer(made);
   if (!consumer.ok()) return consumer.status();
-  const std::string prefix = absl::StrCat(inbox_prefix_, ++inboxes_, ".");
+  const std::string prefix = NextInbox() + ".";
   if (absl::Status opened = OpenInbox(link, prefix + "*"); !opened.ok()) return opened;
   if (absl::Status noted = NoteConsumer(consumer->created, made); !noted.ok()) return noted;
   MutexLock lock(mutex_);

@@ -16,8 +16,7 @@ namespace penstock::eventbus::jetstream {
 /// the rest as `ConsumerSession`.
 class PullConsumer final : public ConsumerSession {
  public:
-  /// `inbox_prefix` ends with a dot.
-  PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log, std::string inbox_prefix);
+  PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log);
   ~PullConsumer() override { Stop(); }
 
   void AddCredit(std::size_t count) override;
@@ -37,10 +36,8 @@ class PullConsumer final : public ConsumerSession {
   void OnStatus(std::string_view subject, const StatusMessage& status);
   void Ask(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
-  const std::string inbox_prefix_;
   const std::string name_;
   const std::string next_subject_;
-  std::uint64_t inboxes_ = 0;  // of the session's thread
 
   mutable Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until synchronised

@@ -38,12 +38,6 @@ constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
 
 }  // namespace
 
-PushConsumer::PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log,
-                           std::string inbox_prefix)
-    : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
-      inbox_prefix_(std::move(inbox_prefix)),
-      window_(spec_.max_in_flight) {}
-
 PushConsumer::Clock::duration PushConsumer::LongestSilence() const { return kPushHeartbeat * 5 / 2; }
 
 PushConsumer::Clock::duration PushConsumer::Tick() const { return kOwnershipProbe; }
@@ -132,8 +126,6 @@ void PushConsumer::Tell(const RecoveredAckState::Ranges& settled) const {
   for (const auto& [first, last] : settled) events_.on_ack_state_recovered(first, last);
 }
 
-std::string PushConsumer::NextSubject() { return absl::StrCat(inbox_prefix_, ++inboxes_); }
-
 Json PushConsumer::Wanted(const std::string& subject, const StartPoint& start) const {
   ConsumerSpec spec = spec_;
   spec.max_in_flight = window_.load(std::memory_order_relaxed);
@@ -199,8 +191,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Make(const std::shared_ptr<Link>& link) {
   const absl::StatusOr<StartPoint> start = WhereToBegin();
   if (!start.ok()) return start.status();
-  const absl::StatusOr<ConsumerFacts> put =
-      PutConsumer(api_, spec_.stream, Wanted(NextSubject(), *start), stop_token());
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextInbox(), *start), stop_token());
   if (!put.ok()) return AfterRefusal(put.status());
   outstanding_.SettledUpTo(put->acknowledged);
   return Rebind(link, *put, /*made=*/true);
@@ -217,7 +208,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Sta
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr<Link>& link,
                                                            const ConsumerFacts& facts, bool made) {
   if (absl::Status asked = AskForPending(link, facts); !asked.ok()) return asked;
-  const std::string subject = NextSubject();
+  const std::string subject = NextInbox();
   return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
 }
 

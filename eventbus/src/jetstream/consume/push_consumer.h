@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "jetstream/consume/ack_floor_tracker.h"
@@ -30,7 +31,8 @@ namespace penstock::eventbus::jetstream {
 /// may, whatever stopped a process or its connection, and without any clock being compared.
 class PushConsumer final : public ConsumerSession {
  public:
-  PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log, std::string inbox_prefix);
+  PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
+      : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)), window_(spec_.max_in_flight) {}
   ~PushConsumer() override { Stop(); }
 
   /// Does nothing: MaxAckPending is the credit, and ack returns it.
@@ -76,15 +78,12 @@ class PushConsumer final : public ConsumerSession {
   absl::StatusOr<StartPoint> WhereToBegin();
   void OnStatus(MessageHandle message);
   void LoseTrack(const char* why);
-  std::string NextSubject();
 
-  const std::string inbox_prefix_;
   OutstandingDeliveries outstanding_;
   AckFloorTracker cumulative_;                // used when the consumer acknowledges so
   std::atomic<std::int64_t> lease_until_{0};  // relaxed: a time; what it guards is the server's, not memory
   std::atomic<std::size_t> window_;           // relaxed: a number by itself
   // Of the session's thread.
-  std::uint64_t inboxes_ = 0;
   Json bound_config_{};                                       // as the server has it since the last synchronisation
   std::size_t applied_window_ = 0;                            // its `max_ack_pending`
   bool ownership_lost_ = false;                               // another's inbox was seen, and the owner told

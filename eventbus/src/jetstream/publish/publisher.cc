@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/message/received_message.h"
-#include "jetstream/protocol/unique_name.h"
 #include "naming/decimal.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
@@ -30,15 +29,12 @@ std::string About(const EncodedPublish& message) { return absl::StrCat("publish 
 }  // namespace
 
 std::unique_ptr<Publisher> Publisher::Start(Connection& connection, Limits limits) {
-  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits, UniqueInbox() + "."));
+  std::unique_ptr<Publisher> publisher(new Publisher(connection, limits));
   connection.Observe(*publisher);
   publisher->Attach();
   publisher->thread_ = std::thread([raw = publisher.get()] { raw->Run(); });
   return publisher;
 }
-
-Publisher::Publisher(Connection& connection, Limits limits, std::string inbox_prefix)
-    : connection_(connection), limits_(limits), inbox_prefix_(std::move(inbox_prefix)) {}
 
 Publisher::~Publisher() { Close(); }
 

@@ -16,6 +16,7 @@
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/encoded_publish.h"
+#include "jetstream/protocol/unique_name.h"
 #include "jetstream/publish/pub_ack.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
@@ -84,7 +85,7 @@ class Publisher : private ConnectionObserver {
     absl::StatusOr<PubAck> result;
   };
 
-  Publisher(Connection& connection, Limits limits, std::string inbox_prefix);
+  Publisher(Connection& connection, Limits limits) : connection_(connection), limits_(limits) {}
 
   void OnConnectionChanged() override;
   void OnDenied(const std::string& subject) override;
@@ -115,8 +116,9 @@ class Publisher : private ConnectionObserver {
 
   Connection& connection_;
   const Limits limits_;
-  const std::string inbox_prefix_;            // replies come to `<prefix><index>`, on every connection alike
-  std::atomic<std::uint64_t> last_index_{0};  // relaxed: a number by itself
+  // Replies come to `<prefix><index>`, on every connection alike.
+  const std::string inbox_prefix_ = UniqueInbox() + ".";
+  std::atomic<std::uint64_t> last_index_{0};                  // relaxed: a number by itself
   std::atomic<std::uint64_t> pending_count_{0}, retries_{0};  // relaxed: gauges of what `mutex_` guards
 
   Mutex mutex_;
