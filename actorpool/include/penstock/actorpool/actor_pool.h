@@ -66,7 +66,7 @@ struct RestartPolicy {
 struct ActorPoolOptions {
   /// Names the pool's threads and metrics. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string name = "pool";
-  /// Number of actors. More spread keys better; each costs about 1 KiB while idle. Range 1 to 65,536.
+  /// Number of actors. With more of them, keys spread better; each costs about 1 KiB while idle. Range 1 to 65,536.
   std::size_t actors = 256;
   /// Messages that one inbox holds before it refuses. Smaller pushes back earlier, larger uses more memory. Range 1 to
   /// 1,000,000.
@@ -122,9 +122,9 @@ class ActorPool {
   absl::Status Drain(std::chrono::milliseconds timeout);
 
   /// Refuses new messages, waits for the handlers that are running, stops the workers and abandons, actor by actor and
-  /// in order, the messages that have not begun. Once a message was refused, no further message begins. Idempotent; a
-  /// second caller waits for the first. Must not be called from one of the pool's own workers or from `settled` (it
-  /// logs an error there and has no effect); nor may the pool be destroyed there.
+  /// in order, the messages that have not begun. By the time it refuses the first message, no other can begin any more.
+  /// Idempotent; a second caller waits for the first. Must not be called from one of the pool's own workers or from
+  /// `settled` (it logs an error there and has no effect); nor may the pool be destroyed there.
   void Stop();
 
  private:

@@ -12,7 +12,8 @@ namespace penstock::actorpool {
 
 /// Cumulative latency counts in fixed buckets, ready for a Prometheus histogram.
 struct LatencySnapshot {
-  /// Upper bounds in seconds, ascending; the last, infinite bucket is implied.
+  /// Upper bounds in seconds, ascending; the last, infinite bucket is implied. Their number is even, since
+  /// the metrics of publishes join the buckets in twos.
   static constexpr std::array<double, 16> kUpperBoundsSeconds = {
       0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0};
   /// Observations per bucket (not cumulative); one more than there are bounds.
@@ -44,9 +45,9 @@ struct PoolStats {
   std::uint64_t abandoned = 0;  ///< accepted messages that `Stop` ended without running them
   std::vector<ActorStats> actors{};
   /// Time from acceptance to the end of the handler. It can be overstated:
-  /// - Up to eight queued messages share one clock reading of their acceptance, that of the first: by 10 ms at most.
+  /// - Up to eight queued messages share one clock reading of their acceptance, that of the first. Adds at most 10 ms.
   /// - While an actor's messages take less than 1 us on average, up to 16 share one clock reading of their end, that of
-  ///   the last: by less than 16 us, unless one of them is unusually slow.
+  ///   the last. Adds less than 16 us, unless one of them is unusually slow.
   LatencySnapshot latency{};
 
   /// Sums over all actors, depths included; `inbox_depth_highest` is the maximum.

@@ -28,7 +28,7 @@ inline constexpr std::string_view kExhausted = "exhausted";      ///< its attemp
 inline constexpr std::string_view kThrew = "threw";              ///< the same, and the last one threw
 inline constexpr std::string_view kRejected = "rejected";        ///< the handler returned `Reject`
 inline constexpr std::string_view kUndecodable = "undecodable";  ///< its body is no envelope
-inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: an earlier one of its key is a letter
+inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: its key has an earlier dead letter
 }  // namespace error_class
 
 /// One message that was given up, and its failure history. Fields that the letter does not have are empty, 0 or the

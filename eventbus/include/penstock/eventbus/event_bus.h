@@ -38,8 +38,8 @@ using PublishCallback = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 /// How a drain ended. Messages that wait for a retry, or behind one, cannot be finished: they are handed back.
 struct DrainReport {
   /// OK when everything that could be finished was finished; `kDeadlineExceeded` when the timeout came first;
-  /// `kFailedPrecondition` from a handler; `kInvalidArgument` for a negative timeout; otherwise why the last
-  /// acknowledgements did not reach the server.
+  /// `kFailedPrecondition` when `Drain` was called from a handler; `kInvalidArgument` for a negative timeout; otherwise
+  /// why the last acknowledgements did not reach the server.
   absl::Status status{};
   std::uint64_t finished = 0;     ///< handled, or sent to the dead letters, since the drain began
   std::uint64_t handed_back = 0;  ///< received and not finished; redelivered
@@ -79,8 +79,9 @@ class EventBus {
   /// Stores plain bytes in the topic's memory stream and waits for the PubAck, for at most `publish_timeout`.
   /// `kInvalidArgument` for an invalid topic, invalid options or a body over the server's limit; `kResourceExhausted`
   /// when the stream is full; `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and
-  /// publishing it again with the same message ID is safe; `kNotFound` when no stream took the message by then (it was
-  /// deleted); `kFailedPrecondition` when the bus is closed. Must not be called from a `PublishCallback`.
+  /// publishing it again with the same message ID is safe; `kNotFound` when until then no stream took the subject (the
+  /// topic's stream was deleted); `kFailedPrecondition` when the bus is closed. Must not be called from a
+  /// `PublishCallback`.
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
   /// As `Publish`, but does not wait for the PubAck. `done` is called exactly once, unless this returns an error.
@@ -102,9 +103,9 @@ class EventBus {
   absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler,
                                            SubscribeOptions options = {});
 
-  /// At-least-once, in order per aggregate. The stream is created with file storage; the durable begins with the
+  /// At-least-once, in order per aggregate. The stream is created with file storage; a new durable begins with the
   /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait
-  /// for it, others do not. A message whose attempts are used up, that is rejected or undecodable is stored in
+  /// for it, others do not. A message whose attempts are used up, or that is rejected or undecodable, is stored in
   /// `{base}_dead_letters` and then terminated. `kInvalidArgument` for an invalid topic, handler or option;
   /// `kAlreadyExists` when this bus already has the durable on this topic.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeHandler handler) {

@@ -42,7 +42,7 @@ inline constexpr std::string_view kHost = "Penstock-Host";
 inline constexpr std::string_view kBodyOmitted =
     "Penstock-Body-Omitted";  ///< size of the body, left out since body and failure history exceed the limit
 
-// A redriven message has all of these, its next dead letter the first two; every letter has the first.
+// A redriven message has all four. Its next dead letter has the first two; every other letter has only the first.
 inline constexpr std::string_view kOriginSequence = "Penstock-Origin-Sequence";  ///< its first sequence in its stream
 inline constexpr std::string_view kRedriveCount = "Penstock-Redrive-Count";      ///< 1 for the first time
 inline constexpr std::string_view kRedriveFor = "Penstock-Redrive-For";          ///< the durable that is to handle it

@@ -77,8 +77,9 @@ struct BusOptions {
   StreamLimits limits{};
   /// Longest wait for the first connection. Range 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
-  /// How long a publish is retried while there is no PubAck; a cluster can take 13 s to elect a leader. Range 100 ms to
-  /// 10 min.
+  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again on each new connection,
+  /// and, after a back-off, when the server answers that it cannot store it now or no stream takes the subject. A
+  /// cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
   std::chrono::milliseconds publish_timeout{30'000};
   /// Outstanding publishes before `PublishAsync` waits. Range 1 to 65,536.
   std::size_t publish_window = 4096;
@@ -112,8 +113,8 @@ struct PubAck {
 
 /// `Subscribe`: at-most-once. A failed message is counted and not delivered again.
 struct SubscribeOptions {
-  /// Members of a group share the topic's messages. Empty: this subscription alone receives every message stored from
-  /// now on. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  /// Members of a group share the topic's messages. Empty: the subscription belongs to no group and receives every
+  /// message stored from now on. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string group{};
   /// The most messages that may be received and not yet handled (the credit given to the server). Range 1 to 65,536.
   std::size_t max_in_flight = 4096;
@@ -127,9 +128,9 @@ struct RetryPolicy {
   /// The first retry is immediate. The second waits this long, each further one twice as long. Range 0 to
   /// `max_backoff`.
   std::chrono::milliseconds min_backoff{100};
-  /// Longest wait. Range up to 1 day.
+  /// The longest back-off, before `jitter` is applied. Range up to 1 day.
   std::chrono::milliseconds max_backoff{30'000};
-  /// Random part of a wait: 0.2 makes it 80 to 120 %. Range 0 to 1.
+  /// Random part of a back-off: 0.2 makes it 80 to 120 %. Range 0 to 1.
   double jitter = 0.2;
 };
 
@@ -141,7 +142,8 @@ enum class AfterDeadLetter {
   /// all were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record. Exclusive
   /// consumers only.
   kQuarantine,
-  /// Nothing is given up: the message is tried again every `max_backoff`, for ever, and its key waits for it.
+  /// Nothing is given up: a message whose attempts are used up, or that is rejected or undecodable, is tried again
+  /// every `max_backoff`, for ever, and its key waits for it.
   kBlock,
 };
 
@@ -157,10 +159,11 @@ enum class Sharing {
 /// How handled messages are acknowledged.
 enum class AckMode {
   kExplicit,  ///< message by message: after a crash only unacknowledged messages come again
-  /// One acknowledgement covers all messages up to the first unfinished one. There are several hundred times fewer of
-  /// them, at least one every 100 ms. After a crash all messages since the last one come again. While a message waits
-  /// (for its back-off, handler or dead letter), later ones stay unacknowledged; more than `max_in_flight` messages
-  /// later all keys wait. Exclusive consumers only; a durable cannot change it.
+  /// One acknowledgement covers all messages up to the first unfinished one. One is sent per 256 finished messages (or
+  /// per eighth of the window, if that is less), and at least every 100 ms while messages finish. After a crash all
+  /// messages since the last acknowledgement come again. While a message waits (for its back-off, handler or dead
+  /// letter), later ones stay unacknowledged; once they fill the window, all keys wait. Exclusive consumers only; a
+  /// durable keeps the mode that it was created with.
   kCumulative,
 };
 
@@ -175,13 +178,13 @@ struct EnvelopeSubscribeOptions {
   std::string handler_name{};
   RetryPolicy retry{};
   AfterDeadLetter after_dead_letter = AfterDeadLetter::kContinue;
-  /// After this many different messages failed in a row, an outage is assumed (a database is down, say): one message at
-  /// a time is tried, with the back-off of `retry`, and used-up attempts lead to no dead letters. The first success
-  /// ends it. Reported as degraded. Too low a value mistakes a few poison messages for an outage. 0: never. Range 0 to
-  /// 1,000,000.
+  /// The threshold of the circuit breaker: after this many different messages failed in a row, an outage is assumed (a
+  /// database is down, say): one message at a time is tried, with the back-off of `retry`, and used-up attempts lead to
+  /// no dead letters. The first success ends it. Reported as degraded. Too low a value mistakes a few poison messages
+  /// for an outage. 0: never. Range 0 to 1,000,000.
   std::size_t outage_after = 100;
   /// A handler that runs longer counts as stuck and is logged once. On a shared durable its message may then be
-  /// redelivered to another process. It cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
+  /// redelivered to another process. The handler cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
   std::chrono::milliseconds stuck_after{300'000};
   /// The most messages that may be received and not yet acknowledged: MaxAckPending and the credit. A waiting key can
   /// raise it (docs/delivery.md). Larger than 4,096 gains nothing. Range 1 to 65,536.
@@ -190,9 +193,10 @@ struct EnvelopeSubscribeOptions {
   /// is evicted: it keeps its place in the order and is requested again when its turn comes, at the price of a second
   /// delivery. Range 64 KiB to 64 GiB.
   std::size_t max_in_flight_bytes = std::size_t{64} << 20;
-  /// The server redelivers a message that was not acknowledged for this long. It is extended while a message is queued
-  /// or running here, so it matters only when a process dies: an exclusive durable recovers by take-over (so this may
-  /// be long), a shared one after this time. 0: 5 min when exclusive, 30 s when shared. Range 0 or 1 s to 1 day.
+  /// The server redelivers a message that was not acknowledged for this long. The deadline is extended while a message
+  /// is queued or running here, so it matters only when a process dies: an exclusive durable recovers by take-over (so
+  /// this may be long), a shared one after this time. 0: 5 min when exclusive, 30 s when shared. Range 0 or 1 s to 1
+  /// day.
   std::chrono::milliseconds ack_wait{0};
 };
 
