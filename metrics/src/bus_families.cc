@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <prometheus/text_serializer.h>
 
+#include <cstddef>
+
 #include "families.h"
 
 namespace penstock::metrics {
 namespace {
+
+// `FamilyWriter::Histogram` writes the last bound of each group of so many, and none of an incomplete group.
+constexpr std::size_t kBoundsPerPublishBucket = 2;
+static_assert(actorpool::LatencySnapshot::kUpperBoundsSeconds.size() % kBoundsPerPublishBucket == 0,
+              "the last finite bound must be kept");
 
 void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   const ConnectionStats& connection = stats.connection;
@@ -18,7 +25,8 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(connection.publish_retries));
   out.Counter("storage_mismatch_total", "Existing streams whose storage differs from the requested one.");
   out.Sample(static_cast<double>(stats.storage_mismatches));
-  out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency, 2);
+  out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency,
+                kBoundsPerPublishBucket);
   out.Gauge("build_info", "Always 1; the labels tell the version and the transport.");
   out.Sample(1, {{.name = "version", .value = PENSTOCK_VERSION}, {.name = "transport", .value = stats.transport}});
 }

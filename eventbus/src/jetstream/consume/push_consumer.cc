@@ -18,6 +18,8 @@ namespace {
 // stops `kLease` after its last proof; who stands by looks every `kLeastPause` to `kMostPause` and waits
 // `kTakeoverDelay` from the first look that found nobody. Together under 0.8 s. `kTakeoverDelay` has to exceed
 // `kLease`; the difference is for clocks that run at different speeds.
+// `kOwnershipProbe` is also the period of `OnTick`, which sends the cumulative acknowledgement that is due: it is the
+// 100 ms that `AckMode::kCumulative` promises.
 constexpr std::chrono::milliseconds kOwnershipProbe(100);
 constexpr std::chrono::milliseconds kLease(500);
 constexpr std::chrono::milliseconds kTakeoverDelay(550);
@@ -30,7 +32,11 @@ constexpr std::chrono::milliseconds kHalfOpenPatience(1000);
 
 constexpr std::chrono::milliseconds kQuickBudget(250);
 
+// A cumulative acknowledgement is sent once so many messages are settled, or fewer if the window is small: the server
+// gets at least `kAcksPerWindow` for a full window. The next tick sends what is settled below that (`kOwnershipProbe`).
+// `AckMode::kCumulative` promises both figures.
 constexpr std::size_t kMostUnacknowledged = 256;
+constexpr std::size_t kAcksPerWindow = 8;
 
 constexpr std::chrono::milliseconds kSettleBudget(1000);
 constexpr std::uint64_t kMostAskedFor = 1 << 16;
@@ -309,8 +315,8 @@ bool PushConsumer::AnswersEach(AckType type) const {
 absl::Status PushConsumer::OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) {
   outstanding_.Settled(sequences);
   if (!spec_.ack_all) return absl::OkStatus();
-  const std::size_t window = window_.load(std::memory_order_relaxed);
-  const std::size_t enough = stopping() ? 1 : std::clamp<std::size_t>(window / 8, 1, kMostUnacknowledged);
+  const std::size_t share = window_.load(std::memory_order_relaxed) / kAcksPerWindow;
+  const std::size_t enough = stopping() ? 1 : std::clamp<std::size_t>(share, 1, kMostUnacknowledged);
   const std::optional<std::string> subject = cumulative_.Settled(sequences, enough);
   return subject ? link.Publish({*subject, AckBody(AckType::kAck)}) : absl::OkStatus();
 }

@@ -43,7 +43,9 @@ class ProtocolParser {
     ~Receiver() = default;
   };
 
-  /// The most that one read brings beside the rest of a body, and the longest line.
+  /// The most that one read brings beside the rest of a body, and the longest line (the text of the fault says 64 KiB),
+  /// the first INFO included (connection/connector.cc). OpenSSL reads as much at a time: `kReadBytes` in
+  /// socket/tls_context.cc.
   static constexpr std::size_t kBufferBytes = 64 << 10;
   /// The largest message, headers included: the most that a server can be configured to accept.
   static constexpr std::size_t kMaxMessageBytes = 64 << 20;

@@ -13,7 +13,8 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-// Several records of 16 KiB at a time, so that a read is not two system calls for each of them.
+// Several records of 16 KiB at a time, so that a read is not two system calls for each of them. As much as one read of
+// the parser brings (`ProtocolParser::kBufferBytes`, which is also the longest line).
 constexpr std::size_t kReadBytes = 64 << 10;
 
 absl::Status Refused(std::string_view field, std::string_view remedy) {
