@@ -2,17 +2,18 @@
 #include "jetstream/socket/resolve.h"
 
 #include <poll.h>
-#include <signal.h>
+#include <sys/socket.h>
 
-#include <algorithm>
 #include <chrono>
+#include <future>
+#include <system_error>
+#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/socket/dial.h"
 #include "naming/names.h"
-#include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -21,51 +22,30 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook(20);  // between two looks at what ends the wait early
 
-/// One question to the resolver, answered on a thread of the C library.
-class Query {
- public:
-  Query(std::string host, std::string port) : host_(std::move(host)), port_(std::move(port)) {
-    hints_.ai_socktype = SOCK_STREAM;
-    hints_.ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV;
-    control_.ar_name = host_.c_str();
-    control_.ar_service = port_.c_str();
-    control_.ar_request = &hints_;
-  }
-  ~Query() { TakeResult(); }
-  Query(const Query&) = delete;
-  Query& operator=(const Query&) = delete;
-
-  int Begin() {
-    gaicb* list[] = {&control_};
-    sigevent silent{};
-    silent.sigev_notify = SIGEV_NONE;
-    return getaddrinfo_a(GAI_NOWAIT, list, 1, &silent);
-  }
-  void Await(std::chrono::nanoseconds time) {
-    const gaicb* list[] = {&control_};
-    const timespec timeout{.tv_sec = 0, .tv_nsec = static_cast<long>(time.count())};
-    gai_suspend(list, 1, &timeout);
-  }
-  bool answered() { return gai_error(&control_) != EAI_INPROGRESS; }
-  int error() { return gai_error(&control_); }
-  AddressList TakeResult() { return AddressList(std::exchange(control_.ar_result, nullptr)); }
-  /// Whether the resolver will not touch it any more.
-  bool Cancel() { return gai_cancel(&control_) != EAI_NOTCANCELED; }
-
- private:
-  const std::string host_, port_;
-  addrinfo hints_{};
-  gaicb control_{};
+struct Answer {
+  int error = 0;
+  AddressList addresses{};
 };
 
-/// Keeps the questions that nobody waits for any more until the resolver has let go of them.
-void Abandon(std::unique_ptr<Query> query) {
-  static Mutex* const kMutex = new Mutex;
-  static auto* const kAbandoned = new std::vector<std::unique_ptr<Query>>;
-  const bool over = query->Cancel();
-  MutexLock lock(*kMutex);
-  std::erase_if(*kAbandoned, [](const std::unique_ptr<Query>& each) { return each->answered(); });
-  if (!over) kAbandoned->push_back(std::move(query));
+Answer Look(const std::string& host, const std::string& port, int flags) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  return {error, AddressList(found)};
+}
+
+// A thread of our own, detached, since nothing can interrupt `getaddrinfo`. Not `getaddrinfo_a`: ThreadSanitizer does
+// not know the threads that the C library makes for it.
+std::future<Answer> Ask(const std::string& host, const std::string& port) {
+  std::packaged_task<Answer()> task([host, port] {
+    SetThreadName("ps-resolve");
+    return Look(host, port, AI_ADDRCONFIG);
+  });
+  std::future<Answer> answer = task.get_future();
+  std::thread(std::move(task)).detach();
+  return answer;
 }
 
 bool IsReadable(int descriptor) {
@@ -73,33 +53,25 @@ bool IsReadable(int descriptor) {
   return poll(&fd, 1, 0) > 0;
 }
 
-absl::Status Unresolved(const std::string& host, int error) {
-  return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": ", gai_strerror(error)));
+absl::Status Unresolved(const std::string& host, const char* why) {
+  return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": ", why));
 }
 
 }  // namespace
 
-absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit) {
-  addrinfo numeric{};
-  numeric.ai_socktype = SOCK_STREAM;
-  numeric.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), port.c_str(), &numeric, &found) == 0) return AddressList(found);
-  auto query = std::make_unique<Query>(host, port);
-  if (const int error = query->Begin(); error != 0) return Unresolved(host, error);
-  while (!query->answered()) {
-    const Clock::duration left = limit.deadline - Clock::now();
-    const bool cancelled = IsReadable(limit.cancel_descriptor);
-    if (cancelled || left <= Clock::duration::zero()) {
-      Abandon(std::move(query));
-      if (cancelled) return absl::CancelledError("connect: the connection is being closed");
-      return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": no answer in time"));
-    }
-    query->Await(std::min<Clock::duration>(left, kLook));
+absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit) try {
+  if (Answer numeric = Look(host, port, AI_NUMERICHOST); numeric.error == 0) return std::move(numeric.addresses);
+  std::future<Answer> asked = Ask(host, port);
+  while (asked.wait_for(kLook) != std::future_status::ready) {
+    if (IsReadable(limit.cancel_descriptor)) return absl::CancelledError("connect: the connection is being closed");
+    if (Clock::now() >= limit.deadline) return Unresolved(host, "no answer in time");
   }
-  AddressList addresses = query->TakeResult();
-  if (query->error() != 0 || addresses == nullptr) return Unresolved(host, query->error());
-  return addresses;
+  Answer answer = asked.get();
+  if (answer.error != 0) return Unresolved(host, gai_strerror(answer.error));
+  return std::move(answer.addresses);
+} catch (const std::system_error& error) {
+  return absl::ResourceExhaustedError(
+      absl::StrCat("resolve ", Quoted(host), ": ", error.what(), "; raise the limit of threads"));
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -18,7 +18,8 @@ struct FreeAddresses {
 using AddressList = std::unique_ptr<addrinfo, FreeAddresses>;
 
 /// The addresses of a host, in the resolver's order; at least one. An address needs no resolver. A resolver that does
-/// not answer is left behind at the limit; what it uses stays until it does. `kUnavailable`, `kCancelled`.
+/// not answer is left behind at the limit; the thread that asks it stays until it does. `kUnavailable`, `kCancelled`;
+/// `kResourceExhausted` when there can be no more threads.
 absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit);
 
 }  // namespace penstock::eventbus::jetstream
