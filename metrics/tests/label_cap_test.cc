@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "families.h"
-
 #include <gtest/gtest.h>
+
+#include "families.h"
 
 namespace penstock::metrics {
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "delivery/policy/failure_policy.h"
-
 #include <gtest/gtest.h>
+
+#include "delivery/policy/failure_policy.h"
 
 namespace penstock::eventbus {
 namespace {

@@ -42,9 +42,9 @@ std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
         break;  // done before any other event
     }
   }
-  // In one call, after the next messages were enqueued, so that a worker that is awake can begin them meanwhile. Sleeping
-  // workers are woken once, when `batch` ends. An answer that is lost comes back as a redelivery, which the delivery
-  // logic recognises.
+  // In one call, after the next messages were enqueued, so that a worker that is awake can begin them meanwhile.
+  // Sleeping workers are woken once, when `batch` ends. An answer that is lost comes back as a redelivery, which the
+  // delivery logic recognises.
   if (!acks.empty()) consumer_->Acknowledge(acks).IgnoreError();
   if (actions.credit > 0) consumer_->AddCredit(actions.credit);
   if (actions.window > 0) consumer_->SetWindow(actions.window);

@@ -7,12 +7,13 @@
 #include <chrono>
 #include <future>
 #include <system_error>
-#include <thread>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/socket/dial.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
@@ -21,6 +22,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook(20);  // between two looks at what ends the wait early
+constexpr std::chrono::milliseconds kNoTime(0);
 
 struct Answer {
   int error = 0;
@@ -36,16 +38,24 @@ Answer Look(const std::string& host, const std::string& port, int flags) {
   return {error, AddressList(found)};
 }
 
-// A thread of our own, detached, since nothing can interrupt `getaddrinfo`. Not `getaddrinfo_a`: ThreadSanitizer does
-// not know the threads that the C library makes for it.
+// On a thread of our own, since nothing can interrupt `getaddrinfo`; the future joins it. Not `getaddrinfo_a`:
+// ThreadSanitizer does not know the threads that the C library makes for it.
 std::future<Answer> Ask(const std::string& host, const std::string& port) {
-  std::packaged_task<Answer()> task([host, port] {
+  return std::async(std::launch::async, [host, port] {
     SetThreadName("ps-resolve");
     return Look(host, port, AI_ADDRCONFIG);
   });
-  std::future<Answer> answer = task.get_future();
-  std::thread(std::move(task)).detach();
-  return answer;
+}
+
+bool IsAnswered(const std::future<Answer>& asked) { return asked.wait_for(kNoTime) == std::future_status::ready; }
+
+/// Keeps the question until the resolver has answered it, and lets go of those that it has answered since.
+void LeaveBehind(std::future<Answer> asked) {
+  static Mutex* const kMutex = new Mutex;
+  static auto* const kLeftBehind = new std::vector<std::future<Answer>>;
+  MutexLock lock(*kMutex);
+  std::erase_if(*kLeftBehind, IsAnswered);
+  kLeftBehind->push_back(std::move(asked));
 }
 
 bool IsReadable(int descriptor) {
@@ -63,8 +73,11 @@ absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& 
   if (Answer numeric = Look(host, port, AI_NUMERICHOST); numeric.error == 0) return std::move(numeric.addresses);
   std::future<Answer> asked = Ask(host, port);
   while (asked.wait_for(kLook) != std::future_status::ready) {
-    if (IsReadable(limit.cancel_descriptor)) return absl::CancelledError("connect: the connection is being closed");
-    if (Clock::now() >= limit.deadline) return Unresolved(host, "no answer in time");
+    const bool cancelled = IsReadable(limit.cancel_descriptor);
+    if (!cancelled && Clock::now() < limit.deadline) continue;
+    LeaveBehind(std::move(asked));
+    if (cancelled) return absl::CancelledError("connect: the connection is being closed");
+    return Unresolved(host, "no answer in time");
   }
   Answer answer = asked.get();
   if (answer.error != 0) return Unresolved(host, gai_strerror(answer.error));
