@@ -60,7 +60,10 @@ absl::Status ConsumerSession::Start() {
 
 void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
   last_trouble_.clear();
-  if (outcome == Outcome::kStandingBy) return Withdraw();
+  if (outcome == Outcome::kStandingBy) {
+    backoff_ = std::chrono::milliseconds(0);
+    return Withdraw();
+  }
   resumed_at_ = Clock::now();
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
@@ -110,9 +113,7 @@ ConsumerSession::Clock::duration ConsumerSession::Watch(const std::shared_ptr<Li
   }
   LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
   Withdraw();
-  if (now - resumed_at_ < kHeld) return BackOff();
-  backoff_ = std::chrono::milliseconds(0);
-  return TrySynchronise(link);
+  return now - resumed_at_ < kHeld ? BackOff() : TrySynchronise(link);
 }
 
 ConsumerSession::Clock::duration ConsumerSession::TrySynchronise(const std::shared_ptr<Link>& link) {
@@ -180,6 +181,7 @@ absl::Status ConsumerSession::OpenInbox(const std::shared_ptr<Link>& link, const
 }
 
 void ConsumerSession::Withdraw() {
+  if (generation_ != 0 && Clock::now() - resumed_at_ >= kHeld) backoff_ = std::chrono::milliseconds(0);
   OnWithdraw();
   active_.store(false, std::memory_order_relaxed);
   generation_ = 0;
