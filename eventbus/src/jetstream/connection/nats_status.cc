@@ -49,9 +49,11 @@ constexpr std::array kNatsRows = {
     NatsRow{NATS_SSL_ERROR, Code::kFailedPrecondition, kCheckTls},
 };
 
+// By number: a newer library may report a status that its header of today does not have.
 const NatsRow& RowOf(natsStatus status) {
   static constexpr NatsRow kUnknown = {NATS_ERR, Code::kUnknown, ""};
-  const auto* const row = std::ranges::find(kNatsRows, status, &NatsRow::status);
+  const int number = status;
+  const auto* const row = std::ranges::find(kNatsRows, number, [](const NatsRow& each) { return int{each.status}; });
   return row == kNatsRows.end() ? kUnknown : *row;
 }
 
