@@ -8,13 +8,16 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "penstock/actorpool/internal/file_descriptor.h"
 #include "support/eventually.h"
 #include "support/raw_nats.h"
 
@@ -42,20 +45,24 @@ std::string FindProgram(const std::string& binary) {
   return "";
 }
 
-}  // namespace
-
-int FreePort() {
-  const int socket_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+bool IsFree(int port) {
+  const FileDescriptor tried(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  int port = 0;
-  if (bind(socket_fd, reinterpret_cast<sockaddr*>(&address), length) == 0 &&
-      getsockname(socket_fd, reinterpret_cast<sockaddr*>(&address), &length) == 0) {
-    port = ntohs(address.sin_port);
-  }
-  close(socket_fd);
+  return bind(tried.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+}
+
+}  // namespace
+
+// Below the ports that the kernel gives to outgoing connections: one of those could have the port of a server that is
+// down for a moment.
+int FreePort() {
+  std::random_device random;
+  std::uniform_int_distribution<int> ports(20'000, 32'000);
+  int port = ports(random);
+  while (!IsFree(port)) port = ports(random);
   return port;
 }
 
