@@ -6,9 +6,11 @@
 
 #include "jetstream/consume/ack_batch.h"
 #include "jetstream/consume/gap_detector.h"
-#include "jetstream/consume/outstanding_deliveries.h"
 #include "jetstream/consume/pull_flow_control.h"
-#include "jetstream/consume/recovered_ack_state.h"
+#include "jetstream/ownership/outstanding_deliveries.h"
+#include "jetstream/ownership/recent_acks.h"
+#include "jetstream/ownership/recovery_barrier.h"
+#include "jetstream/ownership/stream_marks.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -173,59 +175,145 @@ TEST(AckBatchTest, WritesTheFourVerbs) {
   EXPECT_EQ(AckBody(AckType::kInProgress), "+WPI");
 }
 
-TEST(OutstandingDeliveriesTest, TellsWhatMayBePendingInStreamOrder) {
+TEST(OutstandingDeliveriesTest, ForgetsWhatOthersSettledAndWhatComesAgain) {
   OutstandingDeliveries unsettled;
-  for (const std::uint64_t sequence : {4U, 2U, 7U, 9U}) unsettled.Arrived(sequence);
-  unsettled.Settled(7);
-  EXPECT_EQ(unsettled.MayBePending(9, 100), (std::vector<std::uint64_t>{2, 4, 9}));
-  EXPECT_EQ(unsettled.MayBePending(12, 100), (std::vector<std::uint64_t>{2, 4, 9, 10, 11, 12}));
-  EXPECT_EQ(unsettled.MayBePending(12, 1), (std::vector<std::uint64_t>{2, 4, 9, 12}));
+  for (const std::uint64_t sequence : {2U, 4U, 7U, 9U}) unsettled.Arrived(sequence);
+  unsettled.SettledUpTo(4);
+  EXPECT_EQ(unsettled.size(), 2U);
+  EXPECT_EQ(unsettled.Lowest(), 7U);
+  unsettled.StartAfter(5);
+  EXPECT_EQ(unsettled.size(), 0U);
+  EXPECT_EQ(unsettled.Lowest(), 6U);
 }
 
-using Ranges = RecoveredAckState::Ranges;
-
-TEST(SettledBeforeTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {
-  RecoveredAckState settled;
-  EXPECT_EQ(settled.Restart(0, 0, 0), Ranges{});
-  EXPECT_EQ(settled.Restart(0, 10, 3), Ranges{});
-  EXPECT_EQ(settled.Restart(5, 10, 3), (Ranges{{1, 5}}));
-  EXPECT_EQ(settled.Restart(5, 10, 0), (Ranges{{1, 10}})) << "nothing is pending";
+TEST(OutstandingDeliveriesTest, EndsWhereTheStreamDoes) {
+  OutstandingDeliveries unsettled;
+  for (const std::uint64_t sequence : {8U, 9U, 12U}) unsettled.Arrived(sequence);
+  unsettled.Settled(8);
+  unsettled.EndAt(10);
+  EXPECT_EQ(unsettled.Lowest(), 9U);
+  unsettled.Settled(9);
+  EXPECT_EQ(unsettled.Lowest(), 11U);
+  unsettled.EndAt(0);
+  EXPECT_EQ(unsettled.Lowest(), std::nullopt);
 }
 
-TEST(SettledBeforeTest, KnowsTheRestWhenSomethingNewComesAfterAllThatWasPending) {
-  RecoveredAckState settled;
-  settled.Restart(2, 10, 3);
-  for (const std::uint64_t pending : {3U, 6U, 7U}) EXPECT_EQ(settled.Arrived(pending), Ranges{});
-  EXPECT_EQ(settled.Arrived(11), (Ranges{{4, 5}, {8, 10}}));
-  EXPECT_EQ(settled.Arrived(12), Ranges{}) << "once";
+TEST(RecentAcksTest, RemembersTheLastTwoSpansInStreamOrder) {
+  RecentAcks acks;
+  const auto send = [&acks](std::uint64_t sequence) { acks.Sent({&sequence, 1}); };
+  send(9);
+  send(4);
+  EXPECT_EQ(acks.After(0), (std::vector<std::uint64_t>{4, 9}));
+  EXPECT_EQ(acks.After(4), (std::vector<std::uint64_t>{9}));
+  acks.Age();
+  send(11);
+  EXPECT_EQ(acks.After(0), (std::vector<std::uint64_t>{4, 9, 11}));
+  acks.Age();
+  acks.Age();
+  EXPECT_EQ(acks.After(0), (std::vector<std::uint64_t>{11})) << "nothing was sent since";
+  acks.Clear();
+  EXPECT_TRUE(acks.After(0).empty());
 }
 
-TEST(SettledBeforeTest, TakesNothingForSettledThatMayStillCome) {
-  RecoveredAckState settled;
-  settled.Restart(2, 10, 3);
-  settled.Arrived(3);
-  settled.Arrived(3);
-  settled.Arrived(6);
-  EXPECT_EQ(settled.Arrived(11), Ranges{}) << "7 is pending and has not come";
-  settled.Arrived(7);
-  EXPECT_EQ(settled.Arrived(12), (Ranges{{4, 5}, {8, 10}}));
+TEST(StreamMarksTest, ReachBackToTheBeginHoweverMuchIsDelivered) {
+  const std::chrono::system_clock::time_point epoch{};
+  StreamMarks marks;
+  EXPECT_FALSE(marks.UpTo(5));
+  for (std::uint64_t sequence = 3; sequence < 1'000'000; ++sequence) {
+    marks.Delivered(sequence, epoch + std::chrono::milliseconds(sequence));
+  }
+  EXPECT_FALSE(marks.UpTo(2));
+  for (const std::uint64_t sequence : {3U, 500U, 40'000U, 999'999U}) {
+    const auto mark = marks.UpTo(sequence);
+    ASSERT_TRUE(mark) << sequence;
+    EXPECT_LE(mark->sequence, sequence);
+    EXPECT_GT(mark->sequence + 1'000'000 / 16, sequence);
+    EXPECT_EQ(mark->stored_at, epoch + std::chrono::milliseconds(mark->sequence));
+  }
+  marks.Delivered(7, epoch);
+  EXPECT_NE(marks.UpTo(7)->stored_at, epoch) << "one that comes again changes nothing";
+  marks.Clear();
+  EXPECT_FALSE(marks.UpTo(999'999));
 }
 
-TEST(SettledBeforeTest, AMessageThatWasSettledWhileItWasOnItsWayHidesNoOther) {
-  RecoveredAckState settled;
-  settled.Restart(2, 10, 2);  // 5 was pending when the inbox was bound, and acked before the server was asked
-  for (const std::uint64_t sequence : {3U, 5U}) EXPECT_EQ(settled.Arrived(sequence), Ranges{});
-  EXPECT_EQ(settled.Arrived(7), Ranges{}) << "nothing new yet, so more may be pending";
-  EXPECT_EQ(settled.Arrived(11), (Ranges{{4, 4}, {6, 6}, {8, 10}}));
+using Ranges = RecoveryBarrier::Ranges;
+using Verdict = RecoveryBarrier::Verdict;
+
+Ranges SettledBy(RecoveryBarrier& barrier, std::uint64_t sequence) {
+  barrier.Arrived(sequence);
+  return barrier.SettledBefore(sequence);
 }
 
-TEST(SettledBeforeTest, BeginsAnewWithEachSynchronisation) {
-  RecoveredAckState settled;
-  settled.Restart(0, 10, 1);
-  settled.Arrived(4);
-  settled.Restart(0, 10, 2);
-  settled.Arrived(4);
-  EXPECT_EQ(settled.Arrived(11), Ranges{});
+TEST(RecoveryBarrierTest, HoldsWhatComesAgainUntilAllOfItIsThere) {
+  RecoveryBarrier barrier;
+  barrier.Restart(0, 10, 3, true);
+  EXPECT_TRUE(barrier.up());
+  EXPECT_EQ(barrier.Arrived(7), Verdict::kHold);
+  EXPECT_EQ(barrier.Arrived(3), Verdict::kHold);
+  EXPECT_EQ(barrier.Arrived(3), Verdict::kHold) << "it came before";
+  EXPECT_EQ(barrier.Arrived(9), Verdict::kRelease);
+  EXPECT_FALSE(barrier.up());
+  EXPECT_EQ(barrier.Arrived(11), Verdict::kPass);
+}
+
+TEST(RecoveryBarrierTest, IsNotThereWhenNothingIsPending) {
+  RecoveryBarrier barrier;
+  barrier.Restart(4, 10, 0, true);
+  EXPECT_FALSE(barrier.up());
+  EXPECT_EQ(barrier.Arrived(11), Verdict::kPass);
+}
+
+TEST(RecoveryBarrierTest, InsistsOnAllThatIsPendingOrDoesWithout) {
+  RecoveryBarrier barrier;
+  barrier.Restart(0, 10, 3, true);
+  EXPECT_EQ(barrier.Arrived(3), Verdict::kHold);
+  EXPECT_EQ(barrier.Arrived(11), Verdict::kIncomplete);
+  barrier.Restart(0, 10, 3, false);
+  EXPECT_EQ(barrier.Arrived(3), Verdict::kHold);
+  EXPECT_EQ(barrier.Arrived(11), Verdict::kRelease);
+  EXPECT_EQ(barrier.SettledBefore(11), Ranges{}) << "nobody knows what the missing ones are";
+}
+
+TEST(RecoveryBarrierTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {
+  RecoveryBarrier barrier;
+  EXPECT_EQ(barrier.Restart(0, 0, 0, true), Ranges{});
+  EXPECT_EQ(barrier.Restart(0, 10, 3, true), Ranges{});
+  EXPECT_EQ(barrier.Restart(5, 10, 3, true), (Ranges{{1, 5}}));
+  EXPECT_EQ(barrier.Restart(5, 10, 0, true), (Ranges{{1, 10}})) << "nothing is pending";
+}
+
+TEST(RecoveryBarrierTest, KnowsTheRestWhenSomethingNewComesAfterAllThatWasPending) {
+  RecoveryBarrier barrier;
+  barrier.Restart(2, 10, 3, true);
+  for (const std::uint64_t pending : {3U, 6U, 7U}) EXPECT_EQ(SettledBy(barrier, pending), Ranges{});
+  EXPECT_EQ(SettledBy(barrier, 11), (Ranges{{4, 5}, {8, 10}}));
+  EXPECT_EQ(SettledBy(barrier, 12), Ranges{}) << "once";
+}
+
+TEST(RecoveryBarrierTest, TakesNothingForSettledThatMayStillCome) {
+  RecoveryBarrier barrier;
+  barrier.Restart(2, 10, 3, false);
+  SettledBy(barrier, 3);
+  SettledBy(barrier, 6);
+  EXPECT_EQ(SettledBy(barrier, 11), Ranges{}) << "7 is pending and has not come";
+  SettledBy(barrier, 7);
+  EXPECT_EQ(SettledBy(barrier, 12), (Ranges{{4, 5}, {8, 10}}));
+}
+
+TEST(RecoveryBarrierTest, AMessageThatWasSettledWhileItWasOnItsWayHidesNoOther) {
+  RecoveryBarrier barrier;
+  barrier.Restart(2, 10, 2, true);  // 5 was pending when the inbox was bound, and acked before the server was asked
+  for (const std::uint64_t sequence : {3U, 5U}) EXPECT_EQ(SettledBy(barrier, sequence), Ranges{});
+  EXPECT_EQ(SettledBy(barrier, 7), Ranges{}) << "nothing new yet, so more may be pending";
+  EXPECT_EQ(SettledBy(barrier, 11), (Ranges{{4, 4}, {6, 6}, {8, 10}}));
+}
+
+TEST(RecoveryBarrierTest, BeginsAnewWithEachSynchronisation) {
+  RecoveryBarrier barrier;
+  barrier.Restart(0, 10, 1, true);
+  SettledBy(barrier, 4);
+  barrier.Restart(0, 10, 2, true);
+  EXPECT_EQ(barrier.Arrived(4), Verdict::kHold);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 #include <set>
 #include <vector>
 
-#include "jetstream/consume/outstanding_deliveries.h"
+#include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/consume/pull_flow_control.h"
 #include "simulation/network.h"
 #include "transport/transport.h"

@@ -136,9 +136,10 @@ bool IsUnusedReplacement(const ConsumerFacts& facts, const std::string& created)
 }
 
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
-                                                            const std::string& name, const std::stop_token& stop) {
+                                                            const std::string& name, const std::stop_token& stop,
+                                                            std::chrono::milliseconds budget) {
   const absl::StatusOr<ApiReply> reply =
-      api.Call(absl::StrCat("CONSUMER.INFO.", stream, ".", name), Json(), kApiBudget, stop);
+      api.Call(absl::StrCat("CONSUMER.INFO.", stream, ".", name), Json(), budget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->Refused(api_code::kConsumerNotFound) || reply->Refused(api_code::kStreamNotFound)) return std::nullopt;
   if (reply->error) return ApiStatus(absl::StrCat("look up consumer \"", name, "\""), *reply->error);

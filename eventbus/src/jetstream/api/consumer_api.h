@@ -71,7 +71,8 @@ bool IsUnusedReplacement(const ConsumerFacts& facts, const std::string& created)
 
 /// The consumer, or nothing when the server does not have it (or its stream).
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
-                                                            const std::string& name, const std::stop_token& stop);
+                                                            const std::string& name, const std::stop_token& stop,
+                                                            std::chrono::milliseconds budget = kApiBudget);
 
 /// Makes or changes a consumer. `kAlreadyExists` when somebody listens on it elsewhere.
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,

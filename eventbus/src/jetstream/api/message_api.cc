@@ -49,6 +49,14 @@ std::optional<std::string> BytesMember(const Json& value, const char* name) {
   return bytes;
 }
 
+absl::StatusOr<std::unique_ptr<StoredMessage>> Get(ApiClient& api, const std::string& stream, const Json& request,
+                                                   const std::string& what, const std::stop_token& stop) {
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, request, kApiBudget, stop);
+  if (!reply.ok()) return reply.status();
+  if (reply->error) return ApiStatus(what, *reply->error);
+  return ReadStoredMessage(reply->body);
+}
+
 std::string About(const char* what, std::uint64_t sequence, const std::string& stream) {
   return absl::StrCat(what, sequence, " of stream \"", stream, "\"");
 }
@@ -71,10 +79,12 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& rep
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,
                                                            const std::string& filter, std::uint64_t from_sequence) {
   const Json request = {{"seq", std::max<std::uint64_t>(from_sequence, 1)}, {"next_by_subj", filter}};
-  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, request, kApiBudget);
-  if (!reply.ok()) return reply.status();
-  if (reply->error) return ApiStatus(About("read from message ", from_sequence, stream), *reply->error);
-  return ReadStoredMessage(reply->body);
+  return Get(api, stream, request, About("read from message ", from_sequence, stream), {});
+}
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, const std::string& stream,
+                                                             std::uint64_t sequence, const std::stop_token& stop) {
+  return Get(api, stream, {{"seq", sequence}}, About("read message ", sequence, stream), stop);
 }
 
 absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence) {

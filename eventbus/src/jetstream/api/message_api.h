@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,6 +21,10 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& rep
 /// As `Transport::ReadMessage`.
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,
                                                            const std::string& filter, std::uint64_t from_sequence);
+
+/// The message with this very sequence. `kNotFound`.
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, const std::string& stream,
+                                                             std::uint64_t sequence, const std::stop_token& stop);
 
 /// As `Transport::DeleteMessage`.
 absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence);

@@ -7,6 +7,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "jetstream/api/message_api.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/ack_batch.h"
@@ -22,6 +23,8 @@ constexpr std::chrono::milliseconds kFirstBackoff(100);
 constexpr std::chrono::milliseconds kLongestBackoff(500);
 // Deliveries that went on for less have to be synchronised again after a back-off: what broke them may be there still.
 constexpr std::chrono::milliseconds kHeld(1000);
+// A replica that has less of a stream than another has had gets the rest within this, or never.
+constexpr std::chrono::seconds kLongestLag(10);
 
 absl::Status Answer(Link& link, std::span<Acknowledgement> acks) {
   SortByStreamSequence(acks);
@@ -64,6 +67,7 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
     backoff_ = std::chrono::milliseconds(0);
     return Withdraw();
   }
+  lags_since_.reset();
   resumed_at_ = Clock::now();
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
@@ -198,14 +202,33 @@ absl::Status ConsumerSession::LookAtStream() {
   absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token());
   if (!stream.ok()) return stream.status();
   const bool known = !stream_created_.empty();
-  const bool same = SameTime(stream->created, stream_created_) &&
-                    stream->last_sequence >= highest_sequence_.load(std::memory_order_relaxed);
+  const bool same_time = SameTime(stream->created, stream_created_);
+  const bool shorter = stream->last_sequence < highest_sequence_.load(std::memory_order_relaxed);
+  const absl::StatusOr<bool> lags = known && same_time && shorter ? LagsBehind(*stream) : false;
+  if (!lags.ok()) return lags.status();
   stream_created_ = std::move(stream->created);
   stream_sequence_ = stream->last_sequence;
-  if (!known || same) return absl::OkStatus();
+  if (!known || (same_time && !shorter)) return absl::OkStatus();
   stream_made_again_ = true;
-  highest_sequence_.store(0, std::memory_order_relaxed);
+  stream_kept_up_to_ = *lags ? stream_sequence_ : 0;
+  highest_sequence_.store(stream_kept_up_to_, std::memory_order_relaxed);
+  marks_.Clear();
   return absl::OkStatus();
+}
+
+// A stream that was deleted and created again within a second cannot be told by its creation time. One of its messages
+// can: a replica that lags behind has it as it was.
+absl::StatusOr<bool> ConsumerSession::LagsBehind(const StreamIdentity& stream) {
+  const std::optional<StreamMarks::Mark> mark = marks_.UpTo(stream.last_sequence);
+  if (!mark) return false;
+  const absl::StatusOr<std::unique_ptr<StoredMessage>> message =
+      ReadMessageAt(api_, spec_.stream, mark->sequence, stop_token());
+  if (absl::IsUnavailable(message.status()) || absl::IsDeadlineExceeded(message.status())) return message.status();
+  if (!message.ok() || (*message)->stored_at() != mark->stored_at) return false;
+  if (!lags_since_) lags_since_ = Clock::now();
+  if (Clock::now() - *lags_since_ >= kLongestLag) return true;
+  return absl::UnavailableError(absl::StrCat("the server has the stream up to message ", stream.last_sequence,
+                                             " and sent ", highest_sequence_.load(std::memory_order_relaxed)));
 }
 
 absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made) {
@@ -235,6 +258,7 @@ void ConsumerSession::Deliver(MessageHandle message, const AckSubject& ack) {
     highest_sequence_.store(ack.stream_sequence, std::memory_order_relaxed);
   }
   if (arrivals_.empty()) arrivals_.reserve(kMostArrivals);
+  marks_.Delivered(ack.stream_sequence, ack.stored_at);
   message->SetDelivery(ack, epoch_.load(std::memory_order_relaxed));
   arrivals_.push_back(std::move(message));
 }
@@ -274,8 +298,6 @@ absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliv
   if (spec_.kind == ConsumerKind::kAtMostOnce) {
     return absl::FailedPreconditionError("acknowledge: at-most-once messages are settled by being delivered");
   }
-  const std::shared_ptr<Link> link = connection_.link();
-  if (link == nullptr) return absl::UnavailableError("acknowledge: not connected; the server will deliver it again");
   absl::Status first_error;
   absl::InlinedVector<Acknowledgement, 32> answered;
   absl::InlinedVector<std::uint64_t, 32> settled;
@@ -290,6 +312,9 @@ absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliv
     const bool over = each.type == AckType::kAck || each.type == AckType::kTerm;
     if (over) settled.push_back(each.message->stream_sequence());
   }
+  if (!settled.empty()) OnSettled(settled);
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) return absl::UnavailableError("acknowledge: not connected; the server will deliver it again");
   absl::Status sent = answered.empty() ? absl::OkStatus() : Answer(*link, {answered.data(), answered.size()});
   if (sent.ok() && !settled.empty()) sent = OnAcknowledged(*link, settled);
   first_error.Update(std::move(sent));

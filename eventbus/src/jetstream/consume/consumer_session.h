@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <stop_token>
@@ -18,9 +19,11 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_client.h"
 #include "jetstream/api/consumer_api.h"
+#include "jetstream/api/stream_api.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/received_message.h"
+#include "jetstream/ownership/stream_marks.h"
 #include "jetstream/protocol/unique_name.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
@@ -80,8 +83,9 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
   /// Whether each delivery has such an answer of its own.
   virtual bool AnswersEach(AckType /*type*/) const { return true; }
-  /// Told that the messages with these sequences need no redelivery any more, after their answers; sends one for all of
-  /// them, if such is due.
+  /// Told that the messages with these sequences need no redelivery any more, whether the server can be told or not.
+  virtual void OnSettled(std::span<const std::uint64_t> /*sequences*/) {}
+  /// Told the same after their answers were sent; sends one for all of them, if such is due.
   virtual absl::Status OnAcknowledged(Link& /*link*/, std::span<const std::uint64_t> /*sequences*/) {
     return absl::OkStatus();
   }
@@ -91,9 +95,15 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Opens an inbox whose messages go to `OnMessage`, in place of the one before; nothing comes until synchronising has
   /// succeeded.
   absl::Status OpenInbox(const std::shared_ptr<Link>& link, const std::string& subject);
-  /// Looks whether the stream is another than when this was last called; remembered until `NoteConsumer`.
+  /// Looks whether the stream is another than when this was last called; remembered until `NoteConsumer`. While the
+  /// stream has less than was delivered of it, `kUnavailable`: its server lags behind. When it stays so, it has lost
+  /// its end.
   absl::Status LookAtStream();
+  /// The same, unless it was done before.
+  absl::Status LookAtStreamOnce() { return stream_created_.empty() ? LookAtStream() : absl::OkStatus(); }
   bool stream_made_again() const { return stream_made_again_; }
+  /// Up to here a stream that was created again is the one before: it has lost what came after. 0: nothing of it is.
+  std::uint64_t stream_kept_up_to() const { return stream_kept_up_to_; }
   /// The last sequence of the stream when it was looked at.
   std::uint64_t stream_sequence() const { return stream_sequence_; }
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
@@ -146,6 +156,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void GiveUp(absl::Status why);
   void Rest();
   absl::Status CheckKnown(const StoredMessage& message) const;
+  absl::StatusOr<bool> LagsBehind(const StreamIdentity& stream);
   bool AwaitWork(Clock::duration longest);
   bool CalledFromEvent() const;
 
@@ -181,9 +192,13 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::string stream_created_{};       // likewise
   std::uint64_t stream_sequence_ = 0;  // its last when it was looked at
   bool stream_made_again_ = false;
+  std::uint64_t stream_kept_up_to_ = 0;
+  std::optional<Clock::time_point> lags_since_{};  // the stream
   std::minstd_rand random_;
 
-  std::vector<std::unique_ptr<StoredMessage>> arrivals_{};  // of the inbox's thread
+  // Of the inbox's thread; read while no inbox is open.
+  std::vector<std::unique_ptr<StoredMessage>> arrivals_{};
+  StreamMarks marks_{};
   Mutex join_mutex_;
   std::thread thread_ ABSL_GUARDED_BY(join_mutex_);
 };

@@ -2,78 +2,64 @@
 #include "jetstream/consume/push_consumer.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "jetstream/connection/log_line.h"
 #include "jetstream/consume/ack_batch.h"
+#include "jetstream/consume/acks_by_sequence.h"
 
 namespace penstock::eventbus::jetstream {
 
 namespace {
 
-// The times of ownership, from the loss of an owner to its successor: an owner proves itself every `kOwnershipProbe`;
-// stops `kLease` after its last proof; who stands by looks every `kLeastPause` to `kMostPause` and waits
-// `kTakeoverDelay` from the first look that found nobody. Together under 0.8 s. `kTakeoverDelay` has to exceed
-// `kLease`; the difference is for clocks that run at different speeds.
-// `kOwnershipProbe` is also the period of `OnTick`, which sends the cumulative acknowledgement that is due: it is the
-// 100 ms that `AckMode::kCumulative` promises.
-constexpr std::chrono::milliseconds kOwnershipProbe(100);
-constexpr std::chrono::milliseconds kLease(500);
-constexpr std::chrono::milliseconds kTakeoverDelay(550);
-constexpr std::chrono::milliseconds kLeastPause(100);
-constexpr std::chrono::milliseconds kMostPause(200);
+using std::chrono::milliseconds;
 
-// How long the server may go on believing that we listen on an inbox of a connection that is gone; its own pings tell
-// it only after minutes.
-constexpr std::chrono::milliseconds kHalfOpenPatience(1000);
-
-constexpr std::chrono::milliseconds kQuickBudget(250);
+constexpr milliseconds kQuickBudget(250);
 
 // A cumulative acknowledgement is sent once so many messages are settled, or fewer if the window is small: the server
-// gets at least `kAcksPerWindow` for a full window. The next tick sends what is settled below that (`kOwnershipProbe`).
-// `AckMode::kCumulative` promises both figures.
+// gets at least `kAcksPerWindow` for a full window. The next tick sends what is settled below that
+// (`ownership_time::kProbe`). `AckMode::kCumulative` promises both figures.
 constexpr std::size_t kMostUnacknowledged = 256;
 constexpr std::size_t kAcksPerWindow = 8;
 
-constexpr std::chrono::milliseconds kSettleBudget(1000);
-constexpr std::uint64_t kMostAskedFor = 1 << 16;
-constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
+// How long a server may pause before all that was pending has come.
+constexpr milliseconds kRecoveryStall(1000);
+// Acknowledgements are remembered for one to two of these.
+constexpr milliseconds kAckMemory(2000);
+// An owner that got nothing for so long looks whether the server waits for answers that it has given.
+constexpr milliseconds kIdle(1000);
 
 }  // namespace
 
-PushConsumer::Clock::duration PushConsumer::LongestSilence() const { return kPushHeartbeat * 5 / 2; }
-
-PushConsumer::Clock::duration PushConsumer::Tick() const { return kOwnershipProbe; }
+PushConsumer::Clock::duration PushConsumer::Tick() const { return ownership_time::kProbe; }
 
 PushConsumer::Clock::duration PushConsumer::StandByPause() {
-  const Clock::duration pause = Jittered(kLeastPause, kMostPause);
-  if (!vacant_since_) return pause;
-  return std::clamp<Clock::duration>(*vacant_since_ + kTakeoverDelay - Clock::now(), std::chrono::milliseconds(1),
-                                     pause);
+  return ownership_.Pause(Clock::now(), Jittered(ownership_time::kShortestPause, ownership_time::kLongestPause));
 }
 
 bool PushConsumer::MayHandle(Clock::time_point now) const {
   // The server that we are connected to may have lost the one that leads the consumer.
-  return now < lease_until() && now - last_heard() <= LongestSilence();
+  return Ownership::MayBegin(now, proven(), last_heard());
 }
 
-void PushConsumer::Renew(Clock::time_point proven) {
-  lease_until_.store((proven + kLease).time_since_epoch().count(), std::memory_order_relaxed);
+void PushConsumer::OnWithdraw() {
+  proven_.store(0, std::memory_order_relaxed);
+  ownership_.Withdrawn(Clock::now());
 }
-
-void PushConsumer::OnWithdraw() { lease_until_.store(0, std::memory_order_relaxed); }
 
 void PushConsumer::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
-  if (now >= lease_until()) {
-    ProveAnew(link, now);
-  } else if (link->Ping(now + kLease, stop_token())) {
-    Renew(now);
-  }
+  Prove(link, now);
   AcknowledgeDue(*link);
+  if (now - aged_ >= kAckMemory) {
+    recent_acks_.Age();
+    aged_ = now;
+  }
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
+  if (!Recovering(now)) Audit(now);
+}
+
+void PushConsumer::Prove(const std::shared_ptr<Link>& link, Clock::time_point now) {
+  if (now >= proven() + ownership_time::kLease) return ProveAnew(link, now);
+  if (link->Ping(now + ownership_time::kLease, stop_token())) proven_.store(Stamp(now), std::memory_order_relaxed);
 }
 
 // A ping is not enough once the lease ran out: the server may have given the consumer away meanwhile. A reply that
@@ -83,8 +69,32 @@ void PushConsumer::ProveAnew(const std::shared_ptr<Link>& link, Clock::time_poin
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
   if (!facts.ok() || connection_.link() != link) return;
   const bool ours = *facts && (*facts)->deliver_subject == StringMember(bound_config_, "deliver_subject");
-  if (ours && (*facts)->bound) return Renew(now);
+  if (ours && (*facts)->bound) return proven_.store(Stamp(now), std::memory_order_relaxed);
   RequestSynchronisation("it is not ours any more");
+}
+
+// Whether some of what was pending has not come yet. The second time in a row it is done without: it may have been
+// deleted from the stream.
+bool PushConsumer::Recovering(Clock::time_point now) {
+  if (!recovering_.load(std::memory_order_relaxed)) return false;
+  if (now - TimeIn(last_delivery_) < kRecoveryStall) return true;
+  insists_ = false;
+  RequestSynchronisation("not all that is pending came");
+  return true;
+}
+
+// A server that changed its leader can have lost acknowledgements: it counts messages as pending that are not in hand
+// here, and when they fill the window it sends nothing more until AckWait. Twice, since answers may be under way.
+void PushConsumer::Audit(Clock::time_point now) {
+  const Clock::time_point last = TimeIn(last_delivery_);
+  if (now - last < kIdle || last == audited_) return;
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
+  if (!facts.ok() || !*facts) return;
+  const bool too_many = (*facts)->pending > outstanding_.size();
+  suspicions_ = too_many ? suspicions_ + 1 : 0;
+  if (!too_many) audited_ = last;
+  if (suspicions_ >= 2) RequestSynchronisation("the server waits for answers that were given");
 }
 
 void PushConsumer::SetWindow(std::size_t max_in_flight) {
@@ -101,10 +111,14 @@ void PushConsumer::ApplyWindow() {
   applied_window_ = window;
 }
 
-// While we still listen, so that the server lets nobody else in before it has noted this.
+// While we still listen, so that the server lets nobody else in before it has noted this; and once it has taken in all
+// acknowledgements, so that the next owner gets none of their messages.
 void PushConsumer::OnRelease() {
-  if (!connection_.connected()) return;
-  if (const std::shared_ptr<Link> link = connection_.link()) AcknowledgeDue(*link);
+  const std::shared_ptr<Link> link = connection_.link();
+  if (link == nullptr) return;
+  AcknowledgeDue(*link);
+  const AcksBySequence acks(spec_.stream, spec_.consumer, 0);
+  acks.Await(*link, kQuickBudget, {}).IgnoreError();
   PutIfThere(Released(bound_config_), {});
 }
 
@@ -123,168 +137,13 @@ bool PushConsumer::PutIfThere(const Json& config, const std::stop_token& stop) {
   return false;
 }
 
-void PushConsumer::TellOwnershipLost() const {
-  if (events_.on_ownership_lost && !stopping()) events_.on_ownership_lost();
+void PushConsumer::TellNews() {
+  if (ownership_.TakeNews() && events_.on_ownership_lost && !stopping()) events_.on_ownership_lost();
 }
 
-void PushConsumer::Tell(const RecoveredAckState::Ranges& settled) const {
+void PushConsumer::Tell(const RecoveryBarrier::Ranges& settled) const {
   if (!events_.on_ack_state_recovered) return;
   for (const auto& [first, last] : settled) events_.on_ack_state_recovered(first, last);
-}
-
-Json PushConsumer::Wanted(const std::string& subject, const StartPoint& start) const {
-  ConsumerSpec spec = spec_;
-  spec.max_in_flight = window_.load(std::memory_order_relaxed);
-  return ConsumerConfig(spec, spec.consumer, subject, start);
-}
-
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::shared_ptr<Link>& link) {
-  gaps_.Restart();
-  cumulative_.Restart();
-  lost_track_ = false;
-  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
-  if (!facts.ok()) return facts.status();
-  if (!*facts) return Make(link);
-  if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
-  return absl::StartsWith((*facts)->deliver_subject, inbox_prefix_) ? TakeBack(link, **facts) : TakeOver(link, **facts);
-}
-
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeOver(const std::shared_ptr<Link>& link,
-                                                             const ConsumerFacts& facts) {
-  const bool news = !std::exchange(ownership_lost_, true) && synchronised_before();
-  if (news) TellOwnershipLost();
-  refused_our_own_since_.reset();
-  if (!MayTakeFromAnother(facts)) return Outcome::kStandingBy;
-  return Rebind(link, facts, /*made=*/false);
-}
-
-bool PushConsumer::MayTakeFromAnother(const ConsumerFacts& facts) {
-  if (facts.bound) {
-    vacant_since_.reset();
-    return false;
-  }
-  if (facts.released) return true;
-  const Clock::time_point now = Clock::now();
-  if (!vacant_since_ || vacant_subject_ != facts.deliver_subject) vacant_since_ = now;
-  vacant_subject_ = facts.deliver_subject;
-  return now - *vacant_since_ >= kTakeoverDelay;
-}
-
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::TakeBack(const std::shared_ptr<Link>& link,
-                                                             const ConsumerFacts& facts) {
-  const absl::StatusOr<Outcome> bound = Rebind(link, facts, /*made=*/false);
-  if (!bound.ok() || *bound == Outcome::kFlowing) return bound;
-  const Clock::time_point now = Clock::now();
-  if (!refused_our_own_since_) refused_our_own_since_ = now;
-  if (now - *refused_our_own_since_ < kHalfOpenPatience) return Outcome::kStandingBy;
-  return MakeAgain(link, facts);
-}
-
-// Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us.
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_ptr<Link>& link,
-                                                              const ConsumerFacts& facts) {
-  LogLine(log_, LogLevel::kWarning,
-          Describe("the server holds it for a connection of ours that is gone; making it again"));
-  outstanding_.SettledUpTo(facts.acknowledged);
-  if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
-  return Make(link);
-}
-
-// Made while nobody listens, and then taken as one that was there. For a server that was killed can have lost a
-// consumer and kept its state, which one made by that name then has: it would send what is new before what is pending,
-// which waits for AckWait (2.9.10, seen by chaos).
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Make(const std::shared_ptr<Link>& link) {
-  const absl::StatusOr<StartPoint> start = WhereToBegin();
-  if (!start.ok()) return start.status();
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextInbox(), *start), stop_token());
-  if (!put.ok()) return AfterRefusal(put.status());
-  outstanding_.SettledUpTo(put->acknowledged);
-  return Rebind(link, *put, /*made=*/true);
-}
-
-// Another process may have made it just now, to begin elsewhere: then it is looked at as one that is there.
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Status& refusal) {
-  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
-  if (facts.ok() && *facts) return Outcome::kStandingBy;
-  return refusal;
-}
-
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr<Link>& link,
-                                                           const ConsumerFacts& facts, bool made) {
-  if (absl::Status asked = AskForPending(link, facts); !asked.ok()) return asked;
-  const std::string subject = NextInbox();
-  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
-}
-
-// What has been sent to an earlier inbox of ours is known; of what another owner had, it is known only where it lies.
-std::vector<std::uint64_t> PushConsumer::MayBePending(const ConsumerFacts& facts) const {
-  if (absl::StartsWith(facts.deliver_subject, inbox_prefix_)) {
-    return outstanding_.MayBePending(facts.delivered, kMostAskedFor);
-  }
-  std::vector<std::uint64_t> pending(std::min(facts.delivered - facts.acknowledged, kMostAskedFor));
-  std::iota(pending.begin(), pending.end(), facts.delivered - pending.size() + 1);
-  return pending;
-}
-
-// A new inbox brings everything pending, in every version but 2.10.27 (seen) and its neighbours: what those sent while
-// nobody listened any more, they take for delivered too often, and forget. A Nak of all that may be pending puts it in
-// the queue for redelivery, in stream order, past that check; what is not pending is not touched by it. The answer to
-// the last one tells that all have been seen.
-absl::Status PushConsumer::AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts) {
-  if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
-  const std::string_view body = AckBody(AckType::kNak);
-  const std::vector<std::uint64_t> pending = MayBePending(facts);
-  const auto subject = [&](std::uint64_t sequence) {
-    return absl::StrCat("$JS.ACK.", spec_.stream, ".", spec_.consumer, ".1.", sequence, ".", facts.deliveries, ".1.0");
-  };
-  for (const std::uint64_t sequence : pending) {
-    if (absl::Status sent = link->Publish({subject(sequence), body}); !sent.ok()) return sent;
-  }
-  const auto patience =
-      kSettleBudget + std::chrono::milliseconds(static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond));
-  const absl::StatusOr<MessageHandle> answer =
-      link->Request(subject(facts.delivered), body, Clock::now() + patience, stop_token());
-  if (answer.ok()) return absl::OkStatus();
-  return absl::Status(answer.status().code(), absl::StrCat("ask for what is pending: ", answer.status().message()));
-}
-
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const Json& config,
-                                                         const std::string& subject, bool made) {
-  if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
-  if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
-  if (!put.ok()) return put.status();
-  // Another process may have done the same at the same time: whose inbox it is now is whose consumer it is.
-  const Clock::time_point asked = Clock::now();
-  const absl::StatusOr<std::optional<ConsumerFacts>> bound =
-      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
-  if (!bound.ok()) return bound.status();
-  if (!*bound || (*bound)->deliver_subject != subject) {
-    refused_our_own_since_.reset();
-    return Outcome::kStandingBy;
-  }
-  outstanding_.SettledUpTo((*bound)->acknowledged);
-  if (absl::Status noted = NoteConsumer((*bound)->created, made); !noted.ok()) return noted;
-  gaps_.Expect(std::max((*bound)->delivered, stream_sequence()));
-  bound_config_ = (*bound)->config;
-  applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
-  // Once more: until now the other could settle messages and store dead letters.
-  if (std::exchange(ownership_lost_, false)) TellOwnershipLost();
-  Tell(recovered_ack_state_.Restart((*bound)->acknowledged, (*bound)->delivered, (*bound)->pending));
-  vacant_since_.reset();
-  refused_our_own_since_.reset();
-  Renew(asked);
-  return Outcome::kFlowing;
-}
-
-absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
-  if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
-  if (stream_made_again()) outstanding_.Clear();
-  const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
-  if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
-  return StartPoint{StartPoint::Kind::kSequence, *lowest};
 }
 
 void PushConsumer::OnMessage(MessageHandle message, bool more) {
@@ -298,9 +157,38 @@ void PushConsumer::OnMessage(MessageHandle message, bool more) {
   }
   if (!gaps_.Believes(*ack)) return LoseTrack("numbers that cannot be");
   if (!gaps_.Follows(ack->consumer_sequence)) return LoseTrack("a gap in what the server sent");
-  Tell(recovered_ack_state_.Arrived(ack->stream_sequence));
-  Deliver(std::move(message), *ack);
-  if (!more || undelivered() >= kMostArrivals) FlushArrivals();
+  OnDelivery(std::move(message), *ack, more);
+}
+
+void PushConsumer::OnDelivery(MessageHandle message, const AckSubject& ack, bool more) {
+  if (!more) last_delivery_.store(Stamp(last_heard()), std::memory_order_relaxed);
+  switch (barrier_.Arrived(ack.stream_sequence)) {
+    case RecoveryBarrier::Verdict::kPass:
+      Tell(barrier_.SettledBefore(ack.stream_sequence));
+      Deliver(std::move(message), ack);
+      if (!more || undelivered() >= kMostArrivals) FlushArrivals();
+      return;
+    case RecoveryBarrier::Verdict::kHold:
+      return held_.push_back({std::move(message), ack.stream_sequence});
+    case RecoveryBarrier::Verdict::kRelease:
+      held_.push_back({std::move(message), ack.stream_sequence});
+      return ReleaseHeld();
+    case RecoveryBarrier::Verdict::kIncomplete:
+      insists_.store(false, std::memory_order_relaxed);
+      return LoseTrack("something new before all that is pending");
+  }
+}
+
+void PushConsumer::ReleaseHeld() {
+  recovering_.store(false, std::memory_order_relaxed);
+  std::ranges::stable_sort(held_, {}, &Held::sequence);
+  for (Held& each : std::exchange(held_, {})) {
+    const AckSubject ack = *ParseAckSubject(each.message->reply());
+    Tell(barrier_.SettledBefore(each.sequence));
+    Deliver(std::move(each.message), ack);
+    if (undelivered() >= kMostArrivals) FlushArrivals();
+  }
+  FlushArrivals();
 }
 
 void PushConsumer::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
@@ -312,8 +200,12 @@ bool PushConsumer::AnswersEach(AckType type) const {
   return !spec_.ack_all || (type != AckType::kAck && type != AckType::kTerm);
 }
 
-absl::Status PushConsumer::OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) {
+void PushConsumer::OnSettled(std::span<const std::uint64_t> sequences) {
   outstanding_.Settled(sequences);
+  if (!spec_.ack_all) recent_acks_.Sent(sequences);
+}
+
+absl::Status PushConsumer::OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) {
   if (!spec_.ack_all) return absl::OkStatus();
   const std::size_t share = window_.load(std::memory_order_relaxed) / kAcksPerWindow;
   const std::size_t enough = stopping() ? 1 : std::clamp<std::size_t>(share, 1, kMostUnacknowledged);

@@ -13,22 +13,20 @@
 #include "jetstream/consume/ack_floor_tracker.h"
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/gap_detector.h"
-#include "jetstream/consume/outstanding_deliveries.h"
-#include "jetstream/consume/recovered_ack_state.h"
+#include "jetstream/ownership/outstanding_deliveries.h"
+#include "jetstream/ownership/ownership.h"
+#include "jetstream/ownership/recent_acks.h"
+#include "jetstream/ownership/recovery_barrier.h"
 
 namespace penstock::eventbus::jetstream {
 
 /// The exclusive consumer: a durable push consumer that delivers to an inbox of ours, a fresh one for every
 /// synchronisation.
 ///
-/// The server refuses the consumer to anyone else while somebody listens on its inbox, and redelivers all that is
-/// pending, in stream order and before anything new, when the inbox changes. So a start, a take-over, a reconnect, a
-/// gap and a silence are the same thing: take a new inbox. Thread safety and the rest as `ConsumerSession`.
-///
-/// Ownership is proven by pings: while the connection lives, our inbox is listened to and nobody else is let in. Each
-/// answer is good for `kLease` from the time the ping was sent, and who stands by waits for longer than that after it
-/// first saw the consumer without a listener, unless its owner released it. So nobody begins to handle while another
-/// may, whatever stopped a process or its connection, and without any clock being compared.
+/// The server redelivers all that is pending, before anything new, when the inbox changes. So a start, a take-over, a
+/// reconnect, a gap and a silence are the same thing: acknowledge again what may not have been noted, take a new inbox,
+/// and hand on what comes again in stream order (`RecoveryBarrier`). Who may do so, and when, `Ownership` decides.
+/// Thread safety and the rest as `ConsumerSession`.
 class PushConsumer final : public ConsumerSession {
  public:
   PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
@@ -45,54 +43,74 @@ class PushConsumer final : public ConsumerSession {
   void OnMessage(MessageHandle message, bool more) override;
   void OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) override;
   Clock::duration Tick() const override;
-  Clock::duration LongestSilence() const override;
+  Clock::duration LongestSilence() const override { return ownership_time::kSilence; }
   Clock::duration StandByPause() override;
   bool AnswersEach(AckType type) const override;
   void OnWithdraw() override;
   void OnRelease() override;
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
+  void OnSettled(std::span<const std::uint64_t> sequences) override;
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
 
-  absl::StatusOr<Outcome> TakeOver(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
-  absl::StatusOr<Outcome> TakeBack(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
-  absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
-  bool MayTakeFromAnother(const ConsumerFacts& facts);
-  Json Wanted(const std::string& subject, const StartPoint& start) const;
-  void Renew(Clock::time_point proven);
-  void ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now);
-  Clock::time_point lease_until() const {
-    return Clock::time_point(Clock::duration(lease_until_.load(std::memory_order_relaxed)));
-  }
-  void AcknowledgeDue(Link& link);
-  void ApplyWindow();
-  void TellOwnershipLost() const;
-  void Tell(const RecoveredAckState::Ranges& settled) const;
-  bool PutIfThere(const Json& config, const std::stop_token& stop);
+  Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);
+  absl::StatusOr<Outcome> StandBy(const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
+  absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> AfterRefusal(const absl::Status& refusal);
-  std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) const;
-  absl::Status AskForPending(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
+  absl::StatusOr<StartPoint> WhereToBegin();
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
+  absl::Status AcknowledgeAgain(Link& link, const ConsumerFacts& facts);
+  absl::Status AskForPending(Link& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const Json& config, const std::string& subject,
                                bool made);
-  absl::StatusOr<StartPoint> WhereToBegin();
+  absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made);
+  bool Ours(const ConsumerFacts& facts) const;
+  Json Wanted(const std::string& subject, const StartPoint& start) const;
+
+  void Prove(const std::shared_ptr<Link>& link, Clock::time_point now);
+  void ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now);
+  void Audit(Clock::time_point now);
+  bool Recovering(Clock::time_point now);
+  void AcknowledgeDue(Link& link);
+  void ApplyWindow();
+  bool PutIfThere(const Json& config, const std::stop_token& stop);
+  Clock::time_point proven() const { return TimeIn(proven_); }
+  void TellNews();
+  void Tell(const RecoveryBarrier::Ranges& settled) const;
+
+  void OnDelivery(MessageHandle message, const AckSubject& ack, bool more);
+  void ReleaseHeld();
   void OnStatus(MessageHandle message);
   void LoseTrack(const char* why);
 
+  static std::int64_t Stamp(Clock::time_point time) { return time.time_since_epoch().count(); }
+  static Clock::time_point TimeIn(const std::atomic<std::int64_t>& time) {
+    return Clock::time_point(Clock::duration(time.load(std::memory_order_relaxed)));
+  }
+
   OutstandingDeliveries outstanding_;
-  AckFloorTracker cumulative_;                // used when the consumer acknowledges so
-  std::atomic<std::int64_t> lease_until_{0};  // relaxed: a time; what it guards is the server's, not memory
-  std::atomic<std::size_t> window_;           // relaxed: a number by itself
+  RecentAcks recent_acks_;
+  AckFloorTracker cumulative_;                  // used when the consumer acknowledges so
+  std::atomic<std::int64_t> proven_{0};         // relaxed: when the last proof of ownership was sent
+  std::atomic<std::int64_t> last_delivery_{0};  // relaxed: a time, compared with seconds of slack
+  std::atomic<std::size_t> window_;             // relaxed: a number by itself
+  std::atomic<bool> recovering_{false};         // relaxed: the barrier is up
+  std::atomic<bool> insists_{true};             // relaxed: on all that is pending, at the next synchronisation
   // Of the session's thread.
-  Json bound_config_{};                                       // as the server has it since the last synchronisation
-  std::size_t applied_window_ = 0;                            // its `max_ack_pending`
-  bool ownership_lost_ = false;                               // another's inbox was seen, and the owner told
-  std::string vacant_subject_{};                              // another's inbox that nobody listens on
-  std::optional<Clock::time_point> vacant_since_{};           // when we first saw that
-  std::optional<Clock::time_point> refused_our_own_since_{};  // the server believes in an inbox that we have left
+  Ownership ownership_{};
+  Json bound_config_{};             // as the server has it since the last synchronisation
+  std::size_t applied_window_ = 0;  // its `max_ack_pending`
+  int suspicions_ = 0;              // audits in a row that found too much pending
+  Clock::time_point audited_{};     // the last delivery before the last audit that found all in order
+  Clock::time_point aged_{};        // when `recent_acks_` was
   // Of the inbox's thread; set anew while no inbox is open.
+  struct Held {
+    MessageHandle message{};
+    std::uint64_t sequence = 0;
+  };
   GapDetector gaps_{};
-  RecoveredAckState recovered_ack_state_{};
+  RecoveryBarrier barrier_{};
+  std::vector<Held> held_{};  // by the barrier
   bool lost_track_ = false;
 };
 

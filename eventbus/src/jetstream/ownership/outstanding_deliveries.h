@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -37,6 +38,7 @@ class OutstandingDeliveries {
   void SettledUpTo(std::uint64_t sequence) {
     MutexLock lock(mutex_);
     highest_ = std::max(highest_, sequence);
+    absl::erase_if(open_, [sequence](std::uint64_t each) { return each <= sequence; });
   }
 
   /// The first sequence that has not been settled; nothing when none is known.
@@ -47,16 +49,23 @@ class OutstandingDeliveries {
     return lowest == open_.end() ? highest_ + 1 : *lowest;
   }
 
-  /// Sequences that a server may count as pending here after sending up to `delivered`, in order: those that came and
-  /// were not settled, and what was sent and did not come, the last `most` of that.
-  std::vector<std::uint64_t> MayBePending(std::uint64_t delivered, std::uint64_t most) const {
+  std::size_t size() const {
     MutexLock lock(mutex_);
-    std::vector<std::uint64_t> pending(open_.begin(), open_.end());
-    std::sort(pending.begin(), pending.end());
-    const std::uint64_t missed = delivered > highest_ ? std::min(delivered - highest_, most) : 0;
-    for (std::uint64_t sequence = delivered - missed + 1; sequence <= delivered; ++sequence)
-      pending.push_back(sequence);
-    return pending;
+    return open_.size();
+  }
+
+  /// Everything up to `floor` is settled, and what was delivered beyond it comes again.
+  void StartAfter(std::uint64_t floor) {
+    MutexLock lock(mutex_);
+    open_.clear();
+    highest_ = floor;
+  }
+
+  /// The stream has lost what came after `last`; 0: everything.
+  void EndAt(std::uint64_t last) {
+    MutexLock lock(mutex_);
+    absl::erase_if(open_, [last](std::uint64_t sequence) { return sequence > last; });
+    highest_ = std::min(highest_, last);
   }
 
   void Clear() {

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a push consumer comes to deliver here.
+#include <algorithm>
+#include <numeric>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "jetstream/connection/log_line.h"
+#include "jetstream/consume/acks_by_sequence.h"
+#include "jetstream/consume/push_consumer.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kSettleBudget(1000);
+constexpr std::uint64_t kMostAskedFor = 1 << 16;
+constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
+
+// All that may be pending up to `delivered`: the first ones, of which one at least is, and the last ones.
+std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) {
+  const std::uint64_t count = facts.delivered - facts.acknowledged;
+  std::vector<std::uint64_t> pending(std::min(count, kMostAskedFor));
+  const auto half = pending.begin() + static_cast<std::ptrdiff_t>(pending.size() / 2);
+  std::iota(pending.begin(), half, facts.acknowledged + 1);
+  std::iota(half, pending.end(), facts.delivered - static_cast<std::uint64_t>(pending.end() - half) + 1);
+  return pending;
+}
+
+}  // namespace
+
+Json PushConsumer::Wanted(const std::string& subject, const StartPoint& start) const {
+  ConsumerSpec spec = spec_;
+  spec.max_in_flight = window_.load(std::memory_order_relaxed);
+  return ConsumerConfig(spec, spec.consumer, subject, start);
+}
+
+bool PushConsumer::Ours(const ConsumerFacts& facts) const {
+  return absl::StartsWith(facts.deliver_subject, inbox_prefix_);
+}
+
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::shared_ptr<Link>& link) {
+  gaps_.Restart();
+  cumulative_.Restart();
+  held_.clear();
+  lost_track_ = false;
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
+  if (!facts.ok()) return facts.status();
+  const Ownership::Step step = Decide(*facts);
+  TellNews();
+  if (!*facts) return step == Ownership::Step::kMake ? Make(link) : Outcome::kStandingBy;
+  outstanding_.SettledUpTo((*facts)->acknowledged);
+  if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
+  if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
+  if (step == Ownership::Step::kStandBy) return StandBy(**facts);
+  const absl::StatusOr<Outcome> bound = Rebind(link, **facts, /*made=*/false);
+  const bool refused = bound.ok() && *bound == Outcome::kStandingBy && ownership_.state() != Ownership::State::kStandBy;
+  return refused && ownership_.Refused(Clock::now()) ? MakeAgain(link, **facts) : bound;
+}
+
+Ownership::Step PushConsumer::Decide(const std::optional<ConsumerFacts>& facts) {
+  std::optional<Ownership::Sight> sight;
+  if (facts) {
+    sight = {.ours = Ours(*facts), .bound = facts->bound, .released = facts->released, .inbox = facts->deliver_subject};
+  }
+  return ownership_.Saw(sight, Clock::now());
+}
+
+// Where the owner stands is where this process would begin if the consumer were deleted.
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::StandBy(const ConsumerFacts& facts) {
+  if (absl::Status looked = LookAtStreamOnce(); !looked.ok()) return looked;
+  outstanding_.StartAfter(facts.acknowledged);
+  return Outcome::kStandingBy;
+}
+
+// Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us.
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_ptr<Link>& link,
+                                                              const ConsumerFacts& facts) {
+  LogLine(log_, LogLevel::kWarning,
+          Describe("the server holds it for a connection of ours that is gone; making it again"));
+  outstanding_.SettledUpTo(facts.acknowledged);
+  if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
+  return Make(link);
+}
+
+// Made while nobody listens, and then taken as one that was there. For a server that was killed can have lost a
+// consumer and kept its state, which one made by that name then has: it would send what is new before what is pending,
+// which waits for AckWait (2.9.10, seen by chaos).
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Make(const std::shared_ptr<Link>& link) {
+  const absl::StatusOr<StartPoint> start = WhereToBegin();
+  if (!start.ok()) return start.status();
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextInbox(), *start), stop_token());
+  if (!put.ok()) return AfterRefusal(put.status());
+  return Rebind(link, *put, /*made=*/true);
+}
+
+// Another process may have made it just now, to begin elsewhere: then it is looked at as one that is there.
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Status& refusal) {
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
+  if (facts.ok() && *facts) return Outcome::kStandingBy;
+  return refusal;
+}
+
+absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
+  if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  if (stream_made_again()) outstanding_.EndAt(stream_kept_up_to());
+  const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
+  if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
+  return StartPoint{StartPoint::Kind::kSequence, *lowest};
+}
+
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr<Link>& link,
+                                                           const ConsumerFacts& facts, bool made) {
+  if (absl::Status asked = AskForPending(*link, facts); !asked.ok()) return asked;
+  const std::string subject = NextInbox();
+  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
+}
+
+// What was finished here and may not have been noted there, since its connection broke or the server changed its
+// leader: it is not to be handled again by whoever gets it next.
+absl::Status PushConsumer::AcknowledgeAgain(Link& link, const ConsumerFacts& facts) {
+  const bool same = synchronised_before() && SameTime(facts.created, consumer_created());
+  if (spec_.ack_all || facts.pending == 0 || !same) return absl::OkStatus();
+  return AcksBySequence(spec_.stream, spec_.consumer, facts.deliveries)
+      .Ack(link, recent_acks_.After(facts.acknowledged));
+}
+
+// A new inbox brings everything pending, in every version but 2.10.27 (seen) and its neighbours: what those sent while
+// nobody listened any more, they take for delivered too often, and forget. A Nak of all that may be pending puts it in
+// the queue for redelivery, past that check; what is not pending is not touched by it.
+absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts) {
+  if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
+  const AcksBySequence acks(spec_.stream, spec_.consumer, facts.deliveries);
+  const std::vector<std::uint64_t> pending = MayBePending(facts);
+  if (absl::Status sent = acks.Nak(link, pending); !sent.ok()) return sent;
+  const milliseconds patience =
+      kSettleBudget + milliseconds(static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond));
+  const absl::Status taken = acks.Await(link, patience, stop_token());
+  return taken.ok() ? taken : absl::Status(taken.code(), absl::StrCat("ask for what is pending: ", taken.message()));
+}
+
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const Json& config,
+                                                         const std::string& subject, bool made) {
+  if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
+  if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
+  if (!put.ok()) return put.status();
+  // Another process may have done the same at the same time: whose inbox it is now is whose consumer it is.
+  const Clock::time_point asked = Clock::now();
+  const absl::StatusOr<std::optional<ConsumerFacts>> bound =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
+  if (!bound.ok()) return bound.status();
+  if (!*bound || (*bound)->deliver_subject != subject) {
+    ownership_.Lost(Clock::now());
+    return Outcome::kStandingBy;
+  }
+  if (absl::Status begun = Begin(**bound, asked, made); !begun.ok()) return begun;
+  return Outcome::kFlowing;
+}
+
+absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made) {
+  const std::string before = consumer_created();
+  if (absl::Status noted = NoteConsumer(bound.created, made); !noted.ok()) return noted;
+  if (made || !SameTime(before, bound.created)) recent_acks_.Clear();
+  gaps_.Expect(std::max(bound.delivered, stream_sequence()));
+  bound_config_ = bound.config;
+  applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
+  ownership_.Taken(asked);
+  TellNews();
+  // All that is pending comes again.
+  outstanding_.StartAfter(bound.acknowledged);
+  const bool insists = insists_.exchange(true, std::memory_order_relaxed);
+  Tell(barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists));
+  recovering_.store(barrier_.up(), std::memory_order_relaxed);
+  suspicions_ = 0;
+  last_delivery_.store(Stamp(Clock::now()), std::memory_order_relaxed);
+  proven_.store(Stamp(asked), std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+}  // namespace penstock::eventbus::jetstream

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/ownership/ownership.h"
+
+#include <algorithm>
+
+namespace penstock::eventbus::jetstream {
+
+using ownership_time::kHalfOpen;
+using ownership_time::kMissing;
+using ownership_time::kTakeOver;
+
+Ownership::Step Ownership::Saw(const std::optional<Sight>& sight, Time now) {
+  if (!sight) return SawNone(now);
+  if (!sight->ours) return SawAnothers(*sight, now);
+  Enter(State::kWithdrawn, now);
+  return Step::kBind;
+}
+
+// Its owner, if it lives, knows best where to begin again. It notices when the server has been silent for a while, and
+// goes on with what it has in hand until then.
+Ownership::Step Ownership::SawNone(Time now) {
+  if (state_ == State::kStandBy) Enter(State::kMissing, now);
+  return AfterPatience(now) == Step::kBind ? Step::kMake : Step::kStandBy;
+}
+
+Ownership::Step Ownership::SawAnothers(const Sight& sight, Time now) {
+  if (!std::exchange(lost_, true) && was_ours_) news_ = true;
+  refused_since_.reset();
+  if (sight.bound) {
+    Enter(State::kStandBy, now);
+    return Step::kStandBy;
+  }
+  if (sight.released) return Step::kBind;
+  if (state_ != State::kVacant || vacant_ != sight.inbox) since_ = now;
+  vacant_ = sight.inbox;
+  state_ = State::kVacant;
+  return AfterPatience(now);
+}
+
+Ownership::Step Ownership::AfterPatience(Time now) const {
+  const bool waits = state_ == State::kVacant || state_ == State::kMissing;
+  const Duration patience = state_ == State::kVacant ? kTakeOver : kMissing;
+  return waits && now - since_ < patience ? Step::kStandBy : Step::kBind;
+}
+
+bool Ownership::Refused(Time now) {
+  if (state_ != State::kWithdrawn) {
+    Enter(State::kStandBy, now);
+    return false;
+  }
+  if (!refused_since_) refused_since_ = now;
+  return now - *refused_since_ >= kHalfOpen;
+}
+
+void Ownership::Lost(Time now) {
+  Enter(State::kStandBy, now);
+  refused_since_.reset();
+}
+
+void Ownership::Taken(Time now) {
+  Enter(State::kOwner, now);
+  refused_since_.reset();
+  was_ours_ = true;
+  // Until now the other could settle messages and store dead letters.
+  if (std::exchange(lost_, false)) news_ = true;
+}
+
+void Ownership::Withdrawn(Time now) {
+  if (state_ == State::kOwner) Enter(State::kWithdrawn, now);
+}
+
+void Ownership::Enter(State state, Time now) {
+  if (state_ != state) since_ = now;
+  state_ = state;
+}
+
+Ownership::Duration Ownership::Pause(Time now, Duration usual) const {
+  if (state_ != State::kVacant) return usual;
+  return std::clamp<Duration>(since_ + kTakeOver - now, std::chrono::milliseconds(1), usual);
+}
+
+}  // namespace penstock::eventbus::jetstream
