@@ -3,13 +3,16 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bucket/stream_bucket.h"
 #include "jetstream/api/api_client.h"
 #include "jetstream/api/message_api.h"
 #include "jetstream/api/stream_api.h"
+#include "jetstream/bucket/jetstream_bucket.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/consume/pull_consumer.h"
 #include "jetstream/consume/push_consumer.h"
@@ -84,6 +87,15 @@ class JetStreamTransport final : public Transport {
     return jetstream::DeleteMessage(api_, stream, sequence);
   }
 
+  absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec& spec, const CallLimit& limit) override {
+    if (absl::Status checked = CheckBucketSpec(spec); !checked.ok()) return checked;
+    if (connection_->closed()) return Closed("open bucket", spec.name);
+    absl::StatusOr<std::unique_ptr<BucketStream>> stream =
+        JetStreamBucket::Open(connection_, spec, log_, closing_.get_token(), limit);
+    if (!stream.ok()) return stream.status();
+    return std::make_unique<StreamBucket>(*std::move(stream));
+  }
+
   std::size_t max_payload_bytes() const override { return connection_->max_payload_bytes(); }
   bool connected() const override { return connection_->connected(); }
   std::uint64_t generation() const override { return connection_->reconnects() + 1; }
@@ -98,6 +110,7 @@ class JetStreamTransport final : public Transport {
   }
 
   void Close() override {
+    closing_.request_stop();
     if (publisher_ != nullptr) publisher_->Close();
     const bool hopeless = flush_failed_.load(std::memory_order_relaxed);
     connection_->Close(hopeless ? std::chrono::milliseconds(0) : kCloseFlush);
@@ -133,6 +146,7 @@ class JetStreamTransport final : public Transport {
   const std::shared_ptr<Connection> connection_;
   const LogSink log_;
   ApiClient api_;
+  std::stop_source closing_{};              // told to buckets and watches, which may live on
   std::atomic<bool> flush_failed_{false};   // relaxed: closing then waits for nothing more
   std::unique_ptr<Publisher> publisher_{};  // set by `Start`
 };

@@ -181,6 +181,29 @@ std::shared_ptr<const Record> Broker::Read(std::string_view stream, std::string_
   return found->second->log.NextAfter(filter, from_sequence == 0 ? 0 : from_sequence - 1);
 }
 
+std::shared_ptr<const Record> Broker::ReadLast(std::string_view stream, std::string_view subject) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return nullptr;
+  found->second->log.Expire(std::chrono::steady_clock::now());
+  return found->second->log.FindLast(subject);
+}
+
+std::vector<std::shared_ptr<const Record>> Broker::ReadLastOfEach(std::string_view stream, std::string_view filter) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return {};
+  found->second->log.Expire(std::chrono::steady_clock::now());
+  return found->second->log.LastOfEach(filter);
+}
+
+std::optional<StreamSpec> Broker::FindSpec(std::string_view stream) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return std::nullopt;
+  return found->second->log.spec();
+}
+
 bool Broker::Delete(std::string_view stream, std::uint64_t sequence) {
   MutexLock lock(mutex_);
   const auto found = streams_.find(stream);

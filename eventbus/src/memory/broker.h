@@ -65,6 +65,12 @@ class Broker {
 
   /// The first message at or after `from_sequence` whose subject `filter` takes; null when there is none.
   std::shared_ptr<const Record> Read(std::string_view stream, std::string_view filter, std::uint64_t from_sequence);
+  /// The last message of the subject; null when there is none.
+  std::shared_ptr<const Record> ReadLast(std::string_view stream, std::string_view subject);
+  /// The last messages of all subjects that `filter` takes, by ascending sequence.
+  std::vector<std::shared_ptr<const Record>> ReadLastOfEach(std::string_view stream, std::string_view filter);
+  /// The spec that the stream was made with; nothing when there is none.
+  std::optional<StreamSpec> FindSpec(std::string_view stream);
   /// False when there is no such message.
   bool Delete(std::string_view stream, std::uint64_t sequence);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/memory_message.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "naming/names.h"
-#include "transport/transport.h"
 
 namespace penstock::eventbus::memory {
 std::size_t HeaderBytes(const Headers& headers, std::string_view message_id) {
@@ -12,6 +13,16 @@ std::size_t HeaderBytes(const Headers& headers, std::string_view message_id) {
   std::size_t bytes = kHeaderBlockBytes;
   for (const auto& [name, value] : headers) bytes += HeaderFieldBytes(name, value);
   return message_id.empty() ? bytes : bytes + HeaderFieldBytes(header::kMessageId, message_id);
+}
+
+Headers TakeHeaders(OutboundMessage& message) {
+  Headers headers;
+  headers.reserve(message.reserved_headers.size() + message.headers.size());
+  for (ReservedHeader& each : message.reserved_headers) headers.emplace_back(each.name, std::move(each.value));
+  std::ranges::move(message.headers, std::back_inserter(headers));
+  message.reserved_headers.clear();
+  message.headers.clear();
+  return headers;
 }
 
 MemoryMessage::MemoryMessage(Taken taken) : record_(std::move(taken.record)) {

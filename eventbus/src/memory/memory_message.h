@@ -9,8 +9,12 @@
 #include <string_view>
 
 #include "message/stored_message.h"
+#include "transport/transport.h"
 
 namespace penstock::eventbus::memory {
+
+/// Of a message's body and headers.
+inline constexpr std::size_t kMaxPayloadBytes = 1 << 20;
 
 /// A message as its stream keeps it: stored once, never changed, shared by everyone it is delivered to.
 struct Record {
@@ -24,6 +28,9 @@ struct Record {
 /// Bytes of a header block as NATS writes it, with the message ID unless that is empty; 0 when there is nothing to
 /// write.
 std::size_t HeaderBytes(const Headers& headers, std::string_view message_id = {});
+
+/// The message's headers, its reserved ones first, which it has no more then. The message ID is not among them.
+Headers TakeHeaders(OutboundMessage& message);
 
 /// One delivery of a record to one consumer.
 struct Taken {

@@ -6,9 +6,18 @@
 
 #include "absl/strings/str_cat.h"
 #include "memory/subject.h"
+#include "naming/decimal.h"
 
 namespace penstock::eventbus::memory {
 namespace {
+
+constexpr std::string_view kExpectedSequence = "Nats-Expected-Last-Subject-Sequence";
+constexpr std::string_view kRollup = "Nats-Rollup";
+
+std::string_view ValueOf(const Headers& headers, std::string_view name) {
+  const auto found = std::ranges::find(headers, name, &Headers::value_type::first);
+  return found == headers.end() ? std::string_view() : found->second;
+}
 
 std::uint64_t CountAbove(const std::deque<std::uint64_t>& sequences, std::uint64_t sequence) {
   return static_cast<std::uint64_t>(sequences.end() - std::upper_bound(sequences.begin(), sequences.end(), sequence));
@@ -39,16 +48,43 @@ absl::StatusOr<PubAck> MemoryStream::Append(OutboundMessage message, TimePoint n
   if (const auto known = sequence_by_id_.find(message.message_id); known != sequence_by_id_.end()) {
     return PubAck{.stream = spec_.name, .sequence = known->second, .duplicate = true};
   }
+  if (absl::Status holds = CheckExpectations(message); !holds.ok()) return holds;
+  const bool rolls_up = ValueOf(message.headers, kRollup) == "sub";
   const std::uint64_t sequence = last_sequence() + 1;
   std::string id = message.message_id;
   auto record = std::make_shared<const Record>(MakeRecord(std::move(message), sequence, stored_at));
   const std::int64_t bytes = BytesOf(*record);
+  if (absl::Status fits = CheckSize(*record); !fits.ok()) return fits;
   if (absl::Status room = MakeRoom(bytes); !room.ok()) return room;
   if (!id.empty()) RememberId(std::move(id), sequence, now);
-  by_subject_[record->subject].push_back(sequence);
+  const std::string& subject = record->subject;
+  by_subject_[subject].push_back(sequence);
   bytes_ += bytes;
-  entries_.push_back({.record = std::move(record), .bytes = bytes, .stored = now});
+  entries_.push_back({.record = record, .bytes = bytes, .stored = now});
+  const std::size_t kept = rolls_up ? 1 : static_cast<std::size_t>(spec_.max_messages_per_subject);
+  if (kept > 0) KeepLast(subject, kept);
   return PubAck{.stream = spec_.name, .sequence = sequence, .duplicate = false};
+}
+
+absl::Status MemoryStream::CheckExpectations(const OutboundMessage& message) const {
+  const std::string_view text = ValueOf(message.headers, kExpectedSequence);
+  if (text.empty()) return absl::OkStatus();
+  const std::shared_ptr<const Record> last = FindLast(message.subject);
+  const std::uint64_t sequence = last == nullptr ? 0 : last->sequence;
+  if (ParseDecimal<std::uint64_t>(text) == sequence) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat("store in stream \"", spec_.name, "\": wrong last sequence: ", sequence));
+}
+
+absl::Status MemoryStream::CheckSize(const Record& record) const {
+  const auto bytes = static_cast<std::int64_t>(record.body.size() + HeaderBytes(record.headers));
+  if (spec_.max_message_bytes <= 0 || bytes <= spec_.max_message_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("store in stream \"", spec_.name, "\": ", bytes,
+                                                   " bytes are over the limit of a message, ", spec_.max_message_bytes,
+                                                   "; send less, or raise it"));
+}
+
+void MemoryStream::KeepLast(const std::string& subject, std::size_t count) {
+  while (by_subject_.at(subject).size() > count) Delete(by_subject_.at(subject).front());
 }
 
 absl::Status MemoryStream::MakeRoom(std::int64_t bytes) {
@@ -122,6 +158,20 @@ TimePoint MemoryStream::NextExpiry() const {
 std::shared_ptr<const Record> MemoryStream::Find(std::uint64_t sequence) const {
   if (sequence < first_sequence_ || sequence > last_sequence()) return nullptr;
   return entries_[sequence - first_sequence_].record;
+}
+
+std::shared_ptr<const Record> MemoryStream::FindLast(std::string_view subject) const {
+  const auto sequences = by_subject_.find(subject);
+  return sequences == by_subject_.end() ? nullptr : Find(sequences->second.back());
+}
+
+std::vector<std::shared_ptr<const Record>> MemoryStream::LastOfEach(std::string_view filter) const {
+  std::vector<std::shared_ptr<const Record>> found;
+  for (const auto& [subject, sequences] : by_subject_) {
+    if (SubjectMatches(filter, subject)) found.push_back(Find(sequences.back()));
+  }
+  std::ranges::sort(found, {}, [](const auto& record) { return record->sequence; });
+  return found;
 }
 
 std::shared_ptr<const Record> MemoryStream::NextAfter(std::string_view filter, std::uint64_t sequence) const {

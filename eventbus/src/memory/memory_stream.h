@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "memory/memory_message.h"
@@ -38,7 +39,9 @@ class MemoryStream {
   std::int64_t bytes() const { return bytes_; }
 
   /// Stores the message, or finds that its ID was stored within the duplicate window. Discards old messages to make
-  /// room when the spec says so; else, and for a message larger than the whole bound, `kResourceExhausted`.
+  /// room when the spec says so; else, and for a message larger than a bound, `kResourceExhausted`. Headers count as
+  /// with a server: `Nats-Expected-Last-Subject-Sequence` (`kAborted` when the subject's last sequence is another) and
+  /// `Nats-Rollup: sub`, which removes the subject's earlier messages.
   absl::StatusOr<PubAck> Append(OutboundMessage message, TimePoint now,
                                 std::chrono::system_clock::time_point stored_at);
 
@@ -56,6 +59,12 @@ class MemoryStream {
 
   /// The first message after `sequence` whose subject `filter` takes; null when there is none.
   std::shared_ptr<const Record> NextAfter(std::string_view filter, std::uint64_t sequence) const;
+
+  /// The last message of a subject; null when there is none.
+  std::shared_ptr<const Record> FindLast(std::string_view subject) const;
+
+  /// The last messages of all subjects that `filter` takes, by ascending sequence.
+  std::vector<std::shared_ptr<const Record>> LastOfEach(std::string_view filter) const;
 
   /// Number of messages after `sequence` whose subject `filter` takes.
   std::uint64_t CountAfter(std::string_view filter, std::uint64_t sequence) const;
@@ -76,6 +85,9 @@ class MemoryStream {
   void RememberId(std::string id, std::uint64_t sequence, TimePoint now);
   void ForgetIds(TimePoint now);
   absl::Status MakeRoom(std::int64_t bytes);
+  absl::Status CheckExpectations(const OutboundMessage& message) const;
+  absl::Status CheckSize(const Record& record) const;
+  void KeepLast(const std::string& subject, std::size_t count);
 
   const StreamSpec spec_;
   std::deque<Entry> entries_;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/memory_transport.h"
 
-#include <iterator>
 #include <map>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bucket/stream_bucket.h"
 #include "memory/broker_consumer.h"
+#include "memory/memory_bucket.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {
@@ -92,11 +93,7 @@ absl::StatusOr<std::unique_ptr<Consumer>> MemoryTransport::OpenConsumer(const Co
 
 absl::Status MemoryTransport::Publish(OutboundMessage message, PublishDone done) {
   if (!connected()) return Closed(absl::StrCat("publish to \"", message.subject, "\""));
-  Headers own;
-  for (ReservedHeader& each : message.reserved_headers) own.emplace_back(each.name, std::move(each.value));
-  message.headers.insert(message.headers.begin(), std::make_move_iterator(own.begin()),
-                         std::make_move_iterator(own.end()));
-  message.reserved_headers.clear();
+  message.headers = TakeHeaders(message);
   const std::size_t bytes = message.body.size() + HeaderBytes(message.headers, message.message_id);
   if (bytes > max_payload_bytes()) {
     return absl::InvalidArgumentError(absl::StrCat("publish to \"", message.subject, "\": body and headers have ",
@@ -134,7 +131,18 @@ absl::Status MemoryTransport::Flush(std::chrono::milliseconds) {
   return connected() ? absl::OkStatus() : Closed("flush");
 }
 
+absl::StatusOr<std::unique_ptr<KeyValueStore>> MemoryTransport::OpenBucket(const BucketSpec& spec,
+                                                                           const CallLimit& limit) {
+  if (absl::Status checked = CheckBucketSpec(spec); !checked.ok()) return checked;
+  if (!connected()) return Closed(absl::StrCat("open bucket \"", spec.name, "\""));
+  absl::StatusOr<std::unique_ptr<BucketStream>> stream =
+      MemoryBucket::Open(broker_, this, spec, closing_.get_token(), limit);
+  if (!stream.ok()) return stream.status();
+  return std::make_unique<StreamBucket>(*std::move(stream));
+}
+
 void MemoryTransport::Close() {
+  closing_.request_stop();
   if (!closed_.exchange(true, std::memory_order_relaxed)) broker_->Leave(this);
 }
 

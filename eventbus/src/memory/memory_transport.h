@@ -6,9 +6,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 #include "memory/broker.h"
+#include "memory/memory_message.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::memory {
@@ -36,7 +38,8 @@ class MemoryTransport final : public Transport {
                                                              std::uint64_t from_sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
   absl::Status Publish(OutboundMessage message, PublishDone done) override;
-  std::size_t max_payload_bytes() const override { return 1 << 20; }
+  absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec& spec, const CallLimit& limit) override;
+  std::size_t max_payload_bytes() const override { return kMaxPayloadBytes; }
   bool connected() const override { return !closed_.load(std::memory_order_relaxed); }
   std::uint64_t generation() const override { return 1; }
   ConnectionStats Stats() const override;
@@ -45,6 +48,7 @@ class MemoryTransport final : public Transport {
 
  private:
   const std::shared_ptr<Broker> broker_;
+  std::stop_source closing_{};  ///< told to buckets and watches, which may live on
   /// Relaxed: it only refuses calls that come after `Close`; what closing changes is under the broker's lock.
   std::atomic<bool> closed_ = false;
 };

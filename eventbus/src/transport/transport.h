@@ -20,6 +20,7 @@
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/stats.h"
+#include "transport/key_value_store.h"
 
 // The interface between the bus and what carries its messages: JetStream, or the embedded transport.
 namespace penstock::eventbus {
@@ -35,8 +36,10 @@ struct StreamSpec {
   std::vector<std::string> subjects{};
   Storage storage = Storage::kFile;
   Discard discard = Discard::kOld;
-  std::chrono::seconds max_age{0};  ///< 0: none
-  std::int64_t max_bytes = 0;       ///< 0: none
+  std::chrono::milliseconds max_age{0};       ///< 0: none
+  std::int64_t max_bytes = 0;                 ///< 0: none
+  std::int64_t max_messages_per_subject = 0;  ///< the oldest leave; 0: none
+  std::int64_t max_message_bytes = 0;         ///< of headers and body; 0: none
   std::chrono::seconds duplicate_window{120};
   int replicas = 1;
 };
@@ -216,6 +219,11 @@ class Transport {
   /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`
   /// when the stream does not have it (any more).
   virtual absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) = 0;
+
+  /// Makes the bucket when it is missing, else opens it. Blocks until the limit at most. `kInvalidArgument` for an
+  /// invalid spec; `kFailedPrecondition` when the bucket exists with settings that do not fit (named in the text);
+  /// `kUnimplemented` for a time to live of keys where the server has none.
+  virtual absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec& spec, const CallLimit& limit) = 0;
 
   /// Largest body plus headers that the server takes, in bytes.
   virtual std::size_t max_payload_bytes() const = 0;

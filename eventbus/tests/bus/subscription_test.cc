@@ -67,6 +67,9 @@ class HandFedTransport final : public Transport {
     return absl::NotFoundError("none");
   }
   absl::Status DeleteMessage(const std::string&, std::uint64_t) override { return absl::NotFoundError("none"); }
+  absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec&, const CallLimit&) override {
+    return absl::UnimplementedError("none");
+  }
   std::size_t max_payload_bytes() const override { return 1 << 20; }
   bool connected() const override { return true; }
   std::uint64_t generation() const override { return 1; }

@@ -22,6 +22,7 @@ inline constexpr int kConsumerNotFound = 10014;
 inline constexpr int kStreamNameInUse = 10058;
 inline constexpr int kStreamNotFound = 10059;
 inline constexpr int kNoMessageFound = 10037;
+inline constexpr int kMessageTooLarge = 10054;
 }  // namespace api_code
 
 absl::StatusCode CodeOf(const ApiError& error);

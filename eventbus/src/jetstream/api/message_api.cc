@@ -10,10 +10,13 @@
 #include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/message/header_block.h"
+#include "naming/decimal.h"
 #include "naming/timestamp.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
+
+constexpr int kNoMessage = 404;
 
 // A message as the API tells it: everything in strings of its own.
 class ToldMessage final : public StoredMessage {
@@ -74,6 +77,22 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& rep
   }
   return std::make_unique<ToldMessage>(*sequence, StringMember(message, "subject"), *std::move(headers),
                                        *std::move(body), *stored_at);
+}
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadDirectMessage(const ReceivedMessage& reply) {
+  if (const std::optional<StatusMessage> status = ReadStatus(reply)) {
+    const std::string text = absl::StrCat("direct get: ", status->code, " ", status->description);
+    return status->code == kNoMessage ? absl::NotFoundError(text) : absl::InternalError(text);
+  }
+  const std::string_view headers = reply.raw_headers();
+  const auto field = [headers](std::string_view name) { return FindHeader(headers, name).value_or(""); };
+  const auto sequence = ParseDecimal<std::uint64_t>(field("Nats-Sequence"));
+  const auto stored_at = ParseTimestamp(field("Nats-Time-Stamp"));
+  if (!sequence || *sequence == 0 || !stored_at) {
+    return absl::InternalError("direct get: the reply does not describe a message");
+  }
+  return std::make_unique<ToldMessage>(*sequence, std::string(field("Nats-Subject")), std::string(headers),
+                                       std::string(reply.payload()), *stored_at);
 }
 
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,

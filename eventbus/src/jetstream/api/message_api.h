@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
+#include "jetstream/message/received_message.h"
 #include "jetstream/protocol/json.h"
 #include "message/stored_message.h"
 
@@ -17,6 +18,10 @@ namespace penstock::eventbus::jetstream {
 
 /// Reads the reply to STREAM.MSG.GET. `kInternal` when it is not one.
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& reply);
+
+/// Reads the reply to a direct get, which is the message itself with more headers. `kNotFound` when the stream has
+/// none; `kInternal` when it is no such reply.
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadDirectMessage(const ReceivedMessage& reply);
 
 /// As `Transport::ReadMessage`.
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,

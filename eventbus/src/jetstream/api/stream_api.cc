@@ -25,18 +25,20 @@ absl::StatusOr<StreamFacts> FactsOf(const StreamSpec& spec, const absl::StatusOr
 Json StreamConfig(const StreamSpec& spec) {
   const std::int64_t max_age = std::chrono::nanoseconds(spec.max_age).count();
   const std::int64_t window = std::chrono::nanoseconds(spec.duplicate_window).count();
-  return {{"name", spec.name},
-          {"subjects", spec.subjects},
-          {"retention", "limits"},
-          {"storage", std::string(StorageName(spec.storage))},
-          {"discard", spec.discard == Discard::kNew ? "new" : "old"},
-          {"max_consumers", -1},
-          {"max_msgs", -1},
-          {"max_bytes", spec.max_bytes > 0 ? spec.max_bytes : -1},
-          {"max_age", max_age},
-          {"max_msg_size", -1},
-          {"num_replicas", spec.replicas},
-          {"duplicate_window", max_age > 0 ? std::min(window, max_age) : window}};
+  Json config = {{"name", spec.name},
+                 {"subjects", spec.subjects},
+                 {"retention", "limits"},
+                 {"storage", std::string(StorageName(spec.storage))},
+                 {"discard", spec.discard == Discard::kNew ? "new" : "old"},
+                 {"max_consumers", -1},
+                 {"max_msgs", -1},
+                 {"max_bytes", spec.max_bytes > 0 ? spec.max_bytes : -1},
+                 {"max_age", max_age},
+                 {"max_msg_size", spec.max_message_bytes > 0 ? spec.max_message_bytes : -1},
+                 {"num_replicas", spec.replicas},
+                 {"duplicate_window", max_age > 0 ? std::min(window, max_age) : window}};
+  if (spec.max_messages_per_subject > 0) config["max_msgs_per_subject"] = spec.max_messages_per_subject;
+  return config;
 }
 
 absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {

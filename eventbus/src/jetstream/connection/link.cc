@@ -56,10 +56,15 @@ absl::Status Link::Open(int relay_port, const std::string& admission, const Plan
 }
 
 absl::Status Link::Publish(std::span<const Publication> publications) {
+  absl::Status fits = CheckSizes(publications);
+  return fits.ok() ? loop_->Publish(publications) : fits;
+}
+
+absl::Status Link::CheckSizes(std::span<const Publication> publications) const {
   const std::size_t most = max_payload_bytes();
   const auto large = std::ranges::find_if(
       publications, [most](const Publication& each) { return each.headers.size() + each.body.size() > most; });
-  if (large == publications.end()) return loop_->Publish(publications);
+  if (large == publications.end()) return absl::OkStatus();
   return absl::InvalidArgumentError(
       absl::StrCat("publish to ", Quoted(large->subject), ": ", large->headers.size() + large->body.size(),
                    " bytes are over the server's limit of ", most, "; send less, or raise max_payload on the server"));

@@ -66,6 +66,12 @@ class Link {
                                         const std::stop_token& stop = {}) {
     return requests_->Ask(subject, body, deadline, stop);
   }
+  /// The same, for a message with headers; also `kInvalidArgument` as `Publish`.
+  absl::StatusOr<MessageHandle> Request(const Publication& question, Clock::time_point deadline,
+                                        const std::stop_token& stop = {}) {
+    if (absl::Status fits = CheckSizes({&question, 1}); !fits.ok()) return fits;
+    return requests_->Ask(question, deadline, stop);
+  }
 
   /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.
   bool Ping(Clock::time_point deadline, const std::stop_token& stop = {}) { return loop_->Ping(deadline, stop); }
@@ -78,6 +84,7 @@ class Link {
 
   explicit Link(const Plan& plan);
 
+  absl::Status CheckSizes(std::span<const Publication> publications) const;
   void OnError(std::string_view text);
   void OnInfo(const ServerInfo& info);
   void OnEnded();

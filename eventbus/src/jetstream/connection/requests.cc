@@ -27,17 +27,17 @@ void Requests::Subscribe() { subscription_ = loop_.Subscribe(absl::StrCat(inbox_
 
 Requests::~Requests() { loop_.Unsubscribe(subscription_, *this); }
 
-absl::StatusOr<MessageHandle> Requests::Ask(std::string_view subject, std::string_view body, Clock::time_point deadline,
+absl::StatusOr<MessageHandle> Requests::Ask(Publication question, Clock::time_point deadline,
                                             const std::stop_token& stop) {
   std::uint64_t number = 0;
   {
     MutexLock lock(mutex_);
     if (inbox_denied_) return DeniedStatus("subscribe to ", absl::StrCat(inbox_, ".*"));
     number = ++last_;
-    questions_.emplace(number, Question{.subject = subject});
+    questions_.emplace(number, Question{.subject = question.subject});
   }
   const std::string reply = absl::StrCat(inbox_, ".", number);
-  const Publication question{.subject = subject, .body = body, .reply = reply};
+  question.reply = reply;
   const IoLoop::LowLatencyScope waiting(loop_);
   const absl::Status sent = loop_.Publish({&question, 1});
   absl::StatusOr<MessageHandle> result = sent.ok() ? Await(number, deadline, stop) : sent;

@@ -36,7 +36,11 @@ class Requests final : public InboundHandler {
   /// listens on the subject or the connection ended, `kPermissionDenied` with the subject that the server refuses,
   /// `kCancelled` once `stop` is requested. Not on the thread of a loop, which has to bring the answer.
   absl::StatusOr<MessageHandle> Ask(std::string_view subject, std::string_view body, Clock::time_point deadline,
-                                    const std::stop_token& stop = {});
+                                    const std::stop_token& stop = {}) {
+    return Ask({.subject = subject, .body = body}, deadline, stop);
+  }
+  /// The same, with headers; once. The reply subject of `question` is empty.
+  absl::StatusOr<MessageHandle> Ask(Publication question, Clock::time_point deadline, const std::stop_token& stop = {});
 
   /// The server refuses publishes, or a subscription, to `subject`: who asks there, or gets answers there, is told.
   void Denied(std::string_view subject);
