@@ -25,6 +25,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kLongestCheck(1500);
 constexpr std::chrono::milliseconds kCloseFlush(500);
+constexpr char kLeaseBucket[] = "PENSTOCK_OWNERSHIP";
+// After so many tries, ten a second, the servers are taken to be fewer than three.
+constexpr int kMostRefusals = 50;
 
 absl::Status Closed(const char* what, const std::string& name) {
   return absl::FailedPreconditionError(absl::StrCat(what, " \"", name, "\": the connection is closed"));
@@ -34,8 +37,11 @@ absl::Status Closed(const char* what, const std::string& name) {
 /// version of client library and server. Everything else as `Transport`.
 class JetStreamTransport final : public Transport {
  public:
-  JetStreamTransport(std::shared_ptr<Connection> connection, LogSink log)
-      : connection_(std::move(connection)), log_(std::move(log)), api_(*connection_) {}
+  JetStreamTransport(std::shared_ptr<Connection> connection, const BusOptions& options)
+      : connection_(std::move(connection)),
+        log_(options.log),
+        api_(*connection_),
+        lease_([this](const CallLimit& limit) { return OpenLeases(limit); }, options.client_id, log_) {}
 
   ~JetStreamTransport() override {
     Close();
@@ -60,7 +66,7 @@ class JetStreamTransport final : public Transport {
     if (connection_->closed()) return Closed("open consumer", spec.consumer);
     std::unique_ptr<ConsumerSession> consumer;
     if (spec.kind == ConsumerKind::kExclusive) {
-      consumer = std::make_unique<PushConsumer>(*connection_, spec, std::move(events), log_);
+      consumer = std::make_unique<PushConsumer>(*connection_, lease_, spec, std::move(events), log_);
     } else {
       consumer = std::make_unique<PullConsumer>(*connection_, spec, std::move(events), log_);
     }
@@ -134,6 +140,16 @@ class JetStreamTransport final : public Transport {
     return absl::OkStatus();
   }
 
+  // On three servers, where there are so many: what one alone keeps, is gone with it for a while.
+  absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenLeases(const CallLimit& limit) {
+    BucketSpec spec{.name = kLeaseBucket, .options = {.replicas = 3}};
+    absl::StatusOr<std::unique_ptr<KeyValueStore>> store = OpenBucket(spec, limit);
+    if (!absl::IsFailedPrecondition(store.status()) && !absl::IsResourceExhausted(store.status())) return store;
+    if (++refused_leases_ < kMostRefusals) return store;
+    spec.options.replicas = 1;
+    return OpenBucket(spec, limit);
+  }
+
   absl::Status AwaitFlushed(std::chrono::milliseconds timeout) {
     const auto deadline = Connection::Clock::now() + timeout;
     if (absl::Status idle = publisher_->AwaitIdle(deadline); !idle.ok()) return idle;
@@ -149,6 +165,8 @@ class JetStreamTransport final : public Transport {
   std::stop_source closing_{};              // told to buckets and watches, which may live on
   std::atomic<bool> flush_failed_{false};   // relaxed: closing then waits for nothing more
   std::unique_ptr<Publisher> publisher_{};  // set by `Start`
+  int refused_leases_ = 0;                  // of the lease's thread
+  SessionLease lease_;
 };
 
 }  // namespace
@@ -157,7 +175,7 @@ class JetStreamTransport final : public Transport {
 absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options) {
   absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection = jetstream::Connection::Open(options);
   if (!connection.ok()) return connection.status();
-  auto transport = std::make_unique<jetstream::JetStreamTransport>(*std::move(connection), options.log);
+  auto transport = std::make_unique<jetstream::JetStreamTransport>(*std::move(connection), options);
   if (absl::Status started = transport->Start(options); !started.ok()) return started;
   return transport;
 }

@@ -234,6 +234,16 @@ std::size_t Connection::max_payload_bytes() const {
   return link_ != nullptr ? link_->max_payload_bytes() : max_payload_bytes_;
 }
 
+bool Connection::clustered() const {
+  MutexLock lock(mutex_);
+  return clustered_;
+}
+
+std::string Connection::server_version() const {
+  MutexLock lock(mutex_);
+  return server_version_;
+}
+
 bool Connection::closed() const {
   MutexLock lock(mutex_);
   return closing_;
@@ -265,6 +275,8 @@ void Connection::NoteError(const std::string& text) {
 
 void Connection::Learn(const ServerInfo& info) {
   MutexLock lock(mutex_);
+  clustered_ = info.clustered;
+  server_version_ = info.version;
   if (!info.connect_urls.empty()) learnt_ = info.connect_urls;
 }
 

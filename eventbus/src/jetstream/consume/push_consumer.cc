@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "jetstream/consume/ack_batch.h"
 #include "jetstream/consume/acks_by_sequence.h"
 
@@ -30,6 +31,13 @@ constexpr milliseconds kIdle(1000);
 
 }  // namespace
 
+PushConsumer::PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events,
+                           LogSink log)
+    : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
+      lease_(lease),
+      claim_name_(absl::StrCat(spec_.stream, ".", spec_.consumer)),
+      window_(spec_.max_in_flight) {}
+
 PushConsumer::Clock::duration PushConsumer::Tick() const { return ownership_time::kProbe; }
 
 PushConsumer::Clock::duration PushConsumer::StandByPause() {
@@ -38,7 +46,9 @@ PushConsumer::Clock::duration PushConsumer::StandByPause() {
 
 bool PushConsumer::MayHandle(Clock::time_point now) const {
   // The server that we are connected to may have lost the one that leads the consumer.
-  return Ownership::MayBegin(now, proven(), last_heard());
+  if (!Ownership::MayBegin(now, proven(), last_heard())) return false;
+  const std::uint64_t session = session_.load(std::memory_order_relaxed);
+  return session == 0 || lease_.Holds(session, now);
 }
 
 void PushConsumer::OnWithdraw() {
@@ -54,6 +64,7 @@ void PushConsumer::OnTick(const std::shared_ptr<Link>& link, Clock::time_point n
     aged_ = now;
   }
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
+  if (claim_ && lease_.session() != claim_->session) return RequestSynchronisation("its claim is lost");
   if (!Recovering(now)) Audit(now);
 }
 
@@ -119,6 +130,7 @@ void PushConsumer::OnRelease() {
   AcknowledgeDue(*link);
   const AcksBySequence acks(spec_.stream, spec_.consumer, 0);
   acks.Await(*link, kQuickBudget, {}).IgnoreError();
+  if (claim_) lease_.Release(claim_name_, *claim_, CallLimit::In(kQuickBudget)).IgnoreError();
   PutIfThere(Released(bound_config_), {});
 }
 
@@ -149,6 +161,7 @@ void PushConsumer::Tell(const RecoveryBarrier::Ranges& settled) const {
 void PushConsumer::OnMessage(MessageHandle message, bool more) {
   if (lost_track_) return;
   if (!more) Heard();
+  if (!spoke_.load(std::memory_order_relaxed)) spoke_.store(true, std::memory_order_relaxed);
   const std::optional<AckSubject> ack = ParseAckSubject(message->reply());
   if (!ack && message->reply().starts_with("$JS.ACK.")) return LoseTrack("a delivery that cannot be read");
   if (!ack || ack->stream != spec_.stream) {

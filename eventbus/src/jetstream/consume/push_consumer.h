@@ -13,6 +13,8 @@
 #include "jetstream/consume/ack_floor_tracker.h"
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/gap_detector.h"
+#include "jetstream/lease/session_lease.h"
+#include "jetstream/ownership/claim_contest.h"
 #include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/ownership/ownership.h"
 #include "jetstream/ownership/recent_acks.h"
@@ -29,8 +31,8 @@ namespace penstock::eventbus::jetstream {
 /// Thread safety and the rest as `ConsumerSession`.
 class PushConsumer final : public ConsumerSession {
  public:
-  PushConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
-      : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)), window_(spec_.max_in_flight) {}
+  /// `lease` must outlive it.
+  PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events, LogSink log);
   ~PushConsumer() override { Stop(); }
 
   /// Does nothing: MaxAckPending is the credit, and ack returns it.
@@ -54,6 +56,9 @@ class PushConsumer final : public ConsumerSession {
 
   Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);
   absl::StatusOr<Outcome> StandBy(const ConsumerFacts& facts);
+  absl::StatusOr<bool> MayTake(Ownership::Step step);
+  bool AsksQuorum();
+  void YieldIfSilent(Clock::time_point now);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
   absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> AfterRefusal(const absl::Status& refusal);
@@ -88,21 +93,29 @@ class PushConsumer final : public ConsumerSession {
     return Clock::time_point(Clock::duration(time.load(std::memory_order_relaxed)));
   }
 
+  SessionLease& lease_;
+  const std::string claim_name_;
   OutstandingDeliveries outstanding_;
   RecentAcks recent_acks_;
   AckFloorTracker cumulative_;                  // used when the consumer acknowledges so
   std::atomic<std::int64_t> proven_{0};         // relaxed: when the last proof of ownership was sent
   std::atomic<std::int64_t> last_delivery_{0};  // relaxed: a time, compared with seconds of slack
+  std::atomic<std::uint64_t> session_{0};       // relaxed: of the claim; 0: none is needed
+  std::atomic<bool> spoke_{true};               // relaxed: the server did, since the last inbox was bound
   std::atomic<std::size_t> window_;             // relaxed: a number by itself
   std::atomic<bool> recovering_{false};         // relaxed: the barrier is up
   std::atomic<bool> insists_{true};             // relaxed: on all that is pending, at the next synchronisation
   // Of the session's thread.
   Ownership ownership_{};
-  Json bound_config_{};             // as the server has it since the last synchronisation
-  std::size_t applied_window_ = 0;  // its `max_ack_pending`
-  int suspicions_ = 0;              // audits in a row that found too much pending
-  Clock::time_point audited_{};     // the last delivery before the last audit that found all in order
-  Clock::time_point aged_{};        // when `recent_acks_` was
+  ClaimContest contest_{};
+  std::optional<ClaimWin> claim_{};
+  bool without_quorum_ = false;       // since it cannot be had; told once
+  Clock::time_point yields_until_{};  // to others that are better connected
+  Json bound_config_{};               // as the server has it since the last synchronisation
+  std::size_t applied_window_ = 0;    // its `max_ack_pending`
+  int suspicions_ = 0;                // audits in a row that found too much pending
+  Clock::time_point audited_{};       // the last delivery before the last audit that found all in order
+  Clock::time_point aged_{};          // when `recent_acks_` was
   // Of the inbox's thread; set anew while no inbox is open.
   struct Held {
     MessageHandle message{};

@@ -8,6 +8,7 @@
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/push_consumer.h"
+#include "jetstream/protocol/server_version.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -15,6 +16,10 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSettleBudget(1000);
+// The first version whose cluster commits one of two writes that expect the same revision (nats-server #4320).
+constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
+// Longer than a stand-by needs to take over what an owner gave up.
+constexpr milliseconds kYield(3000);
 constexpr std::uint64_t kMostAskedFor = 1 << 16;
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
 
@@ -50,11 +55,13 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   if (!facts.ok()) return facts.status();
   const Ownership::Step step = Decide(*facts);
   TellNews();
-  if (!*facts) return step == Ownership::Step::kMake ? Make(link) : Outcome::kStandingBy;
+  const absl::StatusOr<bool> may_take = MayTake(step);
+  if (!may_take.ok()) return may_take.status();
+  if (!*facts) return *may_take ? Make(link) : Outcome::kStandingBy;
   outstanding_.SettledUpTo((*facts)->acknowledged);
   if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
-  if (step == Ownership::Step::kStandBy) return StandBy(**facts);
+  if (!*may_take) return StandBy(**facts);
   const absl::StatusOr<Outcome> bound = Rebind(link, **facts, /*made=*/false);
   const bool refused = bound.ok() && *bound == Outcome::kStandingBy && ownership_.state() != Ownership::State::kStandBy;
   return refused && ownership_.Refused(Clock::now()) ? MakeAgain(link, **facts) : bound;
@@ -66,6 +73,56 @@ Ownership::Step PushConsumer::Decide(const std::optional<ConsumerFacts>& facts) 
     sight = {.ours = Ours(*facts), .bound = facts->bound, .released = facts->released, .inbox = facts->deliver_subject};
   }
   return ownership_.Saw(sight, Clock::now());
+}
+
+// In a cluster, a server that was cut off from the others still shows the consumer as its owner's: only a write that a
+// quorum commits tells whose it is.
+absl::StatusOr<bool> PushConsumer::MayTake(Ownership::Step step) {
+  const bool wants = step != Ownership::Step::kStandBy;
+  const Clock::time_point now = Clock::now();
+  if (!AsksQuorum()) {
+    claim_.reset();
+    return wants;
+  }
+  YieldIfSilent(now);
+  const bool waits =
+      ownership_.state() == Ownership::State::kVacant || ownership_.state() == Ownership::State::kMissing;
+  if (!wants && !waits) return false;
+  const bool only_look = !wants || now < yields_until_;
+  const absl::StatusOr<std::optional<ClaimWin>> won =
+      lease_.TryClaim(claim_name_, contest_, only_look, CallLimit::In(kApiBudget, stop_token()));
+  if (absl::IsPermissionDenied(won.status())) {
+    without_quorum_ = true;
+    LogLine(
+        log_, LogLevel::kWarning,
+        Describe("goes on without a lease that a quorum keeps, so that two processes may handle at once while servers "
+                 "are cut off from each other: ") +
+            std::string(won.status().message()));
+    return wants;
+  }
+  if (!won.ok()) return won.status();
+  claim_ = *won;
+  return wants && claim_.has_value() && now >= yields_until_;
+}
+
+bool PushConsumer::AsksQuorum() {
+  if (without_quorum_ || !connection_.clustered()) return false;
+  if (IsAtLeast(connection_.server_version(), kSerialisesWrites)) return true;
+  without_quorum_ = true;
+  LogLine(
+      log_, LogLevel::kWarning,
+      Describe("servers of a cluster before 2.9.21 keep no lease: two processes may handle at once while servers are "
+               "cut off from each other; the server's version is ") +
+          connection_.server_version());
+  return false;
+}
+
+// A process that can write but is not sent anything is worse connected than another may be.
+void PushConsumer::YieldIfSilent(Clock::time_point now) {
+  if (spoke_.exchange(true, std::memory_order_relaxed) || !claim_) return;
+  yields_until_ = now + kYield;
+  lease_.Release(claim_name_, *claim_, CallLimit::In(kApiBudget, stop_token())).IgnoreError();
+  claim_.reset();
 }
 
 // Where the owner stands is where this process would begin if the consumer were deleted.
@@ -177,6 +234,8 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   recovering_.store(barrier_.up(), std::memory_order_relaxed);
   suspicions_ = 0;
   last_delivery_.store(Stamp(Clock::now()), std::memory_order_relaxed);
+  session_.store(claim_ ? claim_->session : 0, std::memory_order_relaxed);
+  spoke_.store(false, std::memory_order_relaxed);
   proven_.store(Stamp(asked), std::memory_order_relaxed);
   return absl::OkStatus();
 }

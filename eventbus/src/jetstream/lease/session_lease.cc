@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/lease/session_lease.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "jetstream/connection/log_line.h"
+#include "jetstream/protocol/unique_name.h"
+#include "penstock/actorpool/internal/thread_name.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kOpenBudget(2000);
+// Shorter than a lease, so that one renewal that is lost does not end it.
+constexpr milliseconds kRenewalBudget(400);
+constexpr milliseconds kRetry(100);
+
+std::string SessionKey(const std::string& id) { return absl::StrCat("session.", id); }
+std::string ClaimKey(const std::string& consumer) { return absl::StrCat("claim.", consumer); }
+
+}  // namespace
+
+SessionLease::SessionLease(OpenStore open, std::string holder, LogSink log)
+    : open_(std::move(open)),
+      holder_(std::move(holder)),
+      log_(std::move(log)),
+      trouble_(absl::UnavailableError("no quorum of servers has answered yet")),
+      id_(UniqueName()) {}
+
+SessionLease::~SessionLease() {
+  thread_.request_stop();
+  MutexLock lock(mutex_);
+  changed_.NotifyAll();
+}
+
+absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const std::string& consumer, ClaimContest& contest,
+                                                               bool only_look, const CallLimit& limit) {
+  Begin();
+  const absl::StatusOr<Own> own = AwaitLive(limit);
+  if (!own.ok()) return own.status();
+  const absl::StatusOr<KeyValueStore*> store = Store();
+  if (!store.ok()) return store.status();
+  const std::string key = ClaimKey(consumer);
+  const absl::StatusOr<ClaimEntry> entry = Read(**store, key, limit);
+  if (!entry.ok()) return entry.status();
+  const ClaimContest::Step step = contest.Saw(entry->sight, own->id, entry->read);
+  if (step == ClaimContest::Step::kHeld) return ClaimWin{own->number, entry->sight.claim_revision};
+  if (step == ClaimContest::Step::kWait || only_look) return std::nullopt;
+  if (step == ClaimContest::Step::kRevoke) {
+    const absl::Status ended =
+        (*store)
+            ->Delete(SessionKey(entry->sight.session), BucketOperation::kDelete, entry->sight.session_revision, limit)
+            .status();
+    if (absl::IsAborted(ended)) return std::nullopt;  // it lives
+    if (!ended.ok()) return ended;
+    LogLine(log_, LogLevel::kInfo, absl::StrCat("ended the session that held ", consumer, ": it was not renewed"));
+  }
+  return Write(**store, key, *own, entry->sight.claim_revision, limit);
+}
+
+absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit) {
+  const absl::StatusOr<KeyValueStore*> store = Store();
+  if (!store.ok()) return store.status();
+  return (*store)->Update(ClaimKey(consumer), "", win.revision, limit).status();
+}
+
+absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store, const std::string& key,
+                                                            const CallLimit& limit) const {
+  ClaimEntry entry{.read = Clock::now()};
+  const absl::StatusOr<BucketEntry> claim = store.Get(key, limit);
+  if (absl::IsNotFound(claim.status())) return entry;
+  if (!claim.ok()) return claim.status();
+  entry.sight.session = claim->value;
+  entry.sight.claim_revision = claim->revision;
+  if (claim->value.empty()) return entry;
+  const absl::StatusOr<BucketEntry> session = store.Get(SessionKey(claim->value), limit);
+  if (!session.ok() && !absl::IsNotFound(session.status())) return session.status();
+  if (session.ok()) entry.sight.session_revision = session->revision;
+  return entry;
+}
+
+// A claim that was not acknowledged is none: the next look tells.
+absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const std::string& key,
+                                                            const Own& own, std::uint64_t expected,
+                                                            const CallLimit& limit) const {
+  const absl::StatusOr<std::uint64_t> revision =
+      expected == 0 ? store.Create(key, own.id, limit) : store.Update(key, own.id, expected, limit);
+  if (absl::IsAborted(revision.status()) || absl::IsAlreadyExists(revision.status())) return std::nullopt;
+  if (!revision.ok()) return revision.status();
+  return ClaimWin{own.number, *revision};
+}
+
+absl::StatusOr<KeyValueStore*> SessionLease::Store() const {
+  MutexLock lock(mutex_);
+  if (store_ == nullptr) return trouble_;
+  return store_.get();
+}
+
+absl::StatusOr<SessionLease::Own> SessionLease::AwaitLive(const CallLimit& limit) {
+  MutexLock lock(mutex_);
+  bool in_time = true;
+  while (true) {
+    const Own own{session(), id_};
+    if (Holds(own.number, Clock::now())) return own;
+    if (absl::IsPermissionDenied(trouble_) || !in_time || limit.stop.stop_requested()) break;
+    in_time = changed_.WaitUntil(lock, limit.deadline);
+  }
+  if (!trouble_.ok()) return trouble_;
+  return absl::UnavailableError("no quorum of servers renews the session of this process");
+}
+
+void SessionLease::Begin() {
+  MutexLock lock(mutex_);
+  if (std::exchange(begun_, true)) return;
+  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
+}
+
+void SessionLease::Run(const std::stop_token& stop) {
+  SetThreadName("ps-lease");
+  absl::Status opened;
+  while (!(opened = Open(stop)).ok()) {
+    if (!Pause(Clock::now() + kRetry, stop)) return;
+  }
+  Clock::time_point next = Clock::now();
+  while (Pause(next, stop)) {
+    next = Clock::now() + lease_time::kRenewal;
+    KeyValueStore* store = nullptr;
+    std::string key;
+    {
+      MutexLock lock(mutex_);
+      store = store_.get();
+      key = SessionKey(id_);
+    }
+    const absl::Status renewed = unknown_ ? Resolve(*store, key, stop) : Renew(*store, key, stop);
+    if (!renewed.ok()) next = Clock::now() + kRetry;
+    MutexLock lock(mutex_);
+    trouble_ = renewed;
+    changed_.NotifyAll();
+  }
+}
+
+absl::Status SessionLease::Open(const std::stop_token& stop) {
+  absl::StatusOr<std::unique_ptr<KeyValueStore>> store = open_(CallLimit::In(kOpenBudget, stop));
+  MutexLock lock(mutex_);
+  trouble_ = store.status();
+  // Others may heal what keeps it from being had.
+  if (absl::IsFailedPrecondition(trouble_)) trouble_ = absl::UnavailableError(trouble_.message());
+  if (store.ok()) store_ = *std::move(store);
+  changed_.NotifyAll();
+  return trouble_;
+}
+
+absl::Status SessionLease::Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop) {
+  const Clock::time_point sent = Clock::now();
+  const CallLimit limit = CallLimit::In(kRenewalBudget, stop);
+  const absl::StatusOr<std::uint64_t> revision =
+      revision_ == 0 ? store.Create(key, holder_, limit) : store.Update(key, holder_, revision_, limit);
+  unknown_ = !revision.ok();
+  if (unknown_) return revision.status();
+  revision_ = *revision;
+  until_.store((sent + lease_time::kLease).time_since_epoch().count(), std::memory_order_release);
+  return absl::OkStatus();
+}
+
+// A write that was not answered may have happened: then the next one has to expect its revision. What is read proves
+// nothing, since a server that was cut off from the others may have answered. Others only ever delete the key.
+absl::Status SessionLease::Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop) {
+  const absl::StatusOr<BucketEntry> entry = store.Get(key, CallLimit::In(kRenewalBudget, stop));
+  if (!entry.ok() && !absl::IsNotFound(entry.status())) return entry.status();
+  unknown_ = false;
+  if (entry.ok()) {
+    revision_ = entry->revision;
+    return Renew(store, key, stop);
+  }
+  if (revision_ != 0) Lose();
+  return absl::UnavailableError("the session of this process is not known to the servers yet");
+}
+
+void SessionLease::Lose() {
+  LogLine(log_, LogLevel::kWarning, "the session of this process was ended by another one, which has its claims");
+  revision_ = 0;
+  until_.store(0, std::memory_order_release);
+  MutexLock lock(mutex_);
+  id_ = UniqueName();
+  session_.fetch_add(1, std::memory_order_acq_rel);
+}
+
+bool SessionLease::Pause(Clock::time_point until, const std::stop_token& stop) {
+  MutexLock lock(mutex_);
+  while (!stop.stop_requested() && Clock::now() < until && changed_.WaitUntil(lock, until)) {
+  }
+  return !stop.stop_requested();
+}
+
+}  // namespace penstock::eventbus::jetstream

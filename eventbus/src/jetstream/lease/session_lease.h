@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "jetstream/ownership/claim_contest.h"
+#include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/log.h"
+#include "transport/key_value_store.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// A won claim.
+struct ClaimWin {
+  std::uint64_t session = 0;   ///< the number of the session that it was won in
+  std::uint64_t revision = 0;  ///< ascending from owner to owner: the fencing token
+};
+
+/// This process' session in a bucket that a quorum of servers keeps, and the claims to consumers that it holds.
+///
+/// The session is one key, renewed by compare-and-set every `lease_time::kRenewal` from the first claim on. A renewal
+/// that was committed is good for `kLease` from the time it was sent; one that was not answered proves nothing. Another
+/// process that ends the session wins its claims; the session is then replaced by a new one, with another number.
+///
+/// **Thread safety:** thread-safe. **Ownership:** owns a thread, `ps-lease`, and the store.
+/// **Blocking:** `TryClaim` and `Release` for their limits; the destructor for a call that runs.
+class SessionLease {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using OpenStore = std::function<absl::StatusOr<std::unique_ptr<KeyValueStore>>(const CallLimit& limit)>;
+
+  /// `holder` is shown to those who look at a session.
+  SessionLease(OpenStore open, std::string holder, LogSink log);
+  ~SessionLease();
+  SessionLease(const SessionLease&) = delete;
+  SessionLease& operator=(const SessionLease&) = delete;
+
+  /// Whether a quorum has proven that the session of this number lives at `now`. Takes nanoseconds.
+  bool Holds(std::uint64_t session, Clock::time_point now) const {
+    const Clock::rep until = until_.load(std::memory_order_acquire);
+    return now.time_since_epoch().count() < until && session_.load(std::memory_order_acquire) == session;
+  }
+  /// The number of the session; another when that one was lost.
+  std::uint64_t session() const { return session_.load(std::memory_order_acquire); }
+
+  /// One step towards the claim to `consumer`; nothing while another process may hold it. With `only_look`, nothing is
+  /// written. `kUnavailable` while no quorum answers, `kPermissionDenied` when the bucket may not be had.
+  absl::StatusOr<std::optional<ClaimWin>> TryClaim(const std::string& consumer, ClaimContest& contest, bool only_look,
+                                                   const CallLimit& limit);
+  /// Gives the claim up, if it is still the one that was won.
+  absl::Status Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit);
+
+ private:
+  struct Own {
+    std::uint64_t number = 0;
+    std::string id{};
+  };
+  struct ClaimEntry {
+    ClaimContest::Sight sight{};
+    ClaimContest::Time read{};
+  };
+
+  absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
+  absl::StatusOr<KeyValueStore*> Store() const;
+  absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
+  absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const std::string& key, const Own& own,
+                                                std::uint64_t expected, const CallLimit& limit) const;
+
+  void Begin();
+  void Run(const std::stop_token& stop);
+  absl::Status Open(const std::stop_token& stop);
+  absl::Status Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
+  absl::Status Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
+  void Lose();
+  bool Pause(Clock::time_point until, const std::stop_token& stop);
+
+  const OpenStore open_;
+  const std::string holder_;
+  const LogSink log_;
+
+  // Written in this order when a session is lost or made; read in the other.
+  std::atomic<std::uint64_t> session_{1};
+  std::atomic<Clock::rep> until_{0};
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  bool begun_ ABSL_GUARDED_BY(mutex_) = false;
+  std::unique_ptr<KeyValueStore> store_ ABSL_GUARDED_BY(mutex_);  // stays once it is there
+  absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                  // why there is no proof
+  std::string id_ ABSL_GUARDED_BY(mutex_){};
+
+  // Of the thread.
+  std::uint64_t revision_ = 0;  // of the session's key; 0: it has to be created
+  bool unknown_ = false;        // it may be another
+  std::jthread thread_{};
+};
+
+}  // namespace penstock::eventbus::jetstream

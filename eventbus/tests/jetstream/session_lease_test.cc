@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "jetstream/lease/session_lease.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "jetstream/protocol/server_version.h"
+#include "jetstream/protocol/unique_name.h"
+#include "transport/connect.h"
+#include "transport/transport.h"
+
+namespace penstock::eventbus::jetstream {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = SessionLease::Clock;
+
+/// A bucket whose writes fail as they do when a server is cut off from the others.
+class CutStore final : public KeyValueStore {
+ public:
+  enum class Fault {
+    kNone,
+    kNothingPasses,
+    kAnswersAreLost,  ///< writes happen
+  };
+
+  CutStore(std::unique_ptr<KeyValueStore> store, const std::atomic<Fault>& fault)
+      : store_(std::move(store)), fault_(fault) {}
+
+  absl::StatusOr<BucketEntry> Get(std::string_view key, const CallLimit& limit) override {
+    if (fault_ == Fault::kNothingPasses) return Lost();
+    return store_->Get(key, limit);
+  }
+  absl::StatusOr<std::uint64_t> Put(std::string_view key, std::string_view value, const CallLimit& limit,
+                                    Seconds ttl) override {
+    return Write([&] { return store_->Put(key, value, limit, ttl); });
+  }
+  absl::StatusOr<std::uint64_t> Create(std::string_view key, std::string_view value, const CallLimit& limit,
+                                       Seconds ttl) override {
+    return Write([&] { return store_->Create(key, value, limit, ttl); });
+  }
+  absl::StatusOr<std::uint64_t> Update(std::string_view key, std::string_view value, std::uint64_t expected,
+                                       const CallLimit& limit, Seconds ttl) override {
+    return Write([&] { return store_->Update(key, value, expected, limit, ttl); });
+  }
+  absl::StatusOr<std::uint64_t> Delete(std::string_view key, BucketOperation operation,
+                                       std::optional<std::uint64_t> expected, const CallLimit& limit) override {
+    return Write([&] { return store_->Delete(key, operation, expected, limit); });
+  }
+  absl::StatusOr<std::unique_ptr<KeyValueWatch>> Watch(std::string_view pattern, BucketWatchEvents events,
+                                                       const CallLimit& limit) override {
+    return store_->Watch(pattern, std::move(events), limit);
+  }
+  const BucketSpec& spec() const override { return store_->spec(); }
+
+ private:
+  static absl::Status Lost() { return absl::DeadlineExceededError("no answer"); }
+  template <typename Call>
+  absl::StatusOr<std::uint64_t> Write(const Call& call) {
+    if (fault_ == Fault::kNothingPasses) return Lost();
+    absl::StatusOr<std::uint64_t> written = call();
+    if (fault_ == Fault::kAnswersAreLost) return Lost();
+    return written;
+  }
+
+  const std::unique_ptr<KeyValueStore> store_;
+  const std::atomic<Fault>& fault_;
+};
+
+using Fault = CutStore::Fault;
+
+/// A process with its own way to the bucket that all share.
+class Process {
+ public:
+  explicit Process(const std::string& bus) {
+    auto transport = ConnectMemory({.url = bus, .client_id = "lease"});
+    EXPECT_TRUE(transport.ok()) << transport.status();
+    transport_ = *std::move(transport);
+    lease_ = std::make_unique<SessionLease>([this](const CallLimit& limit) { return Open(limit); }, "lease", LogSink());
+  }
+
+  absl::StatusOr<std::optional<ClaimWin>> Look() {
+    return lease_->TryClaim("orders.billing", contest_, /*only_look=*/false, CallLimit::In(seconds(5)));
+  }
+  /// The claim, won within `limit`; nothing when it was not.
+  std::optional<ClaimWin> Win(milliseconds limit) {
+    const Clock::time_point deadline = Clock::now() + limit;
+    do {
+      const auto won = Look();
+      if (won.ok() && *won) return **won;
+      std::this_thread::yield();
+    } while (Clock::now() < deadline);
+    return std::nullopt;
+  }
+  bool Holds(const ClaimWin& win) const { return lease_->Holds(win.session, Clock::now()); }
+  bool Becomes(const ClaimWin& win, bool held, milliseconds limit) const {
+    const Clock::time_point deadline = Clock::now() + limit;
+    while (Holds(win) != held && Clock::now() < deadline) std::this_thread::yield();
+    return Holds(win) == held;
+  }
+  absl::Status Release(const ClaimWin& win) {
+    return lease_->Release("orders.billing", win, CallLimit::In(seconds(5)));
+  }
+  void Set(Fault fault) { fault_ = fault; }
+  void Die() { lease_.reset(); }
+
+ private:
+  absl::StatusOr<std::unique_ptr<KeyValueStore>> Open(const CallLimit& limit) {
+    auto store = transport_->OpenBucket({.name = "leases"}, limit);
+    if (!store.ok()) return store.status();
+    return std::make_unique<CutStore>(*std::move(store), fault_);
+  }
+
+  std::atomic<Fault> fault_{Fault::kNone};
+  std::unique_ptr<Transport> transport_;
+  ClaimContest contest_{};
+  std::unique_ptr<SessionLease> lease_;
+};
+
+class SessionLeaseTest : public ::testing::Test {
+ protected:
+  const std::string bus_ = "memory://" + UniqueName();
+  Process first_{bus_}, second_{bus_};
+};
+
+constexpr milliseconds kPatience(10'000);
+
+TEST_F(SessionLeaseTest, AClaimIsHeldForAsLongAsItsSessionIsRenewed) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  EXPECT_GT(won->revision, 0U);
+  // A machine that stops the renewals for so long ends the session, and rightly.
+  const auto stolen = second_.Win(3 * lease_time::kRevocation);
+  const bool held = first_.Holds(*won);
+  EXPECT_NE(stolen.has_value(), held);
+  const auto again = first_.Look();
+  ASSERT_TRUE(again.ok()) << again.status();
+  ASSERT_EQ(again->has_value(), held);
+  if (!held) return;
+  EXPECT_EQ((*again)->session, won->session);
+  EXPECT_EQ((*again)->revision, won->revision);
+}
+
+TEST_F(SessionLeaseTest, AReleasedClaimIsWonAtOnceWithALaterRevision) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  ASSERT_FALSE(second_.Win(milliseconds(1)));
+  ASSERT_TRUE(first_.Release(*won).ok());
+  const auto next = second_.Look();
+  ASSERT_TRUE(next.ok() && *next) << next.status();
+  EXPECT_GT((*next)->revision, won->revision);
+  EXPECT_TRUE(absl::IsAborted(first_.Release(*won))) << "it is not the first one's any more";
+}
+
+TEST_F(SessionLeaseTest, TheClaimOfADeadProcessIsWon) {
+  ASSERT_TRUE(first_.Win(kPatience));
+  first_.Die();
+  EXPECT_TRUE(second_.Win(kPatience));
+}
+
+TEST_F(SessionLeaseTest, OneThatIsCutOffHoldsNothingBeforeAnotherWins) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  ASSERT_FALSE(second_.Win(milliseconds(1)));
+  first_.Set(Fault::kNothingPasses);
+  const auto next = second_.Win(kPatience);
+  ASSERT_TRUE(next);
+  EXPECT_FALSE(first_.Holds(*won)) << "two at once";
+  first_.Set(Fault::kNone);
+  const auto lost = first_.Look();
+  EXPECT_TRUE(lost.ok() && !*lost) << lost.status();
+  EXPECT_FALSE(first_.Holds(*won)) << "its session is over";
+}
+
+TEST_F(SessionLeaseTest, RenewalsWithoutAnAnswerProveNothingAndTakeNothingAway) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  ASSERT_FALSE(second_.Win(milliseconds(1)));
+  first_.Set(Fault::kAnswersAreLost);
+  EXPECT_TRUE(first_.Becomes(*won, false, kPatience)) << "nothing is proven";
+  first_.Set(Fault::kNone);
+  EXPECT_TRUE(first_.Becomes(*won, true, kPatience)) << "the same session goes on";
+  EXPECT_FALSE(second_.Win(milliseconds(1)));
+}
+
+TEST_F(SessionLeaseTest, WithoutAQuorumThereIsNoClaim) {
+  first_.Set(Fault::kNothingPasses);
+  EXPECT_FALSE(first_.Win(milliseconds(1)));
+  first_.Set(Fault::kNone);
+  EXPECT_TRUE(first_.Win(kPatience));
+}
+
+TEST(ClaimContestTest, OnlyAnUnchangedSessionIsEnded) {
+  using Step = ClaimContest::Step;
+  constexpr ClaimContest::Time kStart{std::chrono::hours(1)};
+  ClaimContest contest;
+  const auto saw = [&](std::uint64_t session_revision, milliseconds at) {
+    return contest.Saw({.session = "theirs", .claim_revision = 3, .session_revision = session_revision}, "ours",
+                       kStart + at);
+  };
+  EXPECT_EQ(contest.Saw({}, "ours", kStart), Step::kClaim) << "nobody's";
+  EXPECT_EQ(contest.Saw({.session = "ours", .claim_revision = 3}, "ours", kStart), Step::kHeld);
+  EXPECT_EQ(saw(0, milliseconds(0)), Step::kClaim) << "its session is over";
+  EXPECT_EQ(saw(7, milliseconds(0)), Step::kWait);
+  EXPECT_EQ(saw(7, lease_time::kRevocation - milliseconds(1)), Step::kWait);
+  EXPECT_EQ(saw(8, lease_time::kRevocation), Step::kWait) << "it was renewed";
+  EXPECT_EQ(saw(8, 2 * lease_time::kRevocation), Step::kRevoke);
+  static_assert(lease_time::kRevocation > lease_time::kLease, "an owner has stopped by then");
+}
+
+TEST(ServerVersionTest, IsComparedByItsNumbers) {
+  EXPECT_TRUE(IsAtLeast("2.9.21", {2, 9, 21}));
+  EXPECT_TRUE(IsAtLeast("2.10.0", {2, 9, 21}));
+  EXPECT_TRUE(IsAtLeast("2.12.0-RC.1", {2, 12, 0}));
+  EXPECT_TRUE(IsAtLeast("3.0.0", {2, 9, 21}));
+  EXPECT_FALSE(IsAtLeast("2.9.10", {2, 9, 21}));
+  EXPECT_FALSE(IsAtLeast("1.99.99", {2, 0, 0}));
+  for (const char* const text : {"", "2", "2.9", "two.nine.ten", "2.9.x", "-2.9.21"}) {
+    EXPECT_FALSE(IsAtLeast(text, {2, 0, 0})) << text;
+  }
+}
+
+}  // namespace
+}  // namespace penstock::eventbus::jetstream
