@@ -30,9 +30,9 @@ class Examination {
  public:
   explicit Examination(const History& history) : history_(history) {
     for (const ConsumerLife& life : history.consumers) {
-      if (life.killed_ns) reruns_by_crash_.emplace(GoneBy(life), 0);
+      if (life.killed_ns) crashes_.emplace(GoneBy(life), Crash{.window = life.window});
     }
-    findings_.consumer_crashes = reruns_by_crash_.size();
+    findings_.consumer_crashes = crashes_.size();
   }
 
   Findings Run() {
@@ -54,6 +54,11 @@ class Examination {
   struct Open {
     std::size_t life = 0;
     std::uint32_t n = 0;
+  };
+  // The end of a consumer's life by SIGKILL.
+  struct Crash {
+    std::size_t window = 0;
+    std::uint64_t reruns = 0;
   };
   // What following one key's handlers in time has to remember.
   struct Follow {
@@ -185,13 +190,14 @@ class Examination {
     const auto last = follow.last.find(life);
     const bool of_other_life = follow.handled_by[record.event.n] != life;
     if (of_other_life && last != follow.last.end() && record.event.n < last->second) ++findings_.order_violations;
-    auto crash = reruns_by_crash_.upper_bound(record.time_ns);
-    if (crash == reruns_by_crash_.begin() || (--crash)->first < follow.handled_ns[record.event.n]) {
+    auto crash = crashes_.upper_bound(record.time_ns);
+    if (crash == crashes_.begin() || (--crash)->first < follow.handled_ns[record.event.n]) {
       ++findings_.reruns_without_crash;
       return;
     }
     ++findings_.reruns_after_crash;
-    findings_.max_reruns_per_crash = std::max(findings_.max_reruns_per_crash, ++crash->second);
+    findings_.max_reruns_per_crash = std::max(findings_.max_reruns_per_crash, ++crash->second.reruns);
+    if (crash->second.reruns > crash->second.window) ++findings_.reruns_beyond_window;
   }
 
   void CountRepetitions() {
@@ -201,7 +207,7 @@ class Examination {
 
   const History& history_;
   std::map<std::uint32_t, Key> keys_;
-  std::map<std::int64_t, std::uint64_t> reruns_by_crash_;
+  std::map<std::int64_t, Crash> crashes_;
   std::set<std::uint64_t> copies_;  // stream sequences of events that are stored elsewhere too
   Findings findings_;
 };

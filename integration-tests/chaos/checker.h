@@ -14,6 +14,9 @@ namespace penstock::chaos {
 struct ConsumerLife {
   std::vector<Record> records{};            ///< `kStart` and `kEnd`, in the ledger's order
   std::optional<std::int64_t> killed_ns{};  ///< just before it was sent SIGKILL; nothing: it ended by itself
+  /// Messages it may have had in hand when it was killed: its credit, or more where a waiting key had widened the
+  /// window.
+  std::size_t window = 0;
 };
 
 /// Everything that is known after a run.
@@ -46,6 +49,7 @@ struct Findings {
   std::uint64_t reruns_after_crash = 0;
   std::uint64_t consumer_crashes = 0;
   std::uint64_t max_reruns_per_crash = 0;
+  std::uint64_t reruns_beyond_window = 0;  ///< after a crash, more than the dead process may have had in hand
 };
 
 /// Classifies as Jepsen does: what was acknowledged against what ended, and each key's handlers in time.

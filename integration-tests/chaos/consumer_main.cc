@@ -21,6 +21,7 @@ struct Options {
   std::uint64_t seed = 1;
   std::size_t credit = 0;
   std::uint16_t incarnation = 0;
+  int replicas = 1;
 };
 
 class Handler {
@@ -83,6 +84,7 @@ absl::Status Run(const Options& options) {
                  .client_id = "chaos-consumer",
                  .base_stream_name = kBaseStream,
                  .tls = TlsTrusting(options.ca_file),
+                 .limits = {.replicas = options.replicas},
                  .connect_timeout = std::chrono::seconds(60)};
   bus.pool.workers = 8;  // slow handlers must not hold up the others
   auto service =
@@ -108,6 +110,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed)->required();
   app.add_option("--credit", options.credit)->required();
   app.add_option("--incarnation", options.incarnation)->required();
+  app.add_option("--replicas", options.replicas, "Of the streams")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return penstock::ExitCode(penstock::chaos::Run(options));
 }

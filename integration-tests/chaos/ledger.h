@@ -13,11 +13,12 @@
 namespace penstock::chaos {
 
 enum class Entry : std::uint8_t {
-  kAttempt = 1,  ///< publisher: about to publish
-  kAcked,        ///< publisher: the PubAck came
-  kReady,        ///< consumer: subscribed, or standing by
-  kStart,        ///< consumer: a handler begins
-  kEnd,          ///< consumer: a handler is about to return
+  kAttempt = 1,    ///< publisher: about to publish
+  kAcked,          ///< publisher: the PubAck came
+  kReady,          ///< consumer: subscribed, or standing by
+  kStart,          ///< consumer: a handler begins
+  kEnd,            ///< consumer: a handler is about to return
+  kFailedPublish,  ///< publisher: the publish ended with an error
 };
 
 enum class Result : std::uint8_t {

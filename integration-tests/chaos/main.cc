@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// penstock-chaos: a publisher, a consumer and a nats-server of their own, faults done to them, and their books
-// examined.
-#include <unistd.h>
-
+// penstock-chaos: a publisher, consumers and a nats-server or a cluster of their own, faults done to them, and their
+// books examined.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "chaos/cluster/cluster_report.h"
+#include "chaos/cluster/cluster_run.h"
 #include "chaos/report.h"
 #include "chaos/run.h"
+#include "chaos/run_folder.h"
+#include "support/small_disk.h"
 
 namespace penstock::chaos {
 namespace {
@@ -21,53 +26,89 @@ struct Options {
   std::size_t events = 50'000;
   std::size_t faults = 8;
   std::uint64_t seed = 1;
+  std::size_t nodes = 1;
   std::size_t credit = 1000;
-  std::string server = "nats-server";
+  std::vector<std::string> servers{"nats-server"};
   std::string keep{};
   std::vector<std::string> kinds{};
   bool tls = false;
   bool json = false;
 };
 
-std::vector<FaultKind> KindsNamed(const std::vector<std::string>& names) {
-  std::vector<FaultKind> kinds;
-  for (const FaultKind kind : AllFaultKinds()) {
+// All of `every` when no names are given.
+template <typename Kind>
+std::vector<Kind> KindsNamed(std::span<const Kind> every, const std::vector<std::string>& names) {
+  std::vector<Kind> kinds;
+  for (const Kind kind : every) {
     if (names.empty() || std::find(names.begin(), names.end(), FaultName(kind)) != names.end()) kinds.push_back(kind);
   }
   return kinds;
 }
 
-std::vector<std::string> KindNames() {
+template <typename Kind>
+std::vector<std::string> NamesOf(std::span<const Kind> kinds) {
   std::vector<std::string> names;
-  for (const FaultKind kind : AllFaultKinds()) names.emplace_back(FaultName(kind));
+  for (const Kind kind : kinds) names.emplace_back(FaultName(kind));
   return names;
 }
 
-std::filesystem::path MakeFolder(const Options& options) {
-  std::filesystem::path folder = options.keep;
-  if (folder.empty()) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "penstock-chaos-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) folder = pattern;
+// What these options ask for and this kind of run does not have; empty: nothing.
+std::string Unusable(const Options& options) {
+  const bool cluster = options.nodes > 1;
+  const std::vector<std::string> known = cluster ? NamesOf(AllClusterFaultKinds()) : NamesOf(AllFaultKinds());
+  for (const std::string& kind : options.kinds) {
+    if (std::find(known.begin(), known.end(), kind) != known.end()) continue;
+    return absl::StrCat("--kinds: no \"", kind, "\" with --nodes ", options.nodes, "; there are ",
+                        absl::StrJoin(known, ", "));
   }
-  std::error_code ignored;
-  std::filesystem::create_directories(folder, ignored);
-  return folder;
+  if (!cluster && options.servers.size() > 1) return "--server: several are for rolling upgrades, with --nodes 3";
+  return "";
 }
 
-int Execute(const Options& options) {
-  const std::filesystem::path programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
-  const std::filesystem::path folder = MakeFolder(options);
+std::string ProgramBeside(const char* name) {
+  return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
+}
+
+void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
+
+Report RunOnOne(const Options& options, const std::filesystem::path& folder) {
   Run run({.rig = {.seed = options.seed,
                    .events = options.events,
                    .credit = options.credit,
                    .tls = options.tls,
-                   .server_program = options.server,
-                   .publisher_program = (programs / "chaos_publisher").string(),
-                   .consumer_program = (programs / "chaos_consumer").string(),
+                   .server_program = options.servers.front(),
+                   .publisher_program = ProgramBeside("chaos_publisher"),
+                   .consumer_program = ProgramBeside("chaos_consumer"),
                    .folder = folder},
-           .faults = DrawFaults(options.seed, options.faults, KindsNamed(options.kinds)),
-           .tell = [](const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }});
-  const Report report = run.Execute();
+           .faults = DrawFaults(options.seed, options.faults, KindsNamed(AllFaultKinds(), options.kinds)),
+           .tell = Say});
+  return run.Execute();
+}
+
+ClusterReport RunOnCluster(const Options& options, const std::filesystem::path& folder) {
+  constexpr std::size_t kDiskBytes = std::size_t{512} << 20;
+  const auto faults =
+      DrawClusterFaults(options.seed, options.faults, KindsNamed(AllClusterFaultKinds(), options.kinds));
+  const bool fills = std::any_of(faults.begin(), faults.end(),
+                                 [](const ClusterFault& fault) { return fault.kind == ClusterFaultKind::kDiskFull; });
+  ClusterRun run({.rig = {.seed = options.seed,
+                          .events = options.events,
+                          .nodes = options.nodes,
+                          .credit = options.credit,
+                          .tls = options.tls,
+                          .disk_bytes = fills && testing::SmallDisk::Possible() ? kDiskBytes : 0,
+                          .server_program = options.servers.front(),
+                          .publisher_program = ProgramBeside("chaos_publisher"),
+                          .consumer_program = ProgramBeside("chaos_consumer"),
+                          .folder = folder},
+                  .releases = {options.servers.begin() + 1, options.servers.end()},
+                  .faults = faults,
+                  .tell = Say});
+  return run.Execute();
+}
+
+template <typename AnyReport>
+int Conclude(const Options& options, const std::filesystem::path& folder, const AnyReport& report) {
   const bool passed = Shortcomings(report).empty();
   std::fputs(ToText(report).c_str(), options.json ? stderr : stdout);
   std::error_code ignored;
@@ -78,6 +119,18 @@ int Execute(const Options& options) {
   }
   std::printf("%s\n", ToJson(report).c_str());
   return passed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int Execute(const Options& options) {
+  constexpr int kWrongOptions = 2;
+  const std::string unusable = Unusable(options);
+  const auto folder = unusable.empty() ? MakeRunFolder(options.keep) : absl::InvalidArgumentError(unusable);
+  if (!folder.ok()) {
+    Say(std::string(folder.status().message()));
+    return kWrongOptions;
+  }
+  return options.nodes == 1 ? Conclude(options, *folder, RunOnOne(options, *folder))
+                            : Conclude(options, *folder, RunOnCluster(options, *folder));
 }
 
 }  // namespace
@@ -92,10 +145,13 @@ int main(int argc, char** argv) {
   app.add_option("--credit", options.credit, "Messages the consumer has in hand, at most")
       ->capture_default_str()
       ->check(CLI::Range(1, 65'536));
-  app.add_option("--server", options.server, "The nats-server to run, by name or path")->capture_default_str();
-  app.add_option("--kinds", options.kinds, "Only faults of these kinds, separated by commas")
-      ->delimiter(',')
-      ->check(CLI::IsMember(penstock::chaos::KindNames()));
+  app.add_option("--nodes", options.nodes, "Servers: one, or a cluster of three")
+      ->capture_default_str()
+      ->check(CLI::IsMember({1, 3}));
+  app.add_option("--server", options.servers,
+                 "The nats-server to run, by name or path; with --nodes 3 several times, the later ones for upgrades")
+      ->capture_default_str();
+  app.add_option("--kinds", options.kinds, "Only faults of these kinds, separated by commas")->delimiter(',');
   app.add_option("--keep", options.keep, "Keep ledgers and logs in this folder");
   app.add_flag("--tls", options.tls, "Publisher and consumer speak TLS to the server");
   app.add_flag("--json", options.json, "Only the last line on standard output: one JSON object");

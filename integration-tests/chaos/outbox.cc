@@ -59,17 +59,14 @@ void Outbox::Publish(EventBus& bus, std::size_t index) {
 }
 
 void Outbox::OnEnd(std::size_t index, const absl::StatusOr<PubAck>& ack) {
-  if (ack.ok()) {
-    ledger_.Append({.time_ns = MonotonicNow(),
-                    .stream_sequence = ack->sequence,
-                    .event = events_[index],
-                    .delivery = 0,
-                    .incarnation = incarnation_,
-                    .kind = Entry::kAcked,
-                    .result = Result::kNone});
-  } else {
-    std::fprintf(stderr, "event %zu: %s\n", index, std::string(ack.status().message()).c_str());
-  }
+  ledger_.Append({.time_ns = MonotonicNow(),
+                  .stream_sequence = ack.ok() ? ack->sequence : 0,
+                  .event = events_[index],
+                  .delivery = 0,
+                  .incarnation = incarnation_,
+                  .kind = ack.ok() ? Entry::kAcked : Entry::kFailedPublish,
+                  .result = Result::kNone});
+  if (!ack.ok()) std::fprintf(stderr, "event %zu: %s\n", index, std::string(ack.status().message()).c_str());
   MutexLock lock(mutex_);
   --in_flight_;
   if (!ack.ok()) failed_.push_back(index);

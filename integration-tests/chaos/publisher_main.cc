@@ -22,6 +22,7 @@ struct Options {
   std::uint64_t seed = 1;
   std::size_t events = 0;
   std::uint16_t incarnation = 0;
+  int replicas = 1;
 };
 
 // Waits for leave to begin more than `begun` events; returns how many, `begun` when the driver is gone.
@@ -43,6 +44,7 @@ absl::Status Run(const Options& options) {
                                 .client_id = "chaos-publisher",
                                 .base_stream_name = kBaseStream,
                                 .tls = TlsTrusting(options.ca_file),
+                                .limits = {.replicas = options.replicas},
                                 .connect_timeout = std::chrono::seconds(60),
                                 .log = MakeStderrLog(LogLevel::kInfo)});
   if (!bus.ok()) return bus.status();
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
   app.add_option("--seed", options.seed)->required();
   app.add_option("--events", options.events)->required();
   app.add_option("--incarnation", options.incarnation)->required();
+  app.add_option("--replicas", options.replicas, "Of the streams")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return penstock::ExitCode(penstock::chaos::Run(options));
 }

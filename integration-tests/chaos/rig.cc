@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chaos/rig.h"
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "chaos/jetstream_api.h"
 #include "chaos/names.h"
-#include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/event_bus.h"
-#include "support/raw_nats.h"
 #include "support/test_certificate.h"
 
 namespace penstock::chaos {
@@ -21,25 +20,6 @@ using Json = nlohmann::json;
 
 constexpr int kKilled = 128 + SIGKILL;
 constexpr std::chrono::seconds kEndTimeout(40);
-
-// The answer of the server's JetStream API to a request made without any client library.
-absl::StatusOr<Json> Ask(int port, const std::string& subject, const std::string& body = "") {
-  auto raw = testing::RawNats::Connect(port);
-  if (!raw.ok()) return raw.status();
-  const auto reply = raw->Request("$JS.API." + subject, body);
-  if (!reply.ok()) return reply.status();
-  Json answer = Json::parse(reply->body, nullptr, false);
-  if (answer.is_discarded()) return absl::InternalError("ask " + subject + ": the answer is no JSON");
-  if (answer.contains("error")) return absl::InternalError("ask " + subject + ": " + answer["error"].dump());
-  return answer;
-}
-
-std::optional<EventRef> ReadDeadLetter(std::uint64_t seed, const Json& message) {
-  std::string body;
-  if (!message.contains("data") || !absl::Base64Unescape(message["data"].get<std::string>(), &body)) return {};
-  const auto envelope = DecodeEnvelope(body, "");
-  return envelope.ok() ? ReadPayload(seed, envelope->payload) : std::nullopt;
-}
 
 }  // namespace
 
@@ -107,8 +87,18 @@ absl::Status Rig::KillConsumer(std::size_t index) {
   Consumer& consumer = consumers_[index];
   consumer.killed_ns = MonotonicNow();
   consumer.process->Signal(SIGKILL);
-  if (consumer.process->Await(kEndTimeout) == kKilled) return absl::OkStatus();
+  const std::optional<int> code = consumer.process->Await(kEndTimeout);
+  consumer.window = WindowNow();
+  if (code == kKilled) return absl::OkStatus();
   return absl::FailedPreconditionError("kill the consumer: it had ended by itself");
+}
+
+// The durable's MaxAckPending is the window, which a waiting key widens.
+std::size_t Rig::WindowNow() const {
+  const auto info =
+      Ask(server_->port(), absl::StrCat("CONSUMER.INFO.", StreamName(kBaseStream, kTopic), ".", kDurable));
+  if (!info.ok()) return options_.credit;
+  return std::max<std::size_t>(options_.credit, info->at("config").value("max_ack_pending", std::size_t{0}));
 }
 
 absl::Status Rig::EndConsumer() {
@@ -146,7 +136,7 @@ absl::StatusOr<std::vector<EventRef>> Rig::DeadLetters(std::uint64_t* unreadable
   for (std::uint64_t sequence = 1; sequence <= last; ++sequence) {
     const auto answer = Ask(server_->port(), "STREAM.MSG.GET." + stream, Json{{"seq", sequence}}.dump());
     if (!answer.ok()) return answer.status();
-    const auto event = ReadDeadLetter(options_.seed, answer->at("message"));
+    const auto event = ReadStored(options_.seed, answer->at("message"));
     event ? letters.push_back(*event) : void(++*unreadable);
   }
   return letters;

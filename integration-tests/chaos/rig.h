@@ -42,6 +42,7 @@ class Rig {
     std::filesystem::path ledger{};
     std::unique_ptr<testing::ChildProcess> process{};
     std::optional<std::int64_t> killed_ns{};
+    std::size_t window = 0;  ///< messages it may have had in hand when it was killed
   };
 
   /// Server and proxies, no publisher or consumer yet.
@@ -78,6 +79,7 @@ class Rig {
   /// Publisher or consumer.
   absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Spawn(std::vector<std::string> command,
                                                                const std::string& log) const;
+  std::size_t WindowNow() const;
 
   const RigOptions options_;
   std::string ca_file_{};  // empty: plaintext

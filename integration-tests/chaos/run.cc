@@ -238,6 +238,7 @@ void Run::Examine() {
   std::ofstream(rig_->folder() / "server.log") << rig_->server().log();
   for (std::size_t i = 0; i < history_.consumers.size(); ++i) {
     history_.consumers[i].killed_ns = rig_->consumers()[i].killed_ns;
+    history_.consumers[i].window = rig_->consumers()[i].window;
   }
   for (const EventRef event : plan_.events()) {
     if (BehaviourAt(options_.rig.seed, event, 1) == Behaviour::kReject) history_.poison.push_back(event);

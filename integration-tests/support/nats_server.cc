@@ -45,6 +45,14 @@ std::string FindProgram(const std::string& binary) {
   return "";
 }
 
+absl::StatusOr<std::string> ProgramNamed(const std::string& binary) {
+  const std::string chosen = Chosen(binary);
+  std::string program = FindProgram(chosen);
+  if (!program.empty()) return program;
+  return absl::NotFoundError(
+      absl::StrCat("start nats-server: no program \"", chosen, "\"; install the package nats-server"));
+}
+
 bool IsFree(int port) {
   const FileDescriptor tried(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -67,15 +75,11 @@ int FreePort() {
 }
 
 absl::StatusOr<std::unique_ptr<NatsServer>> NatsServer::Launch(NatsServerOptions options) {
-  options.binary = Chosen(options.binary);
-  std::string program = FindProgram(options.binary);
-  if (program.empty()) {
-    return absl::NotFoundError(
-        absl::StrCat("start nats-server: no program \"", options.binary, "\"; install the package nats-server"));
-  }
+  absl::StatusOr<std::string> program = ProgramNamed(options.binary);
+  if (!program.ok()) return program.status();
   std::string directory = (std::filesystem::temp_directory_path() / "penstock-nats-XXXXXX").string();
   if (mkdtemp(directory.data()) == nullptr) return absl::InternalError("start nats-server: no temporary directory");
-  std::unique_ptr<NatsServer> server(new NatsServer(std::move(options), std::move(program), directory));
+  std::unique_ptr<NatsServer> server(new NatsServer(std::move(options), *std::move(program), directory));
   absl::Status status;
   // Another process may take the port between our look and the server's bind.
   for (int attempt = 0; attempt < kPortAttempts; ++attempt) {
@@ -155,6 +159,18 @@ void NatsServer::Pause() {
   if (running()) process_->Stop();
 }
 void NatsServer::Resume() { Signal(SIGCONT); }
+
+void NatsServer::Reload() const {
+  WriteConfig();
+  Signal(SIGHUP);
+}
+
+absl::Status NatsServer::UseProgram(const std::string& binary) {
+  absl::StatusOr<std::string> program = ProgramNamed(binary);
+  if (!program.ok()) return program.status();
+  program_ = *std::move(program);
+  return absl::OkStatus();
+}
 
 void NatsServer::Signal(int signal) const {
   if (running()) process_->Signal(signal);

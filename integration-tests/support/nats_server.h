@@ -55,8 +55,12 @@ class NatsServer {
   void Pause();
   void Resume();
 
-  /// Replaces the additional configuration; read at the next `Start`.
+  /// Replaces the additional configuration; read at the next `Start` or `Reload`.
   void set_config(std::string config) { options_.config = std::move(config); }
+  /// Has it read its configuration anew (SIGHUP); it may refuse, see its log.
+  void Reload() const;
+  /// Another release from the next `Start` on, by name or path. `kNotFound` when there is no such program.
+  absl::Status UseProgram(const std::string& binary);
 
   /// Any other, for instance SIGUSR2: "lame duck".
   void Signal(int signal) const;
@@ -79,7 +83,7 @@ class NatsServer {
   void WriteConfig() const;
 
   NatsServerOptions options_;
-  const std::string program_;
+  std::string program_;
   const std::filesystem::path directory_;
   int port_ = 0;
   std::unique_ptr<ChildProcess> process_{};

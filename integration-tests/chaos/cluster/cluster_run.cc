@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chaos/cluster/cluster_run.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "chaos/names.h"
+#include "nlohmann/json.hpp"
+#include "penstock/eventbus/event_bus.h"
+#include "support/eventually.h"
+#include "support/raw_nats.h"
+
+namespace penstock::chaos {
+namespace {
+
+constexpr std::chrono::milliseconds kTick(4);
+constexpr std::chrono::milliseconds kLook(25);  // at a condition, which may ask the servers
+constexpr std::chrono::hours kForEver(24);
+constexpr std::chrono::seconds kReadyTimeout(90);
+constexpr std::chrono::seconds kCaughtUpTimeout(120);
+constexpr std::chrono::seconds kStall(30);
+constexpr std::chrono::seconds kGiveUp(90);  // after the consumers were started again
+constexpr std::chrono::milliseconds kCalm(1000);
+constexpr std::chrono::milliseconds kRecovery(3000);  // usual time
+constexpr std::chrono::seconds kDeadLetterTimeout(30);
+constexpr std::uint64_t kMostRevivals = 30;
+
+}  // namespace
+
+ClusterRun::ClusterRun(ClusterRunOptions options)
+    : options_(std::move(options)),
+      plan_(options_.rig.seed, options_.rig.events),
+      pace_(options_.rig.events),
+      lead_(options_.rig.events / (options_.faults.size() + 1) / 3) {
+  report_.seed = options_.rig.seed;
+  report_.nodes = options_.rig.nodes;
+  report_.events = options_.rig.events;
+  report_.credit = options_.rig.credit;
+  report_.tls = options_.rig.tls;
+  report_.faults_asked = options_.faults.size();
+}
+
+ClusterReport ClusterRun::Execute() {
+  begun_ = paced_ = seen_at_ = Clock::now();
+  absl::Status status = Start();
+  if (status.ok()) status = Work();
+  report_.seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+  if (rig_ != nullptr) {
+    const absl::Status finished = Finish();
+    if (status.ok()) status = finished;
+  }
+  if (!status.ok()) report_.failure = std::string(status.message());
+  if (rig_ != nullptr) Examine();
+  return std::move(report_);
+}
+
+absl::Status ClusterRun::Start() {
+  auto rig = ClusterRig::Build(options_.rig);
+  if (!rig.ok()) return rig.status();
+  rig_ = *std::move(rig);
+  injector_ = std::make_unique<ClusterFaultInjector>(
+      *rig_, options_.releases, [this](const auto& condition, auto deadline) { return Await(condition, deadline); });
+  if (absl::Status noted = NoteVersion(); !noted.ok()) return noted;
+  publisher_ledger_ = std::make_unique<LedgerReader>(rig_->publisher_ledger().string());
+  for (std::size_t node = 0; node < options_.rig.nodes; ++node) {
+    if (absl::Status started = rig_->StartConsumer(node); !started.ok()) return started;
+    auto ready = [&] { return !history_.books.consumers.empty() && !history_.books.consumers.back().records.empty(); };
+    if (!Await([&] { return history_.books.consumers.size() > node && ready(); }, kReadyTimeout)) {
+      return absl::DeadlineExceededError(absl::StrCat("start consumer ", node, ": not ready within 90s; see its log"));
+    }
+  }
+  if (absl::Status started = rig_->StartPublisher(); !started.ok()) return started;
+  pace_.Free(PointOf(0) + lead_);
+  return absl::OkStatus();
+}
+
+absl::Status ClusterRun::Work() {
+  for (std::size_t first = 0; first < options_.faults.size();) {
+    Await([&] { return progress_.ended() >= PointOf(first); }, kForEver);
+    if (!failed_.ok()) return failed_;
+    std::size_t end = first + 1;
+    while (options_.faults[end - 1].with_next && end < options_.faults.size()) ++end;
+    if (absl::Status status = Disturb(first, end); !status.ok()) return status;
+    first = end;
+    pace_.Free(PointOf(first) + lead_);
+  }
+  Await([&] { return published_ && progress_.ended() == plan_.events().size(); }, kForEver);
+  return failed_;
+}
+
+// Faults `first` to `end` begin together; returns when the cluster has come together again and handling goes on.
+absl::Status ClusterRun::Disturb(std::size_t first, std::size_t end) {
+  std::chrono::milliseconds longest(0);
+  actives_.clear();
+  for (std::size_t i = first; i < end; ++i) {
+    const ClusterFault& fault = options_.faults[i];
+    if (fault.kind == ClusterFaultKind::kDiskFull && options_.rig.disk_bytes == 0) {
+      report_.skipped.push_back(std::string(FaultName(fault.kind)) + ": needs root, for a disk of its own");
+      Tell("skipped: " + report_.skipped.back());
+      continue;
+    }
+    auto scene = injector_->Prepare(fault, owner_);
+    if (!scene.ok()) return scene.status();
+    longest = std::max(longest, fault.duration);
+    actives_.push_back({.fault = &fault, .scene = *std::move(scene)});
+  }
+  disturbed_ = true;
+  pace_.Spread(PointOf(end) + lead_, longest + kRecovery + kCalm);
+  for (Active& active : actives_) {
+    if (absl::Status status = BeginFault(active); !status.ok()) return status;
+  }
+  std::vector<Active*> by_end;
+  for (Active& active : actives_) by_end.push_back(&active);
+  std::sort(by_end.begin(), by_end.end(), [](const Active* a, const Active* b) { return a->end < b->end; });
+  for (Active* active : by_end) {
+    if (absl::Status status = EndFault(*active); !status.ok()) return status;
+  }
+  return AwaitCalm(actives_);
+}
+
+absl::Status ClusterRun::BeginFault(Active& active) {
+  const ClusterFault& fault = *active.fault;
+  last_fault_ = Describe(fault);
+  Tell(absl::StrCat(last_fault_, ": at n", active.scene.node, ", consumer ", active.scene.owner, " owns at n",
+                    rig_->members()[active.scene.owner].node, ", publisher at n", rig_->publisher_node()));
+  active.disturbance = history_.disturbances.size();
+  history_.disturbances.push_back({.begin_ns = MonotonicNow(),
+                                   .calm_ns = std::numeric_limits<std::int64_t>::max(),
+                                   .route_cut = fault.kind == ClusterFaultKind::kRouteCut,
+                                   .consumer_deleted = fault.kind == ClusterFaultKind::kConsumerDeleted,
+                                   .cut_off = active.scene.cut_off});
+  const bool strikes_publisher =
+      active.scene.out == rig_->publisher_node() || fault.kind == ClusterFaultKind::kJetStreamOff;
+  if (!strikes_publisher) recovery_.Await(ClassOf(fault), MonotonicNow());
+  if (absl::Status begun = injector_->Begin(fault, active.scene); !begun.ok()) return begun;
+  ++report_.faults[ClassOf(fault)].injected;
+  active.end = Clock::now() + fault.duration;
+  const bool elects = active.scene.out || active.scene.other || fault.kind == ClusterFaultKind::kLeaderSteppedDown;
+  if (!elects) return absl::OkStatus();
+  auto probe = ElectionProbe::Start(rig_->cluster().server(active.scene.asked).port(), active.scene.out);
+  if (probe.ok()) active.probe.emplace(*std::move(probe));
+  return absl::OkStatus();
+}
+
+absl::Status ClusterRun::EndFault(Active& active) {
+  Await([&] { return Clock::now() >= active.end; }, kForEver);
+  if (!failed_.ok() || active.fault->duration.count() == 0) return failed_;
+  const absl::Status ended = injector_->End(*active.fault, active.scene);
+  const bool struck_publisher =
+      active.scene.out == rig_->publisher_node() || active.fault->kind == ClusterFaultKind::kJetStreamOff;
+  if (struck_publisher) recovery_.Await(ClassOf(*active.fault), MonotonicNow());
+  return ended;
+}
+
+absl::Status ClusterRun::AwaitCalm(std::vector<Active>& actives) {
+  Tell("over; waits for the cluster");
+  Leaders leaders;
+  auto together = [&] {
+    leaders = rig_->FindLeaders(0);
+    return leaders.all() && leaders.caught_up;
+  };
+  if (!Await(together, kCaughtUpTimeout)) {
+    if (!failed_.ok()) return failed_;
+    return absl::UnavailableError(
+        absl::StrCat("await the cluster after ", last_fault_, ": not all replicas caught up within 120s"));
+  }
+  disturbed_ = false;
+  seen_at_ = Clock::now();
+  Tell("the cluster is together");
+  auto recovered = [&] { return !recovery_.waiting() || progress_.ended() == plan_.events().size(); };
+  Await(recovered, kForEver);
+  Await([] { return false; }, kCalm);
+  for (Active& active : actives) {
+    history_.disturbances[active.disturbance].calm_ns = MonotonicNow();
+    if (!active.probe || !active.probe->elected()) continue;
+    const double ms = std::chrono::duration<double, std::milli>(*active.probe->elected()).count();
+    report_.faults[ClassOf(*active.fault)].election_ms.push_back(ms);
+    Tell(absl::StrFormat("stream and consumer had a leader after %.0f ms", ms));
+  }
+  actives.clear();
+  if (!failed_.ok()) return failed_;
+  return NoteVersion();
+}
+
+bool ClusterRun::Await(const std::function<bool()>& condition, std::chrono::milliseconds deadline) {
+  const Clock::time_point until = Clock::now() + deadline;
+  Clock::time_point look{};
+  bool holds = false;
+  auto over = [&] {
+    GoOn();
+    if (!failed_.ok() || Clock::now() >= until) return true;
+    if (Clock::now() < look) return false;
+    look = Clock::now() + kLook;
+    holds = condition();
+    return holds;
+  };
+  testing::Eventually(over, kForEver, kTick);
+  return holds;
+}
+
+void ClusterRun::GoOn() {
+  ReadLedgers();
+  ReviveProcesses();
+  for (Active& active : actives_) {
+    if (active.probe) active.probe->Poll();
+  }
+  LetPublish();
+  WatchProgress();
+}
+
+void ClusterRun::ReadLedgers() {
+  while (consumer_ledgers_.size() < rig_->members().size()) {
+    consumer_ledgers_.emplace_back(rig_->members()[consumer_ledgers_.size()].ledger.string());
+    history_.books.consumers.emplace_back();
+  }
+  for (const Record& record : publisher_ledger_->ReadNew()) {
+    Note(record, std::nullopt);
+    history_.books.published.push_back(record);
+  }
+  for (std::size_t life = 0; life < consumer_ledgers_.size(); ++life) {
+    for (const Record& record : consumer_ledgers_[life].ReadNew()) {
+      Note(record, life);
+      history_.books.consumers[life].records.push_back(record);
+    }
+  }
+}
+
+void ClusterRun::Note(const Record& record, std::optional<std::size_t> life) {
+  const std::size_t told = recovery_.recoveries().size();
+  progress_.Note(record);
+  recovery_.Note(record);
+  if (life && record.kind == Entry::kStart && record.time_ns > owner_ns_) {
+    owner_ = *life;
+    owner_ns_ = record.time_ns;
+  }
+  for (std::size_t i = told; i < recovery_.recoveries().size(); ++i) {
+    const Recovery& recovery = recovery_.recoveries()[i];
+    report_.faults[recovery.fault].recovery_ms.push_back(recovery.ms);
+    Tell(absl::StrFormat("%s: handling goes on after %.0f ms", recovery.fault, recovery.ms));
+  }
+}
+
+void ClusterRun::ReviveProcesses() {
+  const std::chrono::milliseconds at_once(0);
+  for (std::size_t i = 0; i < rig_->members().size(); ++i) {
+    const ClusterRig::Member& member = rig_->members()[i];
+    const std::optional<int> code = member.process == nullptr ? std::nullopt : member.process->Await(at_once);
+    if (!code) continue;
+    ++report_.ended_by_themselves;
+    Tell(absl::StrCat("consumer ", i, " ended by itself with ", *code, "; see its log"));
+    const std::size_t node = member.node;
+    rig_->Forget(i);
+    failed_.Update(rig_->StartConsumer(node));
+  }
+  const std::optional<int> code =
+      published_ || !rig_->has_publisher() ? std::nullopt : rig_->publisher().Await(at_once);
+  if (code == 0) published_ = true;
+  if (code && *code != 0) {
+    ++report_.ended_by_themselves;
+    Tell(absl::StrCat("the publisher ended by itself with ", *code, "; see its log"));
+    failed_.Update(rig_->StartPublisher());
+  }
+  if (report_.ended_by_themselves > kMostRevivals) {
+    failed_.Update(absl::InternalError("processes end by themselves again and again; see their logs"));
+  }
+}
+
+void ClusterRun::LetPublish() {
+  const Clock::time_point now = Clock::now();
+  const std::size_t allowed = pace_.Allow(now - paced_, progress_.ended());
+  paced_ = now;
+  if (allowed > 0 && !published_ && rig_->has_publisher()) rig_->publisher().Tell(allowed);
+}
+
+void ClusterRun::WatchProgress() {
+  const Clock::time_point now = Clock::now();
+  if (progress_.ended() != seen_ || disturbed_ || !rig_->has_publisher()) {
+    if (progress_.ended() != seen_) restarted_ = false;
+    seen_ = progress_.ended();
+    seen_at_ = now;
+    return;
+  }
+  if (progress_.ended() == plan_.events().size() || now - seen_at_ < (restarted_ ? kGiveUp : kStall)) return;
+  if (restarted_) {
+    failed_.Update(absl::DeadlineExceededError(
+        absl::StrCat("nothing happened for 90s after all consumers were started again: ", progress_.acked(), " acked, ",
+                     progress_.ended(), " ended")));
+    return;
+  }
+  report_.stalls.push_back(last_fault_);
+  Tell("nothing was handled for 30s: all consumers are killed and started again");
+  failed_.Update(RestartConsumers());
+  restarted_ = true;
+  seen_at_ = now;
+}
+
+absl::Status ClusterRun::RestartConsumers() {
+  const std::size_t members = rig_->members().size();
+  for (std::size_t i = 0; i < members; ++i) {
+    if (rig_->members()[i].process == nullptr) continue;
+    const std::size_t node = rig_->members()[i].node;
+    if (absl::Status killed = rig_->KillConsumer(i); !killed.ok()) return killed;
+    if (absl::Status started = rig_->StartConsumer(node); !started.ok()) return started;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ClusterRun::NoteVersion() {
+  auto raw = testing::RawNats::Connect(rig_->cluster().server(0).port());
+  if (!raw.ok()) return raw.status();
+  const auto info = nlohmann::json::parse(raw->info(), nullptr, false);
+  const std::string version = info.is_object() ? info.value("version", "unknown") : "unknown";
+  if (report_.servers.empty() || report_.servers.back() != version) report_.servers.push_back(version);
+  return absl::OkStatus();
+}
+
+// Events that must have ended for a fault to be due; all of them after the last fault.
+std::size_t ClusterRun::PointOf(std::size_t fault) const {
+  const std::size_t events = plan_.events().size();
+  if (fault >= options_.faults.size()) return events;
+  return static_cast<std::size_t>(options_.faults[fault].at * static_cast<double>(events));
+}
+
+absl::Status ClusterRun::Finish() {
+  const std::string letters = DeadLetterStreamName(kBaseStream);
+  absl::StatusOr<std::vector<StoredEvent>> given_up;
+  auto all_there = [&] {
+    given_up = rig_->ReadStream(letters, &history_.books.unreadable_dead_letters);
+    return given_up.ok() && given_up->size() >= plan_.PoisonCount();
+  };
+  testing::Eventually(all_there, failed_.ok() ? kDeadLetterTimeout : std::chrono::seconds(1),
+                      std::chrono::milliseconds(200));
+  if (!given_up.ok()) return given_up.status();
+  for (const StoredEvent& letter : *given_up) history_.books.dead_letters.push_back(letter.event);
+  std::uint64_t unreadable = 0;
+  auto stored = rig_->ReadStream(StreamName(kBaseStream, kTopic), &unreadable);
+  if (!stored.ok()) return stored.status();
+  history_.stored = *std::move(stored);
+  absl::Status status;
+  for (std::size_t i = 0; i < rig_->members().size(); ++i) {
+    if (rig_->members()[i].process != nullptr) status.Update(rig_->EndConsumer(i));
+  }
+  return status;
+}
+
+void ClusterRun::Examine() {
+  if (publisher_ledger_ != nullptr) ReadLedgers();
+  for (std::size_t i = 0; i < rig_->cluster().size(); ++i) {
+    std::ofstream(rig_->folder() / absl::StrCat("server-", i, ".log")) << rig_->cluster().server(i).log();
+  }
+  for (std::size_t i = 0; i < history_.books.consumers.size(); ++i) {
+    history_.books.consumers[i].killed_ns = rig_->members()[i].killed_ns;
+    history_.books.consumers[i].window = rig_->members()[i].window;
+  }
+  for (const EventRef event : plan_.events()) {
+    if (BehaviourAt(options_.rig.seed, event, 1) == Behaviour::kReject) history_.books.poison.push_back(event);
+  }
+  report_.findings = CheckCluster(history_);
+}
+
+void ClusterRun::Tell(const std::string& line) const {
+  if (!options_.tell) return;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begun_).count();
+  options_.tell(
+      absl::StrFormat("%7.2f s, %d acked, %d ended: %s", seconds, progress_.acked(), progress_.ended(), line));
+}
+
+}  // namespace penstock::chaos

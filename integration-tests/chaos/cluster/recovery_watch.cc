@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chaos/cluster/recovery_watch.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace penstock::chaos {
+namespace {
+
+constexpr double kNanosecondsPerMillisecond = 1e6;
+
+}  // namespace
+
+void RecoveryWatch::Note(const Record& record) {
+  if (record.kind == Entry::kAcked) stored_ = std::max(stored_, record.stream_sequence);
+  const bool over = record.result == Result::kDone || record.result == Result::kRejected;
+  if (record.kind != Entry::kEnd || !over) return;
+  std::erase_if(waiting_, [&](const Waiting& waiting) {
+    if (record.time_ns < waiting.from_ns || record.stream_sequence <= waiting.stored) return false;
+    const auto time = static_cast<double>(record.time_ns - waiting.from_ns);
+    recoveries_.push_back({waiting.fault, time / kNanosecondsPerMillisecond});
+    return true;
+  });
+}
+
+void RecoveryWatch::Await(std::string fault, std::int64_t from_ns) {
+  waiting_.push_back({std::move(fault), from_ns, stored_});
+}
+
+}  // namespace penstock::chaos
