@@ -84,6 +84,7 @@ class JetStreamTransport final : public Transport {
     return jetstream::DeleteMessage(api_, stream, sequence);
   }
 
+  bool MayStoreTwice() const override { return connection_->clustered(); }
   std::size_t max_payload_bytes() const override { return connection_->max_payload_bytes(); }
   bool connected() const override { return connection_->connected(); }
   std::uint64_t generation() const override { return connection_->reconnects() + 1; }

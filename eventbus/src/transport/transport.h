@@ -46,6 +46,7 @@ struct StreamFacts {
   std::vector<std::string> subjects{};
   Storage storage = Storage::kFile;
   bool created = false;  ///< by this call
+  std::chrono::nanoseconds duplicate_window{0};
 };
 
 /// How messages are asked for and acknowledged.
@@ -217,6 +218,10 @@ class Transport {
   /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`
   /// when the stream does not have it (any more).
   virtual absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) = 0;
+
+  /// Whether the server can store a message ID twice within the duplicate window after all: one of a cluster, when the
+  /// leader of the stream changes (docs/delivery.md). As of the last connection.
+  virtual bool MayStoreTwice() const { return false; }
 
   /// Largest body plus headers that the server takes, in bytes.
   virtual std::size_t max_payload_bytes() const = 0;

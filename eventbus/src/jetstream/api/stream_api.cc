@@ -45,8 +45,9 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {
   if (storage != StorageName(Storage::kFile) && storage != StorageName(Storage::kMemory)) {
     return absl::InternalError("JetStream API: the reply does not describe a stream");
   }
-  return StreamFacts{StringsMember(config, "subjects"),
-                     storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory, false};
+  return StreamFacts{.subjects = StringsMember(config, "subjects"),
+                     .storage = storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory,
+                     .duplicate_window = std::chrono::nanoseconds(UintMember(config, "duplicate_window").value_or(0))};
 }
 
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop) {

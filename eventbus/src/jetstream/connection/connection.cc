@@ -234,6 +234,11 @@ std::size_t Connection::max_payload_bytes() const {
   return link_ != nullptr ? link_->max_payload_bytes() : max_payload_bytes_;
 }
 
+bool Connection::clustered() const {
+  MutexLock lock(mutex_);
+  return clustered_;
+}
+
 bool Connection::closed() const {
   MutexLock lock(mutex_);
   return closing_;
@@ -265,6 +270,7 @@ void Connection::NoteError(const std::string& text) {
 
 void Connection::Learn(const ServerInfo& info) {
   MutexLock lock(mutex_);
+  clustered_ = info.clustered;
   if (!info.connect_urls.empty()) learnt_ = info.connect_urls;
 }
 

@@ -67,6 +67,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::uint64_t reconnects() const { return connections_.load(std::memory_order_relaxed) - 1; }
   /// As of the last connection.
   std::size_t max_payload_bytes() const;
+  /// Whether the server is one of several. As of the last connection.
+  bool clustered() const;
   bool connected() const { return link() != nullptr; }
   bool closed() const;
 
@@ -120,6 +122,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   mutable CondVar changed_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);
   std::size_t max_payload_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool clustered_ ABSL_GUARDED_BY(mutex_) = false;
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool lame_duck_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);  // of the server, to be logged and told

@@ -52,6 +52,7 @@ absl::StatusOr<ServerInfo> ParseServerInfo(std::string_view line) {
   info.max_payload_bytes = std::min(static_cast<std::size_t>(max_payload), ProtocolParser::kMaxMessageBytes);
   info.tls_required = BoolMember(json, "tls_required");
   info.tls_available = BoolMember(json, "tls_available");
+  info.clustered = !StringMember(json, "cluster").empty();
   info.lame_duck = BoolMember(json, "ldm");
   info.connect_urls = StringsMember(json, "connect_urls");
   if (info.connect_urls.size() > kMaxUrls) info.connect_urls.resize(kMaxUrls);

@@ -15,6 +15,7 @@ struct ServerInfo {
   std::size_t max_payload_bytes = 0;  ///< of headers and body
   bool tls_required = false;
   bool tls_available = false;
+  bool clustered = false;
   bool lame_duck = false;                   ///< it will close its connections soon
   std::vector<std::string> connect_urls{};  ///< `host:port` of the cluster's servers, this one among them
   /// The INFO line for nats.c: only what its session needs. Without TLS, which ends before the library, and without
