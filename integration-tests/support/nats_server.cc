@@ -172,6 +172,17 @@ absl::Status NatsServer::UseProgram(const std::string& binary) {
   return absl::OkStatus();
 }
 
+absl::Status NatsServer::Reload(std::string config) {
+  set_config(std::move(config));
+  WriteConfig();
+  const std::size_t begin = log().size();
+  Signal(SIGHUP);
+  const auto reloaded = [&] { return log().find("Reloaded server configuration", begin) != std::string::npos; };
+  if (Eventually(reloaded, kStartTimeout)) return absl::OkStatus();
+  return absl::UnavailableError(
+      absl::StrCat("reload nats-server on port ", port_, ": not done within 10s; its log says: ", log().substr(begin)));
+}
+
 void NatsServer::Signal(int signal) const {
   if (running()) process_->Signal(signal);
 }

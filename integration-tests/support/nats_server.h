@@ -34,7 +34,8 @@ int FreePort();
 /// **Thread safety:** thread-compatible. The server dies with the thread that started it (so that none is left behind
 /// when a test crashes): start it from the test's main thread.
 /// **Ownership:** owns the process and the directory; both are gone after the destructor.
-/// **Blocking:** `Start` until the server greets (10 s at most), `Stop` and `Kill` until the process has ended.
+/// **Blocking:** `Start` until the server greets and `Reload` until it has read its configuration (10 s at most),
+/// `Stop` and `Kill` until the process has ended.
 class NatsServer {
  public:
   /// A running server. `kNotFound` when there is no such program, `kUnavailable` with the server's log when it does not
@@ -61,6 +62,10 @@ class NatsServer {
   void Reload() const;
   /// Another release from the next `Start` on, by name or path. `kNotFound` when there is no such program.
   absl::Status UseProgram(const std::string& binary);
+
+  /// Replaces the additional configuration of a server that runs, which reads it now. `kUnavailable` with the server's
+  /// log when it does not take it within 10 s.
+  absl::Status Reload(std::string config);
 
   /// Any other, for instance SIGUSR2: "lame duck".
   void Signal(int signal) const;

@@ -29,7 +29,7 @@ constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
     {true, "published_bytes_total", "Bytes in the bodies of published messages.", &TopicPublishStats::bytes},
 }};
 
-constexpr std::array<Column<SubscriptionStats>, 19> kSubscriptionColumns = {{
+constexpr std::array<Column<SubscriptionStats>, 20> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Received messages that had been delivered before.", &SubscriptionStats::redelivered},
     {true, "duplicates_total", "Received messages that were already in flight or finished, and not handled again.",
@@ -43,6 +43,9 @@ constexpr std::array<Column<SubscriptionStats>, 19> kSubscriptionColumns = {{
      &SubscriptionStats::resubscribes},
     {true, "skipped_total", "Messages redriven for another durable of the topic; acknowledged without being handled.",
      &SubscriptionStats::skipped},
+    {true, "stored_twice_total",
+     "Copies that the server stored of events that were finished here; acknowledged without being handled.",
+     &SubscriptionStats::stored_twice},
     {true, "evicted_total", "Messages evicted for lack of memory, and requested again.", &SubscriptionStats::evicted},
     {true, "circuit_opened_total", "Times that the circuit breaker opened: message after message failed.",
      &SubscriptionStats::circuit_opened},

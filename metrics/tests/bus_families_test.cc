@@ -99,6 +99,7 @@ TEST(BusFamiliesTest, LabelsTopicsAndSubscriptions) {
   EXPECT_THAT(text, HasSubstr("n_quarantined_keys" + labels + "59\n"));
   EXPECT_THAT(text, HasSubstr("n_stuck_handlers" + labels + "60\n"));
   EXPECT_THAT(text, HasSubstr("n_skipped_total" + labels + "54\n"));
+  EXPECT_THAT(text, HasSubstr("n_stored_twice_total" + labels + "61\n"));
   EXPECT_THAT(text, HasSubstr("n_circuit_opened_total" + labels + "56\n"));
   EXPECT_THAT(text, HasSubstr("n_in_flight_bytes" + labels + "57\n"));
   EXPECT_THAT(text, HasSubstr("n_subscription_degraded" + labels + "1\n"));

@@ -44,6 +44,7 @@ inline BusStats SmallBus() {
                           .redelivered = 42,
                           .duplicates = 43,
                           .skipped = 54,
+                          .stored_twice = 61,
                           .acked = 44,
                           .naks = 45,
                           .terminated = 46,

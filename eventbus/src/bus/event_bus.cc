@@ -63,6 +63,7 @@ class EventBus::Core {
     if (auto status = streams_.Ensure(spec.topic, storage); !status.ok()) return status;
     if (spec.flow.acknowledges) {
       if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
+      if (transport_->MayStoreTwice()) spec.flow.duplicate_window = streams_.DuplicateWindow(spec.topic);
     }
     spec.consumer_spec.stream = StreamName(options_.base_stream_name, spec.topic);
     spec.consumer_spec.filter_subject = spec.topic;

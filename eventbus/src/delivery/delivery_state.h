@@ -8,6 +8,7 @@
 #include "delivery/flow_options.h"
 #include "delivery/in_flight_table.h"
 #include "delivery/policy/failure_policy.h"
+#include "delivery/policy/finished_events.h"
 #include "delivery/policy/processed_set.h"
 #include "delivery/policy/quarantine.h"
 #include "penstock/eventbus/stats.h"
@@ -34,6 +35,7 @@ struct DeliveryState {
   FlowControl flow{options, table, counters};
   FailurePolicy failures{options};
   ProcessedSet processed{};
+  FinishedEvents finished_events{options.duplicate_window};
   ProcessedSet removed_letters{};
   Quarantine quarantine{};
   bool letters_known = true;  ///< false after ownership was lost, while others may have stored or removed some

@@ -160,6 +160,7 @@ void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
   const bool handled = item.result.kind == HandlerResult::Kind::kHandled;
   ++(handled ? state_.counters.acked : state_.counters.terminated);
   state_.processed.Add(item.sequence);
+  if (state_.finished_events.enabled()) state_.finished_events.Add(*item.message);
   state_.flow.AddCredit(out);
   turns_.ReleaseKey(item, out);
   std::unique_ptr<InFlightMessage> over = turns_.Remove(item);
@@ -233,6 +234,7 @@ void DeliveryStateMachine::Resize(Actions& out) {
 
 void DeliveryStateMachine::StreamRecreated() {
   state_.processed.Clear();
+  state_.finished_events.Clear();
   KeepRunningOnly(/*stale=*/true);
 }
 

@@ -23,7 +23,10 @@ struct FlowOptions {
   std::size_t max_in_flight = 4096;
   std::size_t max_bytes = static_cast<std::size_t>(-1);
   std::size_t largest_message = 0;  ///< bytes of the largest possible message; 0: unknown
-  std::uint64_t seed = 1;           ///< of the jitter; different in every process
+  /// Within it the server may store an event twice, and the copy of one that was finished here is not run. 0: the
+  /// server stores each once.
+  std::chrono::nanoseconds duplicate_window{0};
+  std::uint64_t seed = 1;  ///< of the jitter; different in every process
 };
 
 }  // namespace penstock::eventbus

@@ -21,9 +21,9 @@ void TurnScheduler::Admit(InFlightMessage& item, Actions& out) {
   }
 }
 
-// Null: nobody's. What was redriven twice may be over by now.
+// Null: nobody's. What was redriven or stored twice may be over by now.
 void TurnScheduler::Turn(InFlightMessage* item, Actions& out) {
-  while (item != nullptr && item->letter != 0 && state_.removed_letters.Contains(item->letter)) {
+  while (item != nullptr && IsOver(*item)) {
     InFlightMessage& over = *item;
     item = over.keyed() ? queues_.Dequeue(over) : nullptr;
     ++state_.counters.acked;
@@ -32,6 +32,14 @@ void TurnScheduler::Turn(InFlightMessage* item, Actions& out) {
     out.list.push_back({.kind = Action::Kind::kAck, .message = Remove(over)->TakeAnswerable()});
   }
   if (item != nullptr) state_.letters_known ? Start(*item, out) : SetState(*item, MessageState::kPaused);
+}
+
+// Told only when the message's turn has come: before, the first copy may still be in hand.
+bool TurnScheduler::IsOver(const InFlightMessage& item) {
+  if (item.letter != 0 && state_.removed_letters.Contains(item.letter)) return true;
+  if (!state_.finished_events.enabled() || !state_.finished_events.HasCopyOf(*item.message)) return false;
+  ++state_.counters.stored_twice;
+  return true;
 }
 
 void TurnScheduler::Start(InFlightMessage& item, Actions& out) {

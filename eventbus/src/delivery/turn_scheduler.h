@@ -89,6 +89,7 @@ class TurnScheduler {
 
  private:
   void Start(InFlightMessage& item, Actions& out);
+  bool IsOver(const InFlightMessage& item);
   bool IsObsolete(const InFlightMessage& item) const;
   bool Follows(InFlightMessage& item, Actions& out);
   void Dispatch(InFlightMessage& item, Actions& out);

@@ -102,6 +102,7 @@ class JetStreamTransport final : public Transport {
     return std::make_unique<StreamBucket>(*std::move(stream));
   }
 
+  bool MayStoreTwice() const override { return connection_->clustered(); }
   std::size_t max_payload_bytes() const override { return connection_->max_payload_bytes(); }
   bool connected() const override { return connection_->connected(); }
   std::uint64_t generation() const override { return connection_->reconnects() + 1; }

@@ -49,6 +49,7 @@ struct StreamFacts {
   std::vector<std::string> subjects{};
   Storage storage = Storage::kFile;
   bool created = false;  ///< by this call
+  std::chrono::nanoseconds duplicate_window{0};
 };
 
 /// How messages are asked for and acknowledged.
@@ -94,7 +95,8 @@ struct ConsumerEvents {
   /// each subscription to a new inbox, before any later message. A server that is killed can forget this and send them
   /// again.
   std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
-  /// The consumer cannot continue (for instance because another program changed its configuration) and has stopped.
+  /// The consumer cannot continue, since its durable belongs to something else (another program changed its
+  /// configuration, or has the work queue), and has stopped.
   std::function<void(absl::Status why)> on_closed{};
   /// Another process owns the exclusive consumer, or owned it for a time: it may have acknowledged messages that are in
   /// flight here, so none of them may begin any more. Unacknowledged ones come again with the next ownership. Called
@@ -191,11 +193,11 @@ class Transport {
 
   virtual std::string_view name() const = 0;  // "jetstream", "memory"
 
-  /// Makes the stream when it is missing; else reports it as it is and leaves it alone. Blocks for a few seconds at
-  /// most. `kFailedPrecondition` when another stream has one of the subjects.
+  /// Makes the stream when it is missing; else reports it as it is and leaves it alone. Blocks for about 10 s at most
+  /// for each request. `kFailedPrecondition` when another stream has one of the subjects.
   virtual absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) = 0;
 
-  /// Makes or updates the consumer and begins to receive. Blocks for a few seconds at most. An exclusive consumer whose
+  /// Makes or updates the consumer and begins to receive. Blocks for about 10 s at most. An exclusive consumer whose
   /// durable another process owns opens all the same, and stands by. `kFailedPrecondition` when the durable exists with
   /// a configuration that cannot be made to fit (named in the text).
   virtual absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) = 0;
@@ -224,6 +226,9 @@ class Transport {
   /// invalid spec; `kFailedPrecondition` when the bucket exists with settings that do not fit (named in the text);
   /// `kUnimplemented` for a time to live of keys where the server has none.
   virtual absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec& spec, const CallLimit& limit) = 0;
+  /// Whether the server can store a message ID twice within the duplicate window after all: one of a cluster, when the
+  /// leader of the stream changes (docs/delivery.md). As of the last connection.
+  virtual bool MayStoreTwice() const { return false; }
 
   /// Largest body plus headers that the server takes, in bytes.
   virtual std::size_t max_payload_bytes() const = 0;

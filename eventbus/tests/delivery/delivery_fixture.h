@@ -19,7 +19,10 @@ using std::chrono::seconds;
 
 class TestMessage final : public StoredMessage {
  public:
-  TestMessage(std::uint64_t sequence, std::uint64_t delivery_count, std::size_t bytes = 100) {
+  TestMessage(std::uint64_t sequence, std::uint64_t delivery_count, std::size_t bytes = 100, std::string id = "",
+              std::chrono::system_clock::time_point stored_at = {})
+      : id_(std::move(id)) {
+    stored_at_ = stored_at;
     stream_sequence_ = sequence;
     delivery_count_ = delivery_count;
     size_bytes_ = bytes;
@@ -27,8 +30,14 @@ class TestMessage final : public StoredMessage {
   std::unique_ptr<StoredMessage> Stub() const override {
     return std::make_unique<TestMessage>(stream_sequence(), delivery_count(), 0);
   }
-  std::optional<std::string_view> Header(std::string_view) const override { return std::nullopt; }
+  std::optional<std::string_view> Header(std::string_view name) const override {
+    if (name != header::kMessageId || id_.empty()) return std::nullopt;
+    return id_;
+  }
   Headers AllHeaders() const override { return {}; }
+
+ private:
+  const std::string id_;
 };
 
 // Drives a flow by hand and keeps what it asked for, as short words: "run 1", "ack 1", "nak 1", "term 1".

@@ -98,6 +98,37 @@ TEST(StatusMappingTest, OnlyWhatWaitingHealsIsTransient) {
   EXPECT_FALSE(IsTransient({500, 0, ""}));
 }
 
+// What an operator can take and give back ends no subscription, whatever its code.
+TEST(StatusMappingTest, OnlyADurableOfSomethingElseLasts) {
+  for (int err_code = 10000; err_code < 10300; ++err_code) {
+    const bool lasts = err_code == 10099 || err_code == 10100;
+    const ApiError error{400, err_code, "no"};
+    EXPECT_EQ(DurationOf(error) == RefusalDuration::kLasting, lasts) << err_code;
+    EXPECT_EQ(IsMarkedAsLasting(ApiStatus("x", error)), lasts) << err_code;
+  }
+  for (const int status : {400, 401, 403, 404, 408, 429, 500, 503, 0}) {
+    EXPECT_NE(DurationOf({status, 0, ""}), RefusalDuration::kLasting) << status;
+  }
+}
+
+TEST(StatusMappingTest, APublishIsSentAgainWhileJetStreamIsOff) {
+  for (const int err_code : {10008, 10009, 10158, 10167, 10039, 10076}) {
+    EXPECT_TRUE(MayBeStoredLater({503, err_code, ""})) << err_code;
+  }
+  for (const int err_code : {10023, 10047, 10054, 10077, 10109}) {
+    EXPECT_FALSE(MayBeStoredLater({503, err_code, ""})) << err_code;
+  }
+}
+
+TEST(StatusMappingTest, TheMarkLeavesCodeAndTextAlone) {
+  const absl::Status refused = ApiStatus("x", {400, 10100, "no"});
+  const absl::Status shown = Unmarked(refused);
+  EXPECT_FALSE(IsMarkedAsLasting(shown));
+  EXPECT_EQ(shown.code(), refused.code());
+  EXPECT_EQ(shown.message(), refused.message());
+  EXPECT_FALSE(IsMarkedAsLasting(Unmarked(absl::OkStatus())));
+}
+
 TEST(StatusMappingTest, TextsNameWhatFailedTheCauseAndTheRemedy) {
   EXPECT_THAT(
       std::string(NatsError("session", NATS_CONNECTION_AUTH_FAILED).message()),

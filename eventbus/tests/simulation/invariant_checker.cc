@@ -182,14 +182,15 @@ void InvariantChecker::AskedAck(const StoredMessage& message) {
   const Record& record = ledger_.record(facts.record);
   ++acked_;
   const bool letter_gone = record.letter != 0 && !ledger_.letters().contains(record.letter);
+  const bool copy = !record.completed && ledger_.HasCopyThatIsOver(facts.record);
   if (auto held = hand_.find(facts.sequence); held != hand_.end()) {
-    ledger_.Require(record.completed || letter_gone, "acknowledged when handled",
+    ledger_.Require(record.completed || letter_gone || copy, "acknowledged when handled",
                     "a message was acknowledged unhandled", facts.sequence);
     Release(facts.sequence);
-    if (!record.completed) ledger_.Obsolete(facts.record);
+    if (!record.completed) copy ? ledger_.RecognisedAsCopy(facts.record) : ledger_.Obsolete(facts.record);
   } else {
     --acked_;
-    const bool over = record.completed || record.for_other_consumer || record.letter_stored || letter_gone;
+    const bool over = record.completed || record.for_other_consumer || record.letter_stored || letter_gone || copy;
     ledger_.Require(over, "acknowledged when handled", "a message was acknowledged unseen", facts.sequence);
   }
   ledger_.Require(record.letter == 0 || record.for_other_consumer || letter_gone, "letter removed",

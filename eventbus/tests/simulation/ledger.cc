@@ -16,7 +16,8 @@ std::size_t Ledger::NewEvent(std::uint64_t key, bool poison) {
 
 std::size_t Ledger::Stored(Record record) {
   const std::size_t number = records_.size();
-  const Event& event = events_[record.event];
+  Event& event = events_[record.event];
+  if (record.letter == 0) event.copies.push_back(number);
   const bool again = scenario_.quarantines() && record.letter != 0;
   if (event.key != 0 && !record.for_other_consumer && !again) open_[event.key].insert(PlaceOf(record));
   records_.push_back(std::move(record));
@@ -58,13 +59,23 @@ void Ledger::CheckOrder(const Record& record) const {
           record.sequence);
 }
 
+bool Ledger::CompletedBy(const Record& record, int process) const {
+  const auto& in = record.completed_in;
+  return std::find(in.begin(), in.end(), process) != in.end();
+}
+
 void Ledger::Begins(std::size_t number, int process) {
   Record& record = records_[number];
   CheckOrder(record);
   Require(!record.for_other_consumer, "handled once", "a message that was redriven for another began", record.sequence);
-  const auto& in = record.completed_in;
-  Require(std::find(in.begin(), in.end(), process) == in.end(), "handled once",
-          "a message began that this process has handled", record.sequence);
+  Require(!CompletedBy(record, process), "handled once", "a message began that this process has handled",
+          record.sequence);
+  if (record.letter == 0) {
+    for (const std::size_t copy : events_[record.event].copies) {
+      Require(!CompletedBy(records_[copy], process), "handled once",
+              "a message began whose other copy this process has handled", record.sequence);
+    }
+  }
   const bool keyed = events_[record.event].key != 0;
   Require(record.letter == 0 || !keyed || !letters_handled_.contains({process, record.letter}), "handled once",
           "a letter began twice in one process", record.sequence);
@@ -94,6 +105,18 @@ void Ledger::LetterTold(std::size_t number) {
   record.letter_stored = true;
   ++progress_;
   LeaveLine(record);
+}
+
+void Ledger::RecognisedAsCopy(std::size_t number) {
+  const Record& record = records_[number];
+  if (IsCurrent(record)) open_[events_[record.event].key].erase(PlaceOf(record));
+}
+
+bool Ledger::HasCopyThatIsOver(std::size_t number) const {
+  const auto& copies = events_[records_[number].event].copies;
+  return records_[number].letter == 0 && std::any_of(copies.begin(), copies.end(), [&](std::size_t copy) {
+           return copy != number && (records_[copy].completed || records_[copy].letter_stored);
+         });
 }
 
 // Where a key waits for what is in the dead letters, only being handled does.

@@ -18,7 +18,8 @@ struct Event {
   std::uint64_t key = 0;  ///< 0: none
   bool poison = false;
   bool handled = false;
-  bool excused = false;  ///< its stream was deleted, or it may be lost (at most once)
+  bool excused = false;               ///< its stream was deleted, or it may be lost (at most once)
+  std::vector<std::size_t> copies{};  ///< the records that are it as published: more than one when it was stored twice
 };
 
 /// One message in the stream: an event as published or as redriven.
@@ -73,6 +74,10 @@ class Ledger {
   void LetterTold(std::size_t number);
   /// A redriven message was acknowledged unseen, since its letter is gone.
   void Obsolete(std::size_t number) { LeaveLine(records_[number]); }
+  /// A message was acknowledged unseen, as the copy of another.
+  void RecognisedAsCopy(std::size_t number);
+  /// Whether another copy of the event is over.
+  bool HasCopyThatIsOver(std::size_t number) const;
 
   /// Messages that are over at the server may now run again: a process, or the server, died.
   /// False when it was before.
@@ -91,6 +96,7 @@ class Ledger {
 
  private:
   bool IsCurrent(const Record& record) const;
+  bool CompletedBy(const Record& record, int process) const;
   void CheckOrder(const Record& record) const;
   void LeaveLine(const Record& record);
   std::uint64_t PlaceOf(const Record& record) const;

@@ -22,10 +22,14 @@ class ModelMessage final : public StoredMessage {
     std::size_t bytes = 0;
     std::size_t record = 0;         ///< in the ledger
     std::uint64_t incarnation = 0;  ///< of the consumer
+    std::uint64_t message_id = 0;   ///< 0: none
   };
 
   ModelMessage(const Facts& facts, std::string key, std::size_t* live_bytes)
-      : facts_(facts), key_(std::move(key)), live_bytes_(live_bytes) {
+      : facts_(facts),
+        key_(std::move(key)),
+        message_id_(facts.message_id == 0 ? std::string() : std::to_string(facts.message_id)),
+        live_bytes_(live_bytes) {
     stream_sequence_ = facts.sequence;
     delivery_count_ = facts.delivery_count;
     pending_ = facts.pending;
@@ -34,11 +38,15 @@ class ModelMessage final : public StoredMessage {
   }
   ~ModelMessage() override { *live_bytes_ -= facts_.bytes; }
 
-  std::optional<std::string_view> Header(std::string_view) const override { return std::nullopt; }
+  std::optional<std::string_view> Header(std::string_view name) const override {
+    if (name != header::kMessageId || message_id_.empty()) return std::nullopt;
+    return message_id_;
+  }
   Headers AllHeaders() const override { return {}; }
   std::unique_ptr<StoredMessage> Stub() const override {
     Facts stub = facts_;
     stub.bytes = 0;
+    stub.message_id = 0;
     return std::make_unique<ModelMessage>(stub, std::string(), live_bytes_);
   }
 
@@ -48,6 +56,7 @@ class ModelMessage final : public StoredMessage {
  private:
   const Facts facts_;
   const std::string key_;
+  const std::string message_id_;
   std::size_t* const live_bytes_;
 };
 

@@ -140,12 +140,14 @@ void Network::Pump() {
     if (!batch.empty() && (sent.inbox != inbox || random_.PerMille(250))) Deliver(inbox, std::exchange(batch, {}));
     inbox = sent.inbox;
     const std::size_t record = ledger_.AtSequence(sent.sequence);
+    const bool redriven = ledger_.record(record).letter != 0;
     batch.push_back({.sequence = sent.sequence,
                      .delivery_count = sent.delivery_count,
                      .pending = sent.pending,
                      .bytes = ledger_.record(record).bytes,
                      .record = record,
-                     .incarnation = incarnation_});
+                     .incarnation = incarnation_,
+                     .message_id = redriven ? 0 : ledger_.record(record).event + 1});
   }
   if (!batch.empty()) Deliver(inbox, std::move(batch));
 }

@@ -76,6 +76,10 @@ void DrawFaults(Random& random, Scenario& scenario) {
   if (random.PerMille(850)) scenario.fault_pause = random.Skewed(milliseconds{20}, milliseconds{3000});
   scenario.redrives = random.Below(4);
   scenario.redrive_all = random.PerMille(800);
+  if (scenario.flow.acknowledges && random.PerMille(300)) {
+    scenario.flow.duplicate_window = std::chrono::minutes(2);
+    scenario.stored_twice_per_mille = random.From(1, 100);
+  }
 }
 
 const char* ModeName(Mode mode) {

@@ -23,8 +23,9 @@ struct Scenario {
   std::size_t events = 0;
   std::uint64_t keys = 1;
   std::uint64_t unkeyed_per_mille = 0;
-  bool hot_key = false;         ///< half of all have the first key
-  bool colliding_keys = false;  ///< two keys each have the same hash
+  bool hot_key = false;                      ///< half of all have the first key
+  bool colliding_keys = false;               ///< two keys each have the same hash
+  std::uint64_t stored_twice_per_mille = 0;  ///< events with a key
   std::chrono::microseconds publish_pause{};
   std::size_t smallest = 1, largest = 1;  ///< bytes
 

@@ -60,7 +60,20 @@ void World::PublishOne() {
   std::uint64_t key = hot ? 1 : random_.From(1, scenario_.keys);
   if (random_.PerMille(scenario_.unkeyed_per_mille)) key = 0;
   const std::size_t event = ledger_.NewEvent(key, random_.PerMille(scenario_.poison_per_mille));
-  network_.Publish({.event = event, .bytes = random_.From(scenario_.smallest, scenario_.largest)});
+  const std::size_t bytes = random_.From(scenario_.smallest, scenario_.largest);
+  network_.Publish({.event = event, .bytes = bytes});
+  const bool may = key != 0 && scenario_.stored_twice_per_mille > 0;
+  if (may && random_.PerMille(scenario_.stored_twice_per_mille)) StoreTwice(event, bytes);
+}
+
+// As a publisher's second try, after the leader of the stream has changed.
+void World::StoreTwice(std::size_t event, std::size_t bytes) {
+  const std::uint64_t generation = network_.stream_generation();
+  event_queue_.After(random_.Skewed(microseconds{1}, seconds{2}), [this, event, bytes, generation] {
+    if (conditions_.calm || generation != network_.stream_generation()) return;
+    trace_.Note("stored twice, event", event);
+    network_.Publish({.event = event, .bytes = bytes});
+  });
 }
 
 // What a server does from time to time, and looking at whether all goes well.

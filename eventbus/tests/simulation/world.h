@@ -48,6 +48,7 @@ class World {
 
   void Publish();
   void PublishOne();
+  void StoreTwice(std::size_t event, std::size_t bytes);
   void Upkeep();
   void CheckLeases(const std::vector<std::uint64_t>& expired);
 

@@ -107,7 +107,12 @@ class EventBus {
   /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait
   /// for it, others do not. A message whose attempts are used up, or that is rejected or undecodable, is stored in
   /// `{base}_dead_letters` and then terminated. `kInvalidArgument` for an invalid topic, handler or option;
-  /// `kAlreadyExists` when this bus already has the durable on this topic.
+  /// `kAlreadyExists` when this bus already has the durable on this topic; other errors come from the server.
+  ///
+  /// Blocks while a slow server makes the streams and the consumer, for each up to about 10 s; then `kDeadlineExceeded`
+  /// or `kUnavailable` with what was asked for. A refusal is returned at once. A subscription that has begun goes on
+  /// for as long as the bus lives, whatever the server refuses meanwhile, unless its durable becomes another's: see
+  /// docs/errors.md.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeHandler handler) {
     return SubscribeEnvelope(topic, EnvelopeSubscribeOptions{}, std::move(handler));
   }

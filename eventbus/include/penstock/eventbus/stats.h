@@ -13,13 +13,14 @@ namespace penstock {
 struct SubscriptionStats {
   std::uint64_t id = 0;
   std::string topic{};
-  std::string durable{};          ///< empty: at-most-once without a group
-  std::uint64_t received = 0;     ///< deliveries that arrived, redeliveries included
-  std::uint64_t redelivered = 0;  ///< of these: delivered before
-  std::uint64_t duplicates = 0;   ///< of these: already in flight or finished, not handled again
-  std::uint64_t skipped = 0;      ///< of these: redriven for another durable
-  std::uint64_t handled = 0;      ///< the handler returned Ack
-  std::uint64_t failed = 0;       ///< the handler returned another outcome, or threw
+  std::string durable{};           ///< empty: at-most-once without a group
+  std::uint64_t received = 0;      ///< deliveries that arrived, redeliveries included
+  std::uint64_t redelivered = 0;   ///< of these: delivered before
+  std::uint64_t duplicates = 0;    ///< of these: already in flight or finished, not handled again
+  std::uint64_t skipped = 0;       ///< of these: redriven for another durable
+  std::uint64_t stored_twice = 0;  ///< of these: copies that the server stored of events finished here, not handled
+  std::uint64_t handled = 0;       ///< the handler returned Ack
+  std::uint64_t failed = 0;        ///< the handler returned another outcome, or threw
   std::uint64_t acked = 0;
   std::uint64_t naks = 0;        ///< messages requested again
   std::uint64_t terminated = 0;  ///< Term, each after its dead letter was stored

@@ -28,15 +28,21 @@ absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage) {
     MutexLock lock(mutex_);
     const Seen& all = storage == Storage::kMemory ? memory_seen_ : file_seen_;
     auto seen = all.find(topic);
-    if (seen != all.end() && seen->second == generation) return absl::OkStatus();
+    if (seen != all.end() && seen->second.generation == generation) return absl::OkStatus();
   }
   const StreamSpec spec = SpecFor(topic, storage);
   auto facts = transport_.EnsureStream(spec);
   if (!facts.ok()) return facts.status();
   if (auto status = Check(spec, *facts); !status.ok()) return status;
   MutexLock lock(mutex_);
-  (storage == Storage::kMemory ? memory_seen_ : file_seen_)[std::string(topic)] = generation;
+  (storage == Storage::kMemory ? memory_seen_ : file_seen_)[std::string(topic)] = {generation, facts->duplicate_window};
   return absl::OkStatus();
+}
+
+std::chrono::nanoseconds TopicStreams::DuplicateWindow(std::string_view topic) const {
+  MutexLock lock(mutex_);
+  const auto seen = file_seen_.find(topic);
+  return seen == file_seen_.end() ? std::chrono::nanoseconds{0} : seen->second.duplicate_window;
 }
 
 absl::Status TopicStreams::Check(const StreamSpec& wanted, const StreamFacts& found) {

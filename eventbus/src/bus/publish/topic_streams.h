@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -25,6 +26,9 @@ class TopicStreams {
   /// used, or refused with `kFailedPrecondition` (`BusOptions::storage_mismatch`).
   absl::Status Ensure(std::string_view topic, Storage storage);
 
+  /// The duplicate window of the topic's stream with file storage, as it was when `Ensure` looked; 0 before.
+  std::chrono::nanoseconds DuplicateWindow(std::string_view topic) const;
+
   /// Makes the stream of dead letters when it is missing.
   absl::Status EnsureDeadLetters();
 
@@ -39,10 +43,14 @@ class TopicStreams {
   const BusOptions& options_;
   Transport& transport_;
   std::atomic<std::uint64_t> mismatches_{0};  // a statistic: no order needed
-  Mutex mutex_;
-  // By topic: the connection on which the stream was last seen. A memory stream dies with its server, so a new
-  // connection means looking again; a file stream was seen once and for all.
-  using Seen = std::map<std::string, std::uint64_t, std::less<>>;
+  mutable Mutex mutex_;
+  struct Found {
+    std::uint64_t generation = 0;  // of the connection on which the stream was last seen
+    std::chrono::nanoseconds duplicate_window{};
+  };
+  // By topic. A memory stream dies with its server, so a new connection means looking again; a file stream was seen
+  // once and for all.
+  using Seen = std::map<std::string, Found, std::less<>>;
   Seen memory_seen_ ABSL_GUARDED_BY(mutex_);
   Seen file_seen_ ABSL_GUARDED_BY(mutex_);
 };

@@ -2,6 +2,7 @@
 #include "bus/subscribe/subscription.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -232,13 +233,18 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   bool sooner = false;
   bool outage = false;
   bool turned = false;
+  std::uint64_t stored_twice = 0;
+  bool doubled = false;
   {
     MutexLock lock(mutex_);
+    const std::uint64_t before = flow_.counters().stored_twice;
     event(std::chrono::steady_clock::now(), actions);
     // Under the lock, since any other event may end the messages concerned; both are rare.
     executor_.ExtendLeases(actions);
     LogStuck(actions);
     if (flow_.quiescent()) quiescent_.NotifyAll();
+    stored_twice = flow_.counters().stored_twice;
+    doubled = std::bit_width(stored_twice) != std::bit_width(before);
     outage = flow_.circuit_open();
     turned = outage != outage_.load(std::memory_order_relaxed);
     if (turned) outage_.store(outage, std::memory_order_relaxed);
@@ -248,12 +254,19 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   }
   if (turned && outage) Log(LogLevel::kError, "degraded: message after message fails; trying one at a time");
   if (turned && !outage) Log(LogLevel::kInfo, "recovered: a message has succeeded");
+  if (doubled) LogStoredTwice(stored_twice);
   if (sooner) context_.hurry();
   const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
   RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (InFlightMessage* item : refused) flow_.Refused(*item, now, more);
   });
+}
+
+void Subscription::LogStoredTwice(std::uint64_t count) const {
+  Log(LogLevel::kWarning,
+      absl::StrFormat("the server stored %d events twice within the duplicate window; the copies are not handled",
+                      count));
 }
 
 void Subscription::LogStuck(const Actions& actions) const {

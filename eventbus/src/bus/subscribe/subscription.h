@@ -113,6 +113,8 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteQueued();
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// At 1, 2, 4, ... copies.
+  void LogStoredTwice(std::uint64_t count) const;
   void LogStuck(const Actions& actions) const;
   void Log(LogLevel level, const std::string& what) const;
 

@@ -17,11 +17,12 @@ constexpr std::chrono::milliseconds kIdleTick{100};
 
 using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
-    &SubscriptionStats::received,    &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
-    &SubscriptionStats::handled,     &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naks,        &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
-    &SubscriptionStats::skipped,     &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
-    &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,  &SubscriptionStats::resubscribes};
+    &SubscriptionStats::received,     &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
+    &SubscriptionStats::handled,      &SubscriptionStats::failed,      &SubscriptionStats::acked,
+    &SubscriptionStats::naks,         &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
+    &SubscriptionStats::skipped,      &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
+    &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
+    &SubscriptionStats::resubscribes};
 
 /// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {

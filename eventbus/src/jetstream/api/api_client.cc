@@ -8,7 +8,8 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::milliseconds kLongestAttempt(1000);
+// Each attempt after the first may take twice as long: an answer may be lost, or merely slow.
+constexpr std::chrono::milliseconds kFirstAttempt(1000);
 constexpr std::chrono::milliseconds kPause(100);
 
 bool WorthAnotherTry(const absl::StatusOr<ApiReply>& reply) {
@@ -37,8 +38,9 @@ absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json&
   const std::string full_subject = absl::StrCat("$JS.API.", subject);
   const std::string body = request.is_null() ? "" : WriteJson(request);
   const auto deadline = Connection::Clock::now() + budget;
-  while (true) {
-    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline, stop);
+  for (auto patience = kFirstAttempt;; patience *= 2) {
+    const auto until = std::min(deadline, Connection::Clock::now() + patience);
+    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, until, stop);
     if (!WorthAnotherTry(reply)) return reply;
     if (Connection::Clock::now() + 2 * kPause >= deadline) return reply;
     if (stop.stop_requested() || !connection_.Pause(kPause)) {
@@ -48,16 +50,13 @@ absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json&
 }
 
 absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const std::string& request,
-                                            Connection::Clock::time_point deadline, const std::stop_token& stop) {
-  const auto now = Connection::Clock::now();
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - now);
-  const auto patience = std::clamp(left, std::chrono::milliseconds(1), kLongestAttempt);
-  const std::shared_ptr<Link> link = connection_.AwaitLink(now + patience);
+                                            Connection::Clock::time_point until, const std::stop_token& stop) {
+  const std::shared_ptr<Link> link = connection_.AwaitLink(until);
   if (link == nullptr) {
     return absl::UnavailableError(absl::StrCat("JetStream API ", subject, ": not connected to ",
                                                connection_.redacted_url(), "; it is being tried"));
   }
-  const absl::StatusOr<MessageHandle> reply = link->Request(subject, request, now + patience, stop);
+  const absl::StatusOr<MessageHandle> reply = link->Request(subject, request, until, stop);
   if (reply.ok()) return ParseApiReply((*reply)->payload());
   return absl::Status(reply.status().code(), absl::StrCat("JetStream API ", subject, ": ", reply.status().message()));
 }

@@ -43,7 +43,7 @@ class ApiClient {
 
  private:
   absl::StatusOr<ApiReply> Attempt(const std::string& subject, const std::string& request,
-                                   Connection::Clock::time_point deadline, const std::stop_token& stop);
+                                   Connection::Clock::time_point until, const std::stop_token& stop);
 
   Connection& connection_;
 };

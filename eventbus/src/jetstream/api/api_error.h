@@ -27,10 +27,29 @@ inline constexpr int kMessageTooLarge = 10054;
 
 absl::StatusCode CodeOf(const ApiError& error);
 
-/// Whether the same request can succeed a little later: elections, overload, a starting server.
-bool IsTransient(const ApiError& error);
+/// How long a refusal may last, and thus who tries again. A status code does not tell: JetStream that is switched off
+/// and a consumer that belongs to something else are both `kFailedPrecondition`.
+enum class RefusalDuration {
+  kMoment,       ///< elections, overload, a starting server: a request is sent again within its budget
+  kOutage,       ///< JetStream is switched off: publishes are sent again until their deadline
+  kUntilHealed,  ///< somebody has to change something; a subscription that runs tries again until that was done
+  kLasting,      ///< the durable belongs to something else: a subscription that runs ends
+};
+RefusalDuration DurationOf(const ApiError& error);
 
-/// `<what>: <the server's text> (JetStream error <n>); <remedy>`.
+/// Whether the same request can succeed a little later.
+inline bool IsTransient(const ApiError& error) { return DurationOf(error) == RefusalDuration::kMoment; }
+
+/// Whether a publish that was refused so is to be sent again.
+inline bool MayBeStoredLater(const ApiError& error) { return DurationOf(error) <= RefusalDuration::kOutage; }
+
+/// `<what>: <the server's text> (JetStream error <n>); <remedy>`. Marked as lasting when the refusal is.
 absl::Status ApiStatus(std::string_view what, const ApiError& error);
+
+/// The mark of a refusal that lasts, apart from its code and text. It stays below the transport's interface: `Unmarked`
+/// takes it off.
+absl::Status MarkedAsLasting(absl::Status status);
+bool IsMarkedAsLasting(const absl::Status& status);
+absl::Status Unmarked(absl::Status status);
 
 }  // namespace penstock::eventbus::jetstream

@@ -38,9 +38,9 @@ std::string TextOf(const Json& config, const Field& field) {
 
 absl::Status Misfit(const std::string& name, const char* field, const std::string& existing,
                     const std::string& wanted) {
-  return absl::FailedPreconditionError(absl::StrCat("open consumer \"", name, "\": it exists with ", field, " ",
-                                                    Quoted(existing), " but needs ", Quoted(wanted),
-                                                    "; use another durable, or delete it"));
+  return MarkedAsLasting(absl::FailedPreconditionError(
+      absl::StrCat("open consumer \"", name, "\": it exists with ", field, " ", Quoted(existing), " but needs ",
+                   Quoted(wanted), "; use another durable, or delete it")));
 }
 
 }  // namespace

@@ -52,7 +52,8 @@ Json Released(Json config);
 /// differs.
 Json Adjusted(const Json& existing, const Json& wanted);
 
-/// `kFailedPrecondition` naming the first field in which `existing` differs and cannot be changed, and both values.
+/// `kFailedPrecondition`, marked as lasting, naming the first field in which `existing` differs and cannot be changed,
+/// and both values.
 absl::Status CheckFits(const std::string& name, const Json& existing, const Json& wanted);
 
 /// Reads the reply to CONSUMER.INFO and CONSUMER.CREATE. `kInternal` when it is not one.

@@ -47,15 +47,16 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {
   if (storage != StorageName(Storage::kFile) && storage != StorageName(Storage::kMemory)) {
     return absl::InternalError("JetStream API: the reply does not describe a stream");
   }
-  return StreamFacts{StringsMember(config, "subjects"),
-                     storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory, false};
+  return StreamFacts{.subjects = StringsMember(config, "subjects"),
+                     .storage = storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory,
+                     .duplicate_window = std::chrono::nanoseconds(UintMember(config, "duplicate_window").value_or(0))};
 }
 
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop) {
-  const auto ask = [&] { return api.Call("STREAM.INFO." + spec.name, Json(), kApiBudget, stop); };
+  const auto ask = [&] { return api.Call("STREAM.INFO." + spec.name, Json(), kOpenBudget, stop); };
   const absl::StatusOr<ApiReply> present = ask();
   if (!present.ok() || !present->Refused(api_code::kStreamNotFound)) return FactsOf(spec, present);
-  const absl::StatusOr<ApiReply> made = api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kApiBudget, stop);
+  const absl::StatusOr<ApiReply> made = api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kOpenBudget, stop);
   // Another process may have made it between our two calls.
   if (made.ok() && made->Refused(api_code::kStreamNameInUse)) return FactsOf(spec, ask());
   absl::StatusOr<StreamFacts> facts = FactsOf(spec, made);

@@ -15,6 +15,9 @@ namespace penstock::eventbus::jetstream {
 
 /// How long one call of the API may take in all.
 inline constexpr std::chrono::milliseconds kApiBudget(5000);
+/// How long a server that is slow may take to make a stream, or to let a consumer begin. `EventBus::SubscribeEnvelope`
+/// promises it.
+inline constexpr std::chrono::milliseconds kOpenBudget(10'000);
 
 /// The request that makes the stream. A duplicate window longer than the messages' age means that age, since the server
 /// takes no longer one.

@@ -46,19 +46,38 @@ ConsumerSession::ConsumerSession(Connection& connection, ConsumerSpec spec, Cons
 
 absl::Status ConsumerSession::Start() {
   connection_.Observe(*this);
-  const std::shared_ptr<Link> link = connection_.AwaitLink(Clock::now() + kApiBudget);
-  absl::StatusOr<Outcome> outcome =
-      link == nullptr ? absl::UnavailableError(Describe("not connected; it is being tried")) : Synchronise(link);
+  std::shared_ptr<Link> link;
+  const absl::StatusOr<Outcome> outcome = SynchroniseFirst(link);
   if (!outcome.ok()) {
     Withdraw();
     stopping_.store(true, std::memory_order_relaxed);
     connection_.Leave(*this);
-    return outcome.status();
+    return Unmarked(outcome.status());
   }
   Resume(link, *outcome);
   MutexLock lock(join_mutex_);
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
+}
+
+// A server that is slow, or not reachable now, is given the time; what it refuses is told at once.
+absl::StatusOr<ConsumerSession::Outcome> ConsumerSession::SynchroniseFirst(std::shared_ptr<Link>& link) {
+  const Clock::time_point began = Clock::now();
+  const Clock::time_point deadline = began + kOpenBudget;
+  while (true) {
+    link = connection_.AwaitLink(deadline);
+    absl::StatusOr<Outcome> outcome =
+        link == nullptr ? absl::UnavailableError(absl::StrCat("not connected to ", connection_.redacted_url()))
+                        : Synchronise(link);
+    if (!absl::IsUnavailable(outcome.status()) && !absl::IsDeadlineExceeded(outcome.status())) return outcome;
+    Withdraw();
+    const auto pause = std::chrono::ceil<std::chrono::milliseconds>(BackOff());
+    if (Clock::now() + pause < deadline && connection_.Pause(pause)) continue;
+    const auto tried = std::chrono::ceil<std::chrono::milliseconds>(Clock::now() - began);
+    const std::string cause(outcome.status().message());
+    return absl::Status(outcome.status().code(), absl::StrCat(Describe("cannot begin to receive: "), cause,
+                                                              "; tried for ", tried.count(), "ms"));
+  }
 }
 
 void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
@@ -130,7 +149,7 @@ ConsumerSession::Clock::duration ConsumerSession::TrySynchronise(const std::shar
 
 ConsumerSession::Clock::duration ConsumerSession::GoOnAfter(absl::Status status) {
   Withdraw();
-  if (absl::IsFailedPrecondition(status)) {
+  if (IsMarkedAsLasting(status)) {
     GiveUp(std::move(status));
     return kIdle;
   }
@@ -150,7 +169,7 @@ ConsumerSession::Clock::duration ConsumerSession::BackOff() {
 void ConsumerSession::GiveUp(absl::Status why) {
   if (stopping_.exchange(true, std::memory_order_relaxed)) return;
   LogLine(log_, LogLevel::kError, Describe("cannot go on: ") + std::string(why.message()));
-  if (events_.on_closed) events_.on_closed(std::move(why));
+  if (events_.on_closed) events_.on_closed(Unmarked(std::move(why)));
 }
 
 bool ConsumerSession::AwaitWork(Clock::duration longest) {

@@ -47,7 +47,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
     kStandingBy  ///< another process owns the consumer
   };
 
-  /// Synchronises for the first time, on this thread, then goes on in its own.
+  /// Synchronises for the first time, on this thread, then goes on in its own. Tries for `kOpenBudget` while the server
+  /// does not answer (the last try may end later); what it refuses is told at once.
   absl::Status Start();
 
   using Consumer::Acknowledge;
@@ -61,8 +62,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
 
   ConsumerSession(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log);
 
-  /// Makes consumer and inbox fit each other on `link`; the inbox is handed to `Adopt`. `kFailedPrecondition` ends the
-  /// session, other errors are tried again.
+  /// Makes consumer and inbox fit each other on `link`; the inbox is handed to `Adopt`. An error that is marked as
+  /// lasting ends the session, others are tried again for as long as it lives.
   virtual absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) = 0;
   /// Called for each message, on the thread of the inbox.
   virtual void OnMessage(MessageHandle message, bool more) = 0;
@@ -148,6 +149,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   Clock::duration Round();
   Clock::duration Watch(const std::shared_ptr<Link>& link);
   Clock::duration TrySynchronise(const std::shared_ptr<Link>& link);
+  absl::StatusOr<Outcome> SynchroniseFirst(std::shared_ptr<Link>& link);
   void Resume(const std::shared_ptr<Link>& link, Outcome outcome);
   Clock::duration GoOnAfter(absl::Status status);
   /// How long to wait before the next try; longer every time, until deliveries have gone on for a while.

@@ -147,7 +147,7 @@ void Publisher::Settle(Answer& answer, std::vector<Ended>& ended) {
   if (answer.no_responders) return BackOff(entry, kNoStream);
   if (reply.kind == PublishReply::Kind::kUnclear) return BackOff(entry, "the acknowledgement named no sequence");
   if (reply.kind == PublishReply::Kind::kRefused) {
-    if (IsTransient(reply.error)) return BackOff(entry, "the server could not store it yet");
+    if (MayBeStoredLater(reply.error)) return BackOff(entry, "the server could not store it yet");
     ended.push_back(End(found, ApiStatus(About(entry.message), reply.error)));
     return;
   }
