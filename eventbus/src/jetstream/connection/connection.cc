@@ -21,6 +21,9 @@ constexpr std::chrono::milliseconds kLongestAttempt(3000);
 constexpr std::chrono::milliseconds kFirstConnectInterval(100);
 constexpr std::size_t kMaxErrors = 64;
 
+// Trying again soon would not help.
+bool IsRefusal(const absl::Status& status) { return !absl::IsUnavailable(status) && !absl::IsCancelled(status); }
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options) {
@@ -44,10 +47,11 @@ Connection::Connection(const BusOptions& options, FileDescriptor cancel)
 
 Connection::~Connection() { Close(std::chrono::milliseconds(0)); }
 
-// Every server gets its share of the time, so that a silent one does not use up what another needs. What a server
-// refuses is believed once all were asked.
+// Every server gets its share of the time, so that a silent one does not use up what another needs. A refusal is kept
+// until all were asked: the others may accept us, and the last of them may be one that is down.
 absl::Status Connection::ConnectFirst() {
   const Clock::time_point deadline = Clock::now() + options_.connect_timeout;
+  absl::Status refusal;
   for (std::size_t attempt = 1;; ++attempt) {
     const auto share = options_.connect_timeout / static_cast<std::int64_t>(servers_.size());
     absl::StatusOr<std::shared_ptr<Link>> link =
@@ -56,9 +60,10 @@ absl::Status Connection::ConnectFirst() {
       Adopt(*std::move(link));
       return absl::OkStatus();
     }
+    if (refusal.ok() && IsRefusal(link.status())) refusal = link.status();
     const bool last = Clock::now() + kFirstConnectInterval >= deadline;
     const bool asked_all = attempt % servers_.size() == 0;
-    if (last || (asked_all && !absl::IsUnavailable(link.status()))) return link.status();
+    if (last || (asked_all && !refusal.ok())) return refusal.ok() ? link.status() : refusal;
     if (asked_all) Pause(kFirstConnectInterval);
   }
 }
@@ -183,7 +188,7 @@ bool Connection::Replace() {
       Adopt(*std::move(link));
       return true;
     }
-    const bool refused = !absl::IsUnavailable(link.status()) && !absl::IsCancelled(link.status());
+    const bool refused = IsRefusal(link.status());
     if (refused) LogLine(options_.log, LogLevel::kError, std::string(link.status().message()));
     backoff_.Failed(refused);
   }
