@@ -68,8 +68,9 @@ using SubscriptionId = std::uint64_t;
 class EventBus {
  public:
   /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for invalid options, `kUnavailable` when no
-  /// server answers, `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no
-  /// JetStream.
+  /// server answers, `kDeadlineExceeded` when one accepts the connection and then answers no request,
+  /// `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no JetStream, or
+  /// for an error of TLS, `kResourceExhausted` when descriptors, threads or memory are used up.
   static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options);
 
   ~EventBus();

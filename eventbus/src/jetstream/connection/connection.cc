@@ -26,14 +26,14 @@ bool IsRefusal(const absl::Status& status) { return !absl::IsUnavailable(status)
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options) {
+absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options, Clock::time_point deadline) {
   FileDescriptor cancel(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!cancel.valid()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
   }
   std::shared_ptr<Connection> connection(new Connection(options, std::move(cancel)));
-  if (absl::Status status = connection->ConnectFirst(); !status.ok()) return status;
+  if (absl::Status status = connection->ConnectFirst(deadline); !status.ok()) return status;
   connection->supervisor_ = std::thread([raw = connection.get()] { raw->Supervise(); });
   return connection;
 }
@@ -49,13 +49,13 @@ Connection::~Connection() { Close(std::chrono::milliseconds(0)); }
 
 // Every server gets its share of the time, so that a silent one does not use up what another needs. A refusal is kept
 // until all were asked: the others may accept us, and the last of them may be one that is down.
-absl::Status Connection::ConnectFirst() {
-  const Clock::time_point deadline = Clock::now() + options_.connect_timeout;
+absl::Status Connection::ConnectFirst(Clock::time_point deadline) {
+  const Clock::duration time = std::max<Clock::duration>(deadline - Clock::now(), kFirstConnectInterval);
   absl::Status refusal;
   for (std::size_t attempt = 1;; ++attempt) {
-    const auto share = options_.connect_timeout / static_cast<std::int64_t>(servers_.size());
+    const Clock::duration share = time / static_cast<std::int64_t>(servers_.size());
     absl::StatusOr<std::shared_ptr<Link>> link =
-        Connect(std::min(deadline, Clock::now() + std::clamp(share, kFirstConnectInterval, options_.connect_timeout)));
+        Connect(std::min(deadline, Clock::now() + std::max<Clock::duration>(share, kFirstConnectInterval)));
     if (link.ok()) {
       Adopt(*std::move(link));
       return absl::OkStatus();
