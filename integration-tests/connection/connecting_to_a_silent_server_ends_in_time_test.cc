@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,8 @@ constexpr milliseconds kConnectTimeout(1500);
 constexpr milliseconds kLimit = kConnectTimeout + seconds(1);
 constexpr std::size_t kMostGrowth = std::size_t{80} << 20;
 constexpr seconds kWatchdog(15);
+// For a loaded machine: a call with a time limit returns so much later at the most.
+constexpr milliseconds kSlack(500);
 
 auto SaysUnreachable() {
   return AnyOf(StatusIs(absl::StatusCode::kUnavailable), StatusIs(absl::StatusCode::kDeadlineExceeded));
@@ -90,6 +93,24 @@ TEST_P(ConnectingTo, SeveralSilentServersEndsInTimeForAllOfThem) {
     if (GetParam().wire == Wire::kTls) options.tls.ca_file = certificate_->file();
     const auto bus = Within(kLimit, "Connect", [&] { return EventBus::Connect(std::move(options)); });
     EXPECT_THAT(bus.status(), SaysUnreachable());
+  });
+}
+
+// Connecting uses up half of the time, and the server then answers no request: both share one limit.
+TEST_P(ConnectingTo, AServerThatIsSlowAndThenSilentEndsInTime) {
+  RunIsolated(kWatchdog, [&] {
+    const auto relay = Relay(GetParam().wire);
+    relay->GoSilentAt(Step::kAccepted);
+    std::jthread speak_next_time([&] {
+      EXPECT_TRUE(Eventually([&] { return relay->accepted() > 0; }, kPatience));
+      relay->GoSilentAt(GetParam().step);
+    });
+    BusOptions options = Options(relay->url() + "," + relay->url());
+    if (GetParam().wire == Wire::kTls) options.tls.ca_file = certificate_->file();
+    options.connect_timeout = seconds(2);
+    const auto bus = Within(options.connect_timeout + kSlack, "Connect", [&] { return EventBus::Connect(options); });
+    EXPECT_THAT(bus.status(), SaysUnreachable());
+    EXPECT_EQ(relay->accepted(), 2U) << "connections, of which the second was greeted";
   });
 }
 

@@ -48,6 +48,23 @@ TEST_F(JetStreamConnectionTest, RefusesAWrongPasswordWithoutNamingIt) {
   EXPECT_THAT(ConnectJetStream(options), IsOk());
 }
 
+// The servers are tried in random order: the one that refuses is rarely the last.
+TEST_F(JetStreamConnectionTest, ReturnsARefusalOnceEveryServerWasTried) {
+  Launch({.config = R"(authorization: { user: "ada", password: "right" })"});
+  const auto down = NatsServer::Launch({});
+  ASSERT_THAT(down, IsOk());
+  (*down)->Stop();
+  BusOptions options = Options();
+  options.url = absl::StrCat((*down)->url(), ",", options.url, ",", (*down)->url(), ",", (*down)->url());
+  options.credentials = {.user = "ada", .password = "wr0ng"};
+  options.connect_timeout = seconds(8);
+  for (int round = 0; round < 6; ++round) {
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_THAT(ConnectJetStream(options), StatusIs(absl::StatusCode::kUnauthenticated));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, options.connect_timeout / 2);
+  }
+}
+
 TEST_F(JetStreamConnectionTest, ConnectsWithAToken) {
   Launch({.config = R"(authorization: { token: "t0ken" })"});
   BusOptions options = Options();

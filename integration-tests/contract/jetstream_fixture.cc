@@ -85,6 +85,10 @@ void JetStreamFixture::DeleteConsumer(const std::string& consumer) {
               ::testing::AnyOf(::testing::HasSubstr("\"success\":true"), ::testing::HasSubstr("not empty")));
 }
 
+absl::StatusOr<std::shared_ptr<jetstream::Connection>> OpenConnection(const BusOptions& options) {
+  return jetstream::Connection::Open(options, jetstream::Connection::Clock::now() + options.connect_timeout);
+}
+
 std::vector<std::string> Numbers(int count, int first) {
   std::vector<std::string> numbers;
   for (int i = first; i < first + count; ++i) numbers.push_back(absl::StrCat(i));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "contract/consumer_recorder.h"
+#include "jetstream/connection/connection.h"
 #include "support/eventually.h"
 #include "support/nats_server.h"
 #include "support/raw_nats.h"
@@ -62,6 +63,9 @@ class JetStreamFixture : public ::testing::Test {
   TlsOptions tls_{};
   std::atomic<int> ids_ = 0;
 };
+
+/// A connection without a transport, within `connect_timeout`.
+absl::StatusOr<std::shared_ptr<jetstream::Connection>> OpenConnection(const BusOptions& options);
 
 /// The bodies that `Send` gives to `count` messages.
 std::vector<std::string> Numbers(int count, int first = 1);

@@ -21,7 +21,7 @@ using Case = std::pair<Inbox::Use, bool>;  // and whether the connection is encr
 
 class JetStreamInboxTest : public JetStreamFixture, public ::testing::WithParamInterface<Case> {
  protected:
-  std::shared_ptr<Connection> Open() { return *Connection::Open(Options()); }
+  std::shared_ptr<Connection> Open() { return *OpenConnection(Options()); }
 };
 
 /// Publishes to a subject without a pause, from a connection of its own.

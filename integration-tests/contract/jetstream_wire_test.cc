@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one connection carries, in the clear and encrypted.
+// Messages over one connection, in plaintext and encrypted.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -85,7 +85,7 @@ class JetStreamWireTest : public JetStreamFixture, public ::testing::WithParamIn
     connection_ = Open();
     link_ = connection_->link();
   }
-  std::shared_ptr<Connection> Open() { return *Connection::Open(Options()); }
+  std::shared_ptr<Connection> Open() { return *OpenConnection(Options()); }
 
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<Link> link_;
@@ -156,7 +156,7 @@ INSTANTIATE_TEST_SUITE_P(Wires, JetStreamWireTest, ::testing::Bool(), NameOf);
 
 TEST_F(JetStreamFixture, AWireRefusesASubjectThatWouldEndItsLine) {
   Launch();
-  const std::shared_ptr<Connection> connection = *Connection::Open(Options());
+  const std::shared_ptr<Connection> connection = *OpenConnection(Options());
   const std::shared_ptr<Link> link = connection->link();
   for (const std::string subject : {"", "a b", "a\tb", "a\r\nPUB b 0\r\n", "a\n", "a\x7f"}) {
     EXPECT_THAT(link->Publish({.subject = subject, .body = "x"}), StatusIs(absl::StatusCode::kInvalidArgument));
@@ -224,7 +224,7 @@ TEST(JetStreamWireToAnImpostorTest, GivesTheConnectionUp) {
   for (const std::string says :
        {"MSG orders x 5\r\nhello\r\n", "HMSG orders 1 9 5\r\nhello\r\n", "\x16\x03\x01 what\r\n"}) {
     Impostor impostor(says);
-    const auto connection = Connection::Open({.url = impostor.url(), .client_id = "contract"});
+    const auto connection = OpenConnection({.url = impostor.url(), .client_id = "contract"});
     ASSERT_THAT(connection, IsOk());
     EXPECT_TRUE(Eventually([&] { return (*connection)->reconnects() > 0; }, seconds(30), milliseconds(5))) << says;
     (*connection)->Close(milliseconds(0));

@@ -48,10 +48,15 @@ class JetStreamTransport final : public Transport {
     connection_->io_threads().Join();  // others may hold the connection for a moment, on a thread of its
   }
 
-  /// Before anything else; may fail.
-  absl::Status Start(const BusOptions& options) {
-    absl::Status enabled = CheckJetStream(std::min(options.connect_timeout, kLongestCheck));
-    if (enabled.ok()) publisher_ = Publisher::Start(*connection_, {options.publish_timeout, options.publish_window});
+  /// Before anything else; may fail, by `deadline` at the latest.
+  absl::Status Start(const BusOptions& options, Connection::Clock::time_point deadline) {
+    const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Connection::Clock::now());
+    absl::Status enabled = CheckJetStream(std::min(left, kLongestCheck));
+    if (enabled.ok()) {
+      publisher_ = Publisher::Start(*connection_, {options.publish_timeout, options.publish_window});
+    } else {
+      connection_->Close(std::chrono::milliseconds(0));  // nothing was sent that a flush would have to wait for
+    }
     return enabled;
   }
 
@@ -174,10 +179,11 @@ class JetStreamTransport final : public Transport {
 }  // namespace jetstream
 
 absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options) {
-  absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection = jetstream::Connection::Open(options);
+  const auto deadline = jetstream::Connection::Clock::now() + options.connect_timeout;
+  absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection = jetstream::Connection::Open(options, deadline);
   if (!connection.ok()) return connection.status();
   auto transport = std::make_unique<jetstream::JetStreamTransport>(*std::move(connection), options);
-  if (absl::Status started = transport->Start(options); !started.ok()) return started;
+  if (absl::Status started = transport->Start(options, deadline); !started.ok()) return started;
   return transport;
 }
 

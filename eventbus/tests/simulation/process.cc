@@ -167,7 +167,7 @@ std::unique_ptr<InFlightMessage> Process::MakeItem(const ModelMessage::Facts& fa
     item->key = message->key();
     if (key % 2 == 0) item->key = item->key_storage = name;
     item->key_hash = ledger_.KeyHash(key);
-    item->lane = item->key_hash % pool_.size();
+    item->actor = item->key_hash % pool_.size();
   }
   item->message = std::move(message);
   return item;
@@ -252,7 +252,7 @@ void Process::End(InFlightMessage& item) {
 }
 
 void Process::Finish(InFlightMessage& item) {
-  // What was redriven and is handled has its letter removed first.
+  // A redriven message that is handled has its letter removed first.
   const bool letter_follows =
       item.letter != 0 && item.result.kind == HandlerResult::Kind::kHandled && scenario_.flow.acknowledges;
   if (item.stale && !letter_follows) invariants_.StaleEnded();

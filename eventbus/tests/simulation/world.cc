@@ -76,7 +76,7 @@ void World::StoreTwice(std::size_t event, std::size_t bytes) {
   });
 }
 
-// What a server does from time to time, and looking at whether all goes well.
+// Does the server's periodic work, and checks whether all goes well.
 void World::Upkeep() {
   CheckLeases(network_.Expire());
   for (Process* process : members_) {
@@ -158,7 +158,7 @@ void World::AwaitRest() {
   const std::uint64_t progress = ledger_.progress() + network_.server().ack_floor();
   if (progress != last_progress_) progress_at_ = event_queue_.now();
   last_progress_ = progress;
-  const FlowOptions& flow = scenario_.flow;
+  const DeliveryOptions& flow = scenario_.flow;
   const auto patience = 3 * flow.ack_wait + 4 * flow.retry.max_backoff + seconds{20};
   if (event_queue_.now() - progress_at_ > patience || event_queue_.now() - calm_since_ > kLongestCalm) {
     std::string story = "nothing goes on, and not settled is " + std::to_string(network_.server().ack_floor() + 1);

@@ -23,7 +23,7 @@ std::chrono::milliseconds RetrySchedule::DelayAfter(std::uint64_t attempt) {
   return std::chrono::milliseconds{std::llround(wait * spread(random_))};
 }
 
-FailurePolicy::FailurePolicy(const FlowOptions& options)
+FailurePolicy::FailurePolicy(const DeliveryOptions& options)
     : policy_(options.retry),
       blocks_(options.after_dead_letter == AfterDeadLetter::kBlock),
       retry_(options.retry, options.seed),
@@ -52,8 +52,8 @@ FailurePolicy::Decision FailurePolicy::Decide(const InFlightMessage& item) {
   return {.kind = Decision::Kind::kDeadLetter};
 }
 
-// What other processes saw of the message is known by the server's count only, which also counts deliveries that never
-// began: it may shorten the attempts here, to two at the least.
+// Attempts in other processes are known from the server's count only, which also counts deliveries that never began: it
+// may shorten the attempts here, to two at the least.
 bool FailurePolicy::IsExhausted(const InFlightMessage& item) const {
   return retry_.Exhausted(item.attempts()) && item.failures >= std::min<std::uint64_t>(policy_.max_attempts, 2);
 }

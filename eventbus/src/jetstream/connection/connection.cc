@@ -21,16 +21,19 @@ constexpr std::chrono::milliseconds kLongestAttempt(3000);
 constexpr std::chrono::milliseconds kFirstConnectInterval(100);
 constexpr std::size_t kMaxErrors = 64;
 
+// Trying again soon would not help.
+bool IsRefusal(const absl::Status& status) { return !absl::IsUnavailable(status) && !absl::IsCancelled(status); }
+
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options) {
+absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options, Clock::time_point deadline) {
   FileDescriptor cancel(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!cancel.valid()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
   }
   std::shared_ptr<Connection> connection(new Connection(options, std::move(cancel)));
-  if (absl::Status status = connection->ConnectFirst(); !status.ok()) return status;
+  if (absl::Status status = connection->ConnectFirst(deadline); !status.ok()) return status;
   connection->supervisor_ = std::thread([raw = connection.get()] { raw->Supervise(); });
   return connection;
 }
@@ -44,21 +47,23 @@ Connection::Connection(const BusOptions& options, FileDescriptor cancel)
 
 Connection::~Connection() { Close(std::chrono::milliseconds(0)); }
 
-// Every server gets its share of the time, so that a silent one does not use up what another needs. What a server
-// refuses is believed once all were asked.
-absl::Status Connection::ConnectFirst() {
-  const Clock::time_point deadline = Clock::now() + options_.connect_timeout;
+// Every server gets its share of the time, so that a silent one does not use up what another needs. A refusal is kept
+// until all were asked: the others may accept us, and the last of them may be one that is down.
+absl::Status Connection::ConnectFirst(Clock::time_point deadline) {
+  const Clock::duration time = std::max<Clock::duration>(deadline - Clock::now(), kFirstConnectInterval);
+  absl::Status refusal;
   for (std::size_t attempt = 1;; ++attempt) {
-    const auto share = options_.connect_timeout / static_cast<std::int64_t>(servers_.size());
+    const Clock::duration share = time / static_cast<std::int64_t>(servers_.size());
     absl::StatusOr<std::shared_ptr<Link>> link =
-        Connect(std::min(deadline, Clock::now() + std::clamp(share, kFirstConnectInterval, options_.connect_timeout)));
+        Connect(std::min(deadline, Clock::now() + std::max<Clock::duration>(share, kFirstConnectInterval)));
     if (link.ok()) {
       Adopt(*std::move(link));
       return absl::OkStatus();
     }
+    if (refusal.ok() && IsRefusal(link.status())) refusal = link.status();
     const bool last = Clock::now() + kFirstConnectInterval >= deadline;
     const bool asked_all = attempt % servers_.size() == 0;
-    if (last || (asked_all && !absl::IsUnavailable(link.status()))) return link.status();
+    if (last || (asked_all && !refusal.ok())) return refusal.ok() ? link.status() : refusal;
     if (asked_all) Pause(kFirstConnectInterval);
   }
 }
@@ -75,7 +80,7 @@ absl::StatusOr<ReachedServer> Connection::Reach(const WaitLimit& limit) {
     MutexLock lock(mutex_);
     servers_.Learn(learnt_);
   }
-  const bool wants_tls = servers_.tls() || options_.tls.mode != TlsOptions::Mode::kOff;
+  const bool wants_tls = servers_.tls() || options_.tls.mode != TlsOptions::Mode::kOnDemand;
   absl::StatusOr<ReachedServer> server = ReachServer(servers_.Next(), options_, wants_tls, limit);
   if (server.ok()) {
     Learn(server->info);
@@ -183,7 +188,7 @@ bool Connection::Replace() {
       Adopt(*std::move(link));
       return true;
     }
-    const bool refused = !absl::IsUnavailable(link.status()) && !absl::IsCancelled(link.status());
+    const bool refused = IsRefusal(link.status());
     if (refused) LogLine(options_.log, LogLevel::kError, std::string(link.status().message()));
     backoff_.Failed(refused);
   }

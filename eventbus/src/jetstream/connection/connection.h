@@ -38,15 +38,15 @@ class ConnectionObserver {
 /// another server when one announces that it will close (lame duck mode).
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its supervisor thread and the I/O threads; users of a link share
-/// it. **Blocking:** `Open` up to the connect timeout, whatever the number of servers; `Close` for what it is told.
+/// it. **Blocking:** `Open` up to its deadline, whatever the number of servers; `Close` for what it is told.
 /// **Shutdown:** observers must have left; links stay valid, closed, for those who still hold one.
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// With options that were validated. Tries until `connect_timeout`. `kUnavailable`, `kUnauthenticated`,
-  /// `kInvalidArgument`, `kFailedPrecondition` (TLS).
-  static absl::StatusOr<std::shared_ptr<Connection>> Open(const BusOptions& options);
+  /// With options that were validated. Tries until `deadline`; a server's refusal is returned once every server was
+  /// tried. `kUnavailable`, `kUnauthenticated`, `kInvalidArgument`, `kFailedPrecondition` (TLS).
+  static absl::StatusOr<std::shared_ptr<Connection>> Open(const BusOptions& options, Clock::time_point deadline);
 
   ~Connection();
   Connection(const Connection&) = delete;
@@ -91,7 +91,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Connection(const BusOptions& options, FileDescriptor cancel);
 
-  absl::Status ConnectFirst();
+  absl::Status ConnectFirst(Clock::time_point deadline);
   absl::StatusOr<std::shared_ptr<Link>> Connect(Clock::time_point deadline);
   absl::StatusOr<ReachedServer> Reach(const WaitLimit& limit);
   absl::StatusOr<std::shared_ptr<Link>> Establish(ReachedServer server, const WaitLimit& limit);

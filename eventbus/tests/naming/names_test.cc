@@ -10,7 +10,6 @@
 
 #include "../refusal.h"
 #include "penstock/eventbus/event_bus.h"
-#include "transport/transport.h"
 
 namespace penstock::eventbus {
 namespace {
