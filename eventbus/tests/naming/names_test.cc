@@ -10,7 +10,6 @@
 
 #include "../refusal.h"
 #include "penstock/eventbus/event_bus.h"
-#include "transport/transport.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -98,11 +97,6 @@ TEST(StreamNameTest, IsDifferentForEveryTwoTopics) {
   std::map<std::string, std::string> by_stream;
   ForEachTopic("", 5, by_stream);
   EXPECT_GT(by_stream.size(), 2'000U);
-}
-
-TEST(StorageNameTest, IsTheServersWord) {
-  EXPECT_EQ(StorageName(Storage::kMemory), "memory");
-  EXPECT_EQ(StorageName(Storage::kFile), "file");
 }
 
 TEST(NameTest, TakesOneTo64PlainBytes) {
