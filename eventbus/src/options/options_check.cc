@@ -87,14 +87,14 @@ absl::Status CheckCredentials(const Credentials& credentials, const UrlFacts& ur
 
 absl::Status CheckTls(const TlsOptions& tls, const UrlFacts& url) {
   using enum TlsOptions::Mode;
-  const bool in_use = tls.mode != kOff || url.tls;
+  const bool in_use = tls.mode != kOnDemand || url.tls;
   const bool no_certificate = tls.certificate_file.empty();
   const bool no_key = tls.private_key_file.empty();
   const bool set = !tls.ca_file.empty() || !no_certificate || !no_key || !tls.expected_hostname.empty();
-  return FirstError(Require(tls.mode == kOff || tls.mode == kRequired || tls.mode == kHandshakeFirst, "tls.mode",
-                            "is no mode; use kOff, kRequired or kHandshakeFirst"),
+  return FirstError(Require(tls.mode == kOnDemand || tls.mode == kRequired || tls.mode == kHandshakeFirst, "tls.mode",
+                            "is no mode; use kOnDemand, kRequired or kHandshakeFirst"),
                     Require(in_use || !set, "tls.mode",
-                            "is kOff, though other fields of tls are set; set it to kRequired or empty them"),
+                            "is kOnDemand, though other fields of tls are set; set it to kRequired or empty them"),
                     Require(no_certificate == no_key, no_certificate ? "tls.certificate_file" : "tls.private_key_file",
                             "is empty, though its counterpart is set; set both or none"),
                     CheckFile("tls.ca_file", tls.ca_file), CheckFile("tls.certificate_file", tls.certificate_file),

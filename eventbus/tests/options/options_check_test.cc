@@ -120,7 +120,7 @@ TEST(BusOptionsTest, WantsTlsFieldsThatFitTogether) {
           "\"tls.certificate_file\""},
          {[](auto& o) { o.tls = {.mode = TlsOptions::Mode::kRequired, .expected_hostname = "a b"}; },
           "\"tls.expected_hostname\""},
-         {[&](auto& o) { o.tls = {.ca_file = path}; }, "\"tls.mode\" is kOff"},
+         {[&](auto& o) { o.tls = {.ca_file = path}; }, "\"tls.mode\" is kOnDemand"},
          {[&](auto& o) {
             o.tls = {.ca_file = path};
             o.url = "tls://h";

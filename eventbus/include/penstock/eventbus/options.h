@@ -25,11 +25,11 @@ struct Credentials {
 /// TLS towards the server. Verification cannot be switched off.
 struct TlsOptions {
   enum class Mode {
-    kOff,             ///< not requested; still encrypted if the server demands it or for `tls://`
+    kOnDemand,        ///< encrypted for `tls://`, and when the server demands it
     kRequired,        ///< encrypted, or no connection
     kHandshakeFirst,  ///< encrypted, TLS before INFO; needs a server from 2.10.4 on that is configured for it
   };
-  Mode mode = Mode::kOff;
+  Mode mode = Mode::kOnDemand;
   std::string ca_file{};            ///< PEM; empty: the system's roots
   std::string certificate_file{};   ///< PEM, for mutual TLS; set together with `private_key_file`
   std::string private_key_file{};   ///< PEM

@@ -80,7 +80,7 @@ absl::StatusOr<ReachedServer> Connection::Reach(const WaitLimit& limit) {
     MutexLock lock(mutex_);
     servers_.Learn(learnt_);
   }
-  const bool wants_tls = servers_.tls() || options_.tls.mode != TlsOptions::Mode::kOff;
+  const bool wants_tls = servers_.tls() || options_.tls.mode != TlsOptions::Mode::kOnDemand;
   absl::StatusOr<ReachedServer> server = ReachServer(servers_.Next(), options_, wants_tls, limit);
   if (server.ok()) {
     Learn(server->info);
