@@ -99,7 +99,7 @@ void IngressQueue::OnSpaceAvailable(std::size_t index) {
 
 RunResult IngressQueue::Run(LatencyMeter&, TimePoint) {
   DequeueChunk();
-  SortByActor();
+  DistributeToActors();
   return {.next = RecycleChunk() ? RunResult::Next::kAgain : RunResult::Next::kIdle};
 }
 
@@ -113,7 +113,7 @@ void IngressQueue::DequeueChunk() {
   }
 }
 
-void IngressQueue::SortByActor() {
+void IngressQueue::DistributeToActors() {
   for (Task& task : batch_) {
     Actor& actor = *task.actor;
     if (actor.Buffer(std::move(task))) buffering_.push_back(&actor);
@@ -139,7 +139,7 @@ bool IngressQueue::RecycleChunk() {
 void IngressQueue::Flush() {
   do {
     DequeueChunk();
-    SortByActor();
+    DistributeToActors();
   } while (RecycleChunk());
 }
 

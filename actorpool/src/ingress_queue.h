@@ -23,12 +23,13 @@ using internal::Admission;
 /// The queue in front of a group of actors. It bounds their inboxes and passes accepted messages on to them.
 ///
 /// Producers append to a chunk, in order of acceptance, whichever actor a message is for. A worker takes a whole chunk
-/// and sorts it into the actors' queues. So a producer's core and a worker's exchange memory, and take the scheduler's
-/// lock, once for a chunk instead of once for a message, and each actor is made ready once for all its messages in it.
+/// and distributes it to the actors' queues. So a producer's core and a worker's exchange memory, and take the
+/// scheduler's lock, once for a chunk instead of once for a message, and each actor is made ready once for all its
+/// messages in it.
 ///
 /// **Thread safety:** `TryEnqueue`, `OnSpaceAvailable`, `Close` and `Stats` by any thread; `Run` and `Flush` by one
 /// thread at a time, which the scheduler ensures while workers run; `AddActor` before all the others.
-/// **Ownership:** owns messages until they are sorted; refers to the constructor's arguments and to its actors.
+/// **Ownership:** owns messages until they are distributed; refers to the constructor's arguments and to its actors.
 /// **Blocking:** `TryEnqueue` with a timeout. Lock order: its own lock, then the scheduler's.
 class alignas(64) IngressQueue final : public Runnable {
  public:
@@ -48,13 +49,13 @@ class alignas(64) IngressQueue final : public Runnable {
   /// so that each wake-up is worth it. Until then they poll.
   void OnSpaceAvailable(std::size_t index);
 
-  /// Sorts one chunk.
+  /// Distributes one chunk to the actors.
   RunResult Run(LatencyMeter& meter, TimePoint budget_end) override;
 
   /// Refuses messages from now on. The scheduler knows of those accepted before when this returns.
   void Close();
 
-  /// Sorts all remaining chunks.
+  /// Distributes all remaining chunks.
   void Flush();
 
   ActorStats Stats(std::size_t index) const;
@@ -80,8 +81,8 @@ class alignas(64) IngressQueue final : public Runnable {
   TimePoint AcceptanceTime() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartChunk() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void DequeueChunk();
-  void SortByActor();
-  /// Keeps the memory of the sorted chunk. False: there is no other chunk, and the queue is idle.
+  void DistributeToActors();
+  /// Keeps the memory of the distributed chunk. False: there is no other chunk, and the queue is idle.
   bool RecycleChunk();
 
   const std::size_t inbox_capacity_;

@@ -78,7 +78,7 @@ std::unique_ptr<InFlightMessage> ItemOf(std::uint64_t sequence, const std::vecto
   item->sequence = item->origin = sequence;
   item->key = keys[sequence % keys.size()];
   item->key_hash = std::hash<std::string_view>{}(item->key);
-  item->lane = item->key_hash % 256;
+  item->actor = item->key_hash % 256;
   item->message = std::make_unique<BareMessage>(sequence);
   return item;
 }
@@ -87,7 +87,7 @@ std::unique_ptr<InFlightMessage> ItemOf(std::uint64_t sequence, const std::vecto
 void PassThroughTheFlow(benchmark::State& state) {
   std::vector<std::string> keys(static_cast<std::size_t>(state.range(0)));
   for (std::size_t i = 0; i < keys.size(); ++i) keys[i] = "aggregate-" + std::to_string(i);
-  DeliveryStateMachine flow(FlowOptions{});
+  DeliveryStateMachine flow(DeliveryOptions{});
   std::uint64_t sequence = 0;
   for (auto _ : state) {
     Actions arrived;

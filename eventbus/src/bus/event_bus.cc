@@ -71,7 +71,7 @@ class EventBus::Core {
                               {.pool = actorpool::internal::PoolAccess(*pool_),
                                .dead_letters = letter_writer_,
                                .log = options_.log,
-                               .hurry = [this] { subscriptions_.Hurry(); }},
+                               .request_tick = [this] { subscriptions_.RequestTick(); }},
                               *transport_);
   }
 

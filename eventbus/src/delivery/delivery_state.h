@@ -4,8 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "delivery/delivery_options.h"
 #include "delivery/flow/flow_control.h"
-#include "delivery/flow_options.h"
 #include "delivery/in_flight_table.h"
 #include "delivery/policy/failure_policy.h"
 #include "delivery/policy/processed_set.h"
@@ -16,7 +16,7 @@ namespace penstock::eventbus {
 
 /// The state that the parts of one subscription's delivery logic share.
 struct DeliveryState {
-  explicit DeliveryState(const FlowOptions& flow_options) : options(flow_options) {}
+  explicit DeliveryState(const DeliveryOptions& delivery_options) : options(delivery_options) {}
   DeliveryState(const DeliveryState&) = delete;
   DeliveryState& operator=(const DeliveryState&) = delete;
 
@@ -27,7 +27,7 @@ struct DeliveryState {
            table.count(MessageState::kDeadLettering) + table.count(MessageState::kRemovingLetter);
   }
 
-  const FlowOptions options;
+  const DeliveryOptions options;
   SubscriptionStats counters{};  ///< and `lag`; the other gauges are not kept here
   std::uint64_t vanished = 0;    ///< messages whose redelivery was given up
   InFlightTable table{};

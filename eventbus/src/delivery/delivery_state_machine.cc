@@ -12,7 +12,7 @@ constexpr std::size_t kMostSpares = 512;
 
 }  // namespace
 
-DeliveryStateMachine::DeliveryStateMachine(const FlowOptions& options)
+DeliveryStateMachine::DeliveryStateMachine(const DeliveryOptions& options)
     : state_(options), turns_(state_), leases_(options) {}
 
 // Arrivals.
@@ -164,11 +164,11 @@ void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
   turns_.ReleaseKey(item, out);
   std::unique_ptr<InFlightMessage> over = turns_.Remove(item);
   out.list.push_back({.kind = handled ? Action::Kind::kAck : Action::Kind::kTerm, .message = over->TakeAnswerable()});
-  Spare(std::move(over));
+  KeepForReuse(std::move(over));
 }
 
 // Items are made by one thread and end on others, which costs an allocator more than anything else here.
-void DeliveryStateMachine::Spare(std::unique_ptr<InFlightMessage> over) {
+void DeliveryStateMachine::KeepForReuse(std::unique_ptr<InFlightMessage> over) {
   over->message.reset();
   over->latest.reset();
   if (spares_.size() < kMostSpares) spares_.push_back(std::move(over));

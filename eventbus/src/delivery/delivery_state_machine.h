@@ -28,9 +28,9 @@ namespace penstock::eventbus {
 /// follows when that one is over.
 class DeliveryStateMachine {
  public:
-  explicit DeliveryStateMachine(const FlowOptions& options);
+  explicit DeliveryStateMachine(const DeliveryOptions& options);
 
-  /// A message arrived. `item` has its message, sequence, origin, letter, key, hash and lane set.
+  /// A message arrived. `item` has its message, sequence, origin, letter, key, hash and actor set.
   void Arrived(std::unique_ptr<InFlightMessage> item, TimePoint now, Actions& out);
   /// A dispatch found the inbox full.
   void Refused(InFlightMessage& item, TimePoint now, Actions& out);
@@ -108,7 +108,7 @@ class DeliveryStateMachine {
   void Failed(InFlightMessage& item, Actions& out);
   void Conclude(InFlightMessage& item, Actions& out);
   void Forget(InFlightMessage& item, Actions& out);
-  void Spare(std::unique_ptr<InFlightMessage> over);
+  void KeepForReuse(std::unique_ptr<InFlightMessage> over);
   void KeepRunningOnly(bool stale);
 
   // Time.

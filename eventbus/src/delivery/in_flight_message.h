@@ -48,9 +48,9 @@ struct HandlerResult {
   std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
 };
 
-/// One message in hand. Owned by its flow until an action carries it away.
+/// One message in hand. Owned by its state machine until an action carries it away.
 struct InFlightMessage {
-  static constexpr std::size_t kAnyLane = static_cast<std::size_t>(-1);
+  static constexpr std::size_t kAnyActor = static_cast<std::size_t>(-1);
 
   std::unique_ptr<StoredMessage> message{};  ///< null while its Nak took it along; a stub while evicted
   std::unique_ptr<StoredMessage> latest{};   ///< stub of a later delivery of it: the one to answer
@@ -61,7 +61,7 @@ struct InFlightMessage {
   std::string key_storage{};        ///< holds the key when the message has it nowhere as it stands
   std::string_view key{};           ///< empty: no order asked for; lives in the message or in `key_storage`
   std::uint64_t key_hash = 0;
-  std::size_t lane = kAnyLane;  ///< the actor of its key; `kAnyLane` without one
+  std::size_t actor = kAnyActor;  ///< the actor of its key; `kAnyActor` without one
   MessageState state = MessageState::kNew;
   bool stale = false;       ///< of an epoch that is over: its end is not reported to the server
   bool evicted = false;     ///< without its body
@@ -99,7 +99,7 @@ struct InFlightMessage {
     key_storage = std::move(other.key_storage);
     if (stored) key = key_storage;
   }
-  bool keyed() const { return lane != kAnyLane; }
+  bool keyed() const { return actor != kAnyActor; }
   /// On its way to or from the dead letters.
   bool at_letter() const { return state == MessageState::kDeadLettering || state == MessageState::kRemovingLetter; }
   /// Another thread will report its end: of its handler, or of the request that stores or removes its dead letter.

@@ -5,7 +5,7 @@
 #include <cstddef>
 
 #include "delivery/actions.h"
-#include "delivery/flow_options.h"
+#include "delivery/delivery_options.h"
 #include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
@@ -14,7 +14,7 @@ namespace penstock::eventbus {
 /// machine.
 class LeaseKeeper {
  public:
-  explicit LeaseKeeper(const FlowOptions& options)
+  explicit LeaseKeeper(const DeliveryOptions& options)
       : ack_wait_(options.ack_wait),
         stuck_after_(options.stuck_after),
         lets_stuck_leases_lapse_(options.retries_in_place) {}

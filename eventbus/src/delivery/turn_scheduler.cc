@@ -79,12 +79,12 @@ void TurnScheduler::Refused(InFlightMessage& item) {
 
 void TurnScheduler::RoomInInbox(const InFlightMessage& left, Actions& out) {
   if (refused_.empty()) return;
-  OfferRefused(left.lane, out);
-  if (left.keyed()) OfferRefused(InFlightMessage::kAnyLane, out);
+  OfferRefused(left.actor, out);
+  if (left.keyed()) OfferRefused(InFlightMessage::kAnyActor, out);
 }
 
-void TurnScheduler::OfferRefused(std::size_t lane, Actions& out) {
-  if (InFlightMessage* const item = refused_.Take(lane); item != nullptr) Dispatch(*item, out);
+void TurnScheduler::OfferRefused(std::size_t actor, Actions& out) {
+  if (InFlightMessage* const item = refused_.Take(actor); item != nullptr) Dispatch(*item, out);
 }
 
 void TurnScheduler::ReleaseKey(InFlightMessage& item, Actions& out) {
@@ -143,7 +143,7 @@ void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
 
 void TurnScheduler::Tick(Actions& out) {
   WakeWaiting(out);
-  for (const std::size_t lane : refused_.Lanes()) OfferRefused(lane, out);
+  for (const std::size_t actor : refused_.Actors()) OfferRefused(actor, out);
   if (!state_.table.paused().empty() && state_.letters_known) {
     state_.failures.breaker().open() ? Probe(out) : ResumePaused(out);
   }

@@ -21,31 +21,31 @@ namespace penstock::eventbus {
 /// state machine.
 class RefusedOffers {
  public:
-  void Add(InFlightMessage& item) { by_lane_[item.lane].push_back(&item); }
+  void Add(InFlightMessage& item) { by_actor_[item.actor].push_back(&item); }
 
-  /// The first one for that actor (`InFlightMessage::kAnyLane`: of those without a key); null when there is none.
-  InFlightMessage* Take(std::size_t lane) {
-    const auto found = by_lane_.find(lane);
-    if (found == by_lane_.end()) return nullptr;
+  /// The first one for that actor (`InFlightMessage::kAnyActor`: of those without a key); null when there is none.
+  InFlightMessage* Take(std::size_t actor) {
+    const auto found = by_actor_.find(actor);
+    if (found == by_actor_.end()) return nullptr;
     InFlightMessage* const item = found->second.front();
     found->second.pop_front();
-    if (found->second.empty()) by_lane_.erase(found);
+    if (found->second.empty()) by_actor_.erase(found);
     return item;
   }
 
   /// The actors with a refused message, ascending.
-  std::vector<std::size_t> Lanes() const {
-    std::vector<std::size_t> lanes;
-    for (const auto& [lane, waiting] : by_lane_) lanes.push_back(lane);
-    std::sort(lanes.begin(), lanes.end());
-    return lanes;
+  std::vector<std::size_t> Actors() const {
+    std::vector<std::size_t> actors;
+    for (const auto& [actor, waiting] : by_actor_) actors.push_back(actor);
+    std::sort(actors.begin(), actors.end());
+    return actors;
   }
 
-  void Clear() { by_lane_.clear(); }
-  bool empty() const { return by_lane_.empty(); }
+  void Clear() { by_actor_.clear(); }
+  bool empty() const { return by_actor_.empty(); }
 
  private:
-  absl::flat_hash_map<std::size_t, std::deque<InFlightMessage*>> by_lane_;
+  absl::flat_hash_map<std::size_t, std::deque<InFlightMessage*>> by_actor_;
 };
 
 /// Decides which message begins next and when: of each key one at a time, by stream sequence; later if its inbox is
@@ -92,7 +92,7 @@ class TurnScheduler {
   bool IsObsolete(const InFlightMessage& item) const;
   bool Follows(InFlightMessage& item, Actions& out);
   void Dispatch(InFlightMessage& item, Actions& out);
-  void OfferRefused(std::size_t lane, Actions& out);
+  void OfferRefused(std::size_t actor, Actions& out);
   void RetryNow(InFlightMessage& item, Actions& out);
   void SendNak(InFlightMessage& item, Actions& out);
   void WakeWaiting(Actions& out);

@@ -251,24 +251,24 @@ void Broker::NotifyThread() {
 
 void Broker::Run() {
   SetThreadName("penstock-memory");
-  while (std::optional<Parcel> parcel = AwaitParcel()) {
+  while (std::optional<Batch> batch = AwaitBatch()) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
-    messages.reserve(parcel->messages.size());
-    for (Taken& taken : parcel->messages) messages.push_back(std::make_unique<MemoryMessage>(std::move(taken)));
-    parcel->subscriber->events.on_messages(std::move(messages));
-    if (parcel->subscriber->events.on_idle) parcel->subscriber->events.on_idle();
-    ParcelDelivered();
+    messages.reserve(batch->messages.size());
+    for (Taken& taken : batch->messages) messages.push_back(std::make_unique<MemoryMessage>(std::move(taken)));
+    batch->subscriber->events.on_messages(std::move(messages));
+    if (batch->subscriber->events.on_idle) batch->subscriber->events.on_idle();
+    BatchDelivered();
   }
 }
 
-std::optional<Broker::Parcel> Broker::AwaitParcel() {
+std::optional<Broker::Batch> Broker::AwaitBatch() {
   MutexLock lock(mutex_);
   while (!ended_) {
     const TimePoint now = std::chrono::steady_clock::now();
     if (wake_at_ <= now) Sweep(now);
-    if (std::optional<Parcel> parcel = NextParcel(now)) {
-      running_ = parcel->subscriber.get();
-      return parcel;
+    if (std::optional<Batch> batch = NextBatch(now)) {
+      running_ = batch->subscriber.get();
+      return batch;
     }
     idle_ = true;
     work_.WaitUntil(lock, wake_at_);
@@ -277,7 +277,7 @@ std::optional<Broker::Parcel> Broker::AwaitParcel() {
   return std::nullopt;
 }
 
-void Broker::ParcelDelivered() {
+void Broker::BatchDelivered() {
   {
     ConsumerEvents
         gone{};  // of a subscriber that was stopped by its own callback; destroyed before anybody sees it as ended
@@ -289,20 +289,20 @@ void Broker::ParcelDelivered() {
   delivered_.NotifyAll();
 }
 
-std::optional<Broker::Parcel> Broker::NextParcel(TimePoint now) {
+std::optional<Broker::Batch> Broker::NextBatch(TimePoint now) {
   while (!ready_.empty()) {
     BrokerConsumer& consumer = *ready_.front();
     ready_.pop_front();
     consumer.in_ready = false;
-    if (std::optional<Parcel> parcel = ParcelOf(consumer, now)) {
+    if (std::optional<Batch> batch = BatchOf(consumer, now)) {
       MarkReady(consumer);
-      return parcel;
+      return batch;
     }
   }
   return std::nullopt;
 }
 
-std::optional<Broker::Parcel> Broker::ParcelOf(BrokerConsumer& consumer, TimePoint now) {
+std::optional<Broker::Batch> Broker::BatchOf(BrokerConsumer& consumer, TimePoint now) {
   if (consumer.position.Available(consumer.stream.log) == 0) return std::nullopt;  // looking costs nobody its turn
   std::shared_ptr<BrokerSubscriber> subscriber = consumer.NextSubscriber();
   if (subscriber == nullptr) return std::nullopt;
@@ -310,7 +310,7 @@ std::optional<Broker::Parcel> Broker::ParcelOf(BrokerConsumer& consumer, TimePoi
   if (messages.empty()) return std::nullopt;
   if (subscriber->spec.kind != ConsumerKind::kExclusive) subscriber->credit -= messages.size();
   WakeAt(consumer.position.NextDue());
-  return Parcel{.subscriber = std::move(subscriber), .messages = std::move(messages)};
+  return Batch{.subscriber = std::move(subscriber), .messages = std::move(messages)};
 }
 
 void Broker::Sweep(TimePoint now) {

@@ -77,17 +77,17 @@ class Broker {
   bool IsActive(const BrokerSubscriber& subscriber) const;
 
  private:
-  struct Parcel {
+  struct Batch {
     std::shared_ptr<BrokerSubscriber> subscriber{};
     std::vector<Taken> messages{};
   };
 
   std::vector<std::shared_ptr<BrokerSubscriber>> SubscribersOf(const void* user);
   void Run();
-  std::optional<Parcel> AwaitParcel();
-  void ParcelDelivered();
-  std::optional<Parcel> NextParcel(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<Parcel> ParcelOf(BrokerConsumer& consumer, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Batch> AwaitBatch();
+  void BatchDelivered();
+  std::optional<Batch> NextBatch(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Batch> BatchOf(BrokerConsumer& consumer, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Sweep(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WakeAt(TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void MarkReady(BrokerConsumer& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -112,7 +112,7 @@ class Broker {
   /// Consumers that may have something to deliver, each once, in the order of their turns.
   std::deque<BrokerConsumer*> ready_ ABSL_GUARDED_BY(mutex_);
   BrokerSubscriber* running_ ABSL_GUARDED_BY(mutex_) =
-      nullptr;  ///< the subscriber whose callback runs; its parcel keeps it alive
+      nullptr;  ///< the subscriber whose callback runs; its batch keeps it alive
   std::thread thread_;
   const std::thread::id thread_id_;
 };

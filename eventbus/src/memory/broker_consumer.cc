@@ -10,7 +10,7 @@ namespace penstock::eventbus::memory {
 namespace {
 
 // How many messages are handed over at once, at most.
-constexpr std::size_t kParcelSize = 256;
+constexpr std::size_t kBatchSize = 256;
 
 std::string_view AckPolicyName(bool ack_all) { return ack_all ? "all" : "explicit"; }
 
@@ -61,14 +61,14 @@ std::shared_ptr<BrokerSubscriber> BrokerConsumer::NextSubscriber() {
 }
 
 std::size_t BrokerConsumer::ShareOf(const BrokerSubscriber& subscriber) {
-  if (kind == ConsumerKind::kExclusive) return kParcelSize;
+  if (kind == ConsumerKind::kExclusive) return kBatchSize;
   if (turns_left == 0) {
     turns_left = static_cast<std::size_t>(
         std::count_if(subscribers.begin(), subscribers.end(), [](const auto& each) { return each->ready(); }));
     share = std::max<std::size_t>(1, (position.Available(stream.log) + turns_left - 1) / turns_left);
   }
   --turns_left;
-  return std::min({kParcelSize, subscriber.credit, share});
+  return std::min({kBatchSize, subscriber.credit, share});
 }
 
 absl::StatusOr<BrokerConsumer*> ConsumerFor(BrokerStream& stream, const ConsumerSpec& spec) {

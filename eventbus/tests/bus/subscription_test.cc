@@ -96,7 +96,8 @@ class SubscriptionTest : public testing::Test {
                   return HandlerResult{};
                 }},
         SubscriptionContext{
-            .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .hurry = [] {}});
+            .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .request_tick = [] {
+            }});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
     if (holds_acknowledgements_) return;
     transport_.Release();

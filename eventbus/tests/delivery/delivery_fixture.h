@@ -50,7 +50,7 @@ class DeliveryStateMachineTest : public testing::Test {
     item->key_storage = std::move(key);
     item->key = item->key_storage;
     item->key_hash = std::hash<std::string_view>{}(item->key);
-    if (!item->key.empty()) item->lane = item->key_hash % 4;
+    if (!item->key.empty()) item->actor = item->key_hash % 4;
     return item;
   }
   void Finish(std::uint64_t sequence, HandlerResult result = {}) {
@@ -134,7 +134,7 @@ class DeliveryStateMachineTest : public testing::Test {
     }
   }
 
-  FlowOptions options_{.retry = {.max_attempts = 3, .min_backoff = milliseconds{100}, .jitter = 0}};
+  DeliveryOptions options_{.retry = {.max_attempts = 3, .min_backoff = milliseconds{100}, .jitter = 0}};
   std::unique_ptr<DeliveryStateMachine> flow_ = std::make_unique<DeliveryStateMachine>(options_);
   TimePoint now_{seconds{1000}};
   std::map<std::uint64_t, InFlightMessage*> running_;

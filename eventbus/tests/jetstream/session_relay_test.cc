@@ -84,7 +84,7 @@ TEST_F(SessionRelayTest, CarriesTheSession) {
   EXPECT_TRUE(queued.ends_with("PING\r\n"));
   EXPECT_EQ(queue_.TakePing(), SendQueue::PingOwner::kLibrary);
   EXPECT_FALSE(relay_.established());
-  EXPECT_TRUE(relay_.TellPong().ok());
+  EXPECT_TRUE(relay_.SendPong().ok());
   EXPECT_TRUE(relay_.established());
   EXPECT_EQ(library.Hear(), "PONG\r\n");
   EXPECT_FALSE(Client(relay_.port()).connected()) << "one is let in, and no more";

@@ -23,7 +23,7 @@ class ModelPool {
 
   /// False when the inbox of the item's actor is full.
   bool Offer(InFlightMessage& item) {
-    const std::size_t index = item.keyed() ? item.lane : next_++ % actors_.size();
+    const std::size_t index = item.keyed() ? item.actor : next_++ % actors_.size();
     Actor& actor = actors_[index];
     if (actor.waiting.size() >= inbox_) return false;
     actor.waiting.push_back(&item);

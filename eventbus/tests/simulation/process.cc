@@ -167,7 +167,7 @@ std::unique_ptr<InFlightMessage> Process::MakeItem(const ModelMessage::Facts& fa
     item->key = message->key();
     if (key % 2 == 0) item->key = item->key_storage = name;
     item->key_hash = ledger_.KeyHash(key);
-    item->lane = item->key_hash % pool_.size();
+    item->actor = item->key_hash % pool_.size();
   }
   item->message = std::move(message);
   return item;

@@ -17,7 +17,7 @@ void DrawDelivery(Random& random, Scenario& scenario) {
   const std::uint64_t mode = random.Below(10);
   scenario.mode = mode < 6 ? Mode::kExclusive : mode < 9 ? Mode::kShared : Mode::kAtMostOnce;
   if (scenario.mode != Mode::kAtMostOnce) scenario.members = random.PerMille(400) ? 2 : 1;
-  FlowOptions& flow = scenario.flow;
+  DeliveryOptions& flow = scenario.flow;
   flow.acknowledges = scenario.mode != Mode::kAtMostOnce;
   flow.retries_in_place = scenario.mode == Mode::kShared;
   flow.ack_wait = Draw(random, 1000, random.PerMille(500) ? 3000 : 30'000);

@@ -18,7 +18,7 @@ struct Scenario {
   std::uint64_t seed = 0;
   Mode mode = Mode::kExclusive;
   std::size_t members = 1;  ///< processes at a time; the others of an exclusive consumer stand by
-  FlowOptions flow{};
+  DeliveryOptions flow{};
 
   std::size_t events = 0;
   std::uint64_t keys = 1;

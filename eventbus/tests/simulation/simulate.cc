@@ -61,7 +61,7 @@ std::optional<Options> ReadOptions(const std::vector<std::string_view>& argument
   return options;
 }
 
-void Tell(const World& world, const Violation& violation, bool with_steps) {
+void Print(const World& world, const Violation& violation, bool with_steps) {
   std::cout << "seed " << world.scenario().seed << ": " << world.scenario().Describe() << '\n';
   if (with_steps) world.trace().PrintLast(std::cout);
   std::cout << "broken: " << violation.invariant << ": " << violation.story << ", at " << VirtualTime(world.now())
@@ -73,7 +73,7 @@ int RunOne(std::uint64_t seed) {
   std::cout << world.scenario().Describe() << '\n';
   const Report report = world.Run();
   if (report.violation) {
-    Tell(world, *report.violation, false);
+    Print(world, *report.violation, false);
     return 1;
   }
   std::cout << "seed " << seed << ": " << report.events << " events, " << report.faults << " faults, all well\n";
@@ -97,7 +97,7 @@ class Sweep {
     if (failed < options_.first_seed + options_.seeds) {
       World world(failed);
       const Report report = world.Run();
-      if (report.violation) Tell(world, *report.violation, true);
+      if (report.violation) Print(world, *report.violation, true);
       std::cout << "caught by \"" << (report.violation ? report.violation->invariant : "nothing, the second time")
                 << "\" with seed number " << failed - options_.first_seed + 1 << '\n';
       return 1;

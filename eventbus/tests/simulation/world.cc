@@ -145,7 +145,7 @@ void World::AwaitRest() {
   const std::uint64_t progress = ledger_.progress() + network_.server().ack_floor();
   if (progress != last_progress_) progress_at_ = event_queue_.now();
   last_progress_ = progress;
-  const FlowOptions& flow = scenario_.flow;
+  const DeliveryOptions& flow = scenario_.flow;
   const auto patience = 3 * flow.ack_wait + 4 * flow.retry.max_backoff + seconds{20};
   if (event_queue_.now() - progress_at_ > patience || event_queue_.now() - calm_since_ > kLongestCalm) {
     std::string story = "nothing goes on, and not settled is " + std::to_string(network_.server().ack_floor() + 1);

@@ -62,7 +62,7 @@ bool ActionExecutor::Offer(InFlightMessage& item, actorpool::internal::PoolAcces
   actorpool::Message message{
       .work = [listener, &item] { return listener->Work(item); },
       .settled = [listener, &item](const actorpool::Completion& end) { listener->OnSettled(item, end); }};
-  const actorpool::internal::Admission admission = batch.TryEnqueue(message, item.lane);
+  const actorpool::internal::Admission admission = batch.TryEnqueue(message, item.actor);
   if (admission == actorpool::internal::Admission::kClosed) {
     listener_.OnSettled(item, {.disposition = actorpool::Disposition::kAbandoned, .status = absl::CancelledError()});
   }

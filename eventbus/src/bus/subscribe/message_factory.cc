@@ -47,7 +47,7 @@ void MessageFactory::AssignKey(InFlightMessage& item) const {
     return;
   }
   item.key_hash = actorpool::internal::PoolAccess::HashOf(item.key);
-  item.lane = pool_.ActorOf(item.key_hash);
+  item.actor = pool_.ActorOf(item.key_hash);
 }
 
 void MessageFactory::AssignRedrive(InFlightMessage& item) const {

@@ -248,7 +248,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   }
   if (turned && outage) Log(LogLevel::kError, "degraded: message after message fails; trying one at a time");
   if (turned && !outage) Log(LogLevel::kInfo, "recovered: a message has succeeded");
-  if (sooner) context_.hurry();
+  if (sooner) context_.request_tick();
   const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
   RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

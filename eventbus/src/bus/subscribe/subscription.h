@@ -32,7 +32,7 @@ struct SubscriptionContext {
   actorpool::internal::PoolAccess pool;
   DeadLetterWriter& dead_letters;
   const LogSink& log;
-  std::function<void()> hurry;  ///< `NextTick` is sooner now
+  std::function<void()> request_tick;  ///< `NextTick` is sooner now
 };
 
 /// How a subscription ended, in messages.

@@ -107,7 +107,7 @@ absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
   subscription->StopReceiving();
   subscription->Abandon();
   if (wait) subscription->WaitQuiescent(TimePoint::max());
-  Hurry();
+  RequestTick();
   return absl::OkStatus();
 }
 
@@ -139,9 +139,9 @@ ShutdownSummary SubscriptionSet::HandBack() {
   return sum;
 }
 
-void SubscriptionSet::Hurry() {
+void SubscriptionSet::RequestTick() {
   MutexLock lock(mutex_);
-  hurried_ = true;
+  tick_requested_ = true;
   wake_.NotifyAll();
 }
 
@@ -175,10 +175,10 @@ void SubscriptionSet::Run() {
   while (true) {
     {
       MutexLock lock(mutex_);
-      while (!stopping_ && !hurried_ && wake_.WaitUntil(lock, next)) {
+      while (!stopping_ && !tick_requested_ && wake_.WaitUntil(lock, next)) {
       }
       if (stopping_) return;
-      hurried_ = false;
+      tick_requested_ = false;
     }
     const auto now = std::chrono::steady_clock::now();
     next = now + kIdleTick;

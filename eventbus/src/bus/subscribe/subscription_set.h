@@ -40,7 +40,7 @@ class SubscriptionSet {
   ShutdownSummary HandBack();
 
   /// Asks for a tick soon.
-  void Hurry();
+  void RequestTick();
 
   /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
   void AddStats(BusStats& stats) const;
@@ -63,7 +63,7 @@ class SubscriptionSet {
       ABSL_GUARDED_BY(mutex_);           // by stream and name
   Ended ended_ ABSL_GUARDED_BY(mutex_);  // what was in `retired_` before
   SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
-  bool hurried_ ABSL_GUARDED_BY(mutex_) = false;
+  bool tick_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread ticker_;

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "delivery/flow_options.h"
+#include "delivery/delivery_options.h"
 #include "delivery/in_flight_message.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
@@ -21,7 +21,7 @@ struct SubscriptionSpec {
   SubscriptionId id = 0;
   std::string topic{};
   ConsumerSpec consumer_spec{};
-  FlowOptions flow{};
+  DeliveryOptions flow{};
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};

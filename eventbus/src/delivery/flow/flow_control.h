@@ -4,8 +4,8 @@
 #include <cstddef>
 
 #include "delivery/actions.h"
+#include "delivery/delivery_options.h"
 #include "delivery/flow/flow_control_window.h"
-#include "delivery/flow_options.h"
 #include "delivery/in_flight_message.h"
 #include "delivery/in_flight_table.h"
 #include "penstock/eventbus/stats.h"
@@ -19,7 +19,7 @@ namespace penstock::eventbus {
 /// there is room. Thread-confined to its state machine.
 class FlowControl {
  public:
-  FlowControl(const FlowOptions& options, InFlightTable& table, SubscriptionStats& counters)
+  FlowControl(const DeliveryOptions& options, InFlightTable& table, SubscriptionStats& counters)
       : max_bytes_(options.max_bytes),
         table_(table),
         counters_(counters),

@@ -23,7 +23,7 @@ std::chrono::milliseconds RetrySchedule::DelayAfter(std::uint64_t attempt) {
   return std::chrono::milliseconds{std::llround(wait * spread(random_))};
 }
 
-FailurePolicy::FailurePolicy(const FlowOptions& options)
+FailurePolicy::FailurePolicy(const DeliveryOptions& options)
     : policy_(options.retry),
       blocks_(options.after_dead_letter == AfterDeadLetter::kBlock),
       retry_(options.retry, options.seed),

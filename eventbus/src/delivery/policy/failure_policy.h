@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <random>
 
-#include "delivery/flow_options.h"
+#include "delivery/delivery_options.h"
 #include "delivery/in_flight_message.h"
 #include "delivery/policy/circuit_breaker.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus {
 
-/// Decides when a message that failed comes again. Thread-confined to its flow.
+/// Decides when a message that failed comes again. Thread-confined to its state machine.
 class RetrySchedule {
  public:
   RetrySchedule(const RetryPolicy& policy, std::uint64_t seed) : policy_(policy), random_(seed) {}
@@ -37,7 +37,7 @@ class FailurePolicy {
     std::chrono::milliseconds delay{0};  ///< before the retry
   };
 
-  explicit FailurePolicy(const FlowOptions& options);
+  explicit FailurePolicy(const DeliveryOptions& options);
 
   /// Counts the failure, whoever owns the message by now. True when it begins an outage.
   bool NoteFailure(InFlightMessage& item, TimePoint now);

@@ -11,9 +11,9 @@ namespace penstock::eventbus {
 /// pages of 64 sequences that are not all finished. A killed server forgets its last acks and sends such messages
 /// again; they are then acked, not run.
 ///
-/// Thread-confined to its flow. Memory is bounded: beyond so many pages or intervals the two lowest intervals are
-/// joined, or the lowest page is taken for finished, which claims the gaps as finished too; by then everything in hand
-/// is long past them.
+/// Thread-confined to its state machine. Memory is bounded: beyond so many pages or intervals the two lowest intervals
+/// are joined, or the lowest page is taken for finished, which claims the gaps as finished too; by then everything in
+/// hand is long past them.
 class ProcessedSet {
  public:
   static constexpr std::size_t kMaxIntervals = 65'536;

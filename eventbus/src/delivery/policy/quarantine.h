@@ -12,7 +12,7 @@ namespace penstock::eventbus {
 
 /// Which keys have messages in the dead letters, and which: a message of such a key is handled only when none that came
 /// before it is there. Messages are known by their origin, the stream sequence of their first coming, so that a
-/// redriven one has its old place. Thread-confined to its flow.
+/// redriven one has its old place. Thread-confined to its state machine.
 class Quarantine {
  public:
   /// A message of the key is in the dead letters.

@@ -233,7 +233,7 @@ void IoLoop::OnControlLine(std::string_view line) {
 void IoLoop::OnPong() {
   const std::optional<SendQueue::PingOwner> owner = queue_.TakePing();
   if (!owner) return;
-  if (*owner == SendQueue::PingOwner::kLibrary) return Require(relay_.TellPong());
+  if (*owner == SendQueue::PingOwner::kLibrary) return Require(relay_.SendPong());
   MutexLock lock(mutex_);
   ++pongs_;
   changed_.NotifyAll();
@@ -245,7 +245,7 @@ void IoLoop::OnServerError(std::string_view line) {
   if (events_.error) events_.error(text);
   if (absl::StrContains(absl::AsciiStrToLower(text), "permissions violation")) return;
   last_error_ = text;
-  Require(relay_.Tell(absl::StrCat(std::string(line), "\r\n")));
+  Require(relay_.Send(absl::StrCat(std::string(line), "\r\n")));
 }
 
 void IoLoop::Require(const absl::Status& status) {

@@ -72,7 +72,7 @@ absl::Status SessionRelay::Admit() {
   if (!client_.valid()) return absl::OkStatus();
   const int on = 1;
   setsockopt(client_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  return Tell(info_line_);
+  return Send(info_line_);
 }
 
 absl::Status SessionRelay::OnLine(std::string_view line, SendQueue& queue) {
@@ -96,15 +96,15 @@ absl::Status SessionRelay::OnLine(std::string_view line, SendQueue& queue) {
 }
 
 // It reads at once, and what is told is little: a full socket means that it does not read any more.
-absl::Status SessionRelay::Tell(std::string_view line) {
+absl::Status SessionRelay::Send(std::string_view line) {
   if (!client_.valid()) return absl::OkStatus();
   const ssize_t sent = send(client_.get(), line.data(), line.size(), MSG_NOSIGNAL);
   return sent == static_cast<ssize_t>(line.size()) || !introduced_ ? absl::OkStatus() : Ended("it does not read");
 }
 
-absl::Status SessionRelay::TellPong() {
+absl::Status SessionRelay::SendPong() {
   established_ = true;
-  return Tell("PONG\r\n");
+  return Send("PONG\r\n");
 }
 
 void SessionRelay::Close() {

@@ -34,9 +34,9 @@ class SessionRelay {
   /// Lets the library in, or takes what it says and passes it on to `queue`. An error ends the session.
   absl::Status OnReadable(SendQueue& queue);
   /// Passes a line of the server's on, with its line end. An error ends the session.
-  absl::Status Tell(std::string_view line);
+  absl::Status Send(std::string_view line);
   /// The server answered the library's CONNECT and PING: the session stands.
-  absl::Status TellPong();
+  absl::Status SendPong();
   bool established() const { return established_; }
 
   /// Nobody is let in any more, and the library finds the connection at its end.

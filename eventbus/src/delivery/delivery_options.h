@@ -10,7 +10,7 @@
 namespace penstock::eventbus {
 
 /// How one subscription delivers.
-struct FlowOptions {
+struct DeliveryOptions {
   bool acknowledges = true;  ///< false: at-most-once; nothing is acknowledged, a failed message is gone
   /// False: a retry is requested with a Nak. True: the retry runs here, and the server learns of it only if this
   /// process dies. For consumers with several owners, where a Nak would give the message to another owner.
