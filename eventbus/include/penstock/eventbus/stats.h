@@ -19,26 +19,28 @@ struct SubscriptionStats {
   std::uint64_t duplicates = 0;   ///< of these: already in flight or finished, not handled again
   std::uint64_t skipped = 0;      ///< of these: redriven for another durable
   std::uint64_t handled = 0;      ///< the handler returned Ack
-  std::uint64_t failed = 0;       ///< the handler returned another outcome, or threw
+  std::uint64_t failed = 0;       ///< the handler returned another outcome or threw, or the message was undecodable
   std::uint64_t acked = 0;
   std::uint64_t naks = 0;        ///< messages requested again
   std::uint64_t terminated = 0;  ///< Term, each after its dead letter was stored
   std::uint64_t dead_lettered = 0;
-  std::uint64_t undecodable = 0;       ///< bodies that were no envelope
-  std::uint64_t inbox_full = 0;        ///< dispatches delayed because an inbox was full
-  std::uint64_t resubscribes = 0;      ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
-  std::uint64_t evicted = 0;           ///< messages evicted for lack of memory, and requested again
-  std::uint64_t circuit_opened = 0;    ///< times that the circuit breaker opened: message after message failed
-  std::uint64_t in_flight = 0;         ///< gauge: received, neither acknowledged nor terminated
-  std::uint64_t in_flight_bytes = 0;   ///< gauge: bytes of their bodies and headers in memory
-  std::uint64_t window = 0;            ///< gauge: messages that may be in flight now
-  std::uint64_t parked = 0;            ///< gauge: messages in flight that wait behind one of their key
-  std::uint64_t held_keys = 0;         ///< gauge: keys that wait for a retry
-  std::uint64_t quarantined_keys = 0;  ///< gauge: keys whose messages go to the dead letters until a redrive
-  std::uint64_t stuck_handlers = 0;    ///< gauge: handlers that run for longer than `stuck_after`
-  bool degraded = false;               ///< gauge: the circuit breaker is open; one message at a time is tried
-  std::uint64_t lag = 0;               ///< gauge: messages the server has not delivered yet, as of the last delivery
-  bool active = false;                 ///< gauge: receives; false while it stands by or is disconnected
+  std::uint64_t undecodable = 0;      ///< the body was no envelope, or its aggregate ID differed from the header
+  std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
+  std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
+  std::uint64_t evicted = 0;          ///< messages evicted for lack of memory, and requested again
+  std::uint64_t circuit_opened = 0;   ///< times that the circuit breaker opened: message after message failed
+  std::uint64_t in_flight = 0;        ///< gauge: received, neither acknowledged nor terminated
+  std::uint64_t in_flight_bytes = 0;  ///< gauge: bytes of their bodies and headers in memory
+  std::uint64_t window = 0;           ///< gauge: messages that may be in flight now
+  std::uint64_t parked = 0;           ///< gauge: messages in flight that wait behind one of their key
+  /// Gauge: messages that wait for a back-off, or for their redelivery after an eviction. Their keys wait with them.
+  std::uint64_t held_keys = 0;
+  /// Gauge: keys whose messages go to the dead letters, until all of these have been redriven and handled.
+  std::uint64_t quarantined_keys = 0;
+  std::uint64_t stuck_handlers = 0;  ///< gauge: handlers that run for longer than `stuck_after`
+  bool degraded = false;             ///< gauge: the circuit breaker is open; one message at a time is tried
+  std::uint64_t lag = 0;             ///< gauge: messages the server has not delivered yet, as of the last delivery
+  bool active = false;               ///< gauge: receives; false while it stands by or is disconnected
 };
 
 struct TopicPublishStats {
