@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# What `cmake --install` lays out: the modules, find_package(penstock) and pkg-config's penstock.
+# The files that `cmake --install` lays out: the modules, find_package(penstock) and pkg-config's penstock.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What single parts of a message's way cost, each alone on one thread.
+// Measures single parts of a message's way, each alone on one thread.
 #include <memory>
 #include <string>
 #include <vector>

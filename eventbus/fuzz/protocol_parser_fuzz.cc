@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a server sends, in pieces: the first line of the input says where reads end, the rest is what they bring.
+// The bytes of a server, in pieces: the first line of the input says where reads end, the rest is what they bring.
 #include <algorithm>
 #include <cstring>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a server answers to a publish: the quick reading of it agrees with that of the JSON tree.
+// The reply to a publish: the quick reading of it agrees with that of the JSON tree.
 #include <string>
 
 #include "fuzz_target.h"

@@ -35,7 +35,7 @@ class Descriptor {
   const int number_;
 };
 
-// What a child writes goes to memory rather than to a pipe, which somebody would have to empty while it runs.
+// The output of a child goes to memory rather than to a pipe, which somebody would have to empty while it runs.
 int NewFile(const char* name) { return memfd_create(name, MFD_CLOEXEC); }
 
 std::string ContentsOf(const Descriptor& file) {

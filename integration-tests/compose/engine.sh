@@ -10,7 +10,7 @@ if [ "$(id -u)" != 0 ]; then sudo=(sudo -E); fi
 
 has_compose() { docker compose version > /dev/null 2>&1 || command -v docker-compose > /dev/null; }
 
-# What is missing, as Debian packages. An engine that answers is taken as it is, wherever it came from.
+# Prints the Debian packages of missing programs. An engine that answers is taken as it is, wherever it came from.
 missing_packages() {
   command -v curl > /dev/null || echo curl
   command -v jq > /dev/null || echo jq

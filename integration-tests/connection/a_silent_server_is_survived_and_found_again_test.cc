@@ -64,7 +64,7 @@ TEST_P(ASilentServer, CostsNoMemoryWhileItLasts) {
     const auto relay = Relay(GetParam().wire);
     const auto bus = Connect(*relay);
     ASSERT_TRUE(FallSilent(*relay, 1));
-    // What is needed for an attempt at all is there after the first seconds.
+    // The first seconds allocate everything that an attempt needs.
     EXPECT_TRUE(Eventually([&, until = std::chrono::steady_clock::now() +
                                        seconds(2)] { return std::chrono::steady_clock::now() >= until; },
                            kPatience));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a server says about the time at which a consumer was created, and that no durable depends on it.
+// Servers report the time at which a consumer was created; no durable depends on it.
 #include <chrono>
 #include <filesystem>
 #include <functional>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who owns an exclusive consumer when connections die in ways that the server does not notice.
+// Ownership of an exclusive consumer when connections die in ways that the server does not notice.
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "contract/jetstream_fixture.h"

@@ -9,7 +9,7 @@ using ::testing::HasSubstr;
 
 class JetStreamPublishTest : public JetStreamFixture {
  protected:
-  // What the stream holds, read through an exclusive consumer.
+  // The messages of the stream, read through an exclusive consumer.
   std::vector<std::string> Stored(Transport& transport, std::size_t count) {
     ConsumerRecorder recorder;
     auto consumer = transport.OpenConsumer(SpecFor(ConsumerKind::kExclusive, "reader", 4096), recorder.Events());
@@ -58,7 +58,7 @@ TEST_F(JetStreamPublishTest, LosesAndDoublesNothingWhenTheServerIsKilledUnderLoa
   EXPECT_GT(transport->Stats().reconnects, 0U);
 }
 
-// What a server that reads nothing leaves in the socket's way waits with its publisher, not in our memory.
+// Data that a server does not read waits with its publisher, not in our memory.
 TEST_F(JetStreamPublishTest, APublisherWaitsWhileTheServerReadsNothing) {
   Launch();
   const auto transport = Connect();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What one connection carries, in the clear and encrypted.
+// Messages over one connection, in plaintext and encrypted.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

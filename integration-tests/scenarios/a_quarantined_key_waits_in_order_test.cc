@@ -58,7 +58,7 @@ class AQuarantinedKeyWaitsInOrder : public EveryTransport {
 
 PENSTOCK_ON_EVERY_TRANSPORT(AQuarantinedKeyWaitsInOrder);
 
-// What follows is a dead letter as soon as it arrives, and storing it must not wait for what only comes after it.
+// A message that follows is a dead letter as soon as it arrives, and storing it must not wait for later messages.
 TEST_P(AQuarantinedKeyWaitsInOrder, AlsoWhenMoreKeysFollowThanMayBePublishedAtOnce) {
   constexpr std::size_t kKeys = 200;
   BusOptions options = Options("billing");

@@ -30,7 +30,7 @@ class CumulativeAcknowledgementSkipsNothing : public EveryTransport {
   Log log_;
 };
 
-// What a later consumer of the durable gets is what was not acknowledged: nothing.
+// A later consumer of the durable gets the messages that were not acknowledged: none.
 TEST_P(CumulativeAcknowledgementSkipsNothing, AlsoWhenHandlersFailThrowAndReject) {
   std::atomic<std::size_t> calls{0};
   auto bus = Consume([&](const Envelope& event, const Delivery& delivery) -> Outcome {

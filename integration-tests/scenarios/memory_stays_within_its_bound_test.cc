@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a consumer takes beyond what it had when it was connected, measured by itself in a process of its own, is what
+// The memory that a consumer takes after it was connected, measured by itself in a process of its own, is at most what
 // its options allow and 64 MiB. 100,000 events; 1,000,000 with FULL_SIZE=1 in the environment.
 #include <cstdlib>
 #include <iostream>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints how much of the throughput without failures is left, and what a held key costs the others. With
-// ASSERT_SPEED=1 in the environment (a quiet machine) both are held to the bar.
+// ASSERT_SPEED=1 in the environment (a quiet machine) both are held to the threshold.
 #include <cmath>
 #include <cstdlib>
 #include <future>

@@ -72,7 +72,7 @@ TEST_P(TcR3MetricsAgreeWithWhatWasSent, CountsWhatWasPublishedHandledRetriedAndT
   EXPECT_EQ(ValueOf(scrape, pool + "actor_restarted_total"), kThrows);
   EXPECT_EQ(ValueOf(scrape, pool + "dead_letters_total"), 1);
   EXPECT_EQ(ValueOf(scrape, pool + "inbox_depth"), 0);
-  // What was answered with a Nak runs again from memory; when that is settled first, it does not come a second time.
+  // A message answered with a Nak runs again from memory; when that is settled first, it does not come a second time.
   const double received = ValueOf(scrape, bus + "received_total" + orders);
   EXPECT_GE(received, kEvents);
   EXPECT_LE(received, kEvents + kFailures + kThrows);

@@ -40,8 +40,8 @@ std::vector<char*> Pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
-// What the child turns into. Made before the fork: between fork and exec of a process with threads only few calls are
-// safe.
+// The program that the child turns into. Made before the fork: between fork and exec of a process with threads only few
+// calls are safe.
 struct Image {
   std::vector<char*> arguments{};
   std::vector<char*> environment{};

@@ -32,7 +32,7 @@ absl::Status ReadDatabaseFile(const fs::path& path, Database& database) {
   return absl::OkStatus();
 }
 
-// What a running dpkg has changed since it last wrote the whole database: numbered files beside it, newest last.
+// The changes of a running dpkg since it last wrote the whole database: numbered files beside it, newest last.
 std::vector<fs::path> FindUpdates(const fs::path& status) {
   std::vector<fs::path> updates;
   std::error_code error;

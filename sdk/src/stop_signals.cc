@@ -64,7 +64,7 @@ StopSignals::~StopSignals() {
     eventfd_write(end_fd_.get(), 1);
     thread_.join();
   }
-  // What came while we were already stopping must not end the process now that it is over.
+  // A signal that came while we were already stopping must not end the process now that it is over.
   while (signal_fd_.valid() && NextSignal(signal_fd_.get()) != 0) continue;
   pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is kept in memory of what is idle: of actors, of subscriptions and of keys whose messages were handled, and of
-// messages that were handled. Each figure is the difference between few and many of them, in this process alone.
+// Measures the memory that idle things keep: actors, subscriptions, keys whose messages were handled, and messages that
+// were handled. Each figure is the difference between few and many of them, in this process alone.
 #include <malloc.h>
 
 #include <deque>

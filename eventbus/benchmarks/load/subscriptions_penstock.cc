@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What many subscriptions of one bus cost: the same number of events, spread over as many topics as there are
-// subscriptions, each with a stream and a durable of its own. Time runs from the first call that subscribes to the last
-// event acknowledged and on its way; the latencies are those of the calls.
+// Measures the cost of many subscriptions of one bus: the same number of events, spread over as many topics as there
+// are subscriptions, each with a stream and a durable of its own. Time runs from the first call that subscribes to the
+// last event acknowledged and on its way; the latencies are those of the calls.
 #include <algorithm>
 #include <deque>
 #include <vector>

@@ -13,8 +13,8 @@
 #include "memory/memory_stream.h"
 #include "transport/transport.h"
 
-// What a broker keeps of its streams, their consumers and those that receive from them. All of it belongs to the
-// broker's lock, but for what says otherwise.
+// The state that a broker keeps of its streams, their consumers and those that receive from them. The broker's lock
+// guards all of it, unless stated otherwise.
 namespace penstock::eventbus::memory {
 
 struct BrokerConsumer;

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-// What may stand in names, IDs and header values. Every position is in bytes.
+// The characters that may stand in names, IDs and header values. Every position is in bytes.
 namespace penstock::eventbus {
 
 /// `!` to `~`: ASCII that leaves ink.

@@ -65,7 +65,7 @@ bool IsHost(std::string_view host) {
 
 bool IsPort(std::string_view port) { return port.size() <= 5 && ParseDecimal<std::uint16_t>(port).value_or(0) > 0; }
 
-// What is wrong with the name and password of a server, in words that do not show them.
+// The fault of the name and password of a server, in words that do not show them.
 std::string_view UserInfoFault(std::string_view user_info) {
   if (user_info.empty() || user_info.front() == ':') return "the user before \"@\" is empty";
   if (!std::ranges::all_of(user_info, IsVisibleAscii) || user_info.find_first_of("@/?#[]") != std::string_view::npos) {

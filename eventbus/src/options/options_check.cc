@@ -68,7 +68,7 @@ absl::Status CheckFile(std::string_view field, const std::string& path) {
   return BadField(field, "names no file that can be read; check the path and its permissions");
 }
 
-// What nats.c writes into its CONNECT line.
+// For texts that go into the CONNECT line.
 absl::Status CheckSecret(std::string_view field, std::string_view secret) {
   const bool plain = std::ranges::none_of(secret, [](unsigned char c) { return c < ' ' || c == 0x7F; });
   return Require(plain, field, "has a control character; check how it was read");

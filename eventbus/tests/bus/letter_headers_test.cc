@@ -30,7 +30,7 @@ constexpr LetterOrigin kOrigin = {.topic = "orders.eu",
                                   .handler = "charge-cards",
                                   .host = "node-7"};
 
-// What the letter stream would hand out.
+// The letter as its stream would hand it out.
 memory::MemoryMessage Stored(OutboundMessage letter, std::uint64_t id = 11) {
   return memory::MemoryMessage(
       {.record = std::make_shared<const memory::Record>(memory::Record{.subject = std::move(letter.subject),

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a key after its message was given up, of everything during an outage, and of handlers that do not
-// end.
+// Covers keys after one of their messages was given up, outages, and handlers that do not end.
 #include <cstdint>
 
 #include "delivery_fixture.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes wrong in a world.
+// The faults of a world.
 #include <algorithm>
 #include <array>
 #include <utility>

@@ -101,7 +101,7 @@ void InvariantChecker::LetterStays(const InFlightMessage& item) {
   if (!item.stale) hand_.at(item.sequence).letter_stays = true;
 }
 
-// What another process may have settled is forgotten unless it was handled.
+// A message that another process may have settled is forgotten unless it was handled.
 void InvariantChecker::LeavesHandler(const InFlightMessage& item) {
   if (item.stale) return;
   NotUnderWay(item);
@@ -161,7 +161,7 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
 }
 
 // It may keep the turn that it had when an earlier one came later: a redelivery, where several share the consumer. And
-// what was over before this process began may come again at any time.
+// messages that were over before this process began may come again at any time.
 void InvariantChecker::CheckTurn(const InFlightMessage& item, const DeliveryStateMachine& flow) {
   const std::uint64_t key = ledger_.event(RecordOf(item)).key;
   if (key == 0 || std::exchange(hand_.at(item.sequence).had_turn, true)) return;
@@ -258,8 +258,8 @@ void InvariantChecker::Compare(const DeliveryStateMachine& flow, const Actions& 
   CompareCredit(flow, actions);
 }
 
-// What the server may still send, and what it sent that is not settled: never less than the window, so that delivery
-// goes on, and never more, but for what was out when the window was narrowed.
+// Messages that the server may still send and messages that it sent and that are not settled are together never fewer
+// than the window, so that delivery goes on, and never more, but for those that were out when the window was narrowed.
 void InvariantChecker::CompareCredit(const DeliveryStateMachine& flow, const Actions& actions) {
   granted_ += actions.credit;
   widest_ = std::max(widest_, flow.window());

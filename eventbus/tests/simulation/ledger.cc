@@ -42,7 +42,7 @@ std::uint64_t Ledger::PlaceOf(const Record& record) const {
   return scenario_.quarantines() ? record.origin : record.sequence;
 }
 
-// What ran when its stream was deleted is of no stream.
+// A message that ran when its stream was deleted is of no stream.
 bool Ledger::IsCurrent(const Record& record) const {
   return record.sequence <= stream_.size() && &records_[stream_[record.sequence - 1]] == &record;
 }

@@ -52,7 +52,7 @@ void ModelConsumer::Try(std::uint64_t attempt) {
   Flow(made);
 }
 
-// What another owned may be taken when it has been free for a while; what was ours last, at once.
+// A consumer that another owned may be taken when it has been free for a while; one that was ours last, at once.
 bool ModelConsumer::MayTake() {
   const bool owned = network_.HasOwnerBut(*this);
   const ModelConsumer* const last = network_.last_owner();

@@ -15,7 +15,7 @@ bool Network::HasOwnerBut(const ModelConsumer& consumer) const {
 void Network::MakeConsumer(std::uint64_t start) {
   ++incarnation_;
   trace_.Note("consumer made, number", incarnation_, "from", start);
-  // What processes before this one have settled beyond the start comes again, too.
+  // Messages that processes before this one have settled beyond the start come again, too.
   for (std::uint64_t sequence = start; sequence <= server_.last(); ++sequence) {
     ledger_.AllowAgain(ledger_.AtSequence(sequence));
   }

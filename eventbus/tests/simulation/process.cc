@@ -252,7 +252,7 @@ void Process::End(InFlightMessage& item) {
 }
 
 void Process::Finish(InFlightMessage& item) {
-  // What was redriven and is handled has its letter removed first.
+  // A redriven message that is handled has its letter removed first.
   const bool letter_follows =
       item.letter != 0 && item.result.kind == HandlerResult::Kind::kHandled && scenario_.flow.acknowledges;
   if (item.stale && !letter_follows) invariants_.StaleEnded();

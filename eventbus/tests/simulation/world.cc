@@ -63,7 +63,7 @@ void World::PublishOne() {
   network_.Publish({.event = event, .bytes = random_.From(scenario_.smallest, scenario_.largest)});
 }
 
-// What a server does from time to time, and looking at whether all goes well.
+// Does the server's periodic work, and checks whether all goes well.
 void World::Upkeep() {
   CheckLeases(network_.Expire());
   for (Process* process : members_) {

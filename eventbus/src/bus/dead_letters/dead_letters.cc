@@ -157,7 +157,7 @@ class DeadLetters::Round {
 
   using Key = std::tuple<std::string, std::string, std::string>;  // topic, consumer, aggregate ID
 
-  // What becomes of the candidate.
+  // Redrives the candidate, or not; returns the number of the report in which it counts.
   Count Take(const Candidate& candidate) {
     if (over_ || options_.stop.stop_requested() || AtLimit()) return &RedriveReport::left;
     // One that follows another would only follow it again: back to the dead letters.

@@ -52,8 +52,8 @@ FailurePolicy::Decision FailurePolicy::Decide(const InFlightMessage& item) {
   return {.kind = Decision::Kind::kDeadLetter};
 }
 
-// What other processes saw of the message is known by the server's count only, which also counts deliveries that never
-// began: it may shorten the attempts here, to two at the least.
+// Attempts in other processes are known from the server's count only, which also counts deliveries that never began: it
+// may shorten the attempts here, to two at the least.
 bool FailurePolicy::IsExhausted(const InFlightMessage& item) const {
   return retry_.Exhausted(item.attempts()) && item.failures >= std::min<std::uint64_t>(policy_.max_attempts, 2);
 }

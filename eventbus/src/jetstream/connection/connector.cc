@@ -51,7 +51,7 @@ absl::StatusOr<ReachedServer> ReachEncryptedFirst(FileDescriptor socket, const S
                        std::move(greeting->info)};
 }
 
-// What comes in the clear behind INFO would be taken for something encrypted.
+// Plaintext behind INFO would be taken for something encrypted.
 absl::Status CheckUpgrade(const Greeting& greeting) {
   if (!greeting.info.tls_required && !greeting.info.tls_available) {
     return absl::FailedPreconditionError(

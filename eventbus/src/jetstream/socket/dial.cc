@@ -47,7 +47,7 @@ absl::StatusOr<FileDescriptor> ConnectTo(const addrinfo& address, const WaitLimi
   return made;
 }
 
-// What is left, shared between those that are still to be tried.
+// The time that is left is shared between the addresses that are still to be tried.
 WaitLimit ShareOf(const WaitLimit& limit, std::size_t tries_left) {
   const Clock::time_point now = Clock::now();
   const auto left = std::max<Clock::duration>(limit.deadline - now, Clock::duration::zero());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the dispatch programs share: the options, the load, the wait for the last message and the line of results.
+//! Shared by the dispatch programs: the options, the load, the wait for the last message and the line of results.
 
 pub mod load;
 pub mod options;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use options::Options;
 
-/// What went wrong while measuring: the one line that goes to stderr.
+/// The error of a measurement is one line, which goes to stderr.
 pub type Outcome<T> = Result<T, String>;
 
 /// Runs `dispatch`, or `channel` when the command line asks for it, and prints how long its messages took.
