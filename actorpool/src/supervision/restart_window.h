@@ -16,7 +16,8 @@ struct RestartDecision {
   std::chrono::nanoseconds pause{0};  ///< how long until it runs again; zero: at once
 };
 
-/// Decides, throw by throw, when one actor runs again.
+/// Decides, throw by throw, when one actor runs again. It only applies the limits; their values are in `RestartPolicy`
+/// (actor_pool.h).
 ///
 /// **Thread safety:** thread-compatible. Has no clock: the time is passed in, and must not run backwards.
 /// **Ownership:** refers to `policy`, which must outlive it.

@@ -10,7 +10,8 @@
 namespace penstock::eventbus {
 
 /// One queue for each key: the messages of a key wait for each other, by stream sequence. Refers to messages by
-/// address. Queues are kept by key hash: keys of equal hash merely share one. Thread-confined to its state machine.
+/// address. Queues are kept by key hash: keys of equal hash merely share one. Nothing bounds the queue of one key; the
+/// bound of all of the subscription's messages is in flow/flow_control_window.h. Thread-confined to its state machine.
 class KeyQueues {
  public:
   /// Adds a message to its key's queue. True if the queue was empty: then it is this message's turn.

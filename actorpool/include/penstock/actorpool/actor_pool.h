@@ -122,9 +122,9 @@ class ActorPool {
   absl::Status Drain(std::chrono::milliseconds timeout);
 
   /// Refuses new messages, waits for the handlers that are running, stops the workers and abandons, actor by actor and
-  /// in order, the messages that have not begun. By the time it refuses the first message, no other can begin any more.
-  /// Idempotent; a second caller waits for the first. Must not be called from one of the pool's own workers or from
-  /// `settled` (it logs an error there and has no effect); nor may the pool be destroyed there.
+  /// in order, the messages that have not begun. Once a message has been refused because of it, no accepted message
+  /// begins any more. Idempotent; a second caller waits for the first. Must not be called from one of the pool's own
+  /// workers or from `settled` (it logs an error there and has no effect); nor may the pool be destroyed there.
   void Stop();
 
  private:

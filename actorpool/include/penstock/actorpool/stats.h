@@ -10,7 +10,7 @@
 
 namespace penstock::actorpool {
 
-/// Cumulative latency counts in fixed buckets, ready for a Prometheus histogram.
+/// Latency counts since the start, in fixed buckets with the bounds of the Prometheus histogram.
 struct LatencySnapshot {
   /// Upper bounds in seconds, ascending; the last, infinite bucket is implied. Their number is even, since
   /// the metrics of publishes join the buckets in twos.

@@ -24,10 +24,11 @@ class DeadLettersFactory;
 
 /// Why a message became a dead letter.
 namespace error_class {
-inline constexpr std::string_view kExhausted = "exhausted";      ///< its attempts were used up
-inline constexpr std::string_view kThrew = "threw";              ///< the same, and the last one threw
-inline constexpr std::string_view kRejected = "rejected";        ///< the handler returned `Reject`
-inline constexpr std::string_view kUndecodable = "undecodable";  ///< its body is no envelope
+inline constexpr std::string_view kExhausted = "exhausted";  ///< its attempts were used up
+inline constexpr std::string_view kThrew = "threw";          ///< the same, and the last one threw
+inline constexpr std::string_view kRejected = "rejected";    ///< the handler returned `Reject`
+/// Its body is no envelope, or its aggregate ID differs from that in the header.
+inline constexpr std::string_view kUndecodable = "undecodable";
 inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: its key has an earlier dead letter
 }  // namespace error_class
 
@@ -41,7 +42,7 @@ struct DeadLetter {
   std::string error{};        ///< what the handler, the exception or the decoder said: one line of up to 1,024 bytes
   std::uint64_t attempts = 0;
   std::chrono::system_clock::time_point first_failed_at{};
-  std::chrono::system_clock::time_point last_failed_at{};  ///< if the handler never ran: when the letter was made
+  std::chrono::system_clock::time_point last_failed_at{};  ///< if it was quarantined untried: when the letter was made
   std::chrono::system_clock::time_point stored_at{};       ///< when the letter was stored
   std::string stream{};                                    ///< the topic's stream
   std::uint64_t stream_sequence = 0;                       ///< its sequence in that stream when it was given up

@@ -80,9 +80,9 @@ class EventBus {
   /// Stores plain bytes in the topic's memory stream and waits for the PubAck, for at most `publish_timeout`.
   /// `kInvalidArgument` for an invalid topic, invalid options or a body over the server's limit; `kResourceExhausted`
   /// when the stream is full; `kDeadlineExceeded` when no PubAck came: the message may or may not be stored, and
-  /// publishing it again with the same message ID is safe; `kNotFound` when until then no stream took the subject (the
-  /// topic's stream was deleted); `kFailedPrecondition` when the bus is closed. Must not be called from a
-  /// `PublishCallback`.
+  /// publishing it again with the same message ID is safe; `kNotFound` when no stream took the subject within
+  /// `publish_timeout` (the topic's stream was deleted); `kFailedPrecondition` when the bus is closed. Must not be
+  /// called from a `PublishCallback`.
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
   /// As `Publish`, but does not wait for the PubAck. `done` is called exactly once, unless this returns an error.
@@ -98,8 +98,9 @@ class EventBus {
   absl::Status PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                     PublishOptions options = {});
 
-  /// At-most-once. Each subscription receives every message stored from now on; subscriptions of one group share them.
-  /// The stream is created with memory storage. A message whose handler fails is not redelivered. `kInvalidArgument`
+  /// At-most-once. A subscription without a group receives every message stored from now on. Members of a group share
+  /// messages, from the group's first subscription on: the group keeps its place while no member is subscribed. The
+  /// stream is created with memory storage. A message whose handler fails is not redelivered. `kInvalidArgument`
   /// for an invalid topic, handler or option; other errors come from the server.
   absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler,
                                            SubscribeOptions options = {});
@@ -115,8 +116,9 @@ class EventBus {
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                    EnvelopeHandler handler);
 
-  /// Stops receiving, hands back messages that have not begun, and waits for running handlers (unless called from a
-  /// handler). `kNotFound` for an ID that this bus does not have.
+  /// Stops receiving and waits for running handlers (unless called from a handler). Soon after it returns, messages
+  /// that have not begun are handed back and the durable can be subscribed to again. `kNotFound` for an ID that this
+  /// bus does not have.
   absl::Status Unsubscribe(SubscriptionId id);
 
   /// Stops receiving, finishes and acknowledges what was received, waits for outstanding PubAcks, and closes the bus.

@@ -134,16 +134,16 @@ struct RetryPolicy {
   double jitter = 0.2;
 };
 
-/// The effect on a key (an aggregate) of giving up one of its messages.
+/// The fate of a message whose attempts are used up, or that is rejected or undecodable, and of its key (its
+/// aggregate).
 enum class AfterDeadLetter {
   /// The message goes to the dead letters; the key continues with its next message.
   kContinue,
   /// The message goes to the dead letters, and later messages of the key follow it there, in order and unhandled, until
-  /// all were redriven (`DeadLetters::Redrive`). Survives restarts: the dead letters are the record. Exclusive
-  /// consumers only.
+  /// all of them have been redriven (`DeadLetters::Redrive`) and handled. Survives restarts: the dead letters are the
+  /// record. Exclusive consumers only.
   kQuarantine,
-  /// Nothing is given up: a message whose attempts are used up, or that is rejected or undecodable, is tried again
-  /// every `max_backoff`, for ever, and its key waits for it.
+  /// Nothing is given up: the message is tried again every `max_backoff`, for ever, and its key waits for it.
   kBlock,
 };
 
@@ -186,8 +186,9 @@ struct EnvelopeSubscribeOptions {
   /// A handler that runs longer counts as stuck and is logged once. On a shared durable its message may then be
   /// redelivered to another process. The handler cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
   std::chrono::milliseconds stuck_after{300'000};
-  /// The most messages that may be received and not yet acknowledged: MaxAckPending and the credit. A waiting key can
-  /// raise it (docs/delivery.md). Larger than 4,096 gains nothing. Range 1 to 65,536.
+  /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit
+  /// of each process on a shared one. A waiting key can raise it (docs/delivery.md). Larger than 4,096 gains nothing.
+  /// Range 1 to 65,536.
   std::size_t max_in_flight = 4096;
   /// The most bytes of bodies and headers held here (a single larger message is allowed). A message that does not fit
   /// is evicted: it keeps its place in the order and is requested again when its turn comes, at the price of a second

@@ -16,8 +16,8 @@ struct DestroySession {
 };
 
 /// A nats.c connection to a `SessionRelay`: it signs with credentials (JWT, NKey), introduces the client to the server
-/// and asks it for signs of life. It carries no message, encrypts nothing and never reconnects (docs/adr/0014). It has
-/// a thread of its own.
+/// and asks it for signs of life. It is on loopback, sees no data, encrypts nothing and never reconnects
+/// (docs/adr/0014): the bytes of the server are read in io/io_loop.cc. It has a thread of its own.
 using NatsSession = std::unique_ptr<natsConnection, DestroySession>;
 
 /// Connects to the relay on loopback under the name of its admission. Blocks up to `timeout`. `kUnauthenticated`,

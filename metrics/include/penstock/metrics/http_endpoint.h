@@ -47,7 +47,8 @@ inline constexpr const char* kTextFormatContentType = "text/plain; version=0.0.4
 /// A small read-only HTTP/1.1 server: GET and HEAD on a few paths, one request per connection.
 ///
 /// Anything else is answered 400, 404, 405 (other methods), 431 (a head over 8 KiB) or 505 (another protocol). All I/O
-/// is non-blocking on one thread named `penstock-http`, so no client can delay another or the shutdown.
+/// is non-blocking on one thread named `penstock-http`, so a slow client delays neither others, until `max_connections`
+/// are open, nor the shutdown.
 ///
 /// **Thread safety:** thread-safe.
 /// **Ownership:** owns its socket, its thread and the handlers.

@@ -29,9 +29,9 @@ struct ServiceOptions {
   /// (Docker 10 s, Kubernetes 30 s), the process is killed while draining; if it is too short, messages are handed back
   /// needlessly. Range 0 to 1 h.
   std::chrono::milliseconds drain_timeout{8000};
-  /// `/healthz` fails when for this long messages have waited in inboxes and no handler has ended. Choose it well above
-  /// your slowest handler; otherwise an orchestrator restarts a service that is only busy. 0: never. Range 0 or 1 s to
-  /// 1 day.
+  /// `/healthz` fails when messages have waited in inboxes for this long and no handler has ended meanwhile. Choose it
+  /// well above your slowest handler; otherwise an orchestrator restarts a service that is only busy. 0: never. Range 0
+  /// or 1 s to 1 day.
   std::chrono::milliseconds stall_limit{300'000};
   /// Lines below this level are not written. No effect on a `bus.log` that you set.
   LogLevel log_level = LogLevel::kInfo;
