@@ -99,11 +99,6 @@ TEST(StreamNameTest, IsDifferentForEveryTwoTopics) {
   EXPECT_GT(by_stream.size(), 2'000U);
 }
 
-TEST(StorageNameTest, IsTheServersWord) {
-  EXPECT_EQ(StorageName(Storage::kMemory), "memory");
-  EXPECT_EQ(StorageName(Storage::kFile), "file");
-}
-
 TEST(NameTest, TakesOneTo64PlainBytes) {
   for (const std::string& name : {"a"s, "billing-2_B"s, std::string(64, 'x')})
     EXPECT_THAT(CheckName("durable", name), IsAccepted());
