@@ -55,8 +55,8 @@ constexpr std::array kApiRows = {
     ApiRow{10109, Code::kFailedPrecondition, false, "the stream is sealed"},
     ApiRow{10121, Code::kFailedPrecondition, false, "lower max_in_flight"},  // max_ack_pending over the limit
     ApiRow{10148, Code::kAlreadyExists, false, ""},                          // consumer already exists
-    ApiRow{10158, Code::kUnavailable, true, kWait},                          // the same message ID is in process
-    ApiRow{10167, Code::kUnavailable, true, "lower publish_window"},         // too many requests
+    ApiRow{api_code::kMessageIdInProcess, Code::kUnavailable, true, kWait},
+    ApiRow{10167, Code::kUnavailable, true, "lower publish_window"},  // too many requests
     // Those without a row above go by their class.
     ApiRow{400, Code::kFailedPrecondition, false, ""},
     ApiRow{401, Code::kPermissionDenied, false, kCheckPermissions},
@@ -80,6 +80,7 @@ const ApiRow& RowOf(const ApiError& error) {
 
 Code CodeOf(const ApiError& error) { return RowOf(error).code; }
 bool IsTransient(const ApiError& error) { return RowOf(error).transient; }
+bool IsInProcess(const ApiError& error) { return error.err_code == api_code::kMessageIdInProcess; }
 
 absl::Status ApiStatus(std::string_view what, const ApiError& error) {
   const ApiRow& row = RowOf(error);

@@ -22,12 +22,16 @@ inline constexpr int kConsumerNotFound = 10014;
 inline constexpr int kStreamNameInUse = 10058;
 inline constexpr int kStreamNotFound = 10059;
 inline constexpr int kNoMessageFound = 10037;
+inline constexpr int kMessageIdInProcess = 10158;
 }  // namespace api_code
 
 absl::StatusCode CodeOf(const ApiError& error);
 
 /// Whether the same request can succeed a little later: elections, overload, a starting server.
 bool IsTransient(const ApiError& error);
+
+/// Whether an earlier copy of the same message is being stored.
+bool IsInProcess(const ApiError& error);
 
 /// `<what>: <the server's text> (JetStream error <n>); <remedy>`.
 absl::Status ApiStatus(std::string_view what, const ApiError& error);
