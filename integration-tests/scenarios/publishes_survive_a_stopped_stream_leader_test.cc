@@ -121,14 +121,12 @@ class PublishesSurvive : public ::testing::Test {
 TEST_F(PublishesSurvive, AStreamLeaderThatStopsForAWhile) {
   std::atomic<bool> stop = false;
   std::thread publishing([&] { PublishUntil(stop, 10); });
-  EXPECT_TRUE(Eventually([&] { return answered_ > 20 * kKeys; }, kPatience));
-  const auto stopped_at = std::chrono::steady_clock::now();
+  EXPECT_TRUE(Eventually([&] { return answered_ > 100 * kKeys; }, kPatience));
+  EXPECT_EQ(publisher_->Stats().connection.publish_retries, 0U) << "a cluster that is well is sent nothing twice";
   cluster_->server(leader_).Pause();
   EXPECT_TRUE(Eventually([&] { return Leader(near_).value_or(leader_) != leader_; }, kElection)) << "no new leader";
   const std::size_t before = answered_;
   EXPECT_TRUE(Eventually([&] { return answered_ > before + 20 * kKeys; }, kPatience)) << "publishing does not go on";
-  // Long enough that a client that waits for its time to run out has not given up by chance.
-  EXPECT_TRUE(Eventually([&] { return std::chrono::steady_clock::now() > stopped_at + seconds(8); }, seconds(9)));
   cluster_->server(leader_).Resume();
   stop = true;
   publishing.join();

@@ -72,8 +72,10 @@ void Publisher::Enter(std::uint64_t index, Entry entry) {
 // Returns the link if the caller is to write, or to wait until the socket takes more.
 std::shared_ptr<Link> Publisher::LeaveToLoop() {
   if (link_ == nullptr) return nullptr;
+  const bool blocked = link_->loop().write_blocked();
+  if (gathered_ == 0 && !blocked) return nullptr;  // it only waits behind its key
   const std::size_t outstanding = entries_.size() - queued_;
-  if (outstanding <= kWriteAtOncePublishes || gathered_ >= kWriteAtBytes || link_->loop().write_blocked()) {
+  if (outstanding <= kWriteAtOncePublishes || gathered_ >= kWriteAtBytes || blocked) {
     gathered_ = 0;
     return link_;
   }
