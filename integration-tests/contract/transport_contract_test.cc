@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <map>
 #include <memory>
 #include <thread>
@@ -130,6 +131,34 @@ TEST_P(TransportContractTest, AcksCarryTheStreamAndAscendingSequences) {
     EXPECT_EQ(ack->sequence, sequence);
     EXPECT_FALSE(ack->duplicate);
   }
+}
+
+TEST_P(TransportContractTest, StoresPublishesOfAnOrderKeyInTheOrderOfTheCalls) {
+  constexpr std::size_t kMessages = 2000;
+  constexpr std::uint64_t kKeys = 7;  // 0 among them: those have no order
+  std::vector<std::future<absl::StatusOr<PubAck>>> acks;
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    OutboundMessage message = Message(absl::StrCat(i));
+    message.order_key = i % kKeys;
+    std::promise<absl::StatusOr<PubAck>> told;
+    acks.push_back(told.get_future());
+    ASSERT_THAT(transport().Publish(
+                    std::move(message),
+                    [told = std::move(told)](absl::StatusOr<PubAck> ack) mutable { told.set_value(std::move(ack)); }),
+                IsOk());
+  }
+  std::map<std::uint64_t, std::uint64_t> last;  // sequence, by key
+  for (std::size_t i = 0; i < kMessages; ++i) {
+    ASSERT_EQ(acks[i].wait_for(ConsumerRecorder::kPatience), std::future_status::ready);
+    const auto ack = acks[i].get();
+    ASSERT_THAT(ack, IsOk());
+    if (i % kKeys != 0) {
+      EXPECT_GT(ack->sequence, last[i % kKeys]) << i;
+    }
+    last[i % kKeys] = ack->sequence;
+  }
+  EXPECT_EQ(transport().Stats().publishes_pending, 0U);
+  EXPECT_EQ(transport().Stats().publish_retries, 0U);
 }
 
 TEST_P(TransportContractTest, StoresAMessageIdOnce) {

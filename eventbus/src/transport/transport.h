@@ -172,7 +172,13 @@ struct OutboundMessage {
   std::string message_id{};                                   ///< never empty
   absl::InlinedVector<ReservedHeader, 4> reserved_headers{};  ///< each name once; before the others
   Headers headers{};                                          ///< without the message ID
+  /// Messages of one subject and the same key are stored in the order of the calls. 0: this one has no order.
+  std::uint64_t order_key = 0;
 };
+
+/// The order key of an aggregate: a hash, so that two aggregates may share one, and then wait for each other. 0 for an
+/// empty ID. `aggregate_id` is encoded as in `header::kAggregateId`.
+std::uint64_t OrderKeyOf(std::string_view aggregate_id);
 
 /// Bytes of headers on the wire: those of a block without any, and those of one line.
 inline constexpr std::size_t kHeaderBlockBytes = std::string_view("NATS/1.0\r\n\r\n").size();
@@ -204,8 +210,11 @@ class Transport {
 
   /// Sends, and sends again with the same message ID, until a PubAck with a sequence above 0 or the publish timeout;
   /// then `done` is told, exactly once, on a thread of the transport (which may be the caller's). Blocks while the
-  /// publish window is full or the server takes nothing. Publishes of one thread are stored in the order of the calls.
-  /// On an error returned here `done` is not told.
+  /// publish window is full or the server takes nothing. On an error returned here `done` is not told.
+  ///
+  /// Publishes of one thread to one subject with the same order key are stored in the order of the calls, whatever is
+  /// lost or refused in between: the next one goes out when the one before it has ended. One whose time ran out may
+  /// still be stored later, after others of its key. Publishes without a key have no order.
   virtual absl::Status Publish(OutboundMessage message, PublishDone done) = 0;
 
   /// Allows the transport's I/O threads to run handlers of the messages that they deliver. `executor` outlives the

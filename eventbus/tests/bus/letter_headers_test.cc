@@ -148,6 +148,17 @@ TEST(LetterHeadersTest, ARedrivenMessageIsTheOriginalAndSaysForWhom) {
                           Pair("Penstock-Origin-Sequence", "42"), Pair("Penstock-Dead-Letter", "11")));
 }
 
+// Letters of a key stay in order, and a redriven message keeps its place among publishes of its aggregate.
+TEST(LetterHeadersTest, TheOrderKeyIsThatOfTheAggregate) {
+  const auto item = FailedItem(1, "");
+  item->key_storage = "o%2042";
+  item->key = item->key_storage;
+  EXPECT_EQ(MakeLetter(*item, kOrigin, kStream, kRoomy).order_key, OrderKeyOf("o%2042"));
+  EXPECT_EQ(MakeRedriven(Read(*item), kStream).order_key, OrderKeyOf("o%2042"));
+  EXPECT_NE(OrderKeyOf("o%2042"), 0U);
+  EXPECT_EQ(MakeLetter(*FailedItem(1, ""), kOrigin, kStream, kRoomy).order_key, 0U) << "without an aggregate: no order";
+}
+
 TEST(LetterHeadersTest, ARedrivenMessageThatFailsAgainKeepsItsOriginAndCount) {
   OutboundMessage redriven = MakeRedriven(Read(*FailedItem(42, "k")), kStream);
   auto again = FailedItem(60, "k", redriven.body, redriven.headers);

@@ -62,8 +62,10 @@ using SubscriptionId = std::uint64_t;
 /// ended.
 /// **Blocking:** as stated per method. Receiving never waits for a handler.
 /// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, even when one
-/// has to be retried. Messages without one have no order. Publishes of one thread to one topic are stored in the order
-/// of the calls.
+/// has to be retried. Messages without one have no order. Publishes of one thread to one topic that have the same
+/// aggregate ID are stored in the order of the calls, whatever the network, the server or an election does meanwhile:
+/// each goes out when the one before it has its PubAck or has failed. One that failed with `kDeadlineExceeded` may
+/// still be stored, even after later ones.
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
 class EventBus {
  public:
@@ -86,7 +88,8 @@ class EventBus {
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
   /// As `Publish`, but does not wait for the PubAck. `done` is called exactly once, unless this returns an error.
-  /// Blocks while `publish_window` publishes are outstanding.
+  /// Blocks while `publish_window` publishes are outstanding; those that wait behind another one of their aggregate or
+  /// key count too.
   absl::Status PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
                             PublishOptions options = {});
 

@@ -77,11 +77,14 @@ struct BusOptions {
   StreamLimits limits{};
   /// Longest wait for the first connection. Range 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
-  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again on each new connection,
-  /// and, after a back-off, when the server answers that it cannot store it now or no stream takes the subject. A
-  /// cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
+  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with the same message
+  /// ID: on each new connection; after a back-off, when the server answers that it cannot store it now or no stream
+  /// takes the subject; and on the same connection within half a second after a later publish to the topic was
+  /// acknowledged, or after 2 s, then every 4 s, in which none was. A cluster can take 13 s to elect a leader. Range
+  /// 100 ms to 10 min.
   std::chrono::milliseconds publish_timeout{30'000};
-  /// Outstanding publishes before `PublishAsync` waits. Range 1 to 65,536.
+  /// Outstanding publishes before `PublishAsync` waits. Of each aggregate one at a time is on its way to the server, so
+  /// one that is published to faster than its PubAcks return fills the window. Range 1 to 65,536.
   std::size_t publish_window = 4096;
   /// Receives the log lines of the bus. Empty: no log.
   LogSink log{};
@@ -94,7 +97,8 @@ struct PublishOptions {
   /// Messages with the same ID within the duplicate window are stored once. Empty: a new ID is generated. 1 to 128
   /// bytes of visible ASCII. Must be empty for `PublishEnvelope`, which uses `Envelope::event_id`.
   std::string message_id{};
-  /// Routes a plain message to the actor of this key, in order. Empty: round-robin. The rules of
+  /// Routes a plain message to the actor of this key, in order; messages of a key are stored in the order of the calls.
+  /// Empty: round-robin, no order. The rules of
   /// `Envelope::aggregate_id`. Must be empty for `PublishEnvelope`, which uses that field.
   std::string key{};
   /// Additional headers. Names follow the grammar in docs/envelope.md; values have no CR, LF or NUL. `Nats-*` and

@@ -108,7 +108,8 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
       .body = std::string(message.payload()),
       .message_id = absl::StrCat("dl:", std::string(origin.stream), ":", std::string(origin.consumer), ":",
                                  item.sequence, ":", Nanoseconds(message.stored_at()), ":", message.delivery_count()),
-      .headers = WithoutHistory(message.AllHeaders())};
+      .headers = WithoutHistory(message.AllHeaders()),
+      .order_key = OrderKeyOf(item.key)};
   AddHistory(item, origin, letter.headers);
   if (SizeBytes(letter) > max_bytes) {
     letter.headers.emplace_back(header::kBodyOmitted, std::to_string(letter.body.size()));
@@ -157,7 +158,8 @@ OutboundMessage MakeRedriven(const DeadLetter& letter, std::string_view letter_s
                           .body = letter.body,
                           .message_id = absl::StrCat("redrive:", std::string(letter_stream), ":", letter.id, ":",
                                                      Nanoseconds(letter.stored_at)),
-                          .headers = letter.headers};
+                          .headers = letter.headers,
+                          .order_key = OrderKeyOf(PercentEncode(letter.key))};
   const auto add = [&message](std::string_view name, std::string value) {
     message.headers.emplace_back(name, std::move(value));
   };

@@ -9,6 +9,14 @@
 #include "options/options_check.h"
 
 namespace penstock::eventbus {
+namespace {
+
+void AddAggregateId(OutboundMessage& message, std::string_view id) {
+  message.reserved_headers.push_back({header::kAggregateId, PercentEncode(id)});
+  message.order_key = OrderKeyOf(message.reserved_headers.back().value);
+}
+
+}  // namespace
 
 EnvelopePublisher::EnvelopePublisher(const BusOptions& options, Transport& transport, TopicStreams& streams)
     : options_(options), transport_(transport), streams_(streams) {}
@@ -22,7 +30,7 @@ absl::Status EnvelopePublisher::PublishBytes(std::string_view topic, std::string
                           .body = std::string(body),
                           .message_id = options.message_id.empty() ? NewEventId() : std::move(options.message_id),
                           .headers = std::move(options.headers)};
-  if (!options.key.empty()) message.reserved_headers.push_back({header::kAggregateId, PercentEncode(options.key)});
+  if (!options.key.empty()) AddAggregateId(message, options.key);
   return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(done));
 }
 
@@ -45,7 +53,7 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
                           .body = *std::move(body),
                           .message_id = std::move(envelope.event_id),
                           .headers = std::move(options.headers)};
-  message.reserved_headers.push_back({header::kAggregateId, PercentEncode(envelope.aggregate_id)});
+  AddAggregateId(message, envelope.aggregate_id);
   message.reserved_headers.push_back({header::kEventType, std::move(envelope.event_type)});
   message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
   if (!envelope.traceparent.empty())

@@ -62,8 +62,8 @@ constexpr std::array kApiRows = {
     ApiRow{10109, Code::kFailedPrecondition, kUntilHealed, "the stream is sealed"},
     ApiRow{10121, Code::kFailedPrecondition, kUntilHealed, "lower max_in_flight"},  // max_ack_pending over the limit
     ApiRow{10148, Code::kAlreadyExists, kUntilHealed, ""},                          // consumer already exists
-    ApiRow{10158, Code::kUnavailable, kMoment, kWait},                              // the same message ID is in process
-    ApiRow{10167, Code::kUnavailable, kMoment, "lower publish_window"},             // too many requests
+    ApiRow{api_code::kMessageIdInProcess, Code::kUnavailable, kMoment, kWait},
+    ApiRow{10167, Code::kUnavailable, kMoment, "lower publish_window"},  // too many requests
     // Those without a row above go by their class.
     ApiRow{400, Code::kFailedPrecondition, kUntilHealed, ""},
     ApiRow{401, Code::kPermissionDenied, kUntilHealed, kCheckPermissions},
@@ -87,6 +87,7 @@ const ApiRow& RowOf(const ApiError& error) {
 
 Code CodeOf(const ApiError& error) { return RowOf(error).code; }
 RefusalDuration DurationOf(const ApiError& error) { return RowOf(error).duration; }
+bool IsInProcess(const ApiError& error) { return error.err_code == api_code::kMessageIdInProcess; }
 
 absl::Status ApiStatus(std::string_view what, const ApiError& error) {
   const ApiRow& row = RowOf(error);

@@ -23,6 +23,7 @@ inline constexpr int kStreamNameInUse = 10058;
 inline constexpr int kStreamNotFound = 10059;
 inline constexpr int kNoMessageFound = 10037;
 inline constexpr int kMessageTooLarge = 10054;
+inline constexpr int kMessageIdInProcess = 10158;
 }  // namespace api_code
 
 absl::StatusCode CodeOf(const ApiError& error);
@@ -42,6 +43,9 @@ inline bool IsTransient(const ApiError& error) { return DurationOf(error) == Ref
 
 /// Whether a publish that was refused so is to be sent again.
 inline bool MayBeStoredLater(const ApiError& error) { return DurationOf(error) <= RefusalDuration::kOutage; }
+
+/// Whether an earlier copy of the same message is being stored.
+bool IsInProcess(const ApiError& error);
 
 /// `<what>: <the server's text> (JetStream error <n>); <remedy>`. Marked as lasting when the refusal is.
 absl::Status ApiStatus(std::string_view what, const ApiError& error);

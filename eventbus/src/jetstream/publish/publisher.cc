@@ -8,24 +8,17 @@
 #include "jetstream/api/api_error.h"
 #include "jetstream/message/received_message.h"
 #include "naming/decimal.h"
-#include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::milliseconds kFirstBackoff(100);
-constexpr std::chrono::milliseconds kLongestBackoff(1000);
 constexpr int kNoResponders = 503;
 constexpr std::size_t kMostAnswers = 64;
 // Which thread writes a publish, and when: see `Publisher::LeaveToLoop`.
 constexpr std::size_t kWriteAtOncePublishes = 32;  // outstanding, at most
 constexpr std::size_t kWriteSoonPublishes = 512;   // outstanding, at most
 constexpr std::size_t kWriteAtBytes = 32 << 10;
-constexpr const char* kNoStream = "no stream takes this subject";
-constexpr const char* kNoAnswer = "no acknowledgement came";
-
-std::string About(const EncodedPublish& message) { return absl::StrCat("publish to ", Quoted(message.subject())); }
 
 }  // namespace
 
@@ -49,18 +42,28 @@ absl::Status Publisher::Publish(const OutboundMessage& message, PublishDone done
   {
     MutexLock lock(mutex_);
     if (absl::Status room = AwaitRoom(lock, deadline); !room.ok()) return room;
-    entries_.emplace(index, Entry{*std::move(composed), std::move(done), deadline});
-    pending_count_.store(entries_.size(), std::memory_order_relaxed);
-    if (deadline < next_deadline_) {
-      next_deadline_ = deadline;
-      work_.NotifyOne();
-    }
+    Enter(index, {*std::move(composed), std::move(done), deadline, message.order_key, &SubjectNamed(message.subject)});
     if (absl::Status sent = SendNew(index); !sent.ok()) return sent;
-    gathered_ += SizeBytes(message);
     link = LeaveToLoop();
   }
   if (link != nullptr) link->loop().write_blocked() ? link->loop().AwaitWritable(deadline) : link->loop().WriteNow();
   return absl::OkStatus();
+}
+
+Publisher::Subject& Publisher::SubjectNamed(std::string_view name) {
+  const auto found = subjects_.find(name);
+  return found != subjects_.end() ? found->second : subjects_[std::string(name)];
+}
+
+void Publisher::Enter(std::uint64_t index, Entry entry) {
+  entry.queued = entry.order_key != 0 && !entry.subject->gate.Enter(entry.order_key, index);
+  queued_ += entry.queued ? 1 : 0;
+  if (entry.deadline < next_deadline_) {
+    next_deadline_ = entry.deadline;
+    work_.NotifyOne();
+  }
+  entries_.emplace(index, std::move(entry));
+  pending_count_.store(entries_.size(), std::memory_order_relaxed);
 }
 
 // With up to `kWriteAtOncePublishes` outstanding the caller writes at once. With up to `kWriteSoonPublishes` the loop
@@ -69,11 +72,14 @@ absl::Status Publisher::Publish(const OutboundMessage& message, PublishDone done
 // Returns the link if the caller is to write, or to wait until the socket takes more.
 std::shared_ptr<Link> Publisher::LeaveToLoop() {
   if (link_ == nullptr) return nullptr;
-  if (entries_.size() <= kWriteAtOncePublishes || gathered_ >= kWriteAtBytes || link_->loop().write_blocked()) {
+  const bool blocked = link_->loop().write_blocked();
+  if (gathered_ == 0 && !blocked) return nullptr;  // it only waits behind its key
+  const std::size_t outstanding = entries_.size() - queued_;
+  if (outstanding <= kWriteAtOncePublishes || gathered_ >= kWriteAtBytes || blocked) {
     gathered_ = 0;
     return link_;
   }
-  if (entries_.size() <= kWriteSoonPublishes) link_->loop().WriteSoon();
+  if (outstanding <= kWriteSoonPublishes) link_->loop().WriteSoon();
   return nullptr;
 }
 
@@ -90,33 +96,41 @@ absl::Status Publisher::AwaitRoom(MutexLock& lock, Clock::time_point deadline) {
 }
 
 bool Publisher::HeldBack(const Entry& entry) const {
-  if (link_ == nullptr || lanes_.empty()) return link_ == nullptr;
-  const auto lane = lanes_.find(std::string(entry.message.subject()));
-  return lane != lanes_.end() && lane->second.waiting;
+  return entry.queued || link_ == nullptr || entry.subject->backoff.active();
+}
+
+absl::Status Publisher::Send(Entry& entry) {
+  if (HeldBack(entry)) return absl::OkStatus();
+  const Publication publication = entry.message.publication();
+  absl::Status sent = link_->Publish(publication);
+  if (!sent.ok() && !absl::IsUnavailable(sent)) return sent;
+  if (entry.sending.attempts > 0) retries_.fetch_add(1, std::memory_order_relaxed);
+  LossDetector::Sent(entry.sending, ++sendings_, looks_);
+  entry.cause = kNoAnswer;
+  gathered_ += publication.headers.size() + publication.body.size();
+  return absl::OkStatus();
 }
 
 absl::Status Publisher::SendNew(std::uint64_t index) {
   const auto found = entries_.find(index);
-  Entry& entry = found->second;
-  if (HeldBack(entry)) return absl::OkStatus();
-  absl::Status sent = link_->Publish(entry.message.publication());
-  if (sent.ok() || absl::IsUnavailable(sent)) {
-    entry.attempts = 1;
-    entry.cause = kNoAnswer;
-    return absl::OkStatus();
-  }
-  entries_.erase(found);
-  pending_count_.store(entries_.size(), std::memory_order_relaxed);
+  absl::Status sent = Send(found->second);
+  if (!sent.ok()) Remove(found);
   return sent;
 }
 
 void Publisher::SendAgain(std::uint64_t index, std::vector<Ended>& ended) {
   const auto found = entries_.find(index);
-  Entry& entry = found->second;
-  if (HeldBack(entry)) return;
-  if (entry.attempts++ > 0) retries_.fetch_add(1, std::memory_order_relaxed);
-  absl::Status sent = link_->Publish(entry.message.publication());
-  if (!sent.ok() && !absl::IsUnavailable(sent)) ended.push_back(End(found, std::move(sent)));
+  if (found == entries_.end()) return;
+  absl::Status sent = Send(found->second);
+  if (!sent.ok()) ended.push_back(End(found, std::move(sent)));
+}
+
+// One that cannot be sent frees the next.
+bool Publisher::SendFreed(std::vector<Ended>& ended) {
+  const bool any = !freed_.empty();
+  for (std::size_t next = 0; next < freed_.size(); ++next) SendAgain(freed_[next], ended);
+  freed_.clear();
+  return any;
 }
 
 void Publisher::OnReply(MessageHandle reply, bool more) {
@@ -125,12 +139,15 @@ void Publisher::OnReply(MessageHandle reply, bool more) {
       ParseDecimal<std::uint64_t>(subject.substr(std::min(subject.size(), inbox_prefix_.size())));
   if (index) answers_.push_back(ReadAnswer(*reply, *index));
   if (more && answers_.size() < kMostAnswers) return;
+  std::shared_ptr<Link> link;
   {
     MutexLock lock(mutex_);
     for (Answer& answer : answers_) Settle(answer, ended_);
+    if (SendFreed(ended_)) link = LeaveToLoop();
     if (!ended_.empty()) work_.NotifyOne();
   }
   answers_.clear();
+  if (link != nullptr) link->loop().WriteNow();
 }
 
 Publisher::Answer Publisher::ReadAnswer(const ReceivedMessage& reply, std::uint64_t index) {
@@ -145,39 +162,54 @@ void Publisher::Settle(Answer& answer, std::vector<Ended>& ended) {
   Entry& entry = found->second;
   PublishReply& reply = answer.reply;
   if (answer.no_responders) return BackOff(entry, kNoStream);
-  if (reply.kind == PublishReply::Kind::kUnclear) return BackOff(entry, "the acknowledgement named no sequence");
+  if (reply.kind == PublishReply::Kind::kUnclear) return AskAgain(entry, "the acknowledgement named no sequence");
   if (reply.kind == PublishReply::Kind::kRefused) {
+    if (IsInProcess(reply.error)) return AskAgain(entry, "the server has not stored it yet");
     if (MayBeStoredLater(reply.error)) return BackOff(entry, "the server could not store it yet");
-    ended.push_back(End(found, ApiStatus(About(entry.message), reply.error)));
+    ended.push_back(End(found, RefusedStatus(entry.message.subject(), reply.error)));
     return;
   }
+  if (!reply.ack.duplicate) entry.subject->losses.Acknowledged(entry.sending, looks_);
+  entry.subject->backoff.Stored();
   // What an earlier attempt of ours has stored is no duplicate to the caller.
-  reply.ack.duplicate = reply.ack.duplicate && entry.attempts <= 1;
-  if (!lanes_.empty()) Recovered(std::string(entry.message.subject()));
+  reply.ack.duplicate = reply.ack.duplicate && entry.sending.attempts <= 1;
   ended.push_back(End(found, std::move(reply.ack)));
 }
 
 void Publisher::BackOff(Entry& entry, const char* cause) {
   entry.cause = cause;
-  Lane& lane = lanes_[std::string(entry.message.subject())];
-  if (lane.waiting) return;
-  lane.backoff = std::clamp(lane.backoff * 2, kFirstBackoff, kLongestBackoff);
-  lane.resume = Clock::now() + lane.backoff;
-  lane.waiting = true;
+  if (entry.subject->backoff.active()) return;
+  entry.subject->backoff.Begin(Clock::now());
   work_.NotifyOne();
 }
 
-void Publisher::Recovered(const std::string& subject) {
-  const auto lane = lanes_.find(subject);
-  if (lane != lanes_.end() && !lane->second.waiting) lanes_.erase(lane);
+// It concerns this message alone: the others of its subject go on, unless they have to follow it.
+void Publisher::AskAgain(Entry& entry, const char* cause) {
+  if (entry.order_key == 0) return BackOff(entry, cause);
+  entry.cause = cause;
+  LossDetector::Unclear(entry.sending, looks_);
 }
 
 Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> result) {
   Ended ended{std::move(entry->second.done), std::move(result)};
-  entries_.erase(entry);
+  Remove(entry);
   ++untold_;
-  pending_count_.store(entries_.size(), std::memory_order_relaxed);
   return ended;
+}
+
+void Publisher::Remove(Entries::iterator entry) {
+  const Entry& removed = entry->second;
+  queued_ -= removed.queued ? 1 : 0;
+  const std::uint64_t next = removed.order_key == 0 ? 0 : removed.subject->gate.Leave(removed.order_key, entry->first);
+  if (next != 0) {
+    Entry& freed = entries_.find(next)->second;
+    freed.queued = false;
+    freed.cause = removed.cause;
+    --queued_;
+    freed_.push_back(next);
+  }
+  entries_.erase(entry);
+  pending_count_.store(entries_.size(), std::memory_order_relaxed);
 }
 
 void Publisher::Tell(std::vector<Ended> ended) {
@@ -221,8 +253,7 @@ void Publisher::Run() {
     std::vector<Ended> ended;
     {
       MutexLock lock(mutex_);
-      Clock::time_point wake = next_deadline_;
-      for (const auto& [subject, lane] : lanes_) wake = lane.waiting ? std::min(wake, lane.resume) : wake;
+      const Clock::time_point wake = NextWork();
       if (!closed_ && !connection_changed_ && denied_.empty() && ended_.empty() && Clock::now() < wake) {
         // Waiting for `time_point::max()` overflows in some libraries.
         work_.WaitUntil(lock, std::min(wake, Clock::now() + std::chrono::hours(1)));
@@ -233,11 +264,23 @@ void Publisher::Run() {
       const Clock::time_point now = Clock::now();
       FailDenied(ended);
       FailExpired(now, ended);
-      ResumeLanes(now, ended);
+      ResumeSubjects(now, ended);
+      ResendLost(now, ended);
+      SendFreed(ended);
     }
     Tell(std::move(ended));
     if (changed) Attach();
   }
+}
+
+// Looks go on until no deadline is left, so that a publish need not wake the thread for them.
+Publisher::Clock::time_point Publisher::NextWork() const {
+  if (next_deadline_ == Clock::time_point::max()) return next_deadline_;
+  Clock::time_point next = std::min(next_deadline_, next_look_);
+  for (const auto& [name, subject] : subjects_) {
+    if (subject.backoff.active()) next = std::min(next, subject.backoff.resume());
+  }
+  return next;
 }
 
 // Replies to what was sent on an older connection can only come on that one, so messages go out again once the inbox is
@@ -260,16 +303,17 @@ void Publisher::Attach() {
   {
     MutexLock lock(mutex_);
     link_ = link;
-    lanes_.clear();
+    for (auto& [name, subject] : subjects_) subject.backoff = {};
     ResendAll(ended);
+    SendFreed(ended);
   }
   inbox_->Release();
   Tell(std::move(ended));
 }
 
-std::vector<std::uint64_t> Publisher::Indexes(const std::function<bool(const Entry&)>& wanted) const {
+std::vector<std::uint64_t> Publisher::Indexes(const std::function<bool(Entry&)>& wanted) {
   std::vector<std::uint64_t> indexes;
-  for (const auto& [index, entry] : entries_) {
+  for (auto& [index, entry] : entries_) {
     if (wanted(entry)) indexes.push_back(index);
   }
   std::sort(indexes.begin(), indexes.end());
@@ -283,23 +327,29 @@ void Publisher::ResendAll(std::vector<Ended>& ended) {
   }
 }
 
-void Publisher::ResumeLanes(Clock::time_point now, std::vector<Ended>& ended) {
-  for (auto& [subject, lane] : lanes_) {
-    if (!lane.waiting || now < lane.resume) continue;
-    lane.waiting = false;
-    const auto same_subject = [&name = subject](const Entry& entry) { return entry.message.subject() == name; };
-    for (const std::uint64_t index : Indexes(same_subject)) SendAgain(index, ended);
+void Publisher::ResumeSubjects(Clock::time_point now, std::vector<Ended>& ended) {
+  for (auto& [name, subject] : subjects_) {
+    if (!subject.backoff.EndsBy(now)) continue;
+    const auto of_subject = [wanted = &subject](const Entry& entry) { return entry.subject == wanted; };
+    for (const std::uint64_t index : Indexes(of_subject)) SendAgain(index, ended);
   }
+}
+
+// What waits in the socket's way is not lost, and is no look's business.
+void Publisher::ResendLost(Clock::time_point now, std::vector<Ended>& ended) {
+  if (now < next_look_) return;
+  next_look_ = now + LossDetector::kInterval;
+  if (link_ == nullptr || link_->loop().write_blocked()) return;
+  ++looks_;
+  const auto lost = [look = looks_](Entry& entry) { return entry.subject->losses.Lost(entry.sending, look); };
+  for (const std::uint64_t index : Indexes(lost)) SendAgain(index, ended);
 }
 
 void Publisher::FailDenied(std::vector<Ended>& ended) {
   for (const std::string& subject : std::exchange(denied_, {})) {
     const auto same_subject = [&](const Entry& entry) { return entry.message.subject() == subject; };
     for (const std::uint64_t index : Indexes(same_subject)) {
-      const auto found = entries_.find(index);
-      ended.push_back(End(
-          found, absl::PermissionDeniedError(absl::StrCat(
-                     About(found->second.message), ": the server refuses it; check the permissions of this user"))));
+      ended.push_back(End(entries_.find(index), DeniedStatus(subject)));
     }
   }
 }
@@ -308,17 +358,11 @@ void Publisher::FailExpired(Clock::time_point now, std::vector<Ended>& ended) {
   if (now < next_deadline_) return;
   for (const std::uint64_t index : Indexes([&](const Entry& entry) { return entry.deadline <= now; })) {
     const auto found = entries_.find(index);
-    ended.push_back(End(found, Expired(found->second)));
+    const Entry& entry = found->second;
+    ended.push_back(End(found, ExpiredStatus(entry.message.subject(), entry.cause, limits_.timeout)));
   }
   next_deadline_ = Clock::time_point::max();
   for (const auto& [index, entry] : entries_) next_deadline_ = std::min(next_deadline_, entry.deadline);
-}
-
-absl::Status Publisher::Expired(const Entry& entry) const {
-  const absl::StatusCode code =
-      entry.cause == kNoStream ? absl::StatusCode::kNotFound : absl::StatusCode::kDeadlineExceeded;
-  return absl::Status(code, absl::StrCat(About(entry.message), ": ", entry.cause, " within ", limits_.timeout.count(),
-                                         "ms; check that the server runs and has a stream for it"));
 }
 
 void Publisher::Close() {
@@ -339,9 +383,7 @@ void Publisher::Close() {
     ended.swap(ended_);
     for (const std::uint64_t index : Indexes([](const Entry&) { return true; })) {
       const auto found = entries_.find(index);
-      ended.push_back(End(found, absl::CancelledError(absl::StrCat(About(found->second.message),
-                                                                   ": the connection was closed before the "
-                                                                   "acknowledgement came"))));
+      ended.push_back(End(found, ClosedStatus(found->second.message.subject())));
     }
     settled_.NotifyAll();
   }

@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -17,7 +19,11 @@
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/encoded_publish.h"
 #include "jetstream/protocol/unique_name.h"
+#include "jetstream/publish/key_gate.h"
+#include "jetstream/publish/loss_detector.h"
 #include "jetstream/publish/pub_ack.h"
+#include "jetstream/publish/publish_status.h"
+#include "jetstream/publish/subject_backoff.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
@@ -25,16 +31,17 @@ namespace penstock::eventbus::jetstream {
 
 /// Sends messages to streams and keeps each until the server has acknowledged it.
 ///
-/// A message goes out again, with the same message ID, on every new connection and, after a back-off, when the server
-/// could not store it at the moment. A subject that is backing off holds its later messages back too, so that they
-/// follow in order. Order can still be lost where the server itself refuses a message and takes the next one that was
-/// already on its way; publishing one at a time rules that out.
+/// A message goes out again, with the same message ID, on every new connection; after a back-off, when the server could
+/// not store it at the moment; and, while its connection lives, when it is lost (`LossDetector`). A subject that is
+/// backing off holds its later messages back too.
 ///
 /// **Thread safety:** thread-safe.
 /// **Ownership:** owns its thread and its messages; shares the connection, which must outlive it.
 /// **Blocking:** `Publish` while the window is full or the socket takes nothing more, for up to the timeout; never on
 /// the thread of an `IoLoop`, which would have to end that: there the window may be exceeded.
-/// **Ordering:** messages are sent in the order of the calls.
+/// **Ordering:** messages of one subject and order key are stored in the order of the calls: each goes out when the one
+/// before it has ended (`KeyGate`), sent by the thread that reads the answer. Messages without a key are sent in the
+/// order of the calls and keep it as long as none is lost or refused.
 /// **Shutdown:** `Close` tells every outstanding publish `kCancelled`.
 class Publisher : private ConnectionObserver {
  public:
@@ -60,18 +67,20 @@ class Publisher : private ConnectionObserver {
  private:
   using Clock = Connection::Clock;
 
+  struct Subject {
+    KeyGate gate{};
+    LossDetector losses{};
+    SubjectBackoff backoff{};
+  };
   struct Entry {
     EncodedPublish message;
     PublishDone done;
     Clock::time_point deadline;
-    std::uint32_t attempts = 0;
-    const char* cause = "not connected";  ///< why it was not stored yet
-  };
-  // A subject whose messages the server could not store: sent again, in order, from `resume` on.
-  struct Lane {
-    Clock::time_point resume{};
-    std::chrono::milliseconds backoff{};
-    bool waiting = false;
+    std::uint64_t order_key = 0;
+    Subject* subject = nullptr;
+    bool queued = false;  ///< behind another publish of its key
+    Sending sending{};
+    const char* cause = kNotConnected;  ///< why it was not stored yet
   };
   using Entries = absl::flat_hash_map<std::uint64_t, Entry>;
   struct Answer {
@@ -92,26 +101,31 @@ class Publisher : private ConnectionObserver {
 
   absl::Status AwaitRoom(MutexLock& lock, Clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<Link> LeaveToLoop() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Subject& SubjectNamed(std::string_view name) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Enter(std::uint64_t index, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status SendNew(std::uint64_t index) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void SendAgain(std::uint64_t index, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool SendFreed(std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Send(Entry& entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HeldBack(const Entry& entry) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void OnReply(MessageHandle reply, bool more);
   static Answer ReadAnswer(const ReceivedMessage& reply, std::uint64_t index);
   void Settle(Answer& answer, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void BackOff(Entry& entry, const char* cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Recovered(const std::string& subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AskAgain(Entry& entry, const char* cause) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Ended End(Entries::iterator entry, absl::StatusOr<PubAck> result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Remove(Entries::iterator entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Run();
+  Clock::time_point NextWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Attach();
   void ResendAll(std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void ResumeLanes(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ResumeSubjects(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ResendLost(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailDenied(std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailExpired(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::Status Expired(const Entry& entry) const;
-  std::vector<std::uint64_t> Indexes(const std::function<bool(const Entry&)>& wanted) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::vector<std::uint64_t> Indexes(const std::function<bool(Entry&)>& wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(std::vector<Ended> ended);
 
   Connection& connection_;
@@ -125,13 +139,18 @@ class Publisher : private ConnectionObserver {
   CondVar work_;     // for the thread
   CondVar settled_;  // for those who wait for room or for the end
   Entries entries_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<std::string, Lane> lanes_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Subject, std::less<>> subjects_ ABSL_GUARDED_BY(mutex_);  // each that was ever published to
+  std::vector<std::uint64_t> freed_ ABSL_GUARDED_BY(mutex_);  // may go out, since the one before them has ended
   std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
   std::vector<Ended> ended_ ABSL_GUARDED_BY(mutex_);    // what answers have ended, for the thread to tell
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until its inbox is subscribed
   Clock::time_point next_deadline_ ABSL_GUARDED_BY(mutex_) = Clock::time_point::max();  // none is earlier
-  std::size_t gathered_ ABSL_GUARDED_BY(mutex_) = 0;  // bytes published since a publisher wrote
-  std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;    // ended, and their callbacks not back yet
+  Clock::time_point next_look_ ABSL_GUARDED_BY(mutex_){};
+  std::uint64_t looks_ ABSL_GUARDED_BY(mutex_) = 0;     // for lost publishes
+  std::uint64_t sendings_ ABSL_GUARDED_BY(mutex_) = 0;  // of all publishes
+  std::size_t queued_ ABSL_GUARDED_BY(mutex_) = 0;      // behind others of their key
+  std::size_t gathered_ ABSL_GUARDED_BY(mutex_) = 0;    // bytes published since a publisher wrote
+  std::size_t untold_ ABSL_GUARDED_BY(mutex_) = 0;      // ended, and their callbacks not back yet
   std::size_t waiters_ ABSL_GUARDED_BY(mutex_) = 0;
   bool connection_changed_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
