@@ -60,7 +60,7 @@ TEST_F(JetStreamBucketTest, ItsStreamIsTheOneThatOtherClientsMake) {
                                        .max_bytes = 1 << 20,
                                        .max_value_bytes = 4096,
                                        .storage = BucketStorage::kMemory});
-  const Json config = Config();
+  Json config = Config();
   EXPECT_EQ(config["name"], "KV_leases");
   EXPECT_EQ(config["subjects"], Json({"$KV.leases.>"}));
   EXPECT_EQ(config["retention"], "limits");
@@ -83,7 +83,7 @@ TEST_F(JetStreamBucketTest, WithoutTimeToLiveItsDuplicateWindowIsTwoMinutes) {
   Launch();
   const auto transport = Connect();
   const auto store = Open(*transport);
-  const Json config = Config();
+  Json config = Config();
   EXPECT_EQ(config["max_age"], 0);
   EXPECT_EQ(config["duplicate_window"], 120'000'000'000);
   EXPECT_EQ(config["max_msgs_per_subject"], 1);
@@ -201,7 +201,8 @@ TEST_F(JetStreamBucketTest, WhileTheServerIsDownAnUpdateSaysThatNothingWasSent) 
 }
 
 TEST_F(JetStreamBucketTest, AUserThatMayNotWriteIsToldSo) {
-  Launch({.config = R"(authorization: { user: "ada", password: "x", permissions: { publish: { deny: "$KV.>" } } })"});
+  Launch({.config = R"(authorization: { users: [
+      { user: "ada", password: "x", permissions: { publish: { deny: ["$KV.>"] } } }] })"});
   BusOptions options = Options();
   options.credentials = {.user = "ada", .password = "x"};
   const auto transport = Connect(options);

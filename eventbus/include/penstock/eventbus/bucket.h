@@ -43,8 +43,8 @@ struct BucketOptions {
   /// Bounds all entries, with subjects and headers; a full bucket refuses writes. 0: no bound. Range 0, or 1 KiB to
   /// 1 PiB.
   std::int64_t max_bytes = 0;
-  /// Bounds one value together with the headers of its write (100 bytes at most). 0: only the server's limit. Range 0,
-  /// or 128 bytes to 64 MiB.
+  /// Bounds one value together with the headers of its write (130 bytes at most). 0: only the server's limit. Range 0,
+  /// or 256 bytes to 64 MiB.
   std::int32_t max_value_bytes = 0;
   BucketStorage storage = BucketStorage::kFile;
   int replicas = 1;  ///< copies in a cluster: 1, 3 or 5
