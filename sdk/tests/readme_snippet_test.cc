@@ -4,6 +4,7 @@
 #include <fstream>
 #include <future>
 #include <iterator>
+#include <memory>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -33,9 +34,9 @@ absl::Status Fail(const absl::Status& status) { return status; }
   return bus.status();
 }
 
-absl::Status AgreeOnALeader(penstock::EventBus& bus) {
+absl::Status AgreeOnALeader(const absl::StatusOr<std::unique_ptr<penstock::EventBus>>& bus) {
   // [readme bucket]
-  auto leases = bus.Bucket("leases", {.time_to_live = std::chrono::seconds(30)});
+  auto leases = (*bus)->Bucket("leases", {.time_to_live = std::chrono::seconds(30)});
   if (!leases.ok()) return Fail(leases.status());
   auto revision = (*leases)->Create("billing.leader", "host-1");  // kAlreadyExists: another one leads
   if (!revision.ok()) return Fail(revision.status());
@@ -61,7 +62,7 @@ absl::Status Main() {
       "orders", {.aggregate_id = "o-42", .event_type = "OrderPlaced", .payload = R"({"total":"12.50"})"});
   if (!ack.ok()) return Fail(ack.status());
   // [readme]
-  if (absl::Status agreed = AgreeOnALeader(**bus); !agreed.ok()) return agreed;
+  if (absl::Status agreed = AgreeOnALeader(bus); !agreed.ok()) return agreed;
   EXPECT_EQ(charged.get_future().get(), "o-42");
   return (*bus)->Drain(std::chrono::seconds(30)).status;
 }
@@ -74,7 +75,7 @@ std::string TextOf(const std::string& path) {
 /// The text between pairs of marks, without the indentation of a function.
 std::string Snippet(const std::string& source, const std::string& name) {
   const std::string mark = "// [" + name + "]\n";
-  std::string text;
+  std::string text = "\n";
   for (std::size_t begin = source.find(mark); begin != std::string::npos; begin = source.find(mark, begin)) {
     begin += mark.size();
     const std::size_t end = source.find(mark, begin);
@@ -83,7 +84,7 @@ std::string Snippet(const std::string& source, const std::string& name) {
     begin = end + mark.size();
   }
   for (std::size_t at = 0; (at = text.find("\n  ", at)) != std::string::npos; ++at) text.erase(at + 1, 2);
-  return text;
+  return text.substr(1);
 }
 
 TEST(ReadmeTest, ItsExampleHandlesTheEventThatItPublishes) { EXPECT_EQ(Main(), absl::OkStatus()); }
