@@ -321,7 +321,7 @@ TEST_P(KeyValueContractTest, InvalidNamesAndOptionsAreRefused) {
   refused({.key_time_to_live_marker = seconds::max()}, "\"key_time_to_live_marker\"");
   refused({.max_bytes = -1}, "\"max_bytes\"");
   refused({.max_bytes = 1023}, "\"max_bytes\"");
-  refused({.max_value_bytes = 127}, "\"max_value_bytes\"");
+  refused({.max_value_bytes = 255}, "\"max_value_bytes\"");
   refused({.max_value_bytes = -1}, "\"max_value_bytes\"");
   refused({.replicas = 2}, "\"replicas\" is 2; use 1, 3 or 5");
   refused({.replicas = -1}, "\"replicas\"");

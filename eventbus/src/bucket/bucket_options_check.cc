@@ -18,7 +18,7 @@ constexpr std::uint32_t kMaxHistory = 64;
 constexpr std::chrono::hours kTenYears(24 * 3650);
 constexpr std::int64_t kMinBytes = 1 << 10;
 constexpr std::int64_t kMaxBytes = std::int64_t{1} << 50;
-constexpr std::int32_t kMinValueBytes = 128;
+constexpr std::int32_t kMinValueBytes = 256;
 constexpr std::int32_t kMaxValueBytes = 64 << 20;
 
 bool IsUnsetOrWithin(std::chrono::nanoseconds least, std::chrono::milliseconds value) {
@@ -40,7 +40,7 @@ absl::Status BucketOptions::Validate() const {
       Require(marker_fits, "key_time_to_live_marker",
               absl::StrCat("is ", key_time_to_live_marker.count(), " s; use 0, or 1 s to 10 years")),
       Require(bytes_fit, "max_bytes", absl::StrCat("is ", max_bytes, "; use 0, or 1 KiB to 1 PiB")),
-      Require(value_fits, "max_value_bytes", absl::StrCat("is ", max_value_bytes, "; use 0, or 128 to 67108864")),
+      Require(value_fits, "max_value_bytes", absl::StrCat("is ", max_value_bytes, "; use 0, or 256 to 67108864")),
       Require(replicas == 1 || replicas == 3 || replicas == 5, "replicas",
               absl::StrCat("is ", replicas, "; use 1, 3 or 5")));
 }

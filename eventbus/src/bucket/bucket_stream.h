@@ -13,7 +13,7 @@
 
 namespace penstock::eventbus {
 
-/// What a watch reports, as its stream has it.
+/// The reports of a watch, as its stream has them.
 struct StreamWatchEvents {
   std::function<void(const StoredMessage& message)> on_message{};
   std::function<void()> on_up_to_date{};

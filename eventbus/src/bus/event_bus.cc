@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/call_limit.h"
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/publish/ack_waiter.h"
@@ -223,6 +224,17 @@ void EventBus::Close() {
     return;
   }
   core_->Shut(std::nullopt);
+}
+
+absl::StatusOr<std::unique_ptr<penstock::Bucket>> EventBus::Bucket(std::string_view name, const BucketOptions& options,
+                                                                   const BucketCallOptions& call) {
+  const std::string what = absl::StrFormat("open bucket %s", eventbus::Quoted(name));
+  if (auto status = core_->CheckOpen(what); !status.ok()) return status;
+  absl::StatusOr<eventbus::CallLimit> limit = eventbus::LimitOf(call.timeout, call.stop);
+  if (!limit.ok()) return eventbus::Prefixed(what, limit.status());
+  auto store = core_->transport_->OpenBucket({std::string(name), options}, *limit);
+  if (!store.ok()) return store.status();
+  return std::make_unique<penstock::Bucket>(*std::move(store));
 }
 
 DeadLetters& EventBus::dead_letters() const { return *core_->dead_letters_; }

@@ -7,6 +7,7 @@
 #include "jetstream/api/consumer_api.h"
 #include "jetstream/api/message_api.h"
 #include "jetstream/api/stream_api.h"
+#include "jetstream/bucket/bucket_config.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -101,6 +102,10 @@ TEST(ApiJsonTest, AStreamIsAskedForWithLimitsInTheServersUnits) {
       "discard":"new","max_consumers":-1,"max_msgs":-1,"max_bytes":4096,"max_age":60000000000,"max_msg_size":-1,
       "num_replicas":3,"duplicate_window":60000000000})"));
   EXPECT_EQ(StreamConfig({.name = "O", .subjects = {"o"}})["max_bytes"], -1);
+  const Json limited =
+      StreamConfig({.name = "O", .subjects = {"o"}, .max_messages_per_subject = 3, .max_message_bytes = 9});
+  EXPECT_EQ(limited.at("max_msgs_per_subject"), 3);
+  EXPECT_EQ(limited.at("max_msg_size"), 9);
 }
 
 TEST(ApiJsonTest, ReadsTheFactsOfAStream) {
@@ -242,6 +247,37 @@ TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameTime) {
   EXPECT_FALSE(SameTime("2026-11-21T04:36:27Z", "2026-11-21T04:36:30Z"));
   EXPECT_TRUE(SameTime("sometime", "sometime"));
   EXPECT_FALSE(SameTime("sometime", "2026-11-21T04:36:30Z"));
+}
+
+TEST(ApiJsonTest, ABucketsSettingsAreReadFromItsStream) {
+  const auto options = ReadBucketConfig(
+      "b", ParseJson(R"({"subjects":["$KV.b.>"],"retention":"limits","storage":"memory","max_msgs_per_subject":5,
+          "max_age":1500000000,"max_bytes":4096,"max_msg_size":512,"num_replicas":3,"allow_rollup_hdrs":true,
+          "allow_msg_ttl":true,"subject_delete_marker_ttl":2000000000})"));
+  ASSERT_TRUE(options.ok());
+  EXPECT_EQ(options->history, 5U);
+  EXPECT_EQ(options->time_to_live, std::chrono::milliseconds(1500));
+  EXPECT_EQ(options->key_time_to_live_marker, seconds(2));
+  EXPECT_EQ(options->max_bytes, 4096);
+  EXPECT_EQ(options->max_value_bytes, 512);
+  EXPECT_EQ(options->storage, BucketStorage::kMemory);
+  EXPECT_EQ(options->replicas, 3);
+}
+
+TEST(ApiJsonTest, WhatIsNoBucketsStreamIsRefused) {
+  for (const char* text :
+       {"null", "{}", "[]", R"({"subjects":"$KV.b.>"})", R"({"subjects":["$KV.b.>"],"retention":"limits"})",
+        R"({"subjects":["$KV.c.>"],"retention":"limits","allow_rollup_hdrs":true})",
+        R"({"subjects":["$KV.b.>"],"retention":"workqueue","allow_rollup_hdrs":true})"}) {
+    EXPECT_EQ(ReadBucketConfig("b", ParseJson(text)).status().code(), absl::StatusCode::kFailedPrecondition) << text;
+  }
+  const auto odd =
+      ReadBucketConfig("b", ParseJson(R"({"subjects":["$KV.b.>"],"retention":"limits","allow_rollup_hdrs":true,
+          "max_msgs_per_subject":-1,"max_age":"x","max_msg_size":-1,"num_replicas":0})"));
+  ASSERT_TRUE(odd.ok());
+  EXPECT_EQ(odd->history, 0U);
+  EXPECT_EQ(odd->max_value_bytes, 0);
+  EXPECT_EQ(odd->replicas, 1);
 }
 
 }  // namespace

@@ -205,5 +205,59 @@ TEST(MemoryStreamTest, NothingExpiresInAnEmptyStream) {
   EXPECT_EQ(stream.NextExpiry(), TimePoint::max());
 }
 
+TEST(MemoryStreamTest, OfEachSubjectAsManyMessagesAreKeptAsTheSpecSays) {
+  StreamSpec spec = Orders();
+  spec.max_messages_per_subject = 2;
+  MemoryStream stream(spec);
+  for (const char* subject : {"orders.a", "orders.b", "orders.a", "orders.a"}) {
+    ASSERT_TRUE(Append(stream, Message("", "body", subject)).ok());
+  }
+  EXPECT_EQ(stream.Find(1), nullptr);
+  EXPECT_NE(stream.Find(2), nullptr);
+  EXPECT_EQ(stream.FindLast("orders.a")->sequence, 4U);
+  EXPECT_EQ(stream.FindLast("orders.c"), nullptr);
+  const auto last = stream.LastOfEach("orders.>");
+  ASSERT_EQ(last.size(), 2U);
+  EXPECT_EQ(last[0]->sequence, 2U);
+  EXPECT_EQ(last[1]->sequence, 4U);
+}
+
+TEST(MemoryStreamTest, AnExpectedLastSequenceIsThatOfTheSubject) {
+  MemoryStream stream(Orders());
+  const auto expecting = [&](const std::string& sequence) {
+    OutboundMessage message = Message("", "body", "orders.a");
+    message.headers = {{"Nats-Expected-Last-Subject-Sequence", sequence}};
+    return Append(stream, std::move(message));
+  };
+  EXPECT_EQ(expecting("0")->sequence, 1U);
+  ASSERT_TRUE(Append(stream, Message("", "body", "orders.b")).ok());
+  for (const char* wrong : {"0", "2", "3", "x", "-1", "18446744073709551616"}) {
+    EXPECT_EQ(expecting(wrong).status().code(), absl::StatusCode::kAborted) << wrong;
+  }
+  EXPECT_EQ(expecting("1")->sequence, 3U);
+}
+
+TEST(MemoryStreamTest, ARollupRemovesTheEarlierMessagesOfItsSubject) {
+  MemoryStream stream(Orders());
+  for (const char* subject : {"orders.a", "orders.b", "orders.a"}) {
+    ASSERT_TRUE(Append(stream, Message("", "body", subject)).ok());
+  }
+  OutboundMessage rollup = Message("", "", "orders.a");
+  rollup.headers = {{"Nats-Rollup", "sub"}};
+  ASSERT_TRUE(Append(stream, std::move(rollup)).ok());
+  EXPECT_EQ(stream.first_sequence(), 2U);
+  EXPECT_EQ(stream.Find(3), nullptr);
+  EXPECT_EQ(stream.FindLast("orders.a")->sequence, 4U);
+}
+
+TEST(MemoryStreamTest, AMessageOverItsLimitIsRefusedAndChangesNothing) {
+  StreamSpec spec = Orders();
+  spec.max_message_bytes = 100;
+  MemoryStream stream(spec);
+  EXPECT_TRUE(Append(stream, Message("", std::string(100, 'x'))).ok());
+  EXPECT_EQ(Append(stream, Message("", std::string(101, 'x'))).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(stream.last_sequence(), 1U);
+}
+
 }  // namespace
 }  // namespace penstock::eventbus::memory

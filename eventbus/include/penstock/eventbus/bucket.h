@@ -43,8 +43,8 @@ struct BucketOptions {
   /// Bounds all entries, with subjects and headers; a full bucket refuses writes. 0: no bound. Range 0, or 1 KiB to
   /// 1 PiB.
   std::int64_t max_bytes = 0;
-  /// Bounds one value together with the headers of its write (100 bytes at most). 0: only the server's limit. Range 0,
-  /// or 128 bytes to 64 MiB.
+  /// Bounds one value together with the headers of its write (130 bytes at most). 0: only the server's limit. Range 0,
+  /// or 256 bytes to 64 MiB.
   std::int32_t max_value_bytes = 0;
   BucketStorage storage = BucketStorage::kFile;
   int replicas = 1;  ///< copies in a cluster: 1, 3 or 5
@@ -54,7 +54,7 @@ struct BucketOptions {
   absl::Status Validate() const;
 };
 
-/// What an entry says of its key.
+/// The meaning of an entry for its key.
 enum class BucketOperation {
   kPut,
   kDelete,  ///< deleted; earlier entries of the key are kept as the history allows
@@ -69,21 +69,21 @@ struct BucketEntry {
   BucketOperation operation = BucketOperation::kPut;
 };
 
-struct BucketReadOptions {
+struct BucketCallOptions {
   /// Longest wait. Range 1 ms to 1 h.
   std::chrono::milliseconds timeout{5000};
   std::stop_token stop{};  ///< ends the wait with `kCancelled`
 };
 
 struct BucketWriteOptions {
-  std::chrono::milliseconds timeout{5000};  ///< as in `BucketReadOptions`
+  std::chrono::milliseconds timeout{5000};  ///< as in `BucketCallOptions`
   std::stop_token stop{};
   /// Of this key, until it is written again. 0: that of the bucket. Range 0, or 1 s to 10 years.
   std::chrono::seconds time_to_live{0};
 };
 
 struct BucketDeleteOptions {
-  std::chrono::milliseconds timeout{5000};  ///< as in `BucketReadOptions`
+  std::chrono::milliseconds timeout{5000};  ///< as in `BucketCallOptions`
   std::stop_token stop{};
   /// Deletes only if this is the key's last revision.
   std::optional<std::uint64_t> expected_revision{};
@@ -150,7 +150,7 @@ class Bucket {
   Bucket& operator=(const Bucket&) = delete;
 
   /// The last value of the key. `kNotFound` when there is none, or it was deleted or has expired.
-  absl::StatusOr<BucketEntry> Get(std::string_view key, const BucketReadOptions& options = {});
+  absl::StatusOr<BucketEntry> Get(std::string_view key, const BucketCallOptions& options = {});
 
   /// Writes, whatever was there before, and returns the revision.
   absl::StatusOr<std::uint64_t> Put(std::string_view key, std::string_view value,
@@ -175,7 +175,7 @@ class Bucket {
   /// Watches the keys that `pattern` matches: a key in which `*` stands for one token and, at the end, `>` for one or
   /// more; `>` alone: all. `kInvalidArgument` for an invalid pattern or without `on_entry`.
   absl::StatusOr<std::unique_ptr<BucketWatch>> Watch(std::string_view pattern, BucketWatchEvents events,
-                                                     const BucketReadOptions& options = {});
+                                                     const BucketCallOptions& options = {});
 
   const std::string& name() const;
   /// As the server had them when the bucket was opened; `reads` as chosen here.

@@ -14,6 +14,7 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "penstock/eventbus/bucket.h"
 #include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/message.h"
@@ -138,6 +139,16 @@ class EventBus {
   /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent.
   /// Must not be called from a handler.
   void Close();
+
+  /// Opens a bucket of keys and values, which is created when there is none of that name (1 to 64 bytes of
+  /// `[A-Za-z0-9_-]`). One that exists is opened if it fits: `history`, `time_to_live` and `storage` are to be the
+  /// same, there must not be fewer replicas, and keys must be able to have a time to live if they are to; its other
+  /// limits are left as they are. The stream is `KV_{name}`, without `base_stream_name`. `kInvalidArgument` for an
+  /// invalid name or option; `kFailedPrecondition` when it does not fit, naming the setting, or when the bus is closed;
+  /// `kUnimplemented` for `key_time_to_live_marker` where the server is older than 2.11, and on `memory://`; other
+  /// errors come from the server.
+  absl::StatusOr<std::unique_ptr<penstock::Bucket>> Bucket(std::string_view name, const BucketOptions& options = {},
+                                                           const BucketCallOptions& call = {});
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;

@@ -64,8 +64,9 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
   return facts;
 }
 
-absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop) {
-  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kApiBudget, stop);
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop,
+                                              std::chrono::milliseconds budget) {
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), budget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
   return StreamIdentity{StringMember(reply->body, "created"),

@@ -37,6 +37,7 @@ struct StreamIdentity {
 };
 
 /// `kNotFound` when there is no such stream.
-absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop);
+absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop,
+                                              std::chrono::milliseconds budget = kApiBudget);
 
 }  // namespace penstock::eventbus::jetstream

@@ -64,7 +64,7 @@ absl::Status JetStreamWatch::Begin(std::shared_ptr<Link> link, const CallLimit& 
 }
 
 absl::Status JetStreamWatch::MakeConsumer(const CallLimit& limit) {
-  const absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, plan_.stream, limit.stop);
+  const absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, plan_.stream, limit.stop, TimeLeft(limit));
   if (!stream.ok()) return stream.status();
   cursor_.FoundStream(stream->created, stream->last_sequence);
   consumer_ = UniqueName();
@@ -96,8 +96,10 @@ void JetStreamWatch::Resume(const std::stop_token& stop) {
   std::shared_ptr<Link> link = plan_.connection->link();
   if (link == nullptr || Ended(stop)) return;
   const absl::Status begun = Begin(std::move(link), CallLimit::In(kBeginBudget, stop));
+  if (begun.ok()) warned_ = false;
   if (begun.ok() || Ended(stop)) return;
   EndConsumer();
+  if (std::exchange(warned_, true)) return;
   LogLine(plan_.log, LogLevel::kWarning,
           absl::StrCat("watch ", Quoted(plan_.filter), ": cannot go on, it is being tried: ", begun.message()));
 }

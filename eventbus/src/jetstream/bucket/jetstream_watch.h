@@ -75,6 +75,7 @@ class JetStreamWatch final : public KeyValueWatch, private ConnectionObserver {
   std::uint64_t requests_ = 0;
   std::uint64_t outstanding_ = 0;  // of the last request, messages that have not come
   std::uint64_t seen_changes_ = 0;
+  bool warned_ = false;  // that it cannot go on
   std::chrono::milliseconds backoff_{0};
 
   Mutex mutex_;

@@ -9,8 +9,8 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// What a watch has reported, and what follows from it: where its next consumer begins, which deliveries are reported,
-/// when it is up to date. Pure: no I/O, no clock.
+/// The reports of a watch so far, and what follows from them: where its next consumer begins, which deliveries are
+/// reported, when it is up to date. Pure: no I/O, no clock.
 ///
 /// **Thread safety:** thread-compatible.
 class WatchCursor {
