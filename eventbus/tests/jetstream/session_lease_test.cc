@@ -86,9 +86,21 @@ class Process {
     lease_ = std::make_unique<SessionLease>([this](const CallLimit& limit) { return Open(limit); }, "lease", LogSink());
   }
 
-  absl::StatusOr<std::optional<ClaimWin>> Look() {
-    return lease_->TryClaim("orders.billing", contest_, /*only_look=*/false, CallLimit::In(seconds(5)));
+  using Reach = SessionLease::Reach;
+  absl::StatusOr<std::optional<ClaimWin>> Look(Reach reach = Reach::kClaim, const std::string& listener = {}) {
+    return lease_->TryClaim({"orders.billing", inboxes_, listener, reach}, contest_, CallLimit::In(seconds(5)));
   }
+  /// As for `Win`.
+  std::optional<ClaimWin> Evict(const std::string& listener, milliseconds limit) {
+    const Clock::time_point deadline = Clock::now() + limit;
+    do {
+      const auto won = Look(Reach::kEvict, listener);
+      if (won.ok() && *won) return **won;
+      std::this_thread::yield();
+    } while (Clock::now() < deadline);
+    return std::nullopt;
+  }
+  std::string inbox() const { return inboxes_ + "1"; }
   /// The claim, won within `limit`; nothing when it was not.
   std::optional<ClaimWin> Win(milliseconds limit) {
     const Clock::time_point deadline = Clock::now() + limit;
@@ -118,6 +130,7 @@ class Process {
     return std::make_unique<CutStore>(*std::move(store), fault_);
   }
 
+  const std::string inboxes_ = UniqueInbox() + ".";
   std::atomic<Fault> fault_{Fault::kNone};
   std::unique_ptr<Transport> transport_;
   ClaimContest contest_{};
@@ -163,6 +176,16 @@ TEST_F(SessionLeaseTest, TheClaimOfADeadProcessIsWon) {
   ASSERT_TRUE(first_.Win(kPatience));
   first_.Die();
   EXPECT_TRUE(second_.Win(kPatience));
+}
+
+TEST_F(SessionLeaseTest, OnlyAListenerWhoseClaimIsOverIsEvicted) {
+  EXPECT_FALSE(second_.Evict("_INBOX.of an older version.1", milliseconds(1))) << "nobody has a claim";
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  first_.Set(Fault::kNothingPasses);
+  EXPECT_FALSE(second_.Evict("_INBOX.of an older version.1", lease_time::kEviction + milliseconds(500)));
+  EXPECT_TRUE(second_.Evict(first_.inbox(), kPatience));
+  EXPECT_FALSE(first_.Holds(*won));
 }
 
 TEST_F(SessionLeaseTest, OneThatIsCutOffHoldsNothingBeforeAnotherWins) {

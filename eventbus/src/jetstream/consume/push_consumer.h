@@ -56,7 +56,11 @@ class PushConsumer final : public ConsumerSession {
 
   Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);
   absl::StatusOr<Outcome> StandBy(const ConsumerFacts& facts);
-  absl::StatusOr<bool> MayTake(Ownership::Step step);
+  /// How the consumer may be had now.
+  enum class Taking { kNot, kBind, kEvict };
+  absl::StatusOr<Taking> MayTake(Ownership::Step step, const std::string& listener);
+  absl::StatusOr<Taking> AskQuorum(bool wants, const std::string& listener, Clock::time_point now);
+  absl::StatusOr<Outcome> Evict(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   bool AsksQuorum();
   void YieldIfSilent(Clock::time_point now);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
@@ -110,6 +114,8 @@ class PushConsumer final : public ConsumerSession {
   ClaimContest contest_{};
   std::optional<ClaimWin> claim_{};
   bool without_quorum_ = false;       // since it cannot be had; told once
+  Clock::time_point bound_at_{};      // the last inbox
+  Clock::time_point asked_at_{};      // the quorum, while another listens
   Clock::time_point yields_until_{};  // to others that are better connected
   Json bound_config_{};               // as the server has it since the last synchronisation
   std::size_t applied_window_ = 0;    // its `max_ack_pending`

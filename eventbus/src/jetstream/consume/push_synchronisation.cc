@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kSettleBudget(1000);
 // The first version whose cluster commits one of two writes that expect the same revision (nats-server #4320).
 constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
+constexpr milliseconds kAskQuorumEvery(500);
 // Longer than a stand-by needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
 constexpr std::uint64_t kMostAskedFor = 1 << 16;
@@ -55,13 +56,14 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   if (!facts.ok()) return facts.status();
   const Ownership::Step step = Decide(*facts);
   TellNews();
-  const absl::StatusOr<bool> may_take = MayTake(step);
-  if (!may_take.ok()) return may_take.status();
-  if (!*facts) return *may_take ? Make(link) : Outcome::kStandingBy;
+  const absl::StatusOr<Taking> taking = MayTake(step, *facts ? (*facts)->deliver_subject : "");
+  if (!taking.ok()) return taking.status();
+  if (!*facts) return *taking == Taking::kBind ? Make(link) : Outcome::kStandingBy;
   outstanding_.SettledUpTo((*facts)->acknowledged);
   if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
-  if (!*may_take) return StandBy(**facts);
+  if (*taking == Taking::kNot) return StandBy(**facts);
+  if (*taking == Taking::kEvict) return Evict(link, **facts);
   const absl::StatusOr<Outcome> bound = Rebind(link, **facts, /*made=*/false);
   const bool refused = bound.ok() && *bound == Outcome::kStandingBy && ownership_.state() != Ownership::State::kStandBy;
   return refused && ownership_.Refused(Clock::now()) ? MakeAgain(link, **facts) : bound;
@@ -75,22 +77,25 @@ Ownership::Step PushConsumer::Decide(const std::optional<ConsumerFacts>& facts) 
   return ownership_.Saw(sight, Clock::now());
 }
 
-// In a cluster, a server that was cut off from the others still shows the consumer as its owner's: only a write that a
-// quorum commits tells whose it is.
-absl::StatusOr<bool> PushConsumer::MayTake(Ownership::Step step) {
+absl::StatusOr<PushConsumer::Taking> PushConsumer::MayTake(Ownership::Step step, const std::string& listener) {
   const bool wants = step != Ownership::Step::kStandBy;
-  const Clock::time_point now = Clock::now();
-  if (!AsksQuorum()) {
-    claim_.reset();
-    return wants;
-  }
+  if (AsksQuorum()) return AskQuorum(wants, listener, Clock::now());
+  claim_.reset();
+  return wants ? Taking::kBind : Taking::kNot;
+}
+
+// In a cluster, a server that was cut off from the others still shows the consumer as its owner's, and so may the
+// others, whose routes to it are silent but not closed: only writes that a quorum commits tell whose it is.
+absl::StatusOr<PushConsumer::Taking> PushConsumer::AskQuorum(bool wants, const std::string& listener,
+                                                             Clock::time_point now) {
   YieldIfSilent(now);
-  const bool waits =
-      ownership_.state() == Ownership::State::kVacant || ownership_.state() == Ownership::State::kMissing;
-  if (!wants && !waits) return false;
-  const bool only_look = !wants || now < yields_until_;
+  const bool bound = ownership_.state() == Ownership::State::kStandBy && !wants;
+  if (bound && now - asked_at_ < kAskQuorumEvery) return Taking::kNot;
+  asked_at_ = now;
+  using Reach = SessionLease::Reach;
+  const Reach reach = now < yields_until_ || (!wants && !bound) ? Reach::kLook : bound ? Reach::kEvict : Reach::kClaim;
   const absl::StatusOr<std::optional<ClaimWin>> won =
-      lease_.TryClaim(claim_name_, contest_, only_look, CallLimit::In(kApiBudget, stop_token()));
+      lease_.TryClaim({claim_name_, inbox_prefix_, listener, reach}, contest_, CallLimit::In(kApiBudget, stop_token()));
   if (absl::IsPermissionDenied(won.status())) {
     without_quorum_ = true;
     LogLine(
@@ -98,11 +103,21 @@ absl::StatusOr<bool> PushConsumer::MayTake(Ownership::Step step) {
         Describe("goes on without a lease that a quorum keeps, so that two processes may handle at once while servers "
                  "are cut off from each other: ") +
             std::string(won.status().message()));
-    return wants;
+    return wants ? Taking::kBind : Taking::kNot;
   }
   if (!won.ok()) return won.status();
   claim_ = *won;
-  return wants && claim_.has_value() && now >= yields_until_;
+  if (!claim_ || reach == Reach::kLook) return Taking::kNot;
+  return bound ? Taking::kEvict : Taking::kBind;
+}
+
+// The server believes that somebody listens whose session is over: a connection, or a route, that is silent but not
+// closed.
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Evict(const std::shared_ptr<Link>& link,
+                                                          const ConsumerFacts& facts) {
+  outstanding_.StartAfter(facts.acknowledged);
+  const absl::StatusOr<Outcome> bound = Rebind(link, facts, /*made=*/false);
+  return bound.ok() && *bound == Outcome::kStandingBy ? MakeAgain(link, facts) : bound;
 }
 
 bool PushConsumer::AsksQuorum() {
@@ -119,7 +134,7 @@ bool PushConsumer::AsksQuorum() {
 
 // A process that can write but is not sent anything is worse connected than another may be.
 void PushConsumer::YieldIfSilent(Clock::time_point now) {
-  if (spoke_.exchange(true, std::memory_order_relaxed) || !claim_) return;
+  if (spoke_.exchange(true, std::memory_order_relaxed) || !claim_ || now - bound_at_ < ownership_time::kSilence) return;
   yields_until_ = now + kYield;
   lease_.Release(claim_name_, *claim_, CallLimit::In(kApiBudget, stop_token())).IgnoreError();
   claim_.reset();
@@ -135,8 +150,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::StandBy(const ConsumerFacts&
 // Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us.
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_ptr<Link>& link,
                                                               const ConsumerFacts& facts) {
-  LogLine(log_, LogLevel::kWarning,
-          Describe("the server holds it for a connection of ours that is gone; making it again"));
+  LogLine(log_, LogLevel::kWarning, Describe("the server holds it for a connection that is gone; creating it again"));
   outstanding_.SettledUpTo(facts.acknowledged);
   if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
   return Make(link);
@@ -233,6 +247,7 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   Tell(barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists));
   recovering_.store(barrier_.up(), std::memory_order_relaxed);
   suspicions_ = 0;
+  bound_at_ = asked;
   last_delivery_.store(Stamp(Clock::now()), std::memory_order_relaxed);
   session_.store(claim_ ? claim_->session : 0, std::memory_order_relaxed);
   spoke_.store(false, std::memory_order_relaxed);

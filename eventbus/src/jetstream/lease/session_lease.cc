@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "jetstream/lease/session_lease.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -36,29 +37,37 @@ SessionLease::~SessionLease() {
   changed_.NotifyAll();
 }
 
-absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const std::string& consumer, ClaimContest& contest,
-                                                               bool only_look, const CallLimit& limit) {
+absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const Try& wanted, ClaimContest& contest,
+                                                               const CallLimit& limit) {
   Begin();
   const absl::StatusOr<Own> own = AwaitLive(limit);
   if (!own.ok()) return own.status();
   const absl::StatusOr<KeyValueStore*> store = Store();
   if (!store.ok()) return store.status();
-  const std::string key = ClaimKey(consumer);
-  const absl::StatusOr<ClaimEntry> entry = Read(**store, key, limit);
+  const absl::StatusOr<ClaimEntry> entry = Read(**store, ClaimKey(wanted.consumer), limit);
   if (!entry.ok()) return entry.status();
-  const ClaimContest::Step step = contest.Saw(entry->sight, own->id, entry->read);
-  if (step == ClaimContest::Step::kHeld) return ClaimWin{own->number, entry->sight.claim_revision};
-  if (step == ClaimContest::Step::kWait || only_look) return std::nullopt;
+  // Whoever listens without a claim, such as an older version, may live.
+  const bool evicts = wanted.reach == Reach::kEvict;
+  const bool known = !entry->inboxes.empty() && wanted.listener.starts_with(entry->inboxes);
+  if (evicts && !known) return std::nullopt;
+  const ClaimContest::Step step =
+      contest.Saw(entry->sight, own->id, entry->read, evicts ? lease_time::kEviction : lease_time::kRevocation);
+  const bool ours = step == ClaimContest::Step::kHeld;
+  if (ours && entry->inboxes == wanted.inboxes) return ClaimWin{own->number, entry->sight.claim_revision};
+  if (step == ClaimContest::Step::kWait || wanted.reach == Reach::kLook) return std::nullopt;
   if (step == ClaimContest::Step::kRevoke) {
-    const absl::Status ended =
-        (*store)
-            ->Delete(SessionKey(entry->sight.session), BucketOperation::kDelete, entry->sight.session_revision, limit)
-            .status();
+    const absl::Status ended = End(**store, entry->sight, limit);
     if (absl::IsAborted(ended)) return std::nullopt;  // it lives
     if (!ended.ok()) return ended;
-    LogLine(log_, LogLevel::kInfo, absl::StrCat("ended the session that held ", consumer, ": it was not renewed"));
   }
-  return Write(**store, key, *own, entry->sight.claim_revision, limit);
+  return Write(**store, wanted, *own, entry->sight.claim_revision, limit);
+}
+
+absl::Status SessionLease::End(KeyValueStore& store, const ClaimContest::Sight& sight, const CallLimit& limit) const {
+  const absl::Status ended =
+      store.Delete(SessionKey(sight.session), BucketOperation::kDelete, sight.session_revision, limit).status();
+  if (ended.ok()) LogLine(log_, LogLevel::kInfo, "ended the session of another process that no longer renewed it");
+  return ended;
 }
 
 absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit) {
@@ -73,21 +82,23 @@ absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store
   const absl::StatusOr<BucketEntry> claim = store.Get(key, limit);
   if (absl::IsNotFound(claim.status())) return entry;
   if (!claim.ok()) return claim.status();
-  entry.sight.session = claim->value;
   entry.sight.claim_revision = claim->revision;
   if (claim->value.empty()) return entry;
-  const absl::StatusOr<BucketEntry> session = store.Get(SessionKey(claim->value), limit);
+  const std::size_t space = std::min(claim->value.find(' '), claim->value.size());
+  entry.sight.session = claim->value.substr(0, space);
+  entry.inboxes = claim->value.substr(std::min(space + 1, claim->value.size()));
+  const absl::StatusOr<BucketEntry> session = store.Get(SessionKey(entry.sight.session), limit);
   if (!session.ok() && !absl::IsNotFound(session.status())) return session.status();
   if (session.ok()) entry.sight.session_revision = session->revision;
   return entry;
 }
 
 // A claim that was not acknowledged is none: the next look tells.
-absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const std::string& key,
-                                                            const Own& own, std::uint64_t expected,
-                                                            const CallLimit& limit) const {
+absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const Try& wanted, const Own& own,
+                                                            std::uint64_t expected, const CallLimit& limit) const {
+  const std::string key = ClaimKey(wanted.consumer), value = absl::StrCat(own.id, " ", wanted.inboxes);
   const absl::StatusOr<std::uint64_t> revision =
-      expected == 0 ? store.Create(key, own.id, limit) : store.Update(key, own.id, expected, limit);
+      expected == 0 ? store.Create(key, value, limit) : store.Update(key, value, expected, limit);
   if (absl::IsAborted(revision.status()) || absl::IsAlreadyExists(revision.status())) return std::nullopt;
   if (!revision.ok()) return revision.status();
   return ClaimWin{own.number, *revision};

@@ -55,10 +55,21 @@ class SessionLease {
   /// The number of the session; another when that one was lost.
   std::uint64_t session() const { return session_.load(std::memory_order_acquire); }
 
-  /// One step towards the claim to `consumer`; nothing while another process may hold it. With `only_look`, nothing is
-  /// written. `kUnavailable` while no quorum answers, `kPermissionDenied` when the bucket may not be had.
-  absl::StatusOr<std::optional<ClaimWin>> TryClaim(const std::string& consumer, ClaimContest& contest, bool only_look,
-                                                   const CallLimit& limit);
+  /// How far `TryClaim` goes.
+  enum class Reach {
+    kLook,   ///< nothing is written
+    kClaim,  ///< a session that has not been renewed for `lease_time::kRevocation` is ended
+    kEvict   ///< the same after `kEviction`, and only that of the one that listens
+  };
+  struct Try {
+    std::string consumer{};  ///< a key of a bucket
+    std::string inboxes{};   ///< the prefix of the inboxes that the consumer is bound to under this claim
+    std::string listener{};  ///< the inbox that somebody listens on; for `kEvict`
+    Reach reach = Reach::kLook;
+  };
+  /// One step towards a claim; nothing while another process may hold it. `kUnavailable` while no
+  /// quorum answers, `kPermissionDenied` when the bucket may not be had.
+  absl::StatusOr<std::optional<ClaimWin>> TryClaim(const Try& wanted, ClaimContest& contest, const CallLimit& limit);
   /// Gives the claim up, if it is still the one that was won.
   absl::Status Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit);
 
@@ -69,13 +80,15 @@ class SessionLease {
   };
   struct ClaimEntry {
     ClaimContest::Sight sight{};
+    std::string inboxes{};
     ClaimContest::Time read{};
   };
 
   absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
   absl::StatusOr<KeyValueStore*> Store() const;
   absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
-  absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const std::string& key, const Own& own,
+  absl::Status End(KeyValueStore& store, const ClaimContest::Sight& sight, const CallLimit& limit) const;
+  absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                 std::uint64_t expected, const CallLimit& limit) const;
 
   void Begin();

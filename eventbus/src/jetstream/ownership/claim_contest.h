@@ -13,6 +13,9 @@ namespace lease_time {
 inline constexpr std::chrono::milliseconds kRenewal(200);     ///< a session is renewed so often
 inline constexpr std::chrono::milliseconds kLease(600);       ///< and is good for so long after the renewal was sent
 inline constexpr std::chrono::milliseconds kRevocation(660);  ///< a session unchanged for so long may be ended
+/// The same while the server believes that its owner listens: the consumer then has to be created again, which costs
+/// more than to wait for an owner that comes back.
+inline constexpr std::chrono::milliseconds kEviction(3000);
 }  // namespace lease_time
 
 /// Decides how the claim to a consumer is won from the session of another process: by writes that a quorum of servers
@@ -37,15 +40,17 @@ class ClaimContest {
     kClaim    ///< write it, expecting `claim_revision`
   };
 
-  /// Returns what follows from a look that began at `now`; `own` is this process' session.
-  Step Saw(const Sight& sight, const std::string& own, Time now) {
+  /// Returns what follows from a look that began at `now`; `own` is this process' session. A session that has not
+  /// changed for `patience` is ended.
+  Step Saw(const Sight& sight, const std::string& own, Time now,
+           std::chrono::milliseconds patience = lease_time::kRevocation) {
     if (sight.session == own) return Step::kHeld;
     if (sight.session.empty() || sight.session_revision == 0) return Step::kClaim;
     if (sight.session != seen_.session || sight.session_revision != seen_.session_revision) {
       seen_ = sight;
       since_ = now;
     }
-    return now - since_ >= lease_time::kRevocation ? Step::kRevoke : Step::kWait;
+    return now - since_ >= patience ? Step::kRevoke : Step::kWait;
   }
 
  private:
