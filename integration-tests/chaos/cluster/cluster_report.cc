@@ -112,8 +112,8 @@ std::vector<std::string> Shortcomings(const ClusterReport& report) {
   none(found.reruns_beyond_window, "handled again after a crash beyond what the window had held");
   none(found.reruns_below_floor, "handled again after the consumer was deleted, below its acknowledgement floor");
   none(report.ended_by_themselves, "processes that ended by themselves");
-  expect(report.stalls.empty(), absl::StrCat(report.stalls.size(), " times nothing was handled for 30s, after ",
-                                             absl::StrJoin(report.stalls, ", ")));
+  expect(report.stalls.empty(),
+         absl::StrCat(report.stalls.size(), " times a standstill of 20s: ", absl::StrJoin(report.stalls, ", ")));
   const std::size_t injected = Injected(report) + report.skipped.size();
   expect(injected == report.faults_asked, absl::StrCat(Injected(report), " faults injected of ", report.faults_asked,
                                                        " asked for, ", report.skipped.size(), " skipped"));

@@ -4,13 +4,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "chaos/names.h"
-#include "nlohmann/json.hpp"
 #include "penstock/eventbus/event_bus.h"
 #include "support/eventually.h"
 #include "support/raw_nats.h"
@@ -23,8 +24,8 @@ constexpr std::chrono::milliseconds kLook(25);  // at a condition, which may ask
 constexpr std::chrono::hours kForEver(24);
 constexpr std::chrono::seconds kReadyTimeout(90);
 constexpr std::chrono::seconds kCaughtUpTimeout(120);
-constexpr std::chrono::seconds kStall(30);
-constexpr std::chrono::seconds kGiveUp(90);  // after the consumers were started again
+constexpr std::chrono::seconds kStall(20);
+constexpr std::chrono::seconds kGiveUp(150);
 constexpr std::chrono::milliseconds kCalm(1000);
 constexpr std::chrono::milliseconds kRecovery(3000);  // usual time
 constexpr std::chrono::seconds kDeadLetterTimeout(30);
@@ -279,24 +280,28 @@ void ClusterRun::LetPublish() {
 
 void ClusterRun::WatchProgress() {
   const Clock::time_point now = Clock::now();
-  if (progress_.ended() != seen_ || disturbed_ || !rig_->has_publisher()) {
-    if (progress_.ended() != seen_) restarted_ = false;
+  const bool moved = progress_.ended() != seen_;
+  if (moved || disturbed_ || !rig_->has_publisher()) {
+    if (moved) stalled_ = false;
     seen_ = progress_.ended();
     seen_at_ = now;
     return;
   }
-  if (progress_.ended() == plan_.events().size() || now - seen_at_ < (restarted_ ? kGiveUp : kStall)) return;
-  if (restarted_) {
+  const bool over = progress_.ended() == plan_.events().size();
+  if (over || now - seen_at_ < (stalled_ ? kGiveUp : kStall)) return;
+  if (stalled_) {
     failed_.Update(absl::DeadlineExceededError(
-        absl::StrCat("nothing happened for 90s after all consumers were started again: ", progress_.acked(), " acked, ",
+        absl::StrCat("nothing happened for 150s more after a standstill: ", progress_.acked(), " acked, ",
                      progress_.ended(), " ended")));
     return;
   }
-  report_.stalls.push_back(last_fault_);
-  Tell("nothing was handled for 30s: all consumers are killed and started again");
-  failed_.Update(RestartConsumers());
-  restarted_ = true;
+  stalled_ = true;
   seen_at_ = now;
+  // All that was acknowledged is handled: the publisher stands still, and goes on when its publishes have failed.
+  const bool of_publisher = progress_.acked() == progress_.ended();
+  report_.stalls.push_back(absl::StrCat(of_publisher ? "publishing" : "handling", " after ", last_fault_));
+  Tell(absl::StrCat("nothing happened for 20s: ", report_.stalls.back()));
+  if (!of_publisher) failed_.Update(RestartConsumers());
 }
 
 absl::Status ClusterRun::RestartConsumers() {

@@ -31,7 +31,7 @@ struct ClusterRunOptions {
 
 /// One run on a cluster: publishes all events through all faults, waits until everything has ended, and examines the
 /// books. What the product does wrong is counted, and the run goes on: a process that ended by itself is started again,
-/// and when nothing was handled for 30 s though no fault is on, all consumers are.
+/// and when events wait and none was handled for 20 s though no fault is on, all consumers are.
 ///
 /// Thread-confined; blocks until the end, which a watchdog brings about when that did not help either.
 class ClusterRun {
@@ -93,7 +93,7 @@ class ClusterRun {
   std::string last_fault_ = "no fault";
   std::size_t seen_ = 0;  // ended when last looked
   Clock::time_point seen_at_{};
-  bool restarted_ = false;  // the consumers, since something was handled last
+  bool stalled_ = false;    // since something was handled last
   bool published_ = false;  // the publisher has ended with all acknowledged
   absl::Status failed_{};
   ClusterReport report_{};
