@@ -40,8 +40,12 @@ struct ClusterReport {
 /// Before 2.9.21 a compare-and-set is not serialised, so that a lease cannot be proven by a quorum.
 bool ExcludesTwoOwners(const ClusterReport& report);
 
-/// Why the run has failed, a sentence each; none when it has not.
+/// Why the run has failed, a sentence each; none when it has not. `Losses` among them.
 std::vector<std::string> Shortcomings(const ClusterReport& report);
+
+/// Only what nothing that a cluster goes through excuses: events lost or out of nowhere, and a run that could not be
+/// finished as planned.
+std::vector<std::string> Losses(const ClusterReport& report);
 
 /// Findings that are promised not to happen on newer servers only, a sentence each.
 std::vector<std::string> NotPromised(const ClusterReport& report);

@@ -116,12 +116,20 @@ absl::Status ClusterRig::StartConsumer(std::size_t node) {
   Member member{.ledger = options_.folder / (name + ".ledger"), .node = node};
   auto process =
       Spawn({options_.consumer_program, "--url", cluster_->server(node).url(), "--ledger", member.ledger.string(),
-             "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(members_.size())},
+             "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(members_.size()), "--obeys"},
             name + ".log");
   if (!process.ok()) return process.status();
   member.process = *std::move(process);
+  member.process->Tell(static_cast<std::uint64_t>(handler_time_.count()));
   members_.push_back(std::move(member));
   return absl::OkStatus();
+}
+
+void ClusterRig::SlowHandlers(std::chrono::milliseconds time) {
+  handler_time_ = time;
+  for (const Member& member : members_) {
+    if (member.process != nullptr) member.process->Tell(static_cast<std::uint64_t>(time.count()));
+  }
 }
 
 absl::Status ClusterRig::KillConsumer(std::size_t index) {

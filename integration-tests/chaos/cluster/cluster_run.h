@@ -54,6 +54,7 @@ class ClusterRun {
   absl::Status Start();
   absl::Status Work();
   absl::Status Disturb(std::size_t first, std::size_t end);
+  void FillOwner();
   absl::Status BeginFault(Active& active);
   absl::Status EndFault(Active& active);
   absl::Status AwaitCalm(std::vector<Active>& actives);
@@ -83,6 +84,7 @@ class ClusterRun {
   ClusterHistory history_{};
   Progress progress_{};
   RecoveryWatch recovery_{};
+  const std::size_t backlog_;  // events to be in hand when routes are cut
   Pace pace_;
   const std::size_t lead_;  // events let go beyond the point where a fault is due, so that it meets a full pipe
   Clock::time_point paced_{};

@@ -101,6 +101,19 @@ TEST(ClusterReportTest, FailsForProcessesThatEndedAndForStalls) {
               ElementsAre("2 processes that ended by themselves", HasSubstr("leader_stepped_down")));
 }
 
+TEST(ClusterReportTest, TellsLossesFromWhatIsOnlyRepeatedOrOutOfOrder) {
+  ClusterReport report = Good();
+  report.findings.overlaps.elsewhere = 1;
+  report.findings.stored_twice = 1;
+  report.stalls = {"publishing after leader_killed"};
+  EXPECT_THAT(Losses(report), IsEmpty());
+  report.findings.basics.lost = 1;
+  EXPECT_THAT(Losses(report), ElementsAre("1 lost"));
+  report = Good();
+  report.failure = "the cluster did not come together";
+  EXPECT_THAT(Losses(report), ElementsAre("the cluster did not come together"));
+}
+
 TEST(ClusterReportTest, StatesRecoveryAndElectionOfEachClassOfFaults) {
   const auto json = nlohmann::json::parse(ToJson(Good()));
   const auto& killed = json.at("faults").at("leader_killed");
