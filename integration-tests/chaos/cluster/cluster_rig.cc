@@ -67,9 +67,17 @@ absl::StatusOr<std::unique_ptr<ClusterRig>> ClusterRig::Build(ClusterRigOptions 
   auto proxy = testing::TcpProxy::Start(rig->cluster_->server(0).port());
   if (!proxy.ok()) return proxy.status();
   rig->publisher_wire_ = *std::move(proxy);
-  auto elected = [&] { return rig->FindLeaders(0).meta.has_value(); };
-  if (testing::Eventually(elected, kLeaderTimeout, std::chrono::milliseconds(100))) return rig;
-  return absl::UnavailableError("start a cluster: it chose no JetStream leader within 40s");
+  auto ready = [&] { return rig->TakesReplicas(); };
+  if (testing::Eventually(ready, kLeaderTimeout, std::chrono::milliseconds(100))) return rig;
+  return absl::UnavailableError("start a cluster: it took no stream with a replica on each server within 40s");
+}
+
+// A leader that does not know all servers yet refuses streams with so many replicas.
+bool ClusterRig::TakesReplicas() {
+  const int port = cluster_->server(0).port();
+  const Json config = {{"name", "ready"}, {"subjects", {"ready"}}, {"num_replicas", options_.nodes}};
+  return Ask(port, "STREAM.CREATE.ready", config.dump(), std::chrono::seconds(3)).ok() &&
+         Ask(port, "STREAM.DELETE.ready", "", std::chrono::seconds(3)).ok();
 }
 
 absl::Status ClusterRig::LaunchServers() {

@@ -98,6 +98,7 @@ class ClusterRig {
  private:
   explicit ClusterRig(ClusterRigOptions options) : options_(std::move(options)) {}
   absl::Status LaunchServers();
+  bool TakesReplicas();
   absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Spawn(std::vector<std::string> command,
                                                                const std::string& log) const;
   std::size_t WindowNow();
