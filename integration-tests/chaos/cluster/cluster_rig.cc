@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chaos/cluster/cluster_rig.h"
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -238,6 +239,9 @@ absl::StatusOr<std::vector<StoredEvent>> ClusterRig::ReadStream(const std::strin
     if (!event) ++*unreadable;
     if (event) events.push_back({json["message"].at("seq").get<std::uint64_t>(), *event});
   }
+  // From 2.10 on a server answers such requests side by side.
+  std::sort(events.begin(), events.end(),
+            [](const StoredEvent& a, const StoredEvent& b) { return a.sequence < b.sequence; });
   return events;
 }
 
