@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Handles a run's events until SIGTERM, as slowly and as badly as the plan says, and keeps the books on it.
+#include <poll.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -22,11 +26,30 @@ struct Options {
   std::size_t credit = 0;
   std::uint16_t incarnation = 0;
   int replicas = 1;
+  bool obeys = false;
+};
+
+// How long a handler takes at least: in milliseconds, the latest number on standard input.
+class HandlerTime {
+ public:
+  std::chrono::milliseconds Now() {
+    MutexLock lock(mutex_);
+    std::uint64_t told = 0;
+    for (pollfd input{STDIN_FILENO, POLLIN, 0}; poll(&input, 1, 0) > 0 && read(STDIN_FILENO, &told, sizeof told) > 0;) {
+      time_ = std::chrono::milliseconds(told);
+    }
+    return time_;
+  }
+
+ private:
+  Mutex mutex_;
+  std::chrono::milliseconds time_ ABSL_GUARDED_BY(mutex_){0};
 };
 
 class Handler {
  public:
-  Handler(const Options& options, const LedgerWriter& ledger) : options_(options), ledger_(ledger) {}
+  Handler(const Options& options, const LedgerWriter& ledger, HandlerTime& time)
+      : options_(options), ledger_(ledger), time_(time) {}
 
   Outcome Handle(const Envelope& envelope, const Delivery& delivery) const {
     const std::optional<EventRef> event = ReadPayload(options_.seed, envelope.payload);
@@ -43,6 +66,7 @@ class Handler {
  private:
   Outcome Behave(EventRef event, const Delivery& delivery) const {
     const Behaviour behaviour = BehaviourAt(options_.seed, event, delivery.attempt());
+    if (options_.obeys) TakeTime(time_.Now());
     if (behaviour == Behaviour::kSlow) TakeTime(SlowTime(options_.seed, event));
     if (behaviour == Behaviour::kReject) {
       Write(Entry::kEnd, Result::kRejected, event, &delivery);
@@ -74,12 +98,14 @@ class Handler {
 
   const Options& options_;
   const LedgerWriter& ledger_;
+  HandlerTime& time_;
 };
 
 absl::Status Run(const Options& options) {
   const auto ledger = LedgerWriter::Open(options.ledger);
   if (!ledger.ok()) return ledger.status();
-  const Handler handler(options, *ledger);
+  HandlerTime time;
+  const Handler handler(options, *ledger, time);
   BusOptions bus{.url = options.url,
                  .client_id = "chaos-consumer",
                  .base_stream_name = kBaseStream,
@@ -111,6 +137,8 @@ int main(int argc, char** argv) {
   app.add_option("--credit", options.credit)->required();
   app.add_option("--incarnation", options.incarnation)->required();
   app.add_option("--replicas", options.replicas, "Of the streams")->capture_default_str();
+  app.add_flag("--obeys", options.obeys,
+               "Handlers take as many milliseconds as the last number on standard input says");
   CLI11_PARSE(app, argc, argv);
   return penstock::ExitCode(penstock::chaos::Run(options));
 }

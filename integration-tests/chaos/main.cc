@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -27,11 +28,12 @@ struct Options {
   std::size_t faults = 8;
   std::uint64_t seed = 1;
   std::size_t nodes = 1;
-  std::size_t credit = 1000;
+  std::optional<std::size_t> credit{};
   std::vector<std::string> servers{"nats-server"};
   std::string keep{};
   std::vector<std::string> kinds{};
   bool tls = false;
+  bool losses_only = false;
   bool json = false;
 };
 
@@ -61,6 +63,7 @@ std::string Unusable(const Options& options) {
     return absl::StrCat("--kinds: no \"", kind, "\" with --nodes ", options.nodes, "; there are ",
                         absl::StrJoin(known, ", "));
   }
+  if (!cluster && options.losses_only) return "--losses-only: is for --nodes 3";
   if (!cluster && options.servers.size() > 1) return "--server: several are for rolling upgrades, with --nodes 3";
   return "";
 }
@@ -74,7 +77,7 @@ void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); 
 Report RunOnOne(const Options& options, const std::filesystem::path& folder) {
   Run run({.rig = {.seed = options.seed,
                    .events = options.events,
-                   .credit = options.credit,
+                   .credit = options.credit.value_or(1000),
                    .tls = options.tls,
                    .server_program = options.servers.front(),
                    .publisher_program = ProgramBeside("chaos_publisher"),
@@ -94,7 +97,7 @@ ClusterReport RunOnCluster(const Options& options, const std::filesystem::path& 
   ClusterRun run({.rig = {.seed = options.seed,
                           .events = options.events,
                           .nodes = options.nodes,
-                          .credit = options.credit,
+                          .credit = options.credit.value_or(4096),
                           .tls = options.tls,
                           .disk_bytes = fills && testing::SmallDisk::Possible() ? kDiskBytes : 0,
                           .server_program = options.servers.front(),
@@ -108,8 +111,7 @@ ClusterReport RunOnCluster(const Options& options, const std::filesystem::path& 
 }
 
 template <typename AnyReport>
-int Conclude(const Options& options, const std::filesystem::path& folder, const AnyReport& report) {
-  const bool passed = Shortcomings(report).empty();
+int Conclude(const Options& options, const std::filesystem::path& folder, const AnyReport& report, bool passed) {
   std::fputs(ToText(report).c_str(), options.json ? stderr : stdout);
   std::error_code ignored;
   if (passed && options.keep.empty()) {
@@ -129,8 +131,12 @@ int Execute(const Options& options) {
     Say(std::string(folder.status().message()));
     return kWrongOptions;
   }
-  return options.nodes == 1 ? Conclude(options, *folder, RunOnOne(options, *folder))
-                            : Conclude(options, *folder, RunOnCluster(options, *folder));
+  if (options.nodes == 1) {
+    const Report report = RunOnOne(options, *folder);
+    return Conclude(options, *folder, report, Shortcomings(report).empty());
+  }
+  const ClusterReport report = RunOnCluster(options, *folder);
+  return Conclude(options, *folder, report, (options.losses_only ? Losses(report) : Shortcomings(report)).empty());
 }
 
 }  // namespace
@@ -142,8 +148,8 @@ int main(int argc, char** argv) {
   app.add_option("--events", options.events)->capture_default_str()->check(CLI::Range(1, 100'000'000));
   app.add_option("--faults", options.faults)->capture_default_str()->check(CLI::Range(0, 100'000));
   app.add_option("--seed", options.seed, "Faults and events are drawn from it")->capture_default_str();
-  app.add_option("--credit", options.credit, "Messages the consumer has in hand, at most")
-      ->capture_default_str()
+  app.add_option("--credit", options.credit,
+                 "Messages a consumer has in hand, at most: 1000 unless told, with --nodes 3 4096")
       ->check(CLI::Range(1, 65'536));
   app.add_option("--nodes", options.nodes, "Servers: one, or a cluster of three")
       ->capture_default_str()
@@ -154,6 +160,8 @@ int main(int argc, char** argv) {
   app.add_option("--kinds", options.kinds, "Only faults of these kinds, separated by commas")->delimiter(',');
   app.add_option("--keep", options.keep, "Keep ledgers and logs in this folder");
   app.add_flag("--tls", options.tls, "Publisher and consumer speak TLS to the server");
+  app.add_flag("--losses-only", options.losses_only,
+               "With --nodes 3: fail only when something was lost or the run could not be finished");
   app.add_flag("--json", options.json, "Only the last line on standard output: one JSON object");
   CLI11_PARSE(app, argc, argv);
   return penstock::chaos::Execute(options);

@@ -11,8 +11,8 @@ constexpr std::size_t kLargestWindow = 20'000;
 
 }  // namespace
 
-Pace::Pace(std::size_t events)
-    : events_(events), window_(std::clamp<std::size_t>(events / 20, 1, kLargestWindow)), point_(events) {}
+Pace::Pace(std::size_t events, std::size_t window)
+    : events_(events), window_(std::clamp<std::size_t>(events / 20, window, kLargestWindow)), point_(events) {}
 
 void Pace::Free(std::size_t next_point) {
   point_ = next_point;

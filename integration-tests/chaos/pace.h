@@ -17,7 +17,8 @@ namespace penstock::chaos {
 /// Thread-compatible.
 class Pace {
  public:
-  explicit Pace(std::size_t events);
+  /// At least `window` events may be begun and not ended, where that is more than a twentieth of all.
+  explicit Pace(std::size_t events, std::size_t window = 1);
 
   /// Goes as fast as it can up to `next_point` events.
   void Free(std::size_t next_point);

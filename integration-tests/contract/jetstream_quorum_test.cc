@@ -39,9 +39,13 @@ constexpr seconds kPatience(60);
 class Member {
  public:
   Member(RoutedCluster& cluster, std::size_t server) : server_(server) {
-    auto transport = ConnectJetStream({.url = cluster.server(server).url(), .client_id = "contract"});
-    EXPECT_THAT(transport, IsOk());
-    transport_ = *std::move(transport);
+    // A cluster that has just begun has no leader yet.
+    const auto connected = [&] {
+      auto transport = ConnectJetStream({.url = cluster.server(server).url(), .client_id = "contract"});
+      if (transport.ok()) transport_ = *std::move(transport);
+      return transport_ != nullptr;
+    };
+    EXPECT_TRUE(Eventually(connected, kPatience));
   }
   ~Member() {
     if (consumer_ != nullptr) consumer_->Stop();

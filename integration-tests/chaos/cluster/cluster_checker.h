@@ -18,7 +18,7 @@ struct StoredEvent {
   EventRef event{};
 };
 
-/// What was done to the cluster, and when.
+/// A fault as the checker needs to know it.
 struct Disturbance {
   std::int64_t begin_ns = 0;
   std::int64_t calm_ns = 0;  ///< all was well again

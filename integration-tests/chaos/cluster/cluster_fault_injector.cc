@@ -18,6 +18,7 @@ constexpr std::chrono::seconds kLeadersTimeout(60);
 constexpr std::chrono::seconds kCaughtUpTimeout(90);
 constexpr std::chrono::seconds kElectionTimeout(10);
 constexpr std::chrono::seconds kReloadTimeout(10);
+constexpr std::chrono::seconds kGivenBackTimeout(10);
 constexpr int kStepDowns = 12;  // two in three lead elsewhere: all of them are that unlucky once in 130 faults
 
 }  // namespace
@@ -151,12 +152,13 @@ absl::Status ClusterFaultInjector::End(const ClusterFault& fault, const Scene& s
       server.Resume();
       return absl::OkStatus();
     case Kind::kJetStreamOff:
-      rig_.cluster().SetJetStream(true);
-      return absl::OkStatus();
+      return GiveJetStream();
     case Kind::kDiskFull:
-      // A server that found its disk full has JetStream again only when it is started again.
+      // A server that found its disk full has JetStream again only when it is started again, and 2.9.10 does not end
+      // when it is asked to.
       rig_.cluster().disk(scene.node)->Free();
-      return RestartServer(scene.node);
+      server.Kill();
+      return server.Start();
     default:
       return absl::OkStatus();  // over when it had begun
   }
@@ -193,6 +195,20 @@ absl::Status ClusterFaultInjector::RestartAll() {
     }
   }
   if (upgrade) ++release_;
+  return absl::OkStatus();
+}
+
+// Some releases (2.9.10) restore the streams without their replicas: they come together only when started again.
+absl::Status ClusterFaultInjector::GiveJetStream() {
+  rig_.cluster().SetJetStream(true);
+  auto together = [&] {
+    const Leaders leaders = rig_.FindLeaders(0);
+    return leaders.all() && leaders.caught_up;
+  };
+  if (await_(together, kGivenBackTimeout)) return absl::OkStatus();
+  for (std::size_t node = 0; node < rig_.cluster().size(); ++node) {
+    if (absl::Status restarted = RestartServer(node); !restarted.ok()) return restarted;
+  }
   return absl::OkStatus();
 }
 

@@ -56,6 +56,7 @@ class ClusterFaultInjector {
   absl::Status RestartAll();
   absl::Status ReplaceOwner(const Scene& scene, bool orderly);
   absl::Status TakeJetStream();
+  absl::Status GiveJetStream();
   absl::Status RestartServer(std::size_t node);
 
   ClusterRig& rig_;

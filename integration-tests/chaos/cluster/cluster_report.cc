@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -62,6 +63,15 @@ std::array<OfTwoOwners, 3> FollowingFromTwoOwners(const ClusterFindings& found) 
            {found.reruns_living_owner, "handled again after a take-over from an owner that lived"}}};
 }
 
+struct Reasons {
+  std::vector<std::string> list{};
+
+  void Expect(bool fine, std::string reason) {
+    if (!fine) list.push_back(std::move(reason));
+  }
+  void ExpectNone(std::uint64_t count, const std::string& what) { Expect(count == 0, absl::StrCat(count, " ", what)); }
+};
+
 Json ToJson(const Count& count) { return {{"elsewhere", count.elsewhere}, {"across_route_cut", count.across_cut}}; }
 
 Json ToJson(const FaultTimes& times) {
@@ -89,38 +99,44 @@ bool ExcludesTwoOwners(const ClusterReport& report) {
                      [](const std::string& version) { return Rank(version) >= kSerialised; });
 }
 
+std::vector<std::string> Losses(const ClusterReport& report) {
+  const Findings& found = report.findings.basics;
+  Reasons reasons;
+  reasons.Expect(report.failure.empty(), report.failure);
+  reasons.ExpectNone(found.lost, "lost");
+  reasons.ExpectNone(found.unexpected, "unexpected");
+  reasons.ExpectNone(found.wrongly_dead_lettered, "dead letters that are no poison");
+  const std::size_t injected = Injected(report) + report.skipped.size();
+  reasons.Expect(injected == report.faults_asked,
+                 absl::StrCat(Injected(report), " faults injected of ", report.faults_asked, " asked for, ",
+                              report.skipped.size(), " skipped"));
+  reasons.Expect(found.acked >= kFewestAcked,
+                 absl::StrCat("only ", found.acked, " acked: a run proves nothing below ", kFewestAcked));
+  reasons.Expect(found.acked == report.events, absl::StrCat(found.acked, " acked of ", report.events, " events"));
+  return reasons.list;
+}
+
 std::vector<std::string> Shortcomings(const ClusterReport& report) {
   const ClusterFindings& found = report.findings;
-  std::vector<std::string> reasons;
-  auto expect = [&](bool fine, std::string reason) {
-    if (!fine) reasons.push_back(std::move(reason));
-  };
-  auto none = [&](std::uint64_t count, const std::string& what) { expect(count == 0, absl::StrCat(count, " ", what)); };
-  expect(report.failure.empty(), report.failure);
-  none(found.basics.lost, "lost");
-  none(found.basics.unexpected, "unexpected");
-  none(found.basics.wrongly_dead_lettered, "dead letters that are no poison");
-  none(found.stored_twice, "stored twice");
-  none(found.publish_inversions, "stored before one of their key that was published earlier");
-  none(found.inversions_after_failure, "stored before one of their key whose publish had failed");
-  none(found.concurrent_in_process.total(), "handlers that ran beside another of their key in one process");
+  Reasons reasons{Losses(report)};
+  reasons.ExpectNone(found.stored_twice, "stored twice");
+  reasons.ExpectNone(found.publish_inversions, "stored before one of their key that was published earlier");
+  reasons.ExpectNone(found.inversions_after_failure, "stored before one of their key whose publish had failed");
+  reasons.ExpectNone(found.concurrent_in_process.total(),
+                     "handlers that ran beside another of their key in one process");
   for (const auto& [count, what] : FollowingFromTwoOwners(found)) {
-    none(count.elsewhere, what);
-    if (ExcludesTwoOwners(report)) none(count.across_cut, absl::StrCat(what, ", across a route cut"));
+    reasons.ExpectNone(count.elsewhere, what);
+    if (ExcludesTwoOwners(report)) reasons.ExpectNone(count.across_cut, absl::StrCat(what, ", across a route cut"));
   }
-  none(found.reruns_owner_stayed.total(), "handled again although the owner stayed the owner");
-  none(found.reruns_beyond_window, "handled again after a crash beyond what the window had held");
-  none(found.reruns_below_floor, "handled again after the consumer was deleted, below its acknowledgement floor");
-  none(report.ended_by_themselves, "processes that ended by themselves");
-  expect(report.stalls.empty(), absl::StrCat(report.stalls.size(), " times nothing was handled for 30s, after ",
-                                             absl::StrJoin(report.stalls, ", ")));
-  const std::size_t injected = Injected(report) + report.skipped.size();
-  expect(injected == report.faults_asked, absl::StrCat(Injected(report), " faults injected of ", report.faults_asked,
-                                                       " asked for, ", report.skipped.size(), " skipped"));
-  expect(found.basics.acked >= kFewestAcked,
-         absl::StrCat("only ", found.basics.acked, " acked: a run proves nothing below ", kFewestAcked));
-  expect(found.basics.acked == report.events, absl::StrCat(found.basics.acked, " acked of ", report.events, " events"));
-  return reasons;
+  reasons.ExpectNone(found.reruns_owner_stayed.total(), "handled again although the owner stayed the owner");
+  reasons.ExpectNone(found.reruns_beyond_window, "handled again after a crash beyond what the window had held");
+  reasons.ExpectNone(found.reruns_below_floor,
+                     "handled again after the consumer was deleted, below its acknowledgement floor");
+  reasons.ExpectNone(report.ended_by_themselves, "processes that ended by themselves");
+  reasons.Expect(
+      report.stalls.empty(),
+      absl::StrCat(report.stalls.size(), " times a standstill of 20s: ", absl::StrJoin(report.stalls, ", ")));
+  return reasons.list;
 }
 
 std::vector<std::string> NotPromised(const ClusterReport& report) {

@@ -11,7 +11,7 @@
 
 namespace penstock::chaos {
 
-/// What became of the faults of one class.
+/// Times of the faults of one class.
 struct FaultTimes {
   std::size_t injected = 0;
   std::vector<double> recovery_ms{};  ///< until the next event was handled
@@ -31,7 +31,7 @@ struct ClusterReport {
   ClusterFindings findings{};
   std::map<std::string, FaultTimes> faults{};  ///< by class, see `ClassOf`
   std::uint64_t ended_by_themselves = 0;       ///< processes that had to be started again
-  std::vector<std::string> stalls{};           ///< nothing was handled for 30 s without a fault; after which fault
+  std::vector<std::string> stalls{};           ///< nothing happened for 20 s though no fault was on
   double seconds = 0;
   std::string failure{};  ///< why the run could not be finished; empty: it was
 };
@@ -40,10 +40,14 @@ struct ClusterReport {
 /// Before 2.9.21 a compare-and-set is not serialised, so that a lease cannot be proven by a quorum.
 bool ExcludesTwoOwners(const ClusterReport& report);
 
-/// Why the run has failed, a sentence each; none when it has not.
+/// Why the run has failed, a sentence each; none when it has not. `Losses` among them.
 std::vector<std::string> Shortcomings(const ClusterReport& report);
 
-/// What was seen that is promised on newer servers only, a sentence each.
+/// Only what nothing that a cluster goes through excuses: events lost or out of nowhere, and a run that could not be
+/// finished as planned.
+std::vector<std::string> Losses(const ClusterReport& report);
+
+/// Findings that are promised not to happen on newer servers only, a sentence each.
 std::vector<std::string> NotPromised(const ClusterReport& report);
 
 /// One line of JSON.

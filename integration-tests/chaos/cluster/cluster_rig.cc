@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chaos/cluster/cluster_rig.h"
 
+#include <algorithm>
 #include <csignal>
 #include <nlohmann/json.hpp>
 
@@ -67,9 +68,17 @@ absl::StatusOr<std::unique_ptr<ClusterRig>> ClusterRig::Build(ClusterRigOptions 
   auto proxy = testing::TcpProxy::Start(rig->cluster_->server(0).port());
   if (!proxy.ok()) return proxy.status();
   rig->publisher_wire_ = *std::move(proxy);
-  auto elected = [&] { return rig->FindLeaders(0).meta.has_value(); };
-  if (testing::Eventually(elected, kLeaderTimeout, std::chrono::milliseconds(100))) return rig;
-  return absl::UnavailableError("start a cluster: it chose no JetStream leader within 40s");
+  auto ready = [&] { return rig->TakesReplicas(); };
+  if (testing::Eventually(ready, kLeaderTimeout, std::chrono::milliseconds(100))) return rig;
+  return absl::UnavailableError("start a cluster: it took no stream with a replica on each server within 40s");
+}
+
+// A leader that does not know all servers yet refuses streams with so many replicas.
+bool ClusterRig::TakesReplicas() {
+  const int port = cluster_->server(0).port();
+  const Json config = {{"name", "ready"}, {"subjects", {"ready"}}, {"num_replicas", options_.nodes}};
+  return Ask(port, "STREAM.CREATE.ready", config.dump(), std::chrono::seconds(3)).ok() &&
+         Ask(port, "STREAM.DELETE.ready", "", std::chrono::seconds(3)).ok();
 }
 
 absl::Status ClusterRig::LaunchServers() {
@@ -116,12 +125,20 @@ absl::Status ClusterRig::StartConsumer(std::size_t node) {
   Member member{.ledger = options_.folder / (name + ".ledger"), .node = node};
   auto process =
       Spawn({options_.consumer_program, "--url", cluster_->server(node).url(), "--ledger", member.ledger.string(),
-             "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(members_.size())},
+             "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(members_.size()), "--obeys"},
             name + ".log");
   if (!process.ok()) return process.status();
   member.process = *std::move(process);
+  member.process->Tell(static_cast<std::uint64_t>(handler_time_.count()));
   members_.push_back(std::move(member));
   return absl::OkStatus();
+}
+
+void ClusterRig::SlowHandlers(std::chrono::milliseconds time) {
+  handler_time_ = time;
+  for (const Member& member : members_) {
+    if (member.process != nullptr) member.process->Tell(static_cast<std::uint64_t>(time.count()));
+  }
 }
 
 absl::Status ClusterRig::KillConsumer(std::size_t index) {
@@ -222,6 +239,9 @@ absl::StatusOr<std::vector<StoredEvent>> ClusterRig::ReadStream(const std::strin
     if (!event) ++*unreadable;
     if (event) events.push_back({json["message"].at("seq").get<std::uint64_t>(), *event});
   }
+  // From 2.10 on a server answers such requests side by side.
+  std::sort(events.begin(), events.end(),
+            [](const StoredEvent& a, const StoredEvent& b) { return a.sequence < b.sequence; });
   return events;
 }
 

@@ -74,6 +74,8 @@ class ClusterRig {
   absl::Status KillConsumer(std::size_t member);
   /// SIGTERM. `kInternal` when it does not exit with 0 within 40 s.
   absl::Status EndConsumer(std::size_t member);
+  /// Has handlers take so long from now on, in all consumers and those to come.
+  void SlowHandlers(std::chrono::milliseconds time);
   /// In the order they were started. Those that ended by themselves stay until `Forget`.
   const std::vector<Member>& members() const { return members_; }
   void Forget(std::size_t member) { members_[member].process.reset(); }
@@ -96,6 +98,7 @@ class ClusterRig {
  private:
   explicit ClusterRig(ClusterRigOptions options) : options_(std::move(options)) {}
   absl::Status LaunchServers();
+  bool TakesReplicas();
   absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Spawn(std::vector<std::string> command,
                                                                const std::string& log) const;
   std::size_t WindowNow();
@@ -108,6 +111,7 @@ class ClusterRig {
   std::size_t publisher_node_ = 0;
   std::uint16_t publishers_ = 0;
   std::vector<Member> members_{};
+  std::chrono::milliseconds handler_time_{0};
 };
 
 }  // namespace penstock::chaos

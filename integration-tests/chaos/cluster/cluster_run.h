@@ -31,7 +31,7 @@ struct ClusterRunOptions {
 
 /// One run on a cluster: publishes all events through all faults, waits until everything has ended, and examines the
 /// books. What the product does wrong is counted, and the run goes on: a process that ended by itself is started again,
-/// and when nothing was handled for 30 s though no fault is on, all consumers are.
+/// and when events wait and none was handled for 20 s though no fault is on, all consumers are.
 ///
 /// Thread-confined; blocks until the end, which a watchdog brings about when that did not help either.
 class ClusterRun {
@@ -54,6 +54,7 @@ class ClusterRun {
   absl::Status Start();
   absl::Status Work();
   absl::Status Disturb(std::size_t first, std::size_t end);
+  void FillOwner();
   absl::Status BeginFault(Active& active);
   absl::Status EndFault(Active& active);
   absl::Status AwaitCalm(std::vector<Active>& actives);
@@ -83,6 +84,7 @@ class ClusterRun {
   ClusterHistory history_{};
   Progress progress_{};
   RecoveryWatch recovery_{};
+  const std::size_t backlog_;  // events to be in hand when routes are cut
   Pace pace_;
   const std::size_t lead_;  // events let go beyond the point where a fault is due, so that it meets a full pipe
   Clock::time_point paced_{};
@@ -93,7 +95,7 @@ class ClusterRun {
   std::string last_fault_ = "no fault";
   std::size_t seen_ = 0;  // ended when last looked
   Clock::time_point seen_at_{};
-  bool restarted_ = false;  // the consumers, since something was handled last
+  bool stalled_ = false;    // since something was handled last
   bool published_ = false;  // the publisher has ended with all acknowledged
   absl::Status failed_{};
   ClusterReport report_{};

@@ -29,7 +29,7 @@ absl::StatusOr<ElectionProbe> ElectionProbe::Start(int server_port, std::optiona
 
 void ElectionProbe::Poll() {
   if (elected_ || (Clock::now() - asked_ >= kInterval && !AskAgain())) return;
-  auto answer = raw_.Next(std::chrono::milliseconds(1));
+  auto answer = raw_.Next(std::chrono::milliseconds(2));
   if (answer.ok()) Read(*answer);
   if (stream_ && consumer_) elected_ = Clock::now() - begun_;
 }

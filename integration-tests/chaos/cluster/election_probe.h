@@ -11,7 +11,8 @@
 namespace penstock::chaos {
 
 /// Asks one server again and again for the topic's stream and its durable, until both have a leader: what the servers
-/// themselves need after a fault, to be set beside what the product needs. Thread-confined; blocks for a millisecond.
+/// themselves need after a fault, to be set beside what the product needs. Thread-confined; blocks for two
+/// milliseconds.
 class ElectionProbe {
  public:
   /// `server_port` is of a server of the majority; `out` one that cannot be a leader any more, if there is one.

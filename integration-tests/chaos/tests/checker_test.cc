@@ -313,6 +313,17 @@ TEST_F(CheckerTest, CountsRerunsOfEachCrash) {
   EXPECT_EQ(found.handled, 3u);
 }
 
+TEST_F(CheckerTest, HoldsRerunsAfterACrashAgainstTheWindowThatTheDeadProcessHad) {
+  Publish(3);
+  for (const std::uint32_t n : {1, 2, 3}) Handle(n);
+  history_.consumers.back().window = 3;  // widened, whatever the credit was
+  Restart(true);
+  for (const std::uint32_t n : {1, 2, 3}) Handle(n);
+  EXPECT_EQ(Found().reruns_beyond_window, 0u);
+  history_.consumers.front().window = 1;
+  EXPECT_EQ(Found().reruns_beyond_window, 2u);
+}
+
 TEST_F(CheckerTest, CountsWhatWasWrittenWhileItWasBeingKilledToTheCrash) {
   Publish(1);
   const std::int64_t killed = now_;

@@ -36,12 +36,12 @@ TEST(ReportTest, FailsARunForEachViolation) {
   }
 }
 
-TEST(ReportTest, FailsARunWithMoreRerunsAfterACrashThanTheCredit) {
+TEST(ReportTest, FailsARunWithMoreRerunsAfterACrashThanTheWindowHeldAndNotForMoreThanTheCredit) {
   Report report = Good();
-  report.findings.max_reruns_per_crash = 1000;
-  EXPECT_THAT(Shortcomings(report), IsEmpty());
   report.findings.max_reruns_per_crash = 1001;
-  EXPECT_THAT(Shortcomings(report), ElementsAre(HasSubstr("more than the credit of 1000")));
+  EXPECT_THAT(Shortcomings(report), IsEmpty());
+  report.findings.reruns_beyond_window = 1;
+  EXPECT_THAT(Shortcomings(report), ElementsAre("1 handled again after a crash beyond what the window had held"));
 }
 
 TEST(ReportTest, FailsARunInWhichAFaultIsMissing) {
@@ -103,6 +103,7 @@ TEST(ReportTest, WritesOneLineOfJson) {
                             "reruns_after_crash",
                             "consumer_crashes",
                             "max_reruns_per_crash",
+                            "reruns_beyond_window",
                             "credit",
                             "faults",
                             "faults_injected",
