@@ -129,8 +129,8 @@ class BucketWatch {
 ///
 /// Errors of every call: `kInvalidArgument` for an invalid key or option; `kUnavailable` when the server cannot be
 /// reached or answer; `kDeadlineExceeded` after `timeout`; `kPermissionDenied` when the user may not; `kCancelled` when
-/// stopped; `kFailedPrecondition` when the bus is closed; `kNotFound` when the bucket was deleted. Errors of every
-/// write: `kResourceExhausted` for a value over a limit or a full bucket.
+/// stopped; `kFailedPrecondition` when the bus is closed. Of reads, `kNotFound` when the bucket was deleted; of writes,
+/// `kUnavailable` then, and `kResourceExhausted` for a value over a limit or a full bucket.
 ///
 /// Writes that depend on a revision (`Create`, `Update`, `Delete` and `Purge` with `expected_revision`) are sent once.
 /// When they fail with `kDeadlineExceeded`, `kUnavailable` or `kCancelled`, they may have happened all the same, or
