@@ -8,8 +8,8 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-// Each attempt after the first may take twice as long: an answer may be lost, or merely slow.
-constexpr std::chrono::milliseconds kFirstAttempt(1000);
+// A request is sent again so often, and any answer to it is taken: it may be slow, or lost since nobody led yet.
+constexpr std::chrono::milliseconds kAgain(500);
 constexpr std::chrono::milliseconds kPause(100);
 
 bool WorthAnotherTry(const absl::StatusOr<ApiReply>& reply) {
@@ -38,9 +38,8 @@ absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json&
   const std::string full_subject = absl::StrCat("$JS.API.", subject);
   const std::string body = request.is_null() ? "" : WriteJson(request);
   const auto deadline = Connection::Clock::now() + budget;
-  for (auto patience = kFirstAttempt;; patience *= 2) {
-    const auto until = std::min(deadline, Connection::Clock::now() + patience);
-    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, until, stop);
+  while (true) {
+    absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline, stop);
     if (!WorthAnotherTry(reply)) return reply;
     if (Connection::Clock::now() + 2 * kPause >= deadline) return reply;
     if (stop.stop_requested() || !connection_.Pause(kPause)) {
@@ -56,7 +55,7 @@ absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const st
     return absl::UnavailableError(absl::StrCat("JetStream API ", subject, ": not connected to ",
                                                connection_.redacted_url(), "; it is being tried"));
   }
-  const absl::StatusOr<MessageHandle> reply = link->Request(subject, request, until, stop);
+  const absl::StatusOr<MessageHandle> reply = link->Request({.subject = subject, .body = request}, until, stop, kAgain);
   if (reply.ok()) return ParseApiReply((*reply)->payload());
   return absl::Status(reply.status().code(), absl::StrCat("JetStream API ", subject, ": ", reply.status().message()));
 }

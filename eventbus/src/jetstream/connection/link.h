@@ -68,9 +68,9 @@ class Link {
   }
   /// The same, for a message with headers; also `kInvalidArgument` as `Publish`.
   absl::StatusOr<MessageHandle> Request(const Publication& question, Clock::time_point deadline,
-                                        const std::stop_token& stop = {}) {
+                                        const std::stop_token& stop = {}, std::chrono::milliseconds again = {}) {
     if (absl::Status fits = CheckSizes({&question, 1}); !fits.ok()) return fits;
-    return requests_->Ask(question, deadline, stop);
+    return requests_->Ask(question, deadline, stop, again);
   }
 
   /// Whether the server answered a ping by the deadline: then the connection was alive when this was called.

@@ -28,7 +28,7 @@ void Requests::Subscribe() { subscription_ = loop_.Subscribe(absl::StrCat(inbox_
 Requests::~Requests() { loop_.Unsubscribe(subscription_, *this); }
 
 absl::StatusOr<MessageHandle> Requests::Ask(Publication question, Clock::time_point deadline,
-                                            const std::stop_token& stop) {
+                                            const std::stop_token& stop, std::chrono::milliseconds again) {
   std::uint64_t number = 0;
   {
     MutexLock lock(mutex_);
@@ -39,24 +39,36 @@ absl::StatusOr<MessageHandle> Requests::Ask(Publication question, Clock::time_po
   const std::string reply = absl::StrCat(inbox_, ".", number);
   question.reply = reply;
   const IoLoop::LowLatencyScope waiting(loop_);
-  const absl::Status sent = loop_.Publish({&question, 1});
+  absl::Status sent = loop_.Publish({&question, 1});
+  while (sent.ok() && again.count() > 0 && Clock::now() + again < deadline &&
+         !AwaitOver(number, Clock::now() + again, stop)) {
+    sent = loop_.Publish({&question, 1});
+  }
   absl::StatusOr<MessageHandle> result = sent.ok() ? Await(number, deadline, stop) : sent;
   MutexLock lock(mutex_);
   questions_.erase(number);
   return result;
 }
 
-absl::StatusOr<MessageHandle> Requests::Await(std::uint64_t number, Clock::time_point deadline,
-                                              const std::stop_token& stop) {
+// Whether nothing is to be waited for any more.
+bool Requests::AwaitOver(std::uint64_t number, Clock::time_point until, const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] {
     MutexLock lock(mutex_);
     changed_.NotifyAll();
   });
   MutexLock lock(mutex_);
+  const auto over = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return questions_.at(number).over || stop.stop_requested() || loop_.over();
+  };
   bool in_time = true;
-  while (!questions_.at(number).over && !stop.stop_requested() && !loop_.over() && in_time) {
-    in_time = changed_.WaitUntil(lock, deadline);
-  }
+  while (!over() && in_time) in_time = changed_.WaitUntil(lock, until);
+  return over();
+}
+
+absl::StatusOr<MessageHandle> Requests::Await(std::uint64_t number, Clock::time_point deadline,
+                                              const std::stop_token& stop) {
+  AwaitOver(number, deadline, stop);
+  MutexLock lock(mutex_);
   Question& question = questions_.at(number);
   if (question.over && !question.failure.ok()) return question.failure;
   if (question.over) return std::move(question.answer);

@@ -39,8 +39,10 @@ class Requests final : public InboundHandler {
                                     const std::stop_token& stop = {}) {
     return Ask({.subject = subject, .body = body}, deadline, stop);
   }
-  /// The same, with headers; once. The reply subject of `question` is empty.
-  absl::StatusOr<MessageHandle> Ask(Publication question, Clock::time_point deadline, const std::stop_token& stop = {});
+  /// The same, with headers. The reply subject of `question` is empty. Published once, or with `again` above 0 each
+  /// time that so long has passed without an answer: the one that would have answered may have come since.
+  absl::StatusOr<MessageHandle> Ask(Publication question, Clock::time_point deadline, const std::stop_token& stop = {},
+                                    std::chrono::milliseconds again = {});
 
   /// The server refuses publishes, or a subscription, to `subject`: who asks there, or gets answers there, is told.
   void Denied(std::string_view subject);
@@ -63,6 +65,7 @@ class Requests final : public InboundHandler {
   };
 
   absl::StatusOr<MessageHandle> Await(std::uint64_t number, Clock::time_point deadline, const std::stop_token& stop);
+  bool AwaitOver(std::uint64_t number, Clock::time_point until, const std::stop_token& stop);
   void Answer(std::string_view number, MessageHandle message) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   IoLoop& loop_;

@@ -18,7 +18,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kSettleBudget(1000);
 // The first version whose cluster commits one of two writes that expect the same revision (nats-server #4320).
 constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
-constexpr milliseconds kAskQuorumEvery(500);
+constexpr milliseconds kAskQuorumEvery(200);
 // Longer than a stand-by needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
 constexpr std::uint64_t kMostAskedFor = 1 << 16;

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds kOpenBudget(2000);
 // Shorter than a lease, so that one renewal that is lost does not end it.
 constexpr milliseconds kRenewalBudget(400);
-constexpr milliseconds kRetry(100);
+constexpr milliseconds kRetry(50);
 
 std::string SessionKey(const std::string& id) { return absl::StrCat("session.", id); }
 std::string ClaimKey(const std::string& consumer) { return absl::StrCat("claim.", consumer); }

@@ -15,7 +15,7 @@ inline constexpr std::chrono::milliseconds kLease(600);       ///< and is good f
 inline constexpr std::chrono::milliseconds kRevocation(660);  ///< a session unchanged for so long may be ended
 /// The same while the server believes that its owner listens: the consumer then has to be created again, which costs
 /// more than to wait for an owner that comes back.
-inline constexpr std::chrono::milliseconds kEviction(3000);
+inline constexpr std::chrono::milliseconds kEviction(900);
 }  // namespace lease_time
 
 /// Decides how the claim to a consumer is won from the session of another process: by writes that a quorum of servers
