@@ -141,6 +141,10 @@ class JetStreamTransport final : public Transport {
       return absl::FailedPreconditionError(
           absl::StrCat(what, ": the server has no JetStream; enable it there and for this account"));
     }
+    // Servers of a cluster that elect a leader have JetStream; what is asked of them next is tried again.
+    const bool elects =
+        absl::IsDeadlineExceeded(reply.status()) || (reply.ok() && reply->error && IsTransient(*reply->error));
+    if (elects && connection_->connected() && connection_->clustered()) return absl::OkStatus();
     if (!reply.ok()) return reply.status();
     if (reply->error) return ApiStatus(what, *reply->error);
     return absl::OkStatus();

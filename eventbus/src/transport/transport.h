@@ -91,9 +91,9 @@ struct ConsumerEvents {
   /// The exclusive consumer was created again, starting with the first message known to be unacknowledged: from there
   /// on all messages come again, in stream order. Called before the first of them.
   std::function<void()> on_consumer_recreated{};
-  /// The server reports the messages with these sequences as acknowledged, perhaps by an earlier owner. Called after
-  /// each subscription to a new inbox, before any later message. A server that is killed can forget this and send them
-  /// again.
+  /// The server reports the messages with these sequences as acknowledged, by an earlier owner. Called when the
+  /// consumer has become ours, before any later message. A server that is killed can forget this and send them again.
+  /// Not called in a cluster, whose new leaders can report what is not so.
   std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
   /// The consumer cannot continue, since its durable belongs to something else (another program changed its
   /// configuration, or has the work queue), and has stopped.

@@ -177,7 +177,7 @@ void PushConsumer::OnDelivery(MessageHandle message, const AckSubject& ack, bool
   if (!more) last_delivery_.store(Stamp(last_heard()), std::memory_order_relaxed);
   switch (barrier_.Arrived(ack.stream_sequence)) {
     case RecoveryBarrier::Verdict::kPass:
-      Tell(barrier_.SettledBefore(ack.stream_sequence));
+      if (learns_) Tell(barrier_.SettledBefore(ack.stream_sequence));
       Deliver(std::move(message), ack);
       if (!more || undelivered() >= kMostArrivals) FlushArrivals();
       return;
@@ -197,7 +197,7 @@ void PushConsumer::ReleaseHeld() {
   std::ranges::stable_sort(held_, {}, &Held::sequence);
   for (Held& each : std::exchange(held_, {})) {
     const AckSubject ack = *ParseAckSubject(each.message->reply());
-    Tell(barrier_.SettledBefore(each.sequence));
+    if (learns_) Tell(barrier_.SettledBefore(each.sequence));
     Deliver(std::move(each.message), ack);
     if (undelivered() >= kMostArrivals) FlushArrivals();
   }

@@ -130,6 +130,7 @@ class PushConsumer final : public ConsumerSession {
   GapDetector gaps_{};
   RecoveryBarrier barrier_{};
   std::vector<Held> held_{};  // by the barrier
+  bool learns_ = false;       // what earlier owners had settled
   bool lost_track_ = false;
 };
 

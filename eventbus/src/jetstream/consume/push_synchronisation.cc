@@ -239,12 +239,16 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   gaps_.Expect(std::max(bound.delivered, stream_sequence()));
   bound_config_ = bound.config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
+  // A new leader of a cluster can report that nothing is pending, and send it later all the same (2.9.10, seen by
+  // chaos). An owner that goes on knows by itself what it has finished.
+  learns_ = !connection_.clustered() && (!synchronised_before() || ownership_.lost());
   ownership_.Taken(asked);
   TellNews();
   // All that is pending comes again.
   outstanding_.StartAfter(bound.acknowledged);
   const bool insists = insists_.exchange(true, std::memory_order_relaxed);
-  Tell(barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists));
+  const RecoveryBarrier::Ranges settled = barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists);
+  if (learns_) Tell(settled);
   recovering_.store(barrier_.up(), std::memory_order_relaxed);
   suspicions_ = 0;
   bound_at_ = asked;

@@ -75,6 +75,8 @@ class Ownership {
   bool TakeNews() { return std::exchange(news_, false); }
 
   State state() const { return state_; }
+  /// Whether another process has, or had, the consumer since `Taken`.
+  bool lost() const { return lost_; }
   /// How long a stand-by waits until its next look, at most `usual`.
   Duration Pause(Time now, Duration usual) const;
 
