@@ -76,6 +76,8 @@ void DrawFaults(Random& random, Scenario& scenario) {
   if (random.PerMille(850)) scenario.fault_pause = random.Skewed(milliseconds{20}, milliseconds{3000});
   scenario.redrives = random.Below(4);
   scenario.redrive_all = random.PerMille(800);
+  scenario.clustered = scenario.mode == Mode::kExclusive && random.PerMille(scenario.members > 1 ? 500 : 100);
+  scenario.forgets_unheard = random.PerMille(300);
 }
 
 const char* ModeName(Mode mode) {
@@ -102,7 +104,7 @@ Scenario DrawScenario(std::uint64_t seed) {
 
 std::string Scenario::Describe() const {
   std::ostringstream text;
-  text << ModeName(mode) << ", " << PolicyName(flow.after_dead_letter) << ", members " << members << ", ack wait "
+  text << ModeName(mode) << (clustered ? ", three servers" : "") << (forgets_unheard ? ", as 2.10.27" : "") << ", " << PolicyName(flow.after_dead_letter) << ", members " << members << ", ack wait "
        << flow.ack_wait.count() << " ms, credit " << flow.max_in_flight << ", bytes "
        << static_cast<std::int64_t>(flow.max_bytes) << ", attempts " << flow.retry.max_attempts << ", back-off "
        << flow.retry.min_backoff.count() << " to " << flow.retry.max_backoff.count() << " ms, outage after "

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a push consumer comes to deliver here.
 #include <algorithm>
-#include <numeric>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/push_consumer.h"
+#include "jetstream/ownership/may_be_pending.h"
 #include "jetstream/protocol/server_version.h"
 
 namespace penstock::eventbus::jetstream {
@@ -20,18 +20,7 @@ constexpr milliseconds kSettleBudget(1000);
 constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
 // Longer than a stand-by needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
-constexpr std::uint64_t kMostAskedFor = 1 << 16;
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
-
-// All that may be pending up to `delivered`: the first ones, of which one at least is, and the last ones.
-std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) {
-  const std::uint64_t count = facts.delivered - facts.acknowledged;
-  std::vector<std::uint64_t> pending(std::min(count, kMostAskedFor));
-  const auto half = pending.begin() + static_cast<std::ptrdiff_t>(pending.size() / 2);
-  std::iota(pending.begin(), half, facts.acknowledged + 1);
-  std::iota(half, pending.end(), facts.delivered - static_cast<std::uint64_t>(pending.end() - half) + 1);
-  return pending;
-}
 
 }  // namespace
 
@@ -55,10 +44,12 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   if (!facts.ok()) return facts.status();
   const Ownership::Step step = Decide(*facts);
   TellNews();
+  if (*facts) {
+    if (absl::Status noted = NoteFloor(**facts); !noted.ok()) return noted;
+  }
   const absl::StatusOr<bool> may_take = MayTake(step);
   if (!may_take.ok()) return may_take.status();
   if (!*facts) return *may_take ? Make(link) : Outcome::kStandingBy;
-  outstanding_.SettledUpTo((*facts)->acknowledged);
   if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
   if (!*may_take) return StandBy(**facts);
@@ -125,10 +116,18 @@ void PushConsumer::YieldIfSilent(Clock::time_point now) {
   claim_.reset();
 }
 
-// Where the owner stands is where this process would begin if the consumer were deleted.
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::StandBy(const ConsumerFacts& facts) {
-  if (absl::Status looked = LookAtStreamOnce(); !looked.ok()) return looked;
-  outstanding_.StartAfter(facts.acknowledged);
+// Where the consumer stands is where this process would begin if it were deleted, whatever fails after this look.
+absl::Status PushConsumer::NoteFloor(const ConsumerFacts& facts) {
+  if (!SameTime(facts.created, floor_of_)) {
+    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+    floor_of_ = facts.created;
+  }
+  outstanding_.SettledUpTo(facts.acknowledged);
+  return absl::OkStatus();
+}
+
+PushConsumer::Outcome PushConsumer::StandBy(const ConsumerFacts& facts) {
+  outstanding_.AnotherStandsAt(facts.acknowledged);
   return Outcome::kStandingBy;
 }
 
@@ -163,7 +162,6 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Sta
 
 absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
   if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
-  if (stream_made_again()) outstanding_.EndAt(stream_kept_up_to());
   const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
   if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
   return StartPoint{StartPoint::Kind::kSequence, *lowest};
@@ -191,7 +189,7 @@ absl::Status PushConsumer::AcknowledgeAgain(Link& link, const ConsumerFacts& fac
 absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts) {
   if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
   const AcksBySequence acks(spec_.stream, spec_.consumer, facts.deliveries);
-  const std::vector<std::uint64_t> pending = MayBePending(facts);
+  const std::vector<std::uint64_t> pending = MayBePending(facts.acknowledged, facts.delivered);
   if (absl::Status sent = acks.Nak(link, pending); !sent.ok()) return sent;
   const milliseconds patience =
       kSettleBudget + milliseconds(static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond));
@@ -232,7 +230,7 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   const bool insists = insists_.exchange(true, std::memory_order_relaxed);
   Tell(barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists));
   recovering_.store(barrier_.up(), std::memory_order_relaxed);
-  suspicions_ = 0;
+  audit_.Restart();
   last_delivery_.store(Stamp(Clock::now()), std::memory_order_relaxed);
   session_.store(claim_ ? claim_->session : 0, std::memory_order_relaxed);
   spoke_.store(false, std::memory_order_relaxed);

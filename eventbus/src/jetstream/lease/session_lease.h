@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/ownership/claim_contest.h"
+#include "jetstream/ownership/session_renewal.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
 #include "transport/key_value_store.h"
@@ -102,8 +103,7 @@ class SessionLease {
   std::string id_ ABSL_GUARDED_BY(mutex_){};
 
   // Of the thread.
-  std::uint64_t revision_ = 0;  // of the session's key; 0: it has to be created
-  bool unknown_ = false;        // it may be another
+  SessionRenewal renewal_{};
   std::jthread thread_{};
 };
 

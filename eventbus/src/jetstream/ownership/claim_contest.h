@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace penstock::eventbus::jetstream {
@@ -33,20 +34,22 @@ class ClaimContest {
   enum class Step {
     kHeld,    ///< it is ours
     kWait,    ///< its session may live; look again
-    kRevoke,  ///< end its session, expecting `session_revision`
-    kClaim    ///< write it, expecting `claim_revision`
+    kRevoke,  ///< end its session; then `AfterRevocation`
+    kClaim    ///< write the claim
   };
+  struct Move {
+    Step step = Step::kWait;
+    std::optional<std::uint64_t> expected{};  ///< the revision that the write has to expect; 0: none is there
+  };
+  /// What became of a write.
+  enum class Answer { kCommitted, kRefused, kNone };
 
   /// Returns what follows from a look that began at `now`; `own` is this process' session.
-  Step Saw(const Sight& sight, const std::string& own, Time now) {
-    if (sight.session == own) return Step::kHeld;
-    if (sight.session.empty() || sight.session_revision == 0) return Step::kClaim;
-    if (sight.session != seen_.session || sight.session_revision != seen_.session_revision) {
-      seen_ = sight;
-      since_ = now;
-    }
-    return now - since_ >= lease_time::kRevocation ? Step::kRevoke : Step::kWait;
-  }
+  Move Saw(const Sight& sight, const std::string& own, Time now);
+  /// The session that held the claim was ended: what is next.
+  static Move AfterRevocation(const Sight& sight) { return {Step::kClaim, sight.claim_revision}; }
+  /// Whether the claim is ours. One that was not answered is none: the next look tells.
+  static bool Won(Answer answer);
 
  private:
   Sight seen_{};
