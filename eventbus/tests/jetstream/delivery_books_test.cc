@@ -253,7 +253,7 @@ TEST(StreamLineageTest, AStreamThatIsShorterButAsItWasLagsAndInTheEndHasLostItsE
   StreamLineage lineage;
   for (std::uint64_t sequence = 1; sequence <= 10; ++sequence) lineage.Delivered(sequence, {});
   EXPECT_FALSE(lineage.Doubts(true, 10));
-  EXPECT_EQ(lineage.Saw(true, 10, false, kStart), Lineage::kSame);
+  EXPECT_EQ(lineage.Saw(true, 10, std::nullopt, kStart), Lineage::kSame);
   ASSERT_TRUE(lineage.Doubts(true, 7));
   EXPECT_EQ(lineage.Doubts(true, 7)->sequence, 7u);
   EXPECT_EQ(lineage.Saw(true, 7, true, kStart), Lineage::kLags);
@@ -269,7 +269,18 @@ TEST(StreamLineageTest, AnotherCreationTimeOrAnotherMessageIsAnotherStream) {
   EXPECT_EQ(lineage.Saw(true, 7, false, {}), Lineage::kMadeAgain);
   EXPECT_EQ(lineage.highest(), 0u);
   lineage.Delivered(10, {});
-  EXPECT_EQ(lineage.Saw(false, 20, false, {}), Lineage::kMadeAgain);
+  EXPECT_EQ(lineage.Saw(false, 20, std::nullopt, {}), Lineage::kMadeAgain);
+}
+
+TEST(StreamLineageTest, WithNoMessageToCompareItMayLagAndIsAnotherInTheEnd) {
+  constexpr StreamLineage::Time kStart{std::chrono::hours(1)};
+  StreamLineage lineage;
+  lineage.Delivered(100, {});
+  EXPECT_FALSE(lineage.Doubts(true, 90));
+  EXPECT_EQ(lineage.Saw(true, 90, std::nullopt, kStart), Lineage::kLags);
+  EXPECT_EQ(lineage.Saw(true, 90, std::nullopt, kStart + std::chrono::seconds(10)), Lineage::kMadeAgain);
+  lineage.Delivered(100, {});
+  EXPECT_EQ(lineage.Saw(true, 0, std::nullopt, kStart), Lineage::kMadeAgain) << "nothing is there";
 }
 
 TEST(MayBePendingTest, IsAllThatWasDeliveredAfterTheFloorOrItsTwoEnds) {

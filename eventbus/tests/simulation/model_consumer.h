@@ -155,6 +155,7 @@ class ModelConsumer {
 
   TimePoint told_{};  // what was acknowledged before this was acknowledged again
   std::uint64_t told_losses_ = 0, told_up_to_ = 0;
+  TimePoint ignorant_since_{};
   std::uint64_t floor_told_ = 0, floor_generation_ = 0;
   bool arriving_ = true;
   bool handling_ = true;

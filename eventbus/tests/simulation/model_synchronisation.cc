@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // How the model of a push consumer comes to deliver: the steps of `PushConsumer::Synchronise`, each a request of its own.
+#include <optional>
 #include <utility>
 
 #include "jetstream/ownership/may_be_pending.h"
@@ -16,6 +17,8 @@ namespace times = jetstream::ownership_time;
 
 // A synchronisation that is not answered is tried again.
 constexpr milliseconds kPatience{1500};
+// Nobody starts a process just when the consumer was deleted.
+constexpr milliseconds kDeference{5000};
 
 }  // namespace
 
@@ -44,8 +47,11 @@ void ModelConsumer::Try(std::uint64_t attempt) {
 }
 
 void ModelConsumer::Looked(const Sight& sight) {
-  // Who knows nothing would begin with the stream.
-  if (!sight.exists && !knows() && network_.OthersKnow(*this)) return LookAgain(milliseconds{100});
+  // Who knows nothing would begin with the stream, and at once.
+  if (!sight.exists && !knows() && network_.OthersKnow(*this)) {
+    if (ignorant_since_ == TimePoint{}) ignorant_since_ = event_queue_.now();
+    if (event_queue_.now() - ignorant_since_ < kDeference) return LookAgain(milliseconds{100});
+  }
   std::optional<Ownership::Sight> seen;
   if (sight.exists) {
     seen = {.ours = sight.ours,
@@ -107,7 +113,8 @@ void ModelConsumer::StandBy(const Sight& sight) {
 // False when the server lags behind, which is to be looked at again.
 bool ModelConsumer::LookAtStream(const Sight& sight) {
   const bool same_time = stream_generation_ == 0 || sight.stream_generation == stream_generation_;
-  const bool as_it_was = lineage_.Doubts(same_time, sight.last).has_value();
+  std::optional<bool> as_it_was;
+  if (lineage_.Doubts(same_time, sight.last)) as_it_was = true;
   const StreamLineage::Verdict verdict = lineage_.Saw(same_time, sight.last, as_it_was, event_queue_.now());
   if (verdict == StreamLineage::Verdict::kLags) {
     trace_.Note("the server lags behind, last", sight.last, "and sent", lineage_.highest());

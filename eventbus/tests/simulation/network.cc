@@ -153,7 +153,8 @@ void Network::ReadBucket(std::size_t server, std::function<Answer(const ModelBuc
 
 Network::Sight Network::Look(const Side& side, const ModelConsumer& consumer) const {
   const ModelServer& server = side.server;
-  Sight sight{.stream_generation = stream_generation_, .last = server.last() - std::min(lag_, server.last())};
+  Sight sight{.stream_generation = stream_generation_, .last = server.last()};
+  if (sight.last > 0) sight.last -= std::min(lag_, sight.last - 1);
   sight.committed = IsCommitted(side);
   sight.exists = server.has_consumer();
   if (!sight.exists) return sight;

@@ -200,7 +200,8 @@ absl::Status ConsumerSession::LookAtStream() {
   absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token());
   if (!stream.ok()) return stream.status();
   const bool same_time = stream_created_.empty() || SameTime(stream->created, stream_created_);
-  const absl::StatusOr<bool> as_it_was = IsAsItWas(lineage_.Doubts(same_time, stream->last_sequence));
+  const absl::StatusOr<std::optional<bool>> as_it_was =
+      IsAsItWas(lineage_.Doubts(same_time, stream->last_sequence));
   if (!as_it_was.ok()) return as_it_was.status();
   const StreamLineage::Verdict verdict = lineage_.Saw(same_time, stream->last_sequence, *as_it_was, Clock::now());
   if (verdict == StreamLineage::Verdict::kLags) {
@@ -215,8 +216,8 @@ absl::Status ConsumerSession::LookAtStream() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> ConsumerSession::IsAsItWas(const std::optional<StreamMarks::Mark>& mark) {
-  if (!mark) return false;
+absl::StatusOr<std::optional<bool>> ConsumerSession::IsAsItWas(const std::optional<StreamMarks::Mark>& mark) {
+  if (!mark) return std::nullopt;
   const absl::StatusOr<std::unique_ptr<StoredMessage>> message =
       ReadMessageAt(api_, spec_.stream, mark->sequence, stop_token());
   if (absl::IsUnavailable(message.status()) || absl::IsDeadlineExceeded(message.status())) return message.status();

@@ -153,7 +153,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void GiveUp(absl::Status why);
   void Rest();
   absl::Status CheckKnown(const StoredMessage& message) const;
-  absl::StatusOr<bool> IsAsItWas(const std::optional<StreamMarks::Mark>& mark);
+  absl::StatusOr<std::optional<bool>> IsAsItWas(const std::optional<StreamMarks::Mark>& mark);
   bool AwaitWork(Clock::duration longest);
   bool CalledFromEvent() const;
 

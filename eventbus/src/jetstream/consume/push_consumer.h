@@ -69,8 +69,8 @@ class PushConsumer final : public ConsumerSession {
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
   absl::Status AcknowledgeAgain(Link& link, const ConsumerFacts& facts);
   absl::Status AskForPending(Link& link, const ConsumerFacts& facts);
-  absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const Json& config, const std::string& subject,
-                               bool made);
+  absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
+                               const std::string& subject, bool made);
   absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made);
   bool Ours(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;

@@ -171,7 +171,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr
                                                            const ConsumerFacts& facts, bool made) {
   if (absl::Status asked = AskForPending(*link, facts); !asked.ok()) return asked;
   const std::string subject = NextInbox();
-  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
+  return Bind(link, facts, subject, made);
 }
 
 // What was finished here and may not have been noted there, since its connection broke or the server changed its
@@ -197,9 +197,10 @@ absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts)
   return taken.ok() ? taken : absl::Status(taken.code(), absl::StrCat("ask for what is pending: ", taken.message()));
 }
 
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const Json& config,
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
                                                          const std::string& subject, bool made) {
   if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
+  const Json config = Adjusted(facts.config, Wanted(subject, {}));
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
   if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
   if (!put.ok()) return put.status();
@@ -210,6 +211,11 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
   if (!bound.ok()) return bound.status();
   if (!*bound || (*bound)->deliver_subject != subject) {
     ownership_.Lost(Clock::now());
+    return Outcome::kStandingBy;
+  }
+  if (IsUnusedReplacement(**bound, facts.created)) {
+    // It was deleted since the look, and binding it made it again from its first start.
+    if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
     return Outcome::kStandingBy;
   }
   if (absl::Status begun = Begin(**bound, asked, made); !begun.ok()) return begun;

@@ -14,8 +14,9 @@ Ownership::Step Ownership::Saw(const std::optional<Sight>& sight, Time now) {
   if (!sight) return SawNone(now);
   looked_ = now;
   if (!sight->ours) return SawAnothers(*sight, now);
+  // Nobody listens there, so that this proves nothing of the time since.
+  if (state_ != State::kWithdrawn) since_ = Time();
   state_ = State::kWithdrawn;
-  since_ = now;
   return Step::kBind;
 }
 
@@ -37,10 +38,10 @@ bool Ownership::MayHaveMissedAnOwner(Time now) const {
     case State::kOwner:
       return false;
     case State::kStandBy:
+    case State::kVacant:
       return true;
     case State::kWithdrawn:
       return now - since_ > kTakeOver;
-    case State::kVacant:
     case State::kMissing:
       return now - looked_ > kBlind;
   }

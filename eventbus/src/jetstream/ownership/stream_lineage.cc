@@ -15,12 +15,13 @@ std::optional<StreamMarks::Mark> StreamLineage::Doubts(bool same_time, std::uint
   return marks_.UpTo(last);
 }
 
-StreamLineage::Verdict StreamLineage::Saw(bool same_time, std::uint64_t last, bool as_it_was, Time now) {
+// A replica that leads has something of its stream.
+StreamLineage::Verdict StreamLineage::Saw(bool same_time, std::uint64_t last, std::optional<bool> as_it_was, Time now) {
   if (same_time && last >= highest_) return Verdict::kSame;
-  if (!same_time || !as_it_was) return BeginAt(0, Verdict::kMadeAgain);
+  if (!same_time || last == 0 || as_it_was == false) return BeginAt(0, Verdict::kMadeAgain);
   if (!lags_since_) lags_since_ = now;
   if (now - *lags_since_ < kLongestLag) return Verdict::kLags;
-  return BeginAt(last, Verdict::kLostItsEnd);
+  return as_it_was ? BeginAt(last, Verdict::kLostItsEnd) : BeginAt(0, Verdict::kMadeAgain);
 }
 
 StreamLineage::Verdict StreamLineage::BeginAt(std::uint64_t last, Verdict verdict) {

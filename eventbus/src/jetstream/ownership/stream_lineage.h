@@ -11,7 +11,7 @@ namespace penstock::eventbus::jetstream {
 
 /// Decides whether a stream is the one that was delivered from, when it has less than was delivered: a stream that was
 /// deleted and created again within a second cannot be told by its creation time. One of its messages can: a replica
-/// that lags behind has it as it was.
+/// that lags behind has it as it was. Where none can be compared, it may lag; in the end it is taken for another.
 ///
 /// Pure: no thread, no clock, no I/O. Thread-compatible.
 class StreamLineage {
@@ -29,8 +29,9 @@ class StreamLineage {
 
   /// The message to compare before `Saw`, for a stream with `last` as its last; nothing when none is needed.
   std::optional<StreamMarks::Mark> Doubts(bool same_time, std::uint64_t last) const;
-  /// `same_time`: it was created when the one before was; `as_it_was`: the message that `Doubts` named is.
-  Verdict Saw(bool same_time, std::uint64_t last, bool as_it_was, Time now);
+  /// `same_time`: it was created when the one before was; `as_it_was`: whether the message that `Doubts` named is, if it
+  /// named one.
+  Verdict Saw(bool same_time, std::uint64_t last, std::optional<bool> as_it_was, Time now);
   /// Messages flow again.
   void Settled() { lags_since_.reset(); }
 
