@@ -274,6 +274,7 @@ TEST(StreamLineageTest, AnotherCreationTimeOrAnotherMessageIsAnotherStream) {
 
 TEST(StreamLineageTest, WithNoMessageToCompareItMayLagAndIsAnotherInTheEnd) {
   constexpr StreamLineage::Time kStart{std::chrono::hours(1)};
+  using Lineage = StreamLineage::Verdict;
   StreamLineage lineage;
   lineage.Delivered(100, {});
   EXPECT_FALSE(lineage.Doubts(true, 90));

@@ -209,7 +209,8 @@ TEST(ClaimContestTest, OnlyAnUnchangedSessionIsEnded) {
   };
   EXPECT_EQ(contest.Saw({}, "ours", kStart).step, Step::kClaim) << "nobody's";
   EXPECT_EQ(contest.Saw({.session = "ours", .claim_revision = 3}, "ours", kStart).step, Step::kHeld);
-  EXPECT_EQ(saw(0, milliseconds(0)), Step::kClaim) << "its session is over";
+  EXPECT_EQ(saw(0, -2 * lease_time::kRevocation), Step::kWait) << "its session is over, or not seen yet";
+  EXPECT_EQ(saw(0, -lease_time::kRevocation), Step::kClaim);
   EXPECT_EQ(saw(7, milliseconds(0)), Step::kWait);
   EXPECT_EQ(saw(7, lease_time::kRevocation - milliseconds(1)), Step::kWait);
   EXPECT_EQ(saw(8, lease_time::kRevocation), Step::kWait) << "it was renewed";

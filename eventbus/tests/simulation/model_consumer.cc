@@ -42,7 +42,7 @@ void ModelConsumer::Synchronise(microseconds after) {
 void ModelConsumer::Withdraw() {
   undisturbed_since_ = TimePoint::max();
   lose_ = false;
-  flowing_ = false;
+  flowing_ = dead_ = false;
   ownership_.Withdrawn(std::exchange(proven_, {}));
   held_.clear();
   early_.clear();
@@ -269,6 +269,7 @@ void ModelConsumer::Cut() {
 void ModelConsumer::FallSilent() {
   if (link_ == 0) return;
   undisturbed_since_ = TimePoint::max();
+  dead_ = true;
   network_.Deaden(link_);
   event_queue_.After(random_.Between(milliseconds{0}, milliseconds{5000}), [this, link = link_] {
     network_.Close(link);
@@ -281,7 +282,7 @@ void ModelConsumer::Disturbed() {
   if (!flowing_) return;
   undisturbed_since_ = TimePoint::max();
   event_queue_.After(milliseconds{1500}, [this, link = link_] {
-    if (link != link_ || stopped_ || !network_.whole()) return;
+    if (link != link_ || dead_ || stopped_ || scenario_.clustered || !network_.reachable()) return;
     undisturbed_since_ = event_queue_.now();
   });
 }

@@ -160,6 +160,7 @@ class ModelConsumer {
   bool arriving_ = true;
   bool handling_ = true;
   bool stopped_ = false;
+  bool dead_ = false;  // the connection is
   bool lose_ = false;
 };
 

@@ -97,7 +97,6 @@ void ModelLease::TryClaim(bool only_look, Done done) {
   if (!Holds(session_, event_queue_.now())) return End(attempt, {});
   attempt->session = session_;
   attempt->id = Id();
-  attempt->read = event_queue_.now();
   const auto read = [this, attempt](const ModelBucket& bucket) {
     const auto claim = bucket.Get(kClaim);
     return [this, attempt, claim] {
@@ -121,7 +120,7 @@ void ModelLease::SawClaim(const Shared& attempt) {
 }
 
 void ModelLease::SawSession(const Shared& attempt) {
-  const ClaimContest::Move move = contest_.Saw(attempt->sight, attempt->id, attempt->read);
+  const ClaimContest::Move move = contest_.Saw(attempt->sight, attempt->id, event_queue_.now());
   if (move.step == ClaimContest::Step::kHeld) return End(attempt, {true, attempt->session});
   if (move.step == ClaimContest::Step::kWait || attempt->only_look) return End(attempt, {true, {}});
   if (move.step == ClaimContest::Step::kRevoke) return Revoke(attempt, move.expected);

@@ -43,7 +43,6 @@ class ModelLease {
     bool only_look = false;
     Done done{};
     bool over = false;
-    TimePoint read{};
     std::uint64_t session = 0;
     std::string id{};
     jetstream::ClaimContest::Sight sight{};

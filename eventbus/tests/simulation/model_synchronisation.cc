@@ -206,7 +206,7 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
   if (!scenario_.clustered) undisturbed_since_ = event_queue_.now();
   trace_.Note("synchronised, inbox", link_, "ack floor", sight.floor);
   SetWindow(window_);
-  for (const Early& each : std::exchange(early_, {})) Receive(link_, each.messages, each.gap);
+  for (const Early& each : std::exchange(early_, {})) Receive(sight.inbox, each.messages, each.gap);
 }
 
 void ModelConsumer::NoteConsumer(const Sight& sight, bool made) {

@@ -50,18 +50,18 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const std::string
   const absl::StatusOr<KeyValueStore*> store = Store();
   if (!store.ok()) return store.status();
   const std::string key = ClaimKey(consumer);
-  const absl::StatusOr<ClaimEntry> entry = Read(**store, key, limit);
-  if (!entry.ok()) return entry.status();
-  ClaimContest::Move move = contest.Saw(entry->sight, own->id, entry->read);
-  if (move.step == ClaimContest::Step::kHeld) return ClaimWin{own->number, entry->sight.claim_revision};
+  const absl::StatusOr<ClaimContest::Sight> sight = Read(**store, key, limit);
+  if (!sight.ok()) return sight.status();
+  ClaimContest::Move move = contest.Saw(*sight, own->id, Clock::now());
+  if (move.step == ClaimContest::Step::kHeld) return ClaimWin{own->number, sight->claim_revision};
   if (move.step == ClaimContest::Step::kWait || only_look) return std::nullopt;
   if (move.step == ClaimContest::Step::kRevoke) {
     const absl::Status ended =
-        (*store)->Delete(SessionKey(entry->sight.session), BucketOperation::kDelete, move.expected, limit).status();
+        (*store)->Delete(SessionKey(sight->session), BucketOperation::kDelete, move.expected, limit).status();
     if (absl::IsAborted(ended)) return std::nullopt;  // it lives
     if (!ended.ok()) return ended;
     LogLine(log_, LogLevel::kInfo, absl::StrCat("ended the session that held ", consumer, ": it was not renewed"));
-    move = ClaimContest::AfterRevocation(entry->sight);
+    move = ClaimContest::AfterRevocation(*sight);
   }
   return Write(**store, key, *own, move.expected.value_or(0), limit);
 }
@@ -72,19 +72,19 @@ absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& 
   return (*store)->Update(ClaimKey(consumer), "", win.revision, limit).status();
 }
 
-absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store, const std::string& key,
-                                                            const CallLimit& limit) const {
-  ClaimEntry entry{.read = Clock::now()};
+absl::StatusOr<ClaimContest::Sight> SessionLease::Read(KeyValueStore& store, const std::string& key,
+                                                       const CallLimit& limit) const {
+  ClaimContest::Sight sight;
   const absl::StatusOr<BucketEntry> claim = store.Get(key, limit);
-  if (absl::IsNotFound(claim.status())) return entry;
+  if (absl::IsNotFound(claim.status())) return sight;
   if (!claim.ok()) return claim.status();
-  entry.sight.session = claim->value;
-  entry.sight.claim_revision = claim->revision;
-  if (claim->value.empty()) return entry;
+  sight.session = claim->value;
+  sight.claim_revision = claim->revision;
+  if (claim->value.empty()) return sight;
   const absl::StatusOr<BucketEntry> session = store.Get(SessionKey(claim->value), limit);
   if (!session.ok() && !absl::IsNotFound(session.status())) return session.status();
-  if (session.ok()) entry.sight.session_revision = session->revision;
-  return entry;
+  if (session.ok()) sight.session_revision = session->revision;
+  return sight;
 }
 
 absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const std::string& key,

@@ -68,14 +68,10 @@ class SessionLease {
     std::uint64_t number = 0;
     std::string id{};
   };
-  struct ClaimEntry {
-    ClaimContest::Sight sight{};
-    ClaimContest::Time read{};
-  };
 
   absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
   absl::StatusOr<KeyValueStore*> Store() const;
-  absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
+  absl::StatusOr<ClaimContest::Sight> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
   absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const std::string& key, const Own& own,
                                                 std::uint64_t expected, const CallLimit& limit) const;
 

@@ -29,7 +29,7 @@ class ClaimContest {
   struct Sight {
     std::string session{};               ///< empty: nobody's
     std::uint64_t claim_revision = 0;    ///< 0: there is no claim
-    std::uint64_t session_revision = 0;  ///< 0: the session is over
+    std::uint64_t session_revision = 0;  ///< 0: the session is over, or not seen yet
   };
   enum class Step {
     kHeld,    ///< it is ours
@@ -44,7 +44,8 @@ class ClaimContest {
   /// What became of a write.
   enum class Answer { kCommitted, kRefused, kNone };
 
-  /// Returns what follows from a look that began at `now`; `own` is this process' session.
+  /// Returns what follows from a look that was answered at `now`; `own` is this process' session. Counted from its
+  /// sending, a slow look could show a renewal that was sent later.
   Move Saw(const Sight& sight, const std::string& own, Time now);
   /// The session that held the claim was ended: what is next.
   static Move AfterRevocation(const Sight& sight) { return {Step::kClaim, sight.claim_revision}; }
