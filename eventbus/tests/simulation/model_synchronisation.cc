@@ -90,7 +90,7 @@ void ModelConsumer::Decided(const Sight& sight, bool may_take) {
 }
 
 void ModelConsumer::AcknowledgeAgain(const Sight& sight) {
-  if (sight.incarnation != incarnation_) return;
+  if (sight.incarnation != incarnation_ || ownership_.state() == Ownership::State::kStandBy) return;
   for (const std::uint64_t sequence : recent_acks_.After(sight.floor)) {
     network_.Send(link_, [this, sequence](ModelServer& server) { server.Ack(sequence, event_queue_.now()); });
   }

@@ -8,7 +8,7 @@
 namespace penstock::eventbus::simulation {
 namespace {
 
-constexpr std::chrono::milliseconds kYoung{1000};
+constexpr std::chrono::milliseconds kYoung{2000};
 
 }  // namespace
 

@@ -178,7 +178,9 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr
 // leader: it is not to be handled again by whoever gets it next.
 absl::Status PushConsumer::AcknowledgeAgain(Link& link, const ConsumerFacts& facts) {
   const bool same = synchronised_before() && SameTime(facts.created, consumer_created());
-  if (spec_.ack_all || facts.pending == 0 || !same) return absl::OkStatus();
+  // Another that has it would wait in vain for what it asked the server for once more.
+  const bool too_late = ownership_.state() == Ownership::State::kStandBy;
+  if (spec_.ack_all || facts.pending == 0 || !same || too_late) return absl::OkStatus();
   return AcksBySequence(spec_.stream, spec_.consumer, facts.deliveries)
       .Ack(link, recent_acks_.After(facts.acknowledged));
 }

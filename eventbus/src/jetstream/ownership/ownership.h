@@ -17,7 +17,7 @@ inline constexpr milliseconds kTakeOver(550);       ///< a stand-by waits so lon
 inline constexpr milliseconds kHeartbeat(1000);     ///< a server speaks so often
 inline constexpr milliseconds kSilence(2500);       ///< an owner stops after so long a silence
 inline constexpr milliseconds kMissing(3000);       ///< a stand-by waits so long for the owner of a deleted consumer
-inline constexpr milliseconds kBlind(500);          ///< between two looks nobody can have come and gone
+inline constexpr milliseconds kBlind(2000);         ///< a consumer is not made and deleted again within this
 inline constexpr milliseconds kHalfOpen(1000);      ///< a server may believe so long in a connection that is gone
 inline constexpr milliseconds kRecoveryStall(1000);  ///< a server may pause so long before all that was pending came
 inline constexpr milliseconds kAckMemory(2000);      ///< acknowledgements are remembered for one to two of these
