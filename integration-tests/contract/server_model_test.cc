@@ -32,6 +32,8 @@ class Subject {
   virtual void Consume(bool pushes, std::size_t max_ack_pending) = 0;
   virtual void DeleteConsumer() = 0;
   virtual void TakeNewInbox() = 0;
+  /// Nobody listens any more, and the server has noticed.
+  virtual void LeaveInbox() = 0;
   virtual void Pull(int count) = 0;
   virtual void SetMaxAckPending(std::size_t most) = 0;
   virtual void Answer(std::uint64_t sequence, const std::string& body) = 0;
@@ -62,6 +64,7 @@ class OfTheModel final : public Subject {
     server_.Bind(++inbox_, now_);
     Pump();
   }
+  void LeaveInbox() override { server_.Leave(inbox_); }
   void Pull(int count) override {
     server_.Pull(1, static_cast<std::size_t>(count));
     Pump();
@@ -134,6 +137,16 @@ class OfARealServer final : public Subject {
     Listen();
     // The server notes a little later that the last inbox is deserted.
     EXPECT_TRUE(Eventually([&] { return PutConsumer(); }, seconds(10)));
+  }
+  void LeaveInbox() override {
+    EXPECT_THAT(raw_->Unsubscribe(subscription_), IsOk());
+    subscription_ = 0;
+    EXPECT_TRUE(Eventually(
+        [&] {
+          const std::string facts = TryApi("CONSUMER.INFO.S.C", "");
+          return absl::StrContains(facts, "\"num_pending\"") && !absl::StrContains(facts, "\"push_bound\":true");
+        },
+        seconds(10)));
   }
   void Pull(int count) override {
     const std::string body = absl::StrCat(R"({"batch":)", count, R"(,"expires":30000000000})");
@@ -289,6 +302,22 @@ TEST_F(ServerModelTest, ANewInboxBringsEverythingPendingInStreamOrderFirst) {
         script.See(1);
       },
       {"1 2 3 4 5", "6", "1x2 3x2 4x2 5x2 6x2", "7"});
+}
+
+TEST_F(ServerModelTest, WhatIsInLineForRedeliveryComesFirstToANewInboxInItsOrder) {
+  SameOnBoth(
+      [](Script& script) {
+        script->Publish(6);
+        script->Consume(true, 6);
+        script.See(6);
+        script->LeaveInbox();
+        script->Answer(5, "-NAK");
+        script->Answer(3, "-NAK");
+        script->Answer(2, "+ACK");
+        script->TakeNewInbox();
+        script.See(5);
+      },
+      {"1 2 3 4 5 6", "5x2 3x2 1x2 4x2 6x2"});
 }
 
 TEST_F(ServerModelTest, WhatIsNotSettledInTimeComesAgainInStreamOrder) {
