@@ -203,8 +203,8 @@ TEST(ClaimContestTest, OnlyAnUnchangedSessionIsEnded) {
   constexpr ClaimContest::Time kStart{std::chrono::hours(1)};
   ClaimContest contest;
   const auto saw = [&](std::uint64_t session_revision, milliseconds at) {
-    return contest.Saw({.session = "theirs", .claim_revision = 3, .session_revision = session_revision}, "ours",
-                       kStart + at)
+    return contest
+        .Saw({.session = "theirs", .claim_revision = 3, .session_revision = session_revision}, "ours", kStart + at)
         .step;
   };
   EXPECT_EQ(contest.Saw({}, "ours", kStart).step, Step::kClaim) << "nobody's";

@@ -32,8 +32,8 @@ struct Record {
   bool for_other_consumer = false;
   std::size_t bytes = 0;
   bool began = false;
-  bool completed = false;      ///< by some process
-  bool letter_stored = false;  ///< and a process was told
+  bool completed = false;                   ///< by some process
+  bool letter_stored = false;               ///< and a process was told
   const ModelConsumer* acked_by = nullptr;  ///< last
   TimePoint acked_at{};
   std::vector<int> completed_in{};

@@ -165,8 +165,8 @@ void ModelConsumer::Prove() {
   const TimePoint now = event_queue_.now();
   if (now >= proven_ + times::kLease) return ProveAnew();
   network_.Ping(link_, IfCurrent([this, sent = now] {
-    if (event_queue_.now() < sent + times::kLease) proven_ = std::max(proven_, sent);
-  }));
+                  if (event_queue_.now() < sent + times::kLease) proven_ = std::max(proven_, sent);
+                }));
 }
 
 void ModelConsumer::ProveAnew() {

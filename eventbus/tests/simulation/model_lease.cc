@@ -146,9 +146,7 @@ void ModelLease::WriteClaim(const Shared& attempt, std::uint64_t expected) {
   };
   const auto write = [attempt, expected, told](ModelBucket& bucket) {
     const bool committed = bucket.Put(kClaim, attempt->id, expected).has_value();
-    return [told, committed] {
-      told(committed ? ClaimContest::Answer::kCommitted : ClaimContest::Answer::kRefused);
-    };
+    return [told, committed] { told(committed ? ClaimContest::Answer::kCommitted : ClaimContest::Answer::kRefused); };
   };
   Ask(kClaimBudget, write, [told] { told(ClaimContest::Answer::kNone); });
 }

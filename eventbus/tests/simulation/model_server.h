@@ -51,7 +51,7 @@ class ModelServer {
   void Bind(std::size_t inbox, TimePoint now);
   /// Somebody listens on the inbox, which was there before, or nobody does: 0.
   void Listen(std::size_t inbox) { bound_ = inbox; }
-  /// What was sent went to an inbox that nobody listened to.
+  /// That message was sent to an inbox that nobody listened to.
   void Unheard(std::uint64_t sequence);
   /// Asks a pulled consumer for `count` more.
   void Pull(std::size_t inbox, std::size_t count);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the model of a push consumer comes to deliver: the steps of `PushConsumer::Synchronise`, each a request of its own.
+// How the model of a push consumer comes to deliver: the steps of `PushConsumer::Synchronise`, each a request of its
+// own.
 #include <optional>
 #include <utility>
 
@@ -37,8 +38,8 @@ void ModelConsumer::Try(std::uint64_t attempt) {
   if (!network_.reachable() && link_ == 0) return LookAgain(random_.Between(milliseconds{20}, milliseconds{100}));
   if (link_ == 0) link_ = network_.Open(*this, server_);
   event_queue_.After(kPatience, IfCurrent([this] {
-    if (!flowing_) Synchronise(random_.Between(milliseconds{100}, milliseconds{500}));
-  }));
+                       if (!flowing_) Synchronise(random_.Between(milliseconds{100}, milliseconds{500}));
+                     }));
   network_.Request(link_, [this, attempt](Network::Side& side) -> Network::Answer {
     return [this, attempt, sight = network_.Look(side, *this)] {
       if (!stopped_ && attempt == attempt_) Looked(sight);
@@ -54,10 +55,7 @@ void ModelConsumer::Looked(const Sight& sight) {
   }
   std::optional<Ownership::Sight> seen;
   if (sight.exists) {
-    seen = {.ours = sight.ours,
-            .bound = sight.bound,
-            .released = sight.released,
-            .inbox = std::to_string(sight.inbox)};
+    seen = {.ours = sight.ours, .bound = sight.bound, .released = sight.released, .inbox = std::to_string(sight.inbox)};
     floor_told_ = sight.floor;
     floor_generation_ = sight.stream_generation;
     if (floor_of_ != sight.incarnation && !LookAtStream(sight)) return;
@@ -94,14 +92,15 @@ void ModelConsumer::AcknowledgeAgain(const Sight& sight) {
   for (const std::uint64_t sequence : recent_acks_.After(sight.floor)) {
     network_.Send(link_, [this, sequence](ModelServer& server) { server.Ack(sequence, event_queue_.now()); });
   }
-  network_.Request(link_, [this, told = event_queue_.now(), losses = network_.losses(),
-                           up_to = sight.delivered](Network::Side& side) -> Network::Answer {
-    if (!network_.IsCommitted(side) || losses != network_.losses()) return {};
-    told_ = told;
-    told_losses_ = losses;
-    told_up_to_ = up_to;
-    return {};
-  });
+  network_.Request(link_,
+                   [this, told = event_queue_.now(), losses = network_.losses(),
+                    up_to = sight.delivered](Network::Side& side) -> Network::Answer {
+                     if (!network_.IsCommitted(side) || losses != network_.losses()) return {};
+                     told_ = told;
+                     told_losses_ = losses;
+                     told_up_to_ = up_to;
+                     return {};
+                   });
 }
 
 void ModelConsumer::StandBy(const Sight& sight) {
@@ -131,17 +130,18 @@ bool ModelConsumer::LookAtStream(const Sight& sight) {
 void ModelConsumer::Make(const Sight& sight) {
   if (!LookAtStream(sight)) return;
   const std::uint64_t start = outstanding_.Lowest().value_or(1);
-  network_.Request(link_, [this, start, attempt = attempt_,
-                           generation = sight.stream_generation](Network::Side& side) -> Network::Answer {
-    const bool same = generation == network_.stream_generation();
-    if (!network_.IsCommitted(side) || !same) return {};
-    if (!side.server.has_consumer()) network_.MakeConsumer(*this, start);
-    return [this, attempt, made = network_.Look(side, *this)] {
-      if (stopped_ || attempt != attempt_) return;
-      // Another process may have made it just now.
-      made.ours && made.exists ? AskForPending(made, true) : LookAgain(times::kShortestPause);
-    };
-  });
+  network_.Request(
+      link_,
+      [this, start, attempt = attempt_, generation = sight.stream_generation](Network::Side& side) -> Network::Answer {
+        const bool same = generation == network_.stream_generation();
+        if (!network_.IsCommitted(side) || !same) return {};
+        if (!side.server.has_consumer()) network_.MakeConsumer(*this, start);
+        return [this, attempt, made = network_.Look(side, *this)] {
+          if (stopped_ || attempt != attempt_) return;
+          // Another process may have made it just now.
+          made.ours&& made.exists ? AskForPending(made, true) : LookAgain(times::kShortestPause);
+        };
+      });
 }
 
 // Some of it may arrive late, after a next try.
@@ -150,9 +150,8 @@ void ModelConsumer::AskForPending(const Sight& sight, bool made) {
   for (const std::uint64_t sequence : jetstream::MayBePending(sight.floor, sight.delivered)) {
     network_.AskFor(link_, sequence);
   }
-  network_.Request(link_, [this, made](Network::Side&) -> Network::Answer {
-    return IfCurrent([this, made] { Bind(made); });
-  });
+  network_.Request(link_,
+                   [this, made](Network::Side&) -> Network::Answer { return IfCurrent([this, made] { Bind(made); }); });
 }
 
 void ModelConsumer::Bind(bool made) {
@@ -162,8 +161,7 @@ void ModelConsumer::Bind(bool made) {
     if (!network_.Bind(side, link_, *this)) return IfCurrent([this] { Refused(); });
     return IfCurrent([this, made] {
       network_.Request(link_, [this, made, asked = event_queue_.now()](Network::Side& now_there) -> Network::Answer {
-        return IfCurrent(
-            [this, made, asked, sight = network_.Look(now_there, *this)] { Bound(sight, asked, made); });
+        return IfCurrent([this, made, asked, sight = network_.Look(now_there, *this)] { Bound(sight, asked, made); });
       });
     });
   });

@@ -194,7 +194,7 @@ void Network::MakePulled(std::uint64_t start) {
 // Whoever makes it begins after the floor that it was told last.
 void Network::MakeConsumer(const ModelConsumer& consumer, std::uint64_t start) {
   ledger_.Require(start > consumer.floor_told(stream_generation_), "bounded re-runs",
-                  "a consumer was made again before where it stood, at", start);
+                  "a consumer was created again before the acknowledgement floor that its maker knew, at", start);
   MakePulled(start);
   main_.listener = &consumer;
 }

@@ -22,9 +22,9 @@ namespace penstock::eventbus::simulation {
 
 class ModelConsumer;
 
-/// The servers and the connections to them. What is sent on a connection arrives in order, later, or not at all once the
-/// connection is cut. A leader that was cut off from the others goes on for a while with what it had: a side of its own,
-/// which comes to nothing in the end.
+/// The servers and the connections to them. What is sent on a connection arrives in order, later, or not at all once
+/// the connection is cut. A leader that was cut off from the others goes on for a while with what it had: a side of its
+/// own, which comes to nothing in the end.
 ///
 /// Thread-compatible.
 class Network {

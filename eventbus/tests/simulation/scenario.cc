@@ -104,13 +104,14 @@ Scenario DrawScenario(std::uint64_t seed) {
 
 std::string Scenario::Describe() const {
   std::ostringstream text;
-  text << ModeName(mode) << (clustered ? ", three servers" : "") << (forgets_unheard ? ", as 2.10.27" : "") << ", " << PolicyName(flow.after_dead_letter) << ", members " << members << ", ack wait "
-       << flow.ack_wait.count() << " ms, credit " << flow.max_in_flight << ", bytes "
-       << static_cast<std::int64_t>(flow.max_bytes) << ", attempts " << flow.retry.max_attempts << ", back-off "
-       << flow.retry.min_backoff.count() << " to " << flow.retry.max_backoff.count() << " ms, outage after "
-       << flow.outage_after << ", stuck after " << flow.stuck_after.count() << " ms; " << events << " events, " << keys
-       << " keys, " << smallest << " to " << largest << " bytes; " << actors << " actors, inbox " << inbox
-       << "; a fault every " << fault_pause.count() / 1000 << " ms";
+  text << ModeName(mode) << (clustered ? ", three servers" : "") << (forgets_unheard ? ", as 2.10.27" : "") << ", "
+       << PolicyName(flow.after_dead_letter) << ", members " << members << ", ack wait " << flow.ack_wait.count()
+       << " ms, credit " << flow.max_in_flight << ", bytes " << static_cast<std::int64_t>(flow.max_bytes)
+       << ", attempts " << flow.retry.max_attempts << ", back-off " << flow.retry.min_backoff.count() << " to "
+       << flow.retry.max_backoff.count() << " ms, outage after " << flow.outage_after << ", stuck after "
+       << flow.stuck_after.count() << " ms; " << events << " events, " << keys << " keys, " << smallest << " to "
+       << largest << " bytes; " << actors << " actors, inbox " << inbox << "; a fault every "
+       << fault_pause.count() / 1000 << " ms";
   return text.str();
 }
 

@@ -200,8 +200,7 @@ absl::Status ConsumerSession::LookAtStream() {
   absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token());
   if (!stream.ok()) return stream.status();
   const bool same_time = stream_created_.empty() || SameTime(stream->created, stream_created_);
-  const absl::StatusOr<std::optional<bool>> as_it_was =
-      IsAsItWas(lineage_.Doubts(same_time, stream->last_sequence));
+  const absl::StatusOr<std::optional<bool>> as_it_was = IsAsItWas(lineage_.Doubts(same_time, stream->last_sequence));
   if (!as_it_was.ok()) return as_it_was.status();
   const StreamLineage::Verdict verdict = lineage_.Saw(same_time, stream->last_sequence, *as_it_was, Clock::now());
   if (verdict == StreamLineage::Verdict::kLags) {

@@ -18,7 +18,7 @@ class AckAudit {
   /// Whether to look, with the last delivery at `last`.
   bool Due(Time now, Time last) const { return now - last >= kIdle && last != in_order_; }
 
-  /// What a look showed: so many are pending at the server, so many in hand. True: synchronise.
+  /// A look showed: so many are pending at the server, so many in hand. True: synchronise.
   bool Saw(std::size_t pending, std::size_t in_hand, Time last) {
     const bool too_many = pending > in_hand;
     suspicions_ = too_many ? suspicions_ + 1 : 0;

@@ -41,7 +41,7 @@ class ClaimContest {
     Step step = Step::kWait;
     std::optional<std::uint64_t> expected{};  ///< the revision that the write has to expect; 0: none is there
   };
-  /// What became of a write.
+  /// The outcome of a write.
   enum class Answer { kCommitted, kRefused, kNone };
 
   /// Returns what follows from a look that was answered at `now`; `own` is this process' session. Counted from its

@@ -11,7 +11,7 @@ namespace penstock::eventbus::jetstream {
 /// the session lives, and when it was ended by another process.
 ///
 /// A write that was not answered may have happened: then the next one has to expect its revision, which is read first.
-/// What is read proves nothing, since a server that was cut off from the others may have answered. Others only ever
+/// A read proves nothing, since a server that was cut off from the others may have answered. Others only ever
 /// delete the session's key.
 ///
 /// Pure: no thread, no clock, no I/O. Thread-compatible.
@@ -36,7 +36,7 @@ class SessionRenewal {
   Time Committed(std::uint64_t revision, Time sent);
   /// A write was refused or not answered.
   void Failed() { unknown_ = true; }
-  /// What was read: the revision of the key, nothing when it is not there.
+  /// The outcome of a read: the revision of the key, nothing when it is not there.
   Found Read(std::optional<std::uint64_t> revision);
 
  private:

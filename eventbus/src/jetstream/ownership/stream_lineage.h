@@ -29,8 +29,8 @@ class StreamLineage {
 
   /// The message to compare before `Saw`, for a stream with `last` as its last; nothing when none is needed.
   std::optional<StreamMarks::Mark> Doubts(bool same_time, std::uint64_t last) const;
-  /// `same_time`: it was created when the one before was; `as_it_was`: whether the message that `Doubts` named is, if it
-  /// named one.
+  /// `same_time`: it was created when the one before was; `as_it_was`: whether the message that `Doubts` named is, if
+  /// it named one.
   Verdict Saw(bool same_time, std::uint64_t last, std::optional<bool> as_it_was, Time now);
   /// Messages flow again.
   void Settled() { lags_since_.reset(); }
