@@ -21,8 +21,11 @@ void World::ScheduleFault() {
         &World::PauseServer,   &World::DeleteConsumer,    &World::MakeStreamAgain, &World::KillProcess,
         &World::DrainProcess,  &World::BreakHandlers,     &World::BreakLetters,    &World::LetOperatorRedrive,
         &World::LagBehind,     &World::SplitCluster,      &World::CutRoute,        &World::ChangeLeader};
+    static constexpr std::size_t kOfClusters = 3;  // the last ones
     ++faults_;
-    (this->*kFaults[random_.Below(kFaults.size())])();
+    const bool of_cluster = scenario_.clustered && random_.PerMille(300);
+    const std::size_t first = of_cluster ? kFaults.size() - kOfClusters : 0;
+    (this->*kFaults[random_.From(first, kFaults.size() - 1)])();
     ScheduleFault();
   });
 }
@@ -31,6 +34,7 @@ void World::CutConnection() {
   Process* const process = AnyProcess();
   if (process == nullptr || !process->consumer().flowing()) return;
   trace_.Note("fault: connection cut");
+  if (random_.PerMille(300)) process->consumer().CutOnceMore();
   process->consumer().Cut();
 }
 
@@ -99,7 +103,7 @@ void World::SplitCluster() {
   if (server != leader) {
     return event_queue_.After(random_.Between(milliseconds{100}, milliseconds{5000}), [this] { network_.Heal(); });
   }
-  const auto elected = random_.Between(milliseconds{20}, milliseconds{3000});
+  const auto elected = random_.Skewed(milliseconds{20}, milliseconds{3000});
   const auto healed = elected + random_.Between(milliseconds{0}, milliseconds{6000});
   event_queue_.After(elected, [this] { network_.Elect(); });
   event_queue_.After(random_.Between(elected, healed), [this] { network_.StepDown(); });

@@ -59,10 +59,11 @@ class ModelConsumer {
   void Heartbeat(std::size_t link, bool gap);
 
   // Faults.
-  void Cut();                       ///< the connection breaks, and it shows
-  void FallSilent();                ///< the connection is dead, which shows later
-  void LoseOne() { lose_ = true; }  ///< the next message is lost, which shows with the one after it
-  void Disturbed();                 ///< messages and answers may not go through for a while
+  void Cut();                                    ///< the connection breaks, and it shows
+  void CutOnceMore() { cut_once_more_ = true; }  ///< as soon as it is synchronised again
+  void FallSilent();                             ///< the connection is dead, which shows later
+  void LoseOne() { lose_ = true; }               ///< the next message is lost, which shows with the one after it
+  void Disturbed();                              ///< messages and answers may not go through for a while
 
   /// Whether an answer to it can mean something to the server: it has come on this inbox, or it would.
   bool MayAnswer(std::uint64_t sequence) const { return arriving_ || came_.contains(sequence); }
@@ -162,6 +163,7 @@ class ModelConsumer {
   bool stopped_ = false;
   bool dead_ = false;  // the connection is
   bool lose_ = false;
+  bool cut_once_more_ = false;
 };
 
 }  // namespace penstock::eventbus::simulation

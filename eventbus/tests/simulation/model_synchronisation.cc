@@ -204,6 +204,7 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
   if (!scenario_.clustered) undisturbed_since_ = event_queue_.now();
   trace_.Note("synchronised, inbox", link_, "ack floor", sight.floor);
   SetWindow(window_);
+  if (std::exchange(cut_once_more_, false)) return Synchronise(random_.Between(milliseconds{1}, milliseconds{2000}));
   for (const Early& each : std::exchange(early_, {})) Receive(sight.inbox, each.messages, each.gap);
 }
 

@@ -129,7 +129,7 @@ std::chrono::microseconds Network::QuorumDelay() {
 
 void Network::AskQuorum(std::size_t server, std::function<Answer(ModelBucket& bucket)> what) {
   event_queue_.After(QuorumDelay(), [this, server, what = std::move(what)] {
-    if (!reachable() || !cluster_.HasQuorum(server)) return;
+    if (!reachable() || !cluster_.HasQuorum(server) || random_.PerMille(30)) return;
     Answer answer = what(bucket_);
     const bool lost = random_.PerMille(whole() ? 2 : 100);
     if (lost) return;

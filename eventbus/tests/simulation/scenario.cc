@@ -76,7 +76,7 @@ void DrawFaults(Random& random, Scenario& scenario) {
   if (random.PerMille(850)) scenario.fault_pause = random.Skewed(milliseconds{20}, milliseconds{3000});
   scenario.redrives = random.Below(4);
   scenario.redrive_all = random.PerMille(800);
-  scenario.clustered = scenario.mode == Mode::kExclusive && random.PerMille(scenario.members > 1 ? 500 : 100);
+  scenario.clustered = scenario.mode == Mode::kExclusive && random.PerMille(scenario.members > 1 ? 700 : 100);
   scenario.forgets_unheard = random.PerMille(300);
 }
 
