@@ -7,9 +7,12 @@
 #include "jetstream/consume/ack_batch.h"
 #include "jetstream/consume/gap_detector.h"
 #include "jetstream/consume/pull_flow_control.h"
+#include "jetstream/ownership/ack_audit.h"
+#include "jetstream/ownership/may_be_pending.h"
 #include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/ownership/recent_acks.h"
 #include "jetstream/ownership/recovery_barrier.h"
+#include "jetstream/ownership/stream_lineage.h"
 #include "jetstream/ownership/stream_marks.h"
 
 namespace penstock::eventbus::jetstream {
@@ -242,6 +245,65 @@ using Verdict = RecoveryBarrier::Verdict;
 Ranges SettledBy(RecoveryBarrier& barrier, std::uint64_t sequence) {
   barrier.Arrived(sequence);
   return barrier.SettledBefore(sequence);
+}
+
+TEST(StreamLineageTest, AStreamThatIsShorterButAsItWasLagsAndInTheEndHasLostItsEnd) {
+  using Lineage = StreamLineage::Verdict;
+  constexpr StreamLineage::Time kStart{std::chrono::hours(1)};
+  StreamLineage lineage;
+  for (std::uint64_t sequence = 1; sequence <= 10; ++sequence) lineage.Delivered(sequence, {});
+  EXPECT_FALSE(lineage.Doubts(true, 10));
+  EXPECT_EQ(lineage.Saw(true, 10, std::nullopt, kStart), Lineage::kSame);
+  ASSERT_TRUE(lineage.Doubts(true, 7));
+  EXPECT_EQ(lineage.Doubts(true, 7)->sequence, 7u);
+  EXPECT_EQ(lineage.Saw(true, 7, true, kStart), Lineage::kLags);
+  EXPECT_EQ(lineage.highest(), 10u) << "nothing is forgotten while it lags";
+  EXPECT_EQ(lineage.Saw(true, 7, true, kStart + std::chrono::seconds(10)), Lineage::kLostItsEnd);
+  EXPECT_EQ(lineage.highest(), 7u);
+}
+
+TEST(StreamLineageTest, AnotherCreationTimeOrAnotherMessageIsAnotherStream) {
+  using Lineage = StreamLineage::Verdict;
+  StreamLineage lineage;
+  lineage.Delivered(10, {});
+  EXPECT_EQ(lineage.Saw(true, 7, false, {}), Lineage::kMadeAgain);
+  EXPECT_EQ(lineage.highest(), 0u);
+  lineage.Delivered(10, {});
+  EXPECT_EQ(lineage.Saw(false, 20, std::nullopt, {}), Lineage::kMadeAgain);
+}
+
+TEST(StreamLineageTest, WithNoMessageToCompareItMayLagAndIsAnotherInTheEnd) {
+  constexpr StreamLineage::Time kStart{std::chrono::hours(1)};
+  using Lineage = StreamLineage::Verdict;
+  StreamLineage lineage;
+  lineage.Delivered(100, {});
+  EXPECT_FALSE(lineage.Doubts(true, 90));
+  EXPECT_EQ(lineage.Saw(true, 90, std::nullopt, kStart), Lineage::kLags);
+  EXPECT_EQ(lineage.Saw(true, 90, std::nullopt, kStart + std::chrono::seconds(10)), Lineage::kMadeAgain);
+  lineage.Delivered(100, {});
+  EXPECT_EQ(lineage.Saw(true, 0, std::nullopt, kStart), Lineage::kMadeAgain) << "nothing is there";
+}
+
+TEST(MayBePendingTest, IsAllThatWasDeliveredAfterTheFloorOrItsTwoEnds) {
+  EXPECT_EQ(MayBePending(3, 6), (std::vector<std::uint64_t>{4, 5, 6}));
+  EXPECT_TRUE(MayBePending(6, 6).empty());
+  const std::vector<std::uint64_t> ends = MayBePending(10, 1'000'000);
+  ASSERT_EQ(ends.size(), 65'536u);
+  EXPECT_EQ(ends.front(), 11u);
+  EXPECT_EQ(ends.back(), 1'000'000u);
+}
+
+TEST(AckAuditTest, SuspectsAServerThatCountsMoreTwice) {
+  constexpr AckAudit::Time kLast{std::chrono::hours(1)};
+  AckAudit audit;
+  EXPECT_FALSE(audit.Due(kLast + std::chrono::milliseconds(999), kLast));
+  EXPECT_TRUE(audit.Due(kLast + std::chrono::milliseconds(1000), kLast));
+  EXPECT_FALSE(audit.Saw(5, 4, kLast));
+  EXPECT_TRUE(audit.Due(kLast + std::chrono::milliseconds(1100), kLast));
+  EXPECT_TRUE(audit.Saw(5, 4, kLast));
+  audit.Restart();
+  EXPECT_FALSE(audit.Saw(5, 5, kLast));
+  EXPECT_FALSE(audit.Due(kLast + std::chrono::hours(1), kLast)) << "nothing has come since all was in order";
 }
 
 TEST(RecoveryBarrierTest, HoldsWhatComesAgainUntilAllOfItIsThere) {

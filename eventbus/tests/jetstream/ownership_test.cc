@@ -81,15 +81,35 @@ TEST_F(OwnershipTest, ADeletedOneIsMadeAgainByItsOwnerAtOnceAndByOthersOnlyWhenI
   standby.Saw(Anothers(true), now_);
   EXPECT_EQ(standby.Saw(std::nullopt, now_), Step::kStandBy);
   EXPECT_EQ(standby.state(), State::kMissing);
-  EXPECT_EQ(standby.Saw(std::nullopt, now_ + ownership_time::kMissing - milliseconds(1)), Step::kStandBy);
-  EXPECT_EQ(standby.Saw(std::nullopt, now_ + ownership_time::kMissing), Step::kMake);
+  const Ownership::Time last = now_ + ownership_time::kMissing;
+  for (Ownership::Time at = now_; at < last; at += milliseconds(200)) {
+    EXPECT_EQ(standby.Saw(std::nullopt, at), Step::kStandBy);
+  }
+  EXPECT_EQ(standby.Saw(std::nullopt, last), Step::kMake);
   static_assert(ownership_time::kMissing > ownership_time::kSilence, "its owner handles until then");
 }
 
-TEST_F(OwnershipTest, ADeletedOneWhoseOwnerHadGoneIsMadeWhenThatMustHaveStopped) {
+TEST_F(OwnershipTest, ADeletedOneThatWasVacantMayHaveHadAnOwnerBetweenTwoLooks) {
   Saw(Anothers(false));
   EXPECT_EQ(SawAfter(milliseconds(100), std::nullopt), Step::kStandBy);
-  EXPECT_EQ(SawAfter(ownership_time::kTakeOver, std::nullopt), Step::kMake);
+  EXPECT_EQ(ownership_.state(), State::kMissing);
+  for (int i = 1; i < 10; ++i) EXPECT_EQ(SawAfter(ownership_time::kMissing / 10, std::nullopt), Step::kStandBy);
+  EXPECT_EQ(SawAfter(ownership_time::kMissing / 10, std::nullopt), Step::kMake);
+}
+
+TEST_F(OwnershipTest, WhoDidNotLookForAWhileWaitsForAnOwnerThatMayHaveComeMeanwhile) {
+  Saw(Anothers(true));
+  EXPECT_EQ(Saw(std::nullopt), Step::kStandBy);
+  EXPECT_EQ(SawAfter(2 * ownership_time::kMissing, std::nullopt), Step::kStandBy);
+  EXPECT_EQ(ownership_.state(), State::kMissing);
+}
+
+TEST_F(OwnershipTest, WhoLostProofOfADeletedOneLongAgoWaitsForItsSuccessor) {
+  Own();
+  ownership_.Withdrawn(now_);
+  EXPECT_EQ(SawAfter(ownership_time::kTakeOver, Ours()), Step::kBind);
+  EXPECT_EQ(SawAfter(milliseconds(1), std::nullopt), Step::kStandBy) << "another may have bound it since that look";
+  EXPECT_EQ(ownership_.state(), State::kMissing);
 }
 
 TEST_F(OwnershipTest, OursIsBoundAgainAtOnceAndMadeAgainWhenTheServerHoldsItForADeadConnection) {

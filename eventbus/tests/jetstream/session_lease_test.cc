@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "jetstream/ownership/session_renewal.h"
 #include "jetstream/protocol/server_version.h"
 #include "jetstream/protocol/unique_name.h"
 #include "transport/connect.h"
@@ -225,17 +226,57 @@ TEST(ClaimContestTest, OnlyAnUnchangedSessionIsEnded) {
   constexpr ClaimContest::Time kStart{std::chrono::hours(1)};
   ClaimContest contest;
   const auto saw = [&](std::uint64_t session_revision, milliseconds at) {
-    return contest.Saw({.session = "theirs", .claim_revision = 3, .session_revision = session_revision}, "ours",
-                       kStart + at);
+    return contest
+        .Saw({.session = "theirs", .claim_revision = 3, .session_revision = session_revision}, "ours", kStart + at)
+        .step;
   };
-  EXPECT_EQ(contest.Saw({}, "ours", kStart), Step::kClaim) << "nobody's";
-  EXPECT_EQ(contest.Saw({.session = "ours", .claim_revision = 3}, "ours", kStart), Step::kHeld);
-  EXPECT_EQ(saw(0, milliseconds(0)), Step::kClaim) << "its session is over";
+  EXPECT_EQ(contest.Saw({}, "ours", kStart).step, Step::kClaim) << "nobody's";
+  EXPECT_EQ(contest.Saw({.session = "ours", .claim_revision = 3}, "ours", kStart).step, Step::kHeld);
+  EXPECT_EQ(saw(0, -2 * lease_time::kRevocation), Step::kWait) << "its session is over, or not seen yet";
+  EXPECT_EQ(saw(0, -lease_time::kRevocation), Step::kClaim);
   EXPECT_EQ(saw(7, milliseconds(0)), Step::kWait);
   EXPECT_EQ(saw(7, lease_time::kRevocation - milliseconds(1)), Step::kWait);
   EXPECT_EQ(saw(8, lease_time::kRevocation), Step::kWait) << "it was renewed";
   EXPECT_EQ(saw(8, 2 * lease_time::kRevocation), Step::kRevoke);
   static_assert(lease_time::kRevocation > lease_time::kLease, "an owner has stopped by then");
+}
+
+TEST(ClaimContestTest, EveryWriteExpectsWhatWasSeenAndCountsOnceItIsCommitted) {
+  constexpr ClaimContest::Time kStart{std::chrono::hours(1)};
+  const ClaimContest::Sight theirs{.session = "theirs", .claim_revision = 3, .session_revision = 7};
+  ClaimContest contest;
+  EXPECT_EQ(contest.Saw({}, "ours", kStart).expected, 0u) << "nothing is there";
+  contest.Saw(theirs, "ours", kStart);
+  EXPECT_EQ(contest.Saw(theirs, "ours", kStart + lease_time::kRevocation).expected, 7u) << "the session as it was seen";
+  EXPECT_EQ(ClaimContest::AfterRevocation(theirs).expected, 3u) << "the claim as it was seen";
+  EXPECT_TRUE(ClaimContest::Won(ClaimContest::Answer::kCommitted));
+  EXPECT_FALSE(ClaimContest::Won(ClaimContest::Answer::kRefused));
+  EXPECT_FALSE(ClaimContest::Won(ClaimContest::Answer::kNone));
+}
+
+TEST(SessionRenewalTest, IsGoodFromTheSendingAndReadsAfterAWriteWithoutAnAnswer) {
+  using Step = SessionRenewal::Step;
+  constexpr SessionRenewal::Time kSent{std::chrono::hours(1)};
+  SessionRenewal renewal;
+  EXPECT_EQ(renewal.Next(), Step::kCreate);
+  EXPECT_EQ(renewal.Committed(5, kSent), kSent + lease_time::kLease);
+  EXPECT_EQ(renewal.Next(), Step::kUpdate);
+  EXPECT_EQ(renewal.revision(), 5u);
+  renewal.Failed();
+  EXPECT_EQ(renewal.Next(), Step::kRead);
+  EXPECT_EQ(renewal.Read(6), SessionRenewal::Found::kThere) << "the write had happened";
+  EXPECT_EQ(renewal.revision(), 6u);
+}
+
+TEST(SessionRenewalTest, IsOverWhenItsKeyIsGoneAndBeginsAnew) {
+  SessionRenewal renewal;
+  renewal.Failed();
+  EXPECT_EQ(renewal.Read(std::nullopt), SessionRenewal::Found::kNotYet);
+  EXPECT_EQ(renewal.Next(), SessionRenewal::Step::kCreate);
+  renewal.Committed(5, {});
+  renewal.Failed();
+  EXPECT_EQ(renewal.Read(std::nullopt), SessionRenewal::Found::kEnded);
+  EXPECT_EQ(renewal.Next(), SessionRenewal::Step::kCreate);
 }
 
 TEST(ServerVersionTest, IsComparedByItsNumbers) {

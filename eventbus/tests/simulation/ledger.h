@@ -13,6 +13,8 @@
 
 namespace penstock::eventbus::simulation {
 
+class ModelConsumer;
+
 /// One event of the user, whatever becomes of it.
 struct Event {
   std::uint64_t key = 0;  ///< 0: none
@@ -31,8 +33,10 @@ struct Record {
   bool for_other_consumer = false;
   std::size_t bytes = 0;
   bool began = false;
-  bool completed = false;      ///< by some process
-  bool letter_stored = false;  ///< and a process was told
+  bool completed = false;                   ///< by some process
+  bool letter_stored = false;               ///< and a process was told
+  const ModelConsumer* acked_by = nullptr;  ///< last
+  TimePoint acked_at{};
   std::vector<int> completed_in{};
 };
 
@@ -79,9 +83,9 @@ class Ledger {
   /// Whether another copy of the event is over.
   bool HasCopyThatIsOver(std::size_t number) const;
 
-  /// Messages that are over at the server may now run again: a process, or the server, died.
-  /// False when it was before.
-  bool AllowAgain(std::size_t number) { return again_.insert(number).second; }
+  /// A message that was handled may run again in another process: the server could not be told in time.
+  void AllowAgain(std::size_t number) { again_.insert(number); }
+  bool MayRunAgain(std::size_t number) const { return again_.contains(number); }
   std::size_t reruns() const { return reruns_; }
   std::uint64_t progress() const { return progress_; }
   void Progress() { ++progress_; }

@@ -1,109 +1,84 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "simulation/model_consumer.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace penstock::eventbus::simulation {
 namespace {
 
+using jetstream::Ownership;
+using jetstream::RecoveryBarrier;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
-
-constexpr milliseconds kTakeoverDelay{300};
+namespace times = jetstream::ownership_time;
 
 }  // namespace
 
 ModelConsumer::ModelConsumer(const Scenario& scenario, EventQueue& event_queue, Random random, Network& network,
-                             Trace& trace, Events events)
+                             Ledger& ledger, Trace& trace, int process, Events events)
     : scenario_(scenario),
       event_queue_(event_queue),
       random_(random),
       network_(network),
+      ledger_(ledger),
       trace_(trace),
       events_(std::move(events)),
+      server_(scenario.clustered ? random_.Below(Cluster::kServers) : 0),
       credit_(scenario.first_window()),
-      window_(scenario.first_window()) {}
+      lease_(event_queue, network, trace, server_, static_cast<std::uint64_t>(process)),
+      window_(scenario.first_window()) {
+  network_.Join(*this);
+}
 
 void ModelConsumer::Synchronise(microseconds after) {
   Withdraw();
-  event_queue_.After(after, [this, attempt = ++attempt_] { Try(attempt); });
+  event_queue_.After(after, [this, attempt = ++attempt_] {
+    if (stopped_ || attempt != attempt_) return;
+    scenario_.mode == Mode::kExclusive ? Try(attempt) : TrySimply(attempt);
+  });
 }
 
 void ModelConsumer::Withdraw() {
   undisturbed_since_ = TimePoint::max();
-  silent_since_ = TimePoint::max();
   lose_ = false;
-  if (inbox_ != 0) network_.Disconnect(std::exchange(inbox_, 0));
+  flowing_ = dead_ = false;
+  ownership_.Withdrawn(std::exchange(proven_, {}));
+  held_.clear();
+  early_.clear();
+  if (link_ != 0) network_.Close(std::exchange(link_, 0));
 }
 
-void ModelConsumer::Try(std::uint64_t attempt) {
+// A pulled consumer, or one without acknowledgements.
+
+void ModelConsumer::TrySimply(std::uint64_t attempt) {
   if (stopped_ || attempt != attempt_) return;
-  const bool reachable = network_.reachable();
-  if (!reachable || (scenario_.mode == Mode::kExclusive && !MayTake())) {
-    const auto pause = random_.Between(milliseconds{reachable ? 250 : 20}, milliseconds{reachable ? 500 : 100});
-    event_queue_.After(pause, [this, attempt] { Try(attempt); });
-    return;
+  if (!network_.reachable()) {
+    return event_queue_.After(random_.Between(milliseconds{20}, milliseconds{100}),
+                              [this, attempt] { TrySimply(attempt); });
   }
   const bool made = !network_.server().has_consumer();
   if (stream_generation_ != network_.stream_generation()) {
-    outstanding_.Clear();
     if (std::exchange(stream_generation_, network_.stream_generation()) != 0) events_.on_stream_recreated();
   }
-  Flow(made);
+  FlowSimply(made);
 }
 
-// A consumer that another owned may be taken when it has been free for a while; one that was ours last, at once.
-bool ModelConsumer::MayTake() {
-  const bool owned = network_.HasOwnerBut(*this);
-  const ModelConsumer* const last = network_.last_owner();
-  if (last == this || last == nullptr) return !owned;
-  TellOwnershipLost();
-  if (owned) {
-    vacant_since_ = TimePoint::max();
-    return false;
-  }
-  if (vacant_since_ == TimePoint::max()) vacant_since_ = event_queue_.now();
-  return event_queue_.now() - vacant_since_ >= kTakeoverDelay;
-}
-
-void ModelConsumer::TellOwnershipLost() {
-  if (!std::exchange(ownership_lost_, true)) events_.on_ownership_lost();
-}
-
-void ModelConsumer::Flow(bool made) {
-  if (made) {
-    network_.MakeConsumer(WhereToBegin());
-    if (scenario_.mode == Mode::kExclusive && incarnation_ != 0) events_.on_consumer_recreated();
-  }
-  outstanding_.SettledUpTo(network_.server().ack_floor());
+void ModelConsumer::FlowSimply(bool made) {
+  if (made) network_.MakePulled(WhereToBeginSimply());
   incarnation_ = network_.incarnation();
-  // Told again: what the other did since it was told first has to be looked up, too.
-  if (std::exchange(ownership_lost_, false)) events_.on_ownership_lost();
-  vacant_since_ = TimePoint::max();
   credit_.Forget();
   came_.clear();
-  inbox_ = network_.Connect(*this);
+  link_ = network_.Open(*this, server_);
+  flowing_ = true;
   undisturbed_since_ = event_queue_.now();
-  trace_.Note("synchronised, inbox", inbox_, "ack floor", network_.server().ack_floor());
-  SetWindow(window_);
+  trace_.Note("synchronised, inbox", link_, "ack floor", network_.server().ack_floor());
   Ask();
 }
 
-std::uint64_t ModelConsumer::WhereToBegin() const {
-  if (scenario_.mode == Mode::kExclusive) return outstanding_.Lowest().value_or(1);
+std::uint64_t ModelConsumer::WhereToBeginSimply() const {
   const bool from_now_on = scenario_.mode == Mode::kAtMostOnce && network_.incarnation() > 0;
   return from_now_on ? network_.server().last() + 1 : 1;
-}
-
-void ModelConsumer::Receive(std::size_t inbox, const std::vector<ModelMessage::Facts>& messages) {
-  if (inbox != inbox_ || !arriving_) return;
-  if (lose_) return Synchronise(random_.Between(milliseconds{1}, milliseconds{20}));
-  for (const auto& message : messages) {
-    outstanding_.Arrived(message.sequence);
-    came_.insert(message.sequence);
-  }
-  credit_.Arrived(messages.size());
-  events_.on_messages(messages);
 }
 
 void ModelConsumer::AddCredit(std::size_t count) {
@@ -112,23 +87,139 @@ void ModelConsumer::AddCredit(std::size_t count) {
 }
 
 void ModelConsumer::Ask() {
-  if (scenario_.mode == Mode::kExclusive || inbox_ == 0 || !arriving_) return;
+  if (scenario_.mode == Mode::kExclusive || !flowing_ || !arriving_) return;
   while (const auto request = credit_.Next()) {
-    network_.Send(inbox_, [inbox = inbox_, batch = request->batch](ModelServer& server) { server.Pull(inbox, batch); });
+    network_.Send(link_, [link = link_, batch = request->batch](ModelServer& server) { server.Pull(link, batch); });
   }
+}
+
+// While messages flow.
+
+void ModelConsumer::Receive(std::size_t link, const std::vector<ModelMessage::Facts>& messages, bool gap) {
+  if (link != link_ || !arriving_) return;
+  if (!flowing_) return early_.push_back({messages, gap});
+  heard_ = last_delivery_ = event_queue_.now();
+  if (lose_ || gap) return Synchronise(random_.Between(milliseconds{1}, milliseconds{20}));
+  std::vector<ModelMessage::Facts> passed;
+  for (const auto& message : messages) {
+    came_.insert(message.sequence);
+    OnDelivery(message, passed);
+    if (!flowing_) break;
+  }
+  for (const auto& message : passed) {
+    outstanding_.Arrived(message.sequence);
+    lineage_.Delivered(message.sequence, {});
+  }
+  credit_.Arrived(messages.size());
+  if (!passed.empty()) events_.on_messages(passed);
+}
+
+void ModelConsumer::OnDelivery(const ModelMessage::Facts& facts, std::vector<ModelMessage::Facts>& passed) {
+  switch (barrier_.Arrived(facts.sequence)) {
+    case RecoveryBarrier::Verdict::kPass:
+      passed.push_back(facts);
+      return;
+    case RecoveryBarrier::Verdict::kHold:
+      held_.push_back(facts);
+      return;
+    case RecoveryBarrier::Verdict::kRelease:
+      held_.push_back(facts);
+      std::ranges::stable_sort(held_, {}, &ModelMessage::Facts::sequence);
+      passed.insert(passed.end(), held_.begin(), held_.end());
+      held_.clear();
+      return;
+    case RecoveryBarrier::Verdict::kIncomplete:
+      insists_ = false;
+      trace_.Note("something new before all that is pending", facts.sequence);
+      return LoseTrack();
+  }
+}
+
+void ModelConsumer::Heartbeat(std::size_t link, bool gap) {
+  if (link != link_ || !flowing_) return;
+  heard_ = event_queue_.now();
+  if (gap && arriving_) LoseTrack();
+}
+
+void ModelConsumer::LoseTrack() { Synchronise(random_.Between(milliseconds{1}, milliseconds{100})); }
+
+void ModelConsumer::Tick() {
+  Ask();
+  if (scenario_.mode != Mode::kExclusive || !flowing_) return;
+  const TimePoint now = event_queue_.now();
+  if (now - heard_ > times::kSilence && arriving_) {
+    trace_.Note("the server fell silent");
+    return LoseTrack();
+  }
+  Prove();
+  if (now - aged_ >= times::kAckMemory) {
+    recent_acks_.Age();
+    aged_ = now;
+  }
+  if (!arriving_) return;
+  if (claim_ != 0 && lease_.session() != claim_) return LoseTrack();
+  if (!Recovering()) Audit();
+}
+
+void ModelConsumer::Prove() {
+  const TimePoint now = event_queue_.now();
+  if (now >= proven_ + times::kLease) return ProveAnew();
+  network_.Ping(link_, IfCurrent([this, sent = now] {
+                  if (event_queue_.now() < sent + times::kLease) proven_ = std::max(proven_, sent);
+                }));
+}
+
+void ModelConsumer::ProveAnew() {
+  if (!arriving_) return;
+  network_.Request(link_, [this, sent = event_queue_.now()](Network::Side& side) -> Network::Answer {
+    return IfCurrent([this, sent, sight = network_.Look(side, *this)] {
+      if (sight.ours && sight.inbox == link_ && sight.bound) {
+        proven_ = std::max(proven_, sent);
+      } else {
+        LoseTrack();
+      }
+    });
+  });
+}
+
+bool ModelConsumer::Recovering() {
+  if (!barrier_.up()) return false;
+  if (event_queue_.now() - last_delivery_ < times::kRecoveryStall) return true;
+  insists_ = false;
+  trace_.Note("not all that is pending came");
+  LoseTrack();
+  return true;
+}
+
+void ModelConsumer::Audit() {
+  if (!audit_.Due(event_queue_.now(), last_delivery_)) return;
+  network_.Request(link_, [this](Network::Side& side) -> Network::Answer {
+    return IfCurrent([this, sight = network_.Look(side, *this)] {
+      if (!sight.exists || !flowing_ || !arriving_) return;
+      if (!audit_.Saw(sight.pending, outstanding_.size(), last_delivery_)) return;
+      trace_.Note("the server waits for answers that were given");
+      LoseTrack();
+    });
+  });
 }
 
 void ModelConsumer::SetWindow(std::size_t window) {
   window_ = window;
-  if (scenario_.mode != Mode::kExclusive || inbox_ == 0) return;
-  network_.Send(inbox_, [window](ModelServer& server) { server.SetMaxAckPending(window); });
+  if (scenario_.mode != Mode::kExclusive || !flowing_) return;
+  network_.Send(link_, [window](ModelServer& server) { server.SetMaxAckPending(window); });
 }
 
 void ModelConsumer::Acknowledge(const StoredMessage& message, AckType type) {
   const ModelMessage::Facts& facts = FactsOf(message);
-  if (inbox_ == 0 || facts.incarnation != incarnation_) return;
-  if (type == AckType::kAck || type == AckType::kTerm) outstanding_.Settled(facts.sequence);
-  network_.Send(inbox_, [this, type, sequence = facts.sequence](ModelServer& server) {
+  if (facts.incarnation != incarnation_) return;
+  if (type == AckType::kAck || type == AckType::kTerm) {
+    outstanding_.Settled(facts.sequence);
+    recent_acks_.Sent({&facts.sequence, 1});
+    ledger_.record(facts.record).acked_by = this;
+    ledger_.record(facts.record).acked_at = event_queue_.now();
+  }
+  if (!flowing_) return;
+  network_.Send(link_, [this, type, sequence = facts.sequence](ModelServer& server) {
     const TimePoint now = event_queue_.now();
     if (type == AckType::kNak) return server.Nak(sequence, now);
     if (type == AckType::kInProgress) return server.InProgress(sequence, now);
@@ -139,47 +230,60 @@ void ModelConsumer::Acknowledge(const StoredMessage& message, AckType type) {
 
 bool ModelConsumer::MayHandle() const {
   if (scenario_.mode != Mode::kExclusive) return true;
-  return inbox_ != 0 && (silent_since_ == TimePoint::max() || event_queue_.now() - silent_since_ < kLease);
+  const TimePoint now = event_queue_.now();
+  return flowing_ && Ownership::MayBegin(now, proven_, heard_) && (claim_ == 0 || lease_.Holds(claim_, now));
+}
+
+void ModelConsumer::Release() {
+  if (scenario_.mode != Mode::kExclusive || !flowing_) return;
+  network_.Request(link_, [this, link = link_](Network::Side& side) -> Network::Answer {
+    if (side.inbox == link && network_.IsCommitted(side)) side.released = true;
+    return {};
+  });
+  if (claim_ != 0) lease_.Release(claim_);
 }
 
 void ModelConsumer::Stop() {
   stopped_ = true;
+  handling_ = false;
+  network_.Part(*this);
+  lease_.Stop();
   Withdraw();
 }
+
+void ModelConsumer::TellNews() {
+  if (ownership_.TakeNews()) events_.on_ownership_lost();
+}
+
+bool ModelConsumer::HasTold(std::uint64_t sequence, TimePoint acked_at) const {
+  return told_losses_ == network_.losses() && sequence <= told_up_to_ && acked_at < told_;
+}
+
+// Faults.
 
 void ModelConsumer::Cut() {
   if (!stopped_) Synchronise(random_.Skewed(milliseconds{1}, milliseconds{1000}));
 }
 
+// The server gives the connection up soon, or when the process has long had another.
 void ModelConsumer::FallSilent() {
-  if (inbox_ == 0 || silent_since_ != TimePoint::max()) return;
-  silent_since_ = event_queue_.now();
+  if (link_ == 0) return;
   undisturbed_since_ = TimePoint::max();
-  network_.Deaden(inbox_);
-  const std::size_t inbox = inbox_;
-  // The server gives the inbox up when the process no longer believes in it, or later.
-  event_queue_.After(random_.Between(kLease, milliseconds{3000}), [this, inbox] { network_.Disconnect(inbox); });
-  event_queue_.After(random_.Between(milliseconds{1200}, milliseconds{4000}), [this, inbox] {
-    if (inbox == inbox_ && !stopped_) Synchronise(random_.Between(milliseconds{1}, milliseconds{50}));
+  dead_ = true;
+  network_.Deaden(link_);
+  event_queue_.After(random_.Between(milliseconds{0}, milliseconds{5000}), [this, link = link_] {
+    network_.Close(link);
+    if (scenario_.mode != Mode::kExclusive && link == link_) Synchronise(milliseconds{1});
   });
 }
 
 // Shows only when it takes long.
-void ModelConsumer::ServerPaused() {
-  if (inbox_ == 0) return;
+void ModelConsumer::Disturbed() {
+  if (!flowing_) return;
   undisturbed_since_ = TimePoint::max();
-  const std::size_t inbox = inbox_;
-  event_queue_.After(milliseconds{1500}, [this, inbox] {
-    if (inbox != inbox_ || stopped_) return;
-    if (!network_.reachable()) return Synchronise(random_.Between(milliseconds{1}, milliseconds{50}));
-    if (silent_since_ == TimePoint::max()) undisturbed_since_ = event_queue_.now();
-  });
-}
-
-void ModelConsumer::ConsumerGone() {
-  undisturbed_since_ = TimePoint::max();
-  event_queue_.After(random_.Between(milliseconds{1}, milliseconds{2500}), [this, inbox = inbox_] {
-    if (inbox == inbox_ && !stopped_) Synchronise(random_.Between(milliseconds{1}, milliseconds{20}));
+  event_queue_.After(milliseconds{1500}, [this, link = link_] {
+    if (link != link_ || dead_ || stopped_ || scenario_.clustered || !network_.reachable()) return;
+    undisturbed_since_ = event_queue_.now();
   });
 }
 

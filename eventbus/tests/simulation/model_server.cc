@@ -27,13 +27,17 @@ void ModelServer::DeleteConsumer() {
 
 void ModelServer::Bind(std::size_t inbox, TimePoint now) {
   bound_ = inbox;
-  if (inbox == 0) return;
   Touch(now);
-  state_.line.clear();
   for (auto& [sequence, pending] : state_.pending) {
+    if (pending.in_line || (options_.forgets_unheard && pending.unheard)) continue;
     state_.line.push_back(sequence);
     pending.in_line = true;
   }
+}
+
+void ModelServer::Unheard(std::uint64_t sequence) {
+  const auto found = state_.pending.find(sequence);
+  if (found != state_.pending.end()) found->second.unheard = true;
 }
 
 void ModelServer::Pull(std::size_t inbox, std::size_t count) {
@@ -117,7 +121,7 @@ bool ModelServer::SendOne(std::size_t inbox, TimePoint now, std::vector<Sent>& s
   if (options_.acknowledges) {
     Pending& pending = state_.pending[sequence];
     pending.deadline = now + options_.ack_wait;
-    pending.in_line = false;
+    pending.in_line = pending.unheard = false;
     message.delivery_count = ++pending.deliveries;
   }
   sent.push_back(message);

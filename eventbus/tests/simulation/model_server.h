@@ -25,6 +25,8 @@ class ModelServer {
     std::chrono::milliseconds ack_wait{30'000};
     std::size_t max_ack_pending = 1000;
     std::uint64_t start = 1;
+    /// As 2.10.27: what was sent to an inbox that nobody listened to is left out at the next one, unless it is in line.
+    bool forgets_unheard = false;
   };
 
   struct Sent {
@@ -44,8 +46,13 @@ class ModelServer {
   bool has_consumer() const { return exists_; }
   void SetMaxAckPending(std::size_t most) { options_.max_ack_pending = most; }
 
-  /// Gives a pushing consumer a new inbox: everything pending goes out again first. 0: none, nobody is there.
+  /// Gives a pushing consumer a new inbox: everything pending goes out again first: what is in line for redelivery in
+  /// its order, then the rest in stream order.
   void Bind(std::size_t inbox, TimePoint now);
+  /// Somebody listens on the inbox, which was there before, or nobody does: 0.
+  void Listen(std::size_t inbox) { bound_ = inbox; }
+  /// That message was sent to an inbox that nobody listened to.
+  void Unheard(std::uint64_t sequence);
   /// Asks a pulled consumer for `count` more.
   void Pull(std::size_t inbox, std::size_t count);
   /// Nobody is at that inbox any more.
@@ -65,6 +72,8 @@ class ModelServer {
   std::vector<std::uint64_t> Crash(TimePoint now);
 
   std::uint64_t last() const { return last_; }
+  std::uint64_t delivered() const { return state_.next - 1; }
+  std::size_t pending() const { return state_.pending.size(); }
   bool IsSettled(std::uint64_t sequence) const { return sequence < state_.next && !state_.pending.contains(sequence); }
   /// Everything was delivered and settled.
   bool settled() const { return state_.next > last_ && state_.pending.empty(); }
@@ -78,6 +87,7 @@ class ModelServer {
     TimePoint deadline{};
     std::uint64_t deliveries = 0;
     bool in_line = false;  // for redelivery
+    bool unheard = false;
   };
   struct State {
     std::uint64_t next = 1;

@@ -6,11 +6,15 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
+#include "simulation/cluster.h"
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
+#include "simulation/model_bucket.h"
 #include "simulation/model_message.h"
 #include "simulation/model_server.h"
 
@@ -18,79 +22,152 @@ namespace penstock::eventbus::simulation {
 
 class ModelConsumer;
 
-/// The server and the connections to it. What is sent on a connection arrives in order, later, or not at all once the
-/// connection is cut.
+/// The servers and the connections to them. What is sent on a connection arrives in order, later, or not at all once
+/// the connection is cut. A leader that was cut off from the others goes on for a while with what it had: a side of its
+/// own, which comes to nothing in the end.
 ///
 /// Thread-compatible.
 class Network {
  public:
+  /// The consumer as one leader has it.
+  struct Side {
+    ModelServer server{};
+    std::uint64_t incarnation = 0;
+    std::size_t inbox = 0;                    ///< the connection that it was bound to last
+    const ModelConsumer* listener = nullptr;  ///< whose that is
+    bool released = false;
+  };
+  /// Stream and consumer as a look shows them.
+  struct Sight {
+    bool exists = false;
+    bool ours = false, bound = false, released = false;
+    std::size_t inbox = 0;
+    std::uint64_t incarnation = 0, floor = 0, delivered = 0, pending = 0;
+    std::uint64_t stream_generation = 0, last = 0;
+    bool committed = true;  ///< by a majority
+  };
+  using Answer = std::function<void()>;
+
   Network(const Scenario& scenario, EventQueue& event_queue, Random random, Ledger& ledger, Trace& trace)
       : scenario_(scenario), event_queue_(event_queue), random_(random), ledger_(ledger), trace_(trace) {}
 
-  /// Whether a request would be answered.
+  /// Whether a request would be answered, as long as the servers reach each other.
   bool reachable() const { return up_ && !paused_; }
-  /// Whether somebody else than `consumer` receives from the consumer.
-  bool HasOwnerBut(const ModelConsumer& consumer) const;
-  /// The consumer that the consumer was bound to last.
-  const ModelConsumer* last_owner() const { return last_owner_; }
-  std::uint64_t incarnation() const { return incarnation_; }
+  bool whole() const { return reachable() && cluster_.whole(); }
   std::uint64_t stream_generation() const { return stream_generation_; }
+  std::uint64_t incarnation() const { return main_.incarnation; }
+  /// How often answers that a server had taken in were lost.
+  std::uint64_t losses() const { return losses_; }
 
-  void MakeConsumer(std::uint64_t start);
-  /// A connection with an inbox of its own; a pushing consumer is bound to it.
-  std::size_t Connect(ModelConsumer& consumer);
-  /// Does `what` at the server, in a while.
-  void Send(std::size_t inbox, std::function<void(ModelServer& server)> what);
+  /// The processes.
+  void Join(const ModelConsumer& consumer) { consumers_.insert(&consumer); }
+  void Part(const ModelConsumer& consumer) { consumers_.erase(&consumer); }
+  bool AnotherMayHandle(const ModelConsumer& consumer) const;
+  /// Whether somebody deleted the consumer while a process other than `consumer` knows where it stood. (A process that
+  /// has just begun would begin with the stream.)
+  bool OthersKnow(const ModelConsumer& consumer) const;
+
+  /// A connection of `consumer` to `server`.
+  std::size_t Open(ModelConsumer& consumer, std::size_t server);
   /// The connection is closed, and both sides know.
-  void Disconnect(std::size_t inbox);
+  void Close(std::size_t link);
+  /// Does `what` at the consumer's leader, in a while.
+  void Send(std::size_t link, std::function<void(ModelServer& server)> what);
+  /// The same; what it returns is done at the client, in a while.
+  void Request(std::size_t link, std::function<Answer(Side& side)> what);
+  /// Answered by the server that the client is connected to, whoever leads.
+  void Ping(std::size_t link, Answer answer);
+  /// Asks for a message of the consumer again. It may arrive late when the connection is closed meanwhile.
+  void AskFor(std::size_t link, std::uint64_t sequence);
+  /// Writes what a quorum keeps; the client's part is left out when no quorum can be had, or the answer is lost.
+  void AskQuorum(std::size_t server, std::function<Answer(ModelBucket& bucket)> what);
+  /// Reads it; a server that was cut off from the others may answer with what it had.
+  void ReadBucket(std::size_t server, std::function<Answer(const ModelBucket& bucket)> what);
 
-  /// Acknowledgements that are under way may be lost: what they are for may be handled again by another process.
-  /// Returns the sequences of those that were not before, leaving out what was redriven, whose letter has to be removed
-  /// first.
-  std::vector<std::uint64_t> LoseAnswers();
+  // At a leader.
+  Sight Look(const Side& side, const ModelConsumer& consumer) const;
+  void MakeConsumer(const ModelConsumer& consumer, std::uint64_t start);
+  void DeleteConsumer();
+  /// False when somebody listens on another inbox.
+  bool Bind(Side& side, std::size_t link, ModelConsumer& consumer);
+  bool IsCommitted(const Side& side) const { return &side == &main_; }
+
+  /// Several consumers share: the pulling consumer is made where none is.
+  void MakePulled(std::uint64_t start);
+
+  /// Sequences that were handled and whose acknowledgement has not arrived, leaving out what may run again and what was
+  /// redriven, whose letter has to be removed first.
+  std::vector<std::uint64_t> Unanswered() const;
 
   // Faults.
-  void Deaden(std::size_t inbox);  ///< nothing passes any more
+  void Deaden(std::size_t link);  ///< nothing passes any more
   void Pause() { paused_ = true; }
   void Resume();
   void Kill();
-  void Start();
-  void DeleteConsumer();
+  void Start() { up_ = true; }
+  /// Nothing when there is none, or it was made just now.
+  bool DeleteByOperator();
   void MakeStreamAgain();
+  void LagBehind(std::uint64_t messages) { lag_ = messages; }
+  void Isolate(std::size_t server);
+  void CutRouteBesides(std::size_t server);
+  void Elect();
+  void StepDown() { stale_.reset(); }
+  void Heal();
+  Cluster& cluster() { return cluster_; }
 
   /// A message is in the stream. Returns its number in the ledger.
   std::size_t Publish(Record record);
   /// Puts overdue messages in line; returns their sequences.
   std::vector<std::uint64_t> Expire();
+  /// Tells those who listen that their server is there.
+  void Heartbeat();
 
-  const ModelServer& server() const { return server_; }
+  const ModelServer& server() const { return main_.server; }
   std::chrono::microseconds Delay() { return random_.Skewed(scenario_.network_shortest, scenario_.network_longest); }
 
  private:
   struct Connection {
     ModelConsumer* consumer = nullptr;
+    std::size_t server = 0;
     bool dead = false;
+    bool gap = false;  ///< something was lost on it
     TimePoint to_server{};
     TimePoint to_client{};
   };
 
-  void AtServer(std::size_t inbox, const std::function<void(ModelServer& server)>& what);
+  Connection* Find(std::size_t link);
+  bool Listens(const Side& side) const;
+  Side* SideOf(const Connection& connection);
+  void AtServer(std::size_t link, const std::function<void(Side& side)>& what);
+  void SendTo(std::size_t link, std::function<void(Side& side)> what);
+  void Back(std::size_t link, Answer answer);
+  void AllowWhatIsNotTold(const ModelConsumer& successor);
+  void Lost();
+  std::chrono::microseconds QuorumDelay();
   void Pump();
-  void Deliver(std::size_t inbox, std::vector<ModelMessage::Facts> batch);
+  void Pump(Side& side);
+  void Deliver(Side& side, std::size_t link, std::vector<ModelMessage::Facts> batch);
 
   const Scenario& scenario_;
   EventQueue& event_queue_;
   Random random_;
   Ledger& ledger_;
   Trace& trace_;
-  ModelServer server_{};
-  std::map<std::size_t, Connection> connections_{};                                          // by inbox
-  std::vector<std::pair<std::size_t, std::function<void(ModelServer& server)>>> waiting_{};  // while paused
-  std::size_t last_inbox_ = 0;
-  std::size_t bound_ = 0;
-  const ModelConsumer* last_owner_ = nullptr;
-  std::uint64_t incarnation_ = 0;
+  Side main_{};
+  std::optional<Side> stale_{};  // of a leader that was cut off
+  Cluster cluster_{};
+  ModelBucket bucket_{};
+  ModelBucket stale_bucket_{};  // of the server that is cut off
+  std::set<const ModelConsumer*> consumers_{};
+  std::map<std::size_t, Connection> connections_{};
+  std::vector<std::pair<std::size_t, std::function<void(Side& side)>>> waiting_{};  // while paused
+  std::size_t last_link_ = 0;
   std::uint64_t stream_generation_ = 1;
+  std::uint64_t losses_ = 0;
+  std::uint64_t lag_ = 0;
+  bool deleted_ = false;  // by an operator
+  TimePoint made_at_{};
   bool up_ = true;
   bool paused_ = false;
 };

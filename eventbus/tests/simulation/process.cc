@@ -28,7 +28,7 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
       invariants_(scenario_, ledger_, live_bytes_, number),
       pool_(event_queue_, scenario_.actors, scenario_.inbox,
             [this](InFlightMessage& item, std::size_t actor) { Begin(item, actor); }),
-      consumer_(scenario_, event_queue_, Random(random_.Next()), network_, trace_,
+      consumer_(scenario_, event_queue_, Random(random_.Next()), network_, ledger_, trace_, number,
                 {.on_messages = [this](const auto& messages) { Arrived(messages); },
                  .on_stream_recreated = [this] { StreamRecreated(); },
                  .on_ownership_lost = [this] { OwnershipLost(); },
@@ -213,6 +213,8 @@ void Process::Begin(InFlightMessage& item, std::size_t actor) {
   item.started_at.store(event_queue_.now().time_since_epoch().count(), std::memory_order_relaxed);
   trace_.Note("begins", item.sequence, "key", ledger_.event(ledger_.record(FactsOf(*item.message).record)).key);
   invariants_.Begins(item, event_queue_.now());
+  const bool alone = scenario_.mode != Mode::kExclusive || !network_.AnotherMayHandle(consumer_);
+  ledger_.Require(alone, "one owner", "a message began while another process may begin handlers, too", item.sequence);
   HandlerResult result = Plan(item);
   const microseconds duration = Duration();
   if (!conditions_.calm && random_.PerMille(scenario_.defer_per_mille)) {
@@ -336,91 +338,6 @@ void Process::RemoveLetter(InFlightMessage& item) {
       });
     });
   });
-}
-
-// Ends.
-
-void Process::Crash() {
-  trace_.Note("process dies, number", static_cast<std::uint64_t>(number_));
-  gone_ = true;
-  consumer_.Stop();
-  flow_ = nullptr;
-}
-
-void Process::Drain(microseconds deadline, std::function<void()> ended) {
-  trace_.Note("process drains, number", static_cast<std::uint64_t>(number_));
-  draining_ = true;
-  drains_from_ = consumer_.flowing() ? event_queue_.now() : TimePoint{};
-  ended_ = std::move(ended);
-  consumer_.StopArrivals();
-  AwaitQuiet(event_queue_.now() + deadline);
-}
-
-void Process::AwaitQuiet(TimePoint deadline) {
-  const bool quiet = flow_->quiescent() && calls_ == 0;
-  if (quiet && abandoning_) return HandBack();
-  if (quiet || event_queue_.now() >= deadline) {
-    Abandon();
-    deadline = TimePoint::max();
-  }
-  Later(milliseconds{1}, [this, deadline] { AwaitQuiet(deadline); });
-}
-
-void Process::Abandon() {
-  if (std::exchange(abandoning_, true)) return;
-  invariants_.Closed();
-  flow_->Close();
-  for (auto& [number, deferred] : std::exchange(deferred_, {})) {
-    InFlightMessage& item = *deferred.first;
-    item.result = {.kind = HandlerResult::Kind::kAbandoned};
-    invariants_.TakenBack(item);
-    Finish(item);
-  }
-}
-
-void Process::HandBack() {
-  const std::vector<std::unique_ptr<InFlightMessage>> items = flow_->HandBack();
-  std::uint64_t last = 0;
-  for (const auto& item : items) {
-    ledger_.Require(item->sequence > last, "drain", "messages are not handed back in their order", item->sequence);
-    last = item->sequence;
-    if (scenario_.flow.acknowledges) invariants_.HandedBack(last);
-    if (scenario_.flow.retries_in_place) consumer_.Acknowledge(item->answerable(), AckType::kNak);
-  }
-  ledger_.Require(flow_->in_hand() == flow_->held(), "drain", "messages were not handed back", flow_->in_hand());
-  invariants_.CompareCounters(*flow_);
-  // For the last answers to be sent.
-  Later(2 * scenario_.network_longest + milliseconds{1}, [this] {
-    const bool undisturbed =
-        scenario_.mode == Mode::kExclusive && consumer_.undisturbed_since() < drains_from_ - seconds{1};
-    for (const std::uint64_t unanswered : network_.LoseAnswers()) {
-      ledger_.Require(!undisturbed || !consumer_.MayAnswer(unanswered), "drain", "an acknowledgement was not sent",
-                      unanswered);
-    }
-    consumer_.Stop();
-    gone_ = true;
-    flow_ = nullptr;
-    ended_();
-  });
-}
-
-std::string Process::Describe() const {
-  if (gone_) return "a process that is gone";
-  std::ostringstream text;
-  text << "in hand " << flow_->in_hand() << ", active " << flow_->active() << ", parked " << flow_->parked()
-       << ", held " << flow_->held() << ", waiting " << flow_->waiting() << ", bytes " << flow_->bytes() << ", window "
-       << flow_->window() << (flow_->circuit_open() ? ", outage" : "") << (consumer_.flowing() ? "" : ", not flowing")
-       << (quarantine_known_ ? "" : ", quarantine not known") << (calls_ > 0 ? ", calls" : "");
-  return text.str();
-}
-
-void Process::CheckAtRest() const {
-  const DeliveryStateMachine& flow = *flow_;
-  ledger_.Require(flow.parked() == 0 && flow.held() == 0 && flow.waiting() == 0, "settles", "parked, held or waiting",
-                  flow.parked());
-  ledger_.Require(flow.active() == 0 && flow.stuck() == 0, "settles", "active or stuck", flow.active());
-  ledger_.Require(flow.bytes() == 0 && live_bytes_ == 0, "bytes", "bytes are left", flow.bytes());
-  invariants_.CompareCounters(flow);
 }
 
 }  // namespace penstock::eventbus::simulation

@@ -40,6 +40,8 @@ struct Scenario {
   std::chrono::microseconds fault_pause{};  ///< between faults; 0: none
   std::uint64_t redrives = 0;               ///< operators' rounds while there are faults
   bool redrive_all = true;                  ///< in the end, until no letter is left
+  bool clustered = false;                   ///< three servers, and ownership is proven by a quorum
+  bool forgets_unheard = false;             ///< as 2.10.27
 
   bool has_faults() const { return fault_pause.count() > 0; }
   bool keeps_letters() const { return flow.acknowledges && flow.after_dead_letter != AfterDeadLetter::kBlock; }

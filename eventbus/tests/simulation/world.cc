@@ -82,6 +82,7 @@ void World::Upkeep() {
   for (Process* process : members_) {
     if (process != nullptr && !process->gone()) process->consumer().Tick();
   }
+  if (++upkeeps_ % kLooksPerHeartbeat == 0) network_.Heartbeat();
   event_queue_.After(kLookEvery, [this] { Upkeep(); });
 }
 
@@ -147,7 +148,7 @@ void World::CalmDown() {
 }
 
 bool World::AtRest() const {
-  if (!network_.reachable() || !network_.server().settled()) return false;
+  if (!network_.whole() || !network_.server().settled()) return false;
   const auto rests = [](const Process* process) {
     return process != nullptr && !process->gone() && !process->draining() && process->idle() && !process->wide();
   };

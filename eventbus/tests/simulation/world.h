@@ -44,6 +44,7 @@ class World {
  private:
   using Fault = void (World::*)();
   static constexpr std::chrono::milliseconds kLookEvery{100};
+  static constexpr std::uint64_t kLooksPerHeartbeat = 10;
   static constexpr std::chrono::minutes kLongestCalm{20};
 
   void Publish();
@@ -62,6 +63,11 @@ class World {
   void MakeStreamAgain();
   void KillProcess();
   void DrainProcess();
+  void LagBehind();
+  void SplitCluster();
+  void CutRoute();
+  void ChangeLeader();
+  void DisturbAll();
   void BreakHandlers();
   void BreakLetters();
   void LetOperatorRedrive();
@@ -86,6 +92,7 @@ class World {
   std::vector<Process*> members_{};     // those that live
   std::set<std::uint64_t> redriven_{};  // letters, in the duplicate window
   std::size_t published_ = 0;
+  std::uint64_t upkeeps_ = 0;
   std::size_t faults_ = 0;
   std::uint64_t redrives_left_ = 0;
   std::uint64_t last_progress_ = 0;

@@ -23,8 +23,6 @@ constexpr std::chrono::milliseconds kFirstBackoff(100);
 constexpr std::chrono::milliseconds kLongestBackoff(500);
 // Deliveries that went on for less have to be synchronised again after a back-off: what broke them may be there still.
 constexpr std::chrono::milliseconds kHeld(1000);
-// A replica that has less of a stream than another has had gets the rest within this, or never.
-constexpr std::chrono::seconds kLongestLag(10);
 
 absl::Status Answer(Link& link, std::span<Acknowledgement> acks) {
   SortByStreamSequence(acks);
@@ -86,7 +84,7 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
     backoff_ = std::chrono::milliseconds(0);
     return Withdraw();
   }
-  lags_since_.reset();
+  lineage_.Settled();
   resumed_at_ = Clock::now();
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
@@ -220,34 +218,28 @@ void ConsumerSession::Withdraw() {
 absl::Status ConsumerSession::LookAtStream() {
   absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token());
   if (!stream.ok()) return stream.status();
-  const bool known = !stream_created_.empty();
-  const bool same_time = SameTime(stream->created, stream_created_);
-  const bool shorter = stream->last_sequence < highest_sequence_.load(std::memory_order_relaxed);
-  const absl::StatusOr<bool> lags = known && same_time && shorter ? LagsBehind(*stream) : false;
-  if (!lags.ok()) return lags.status();
+  const bool same_time = stream_created_.empty() || SameTime(stream->created, stream_created_);
+  const absl::StatusOr<std::optional<bool>> as_it_was = IsAsItWas(lineage_.Doubts(same_time, stream->last_sequence));
+  if (!as_it_was.ok()) return as_it_was.status();
+  const StreamLineage::Verdict verdict = lineage_.Saw(same_time, stream->last_sequence, *as_it_was, Clock::now());
+  if (verdict == StreamLineage::Verdict::kLags) {
+    return absl::UnavailableError(absl::StrCat("the server has the stream up to message ", stream->last_sequence,
+                                               " and sent ", lineage_.highest()));
+  }
   stream_created_ = std::move(stream->created);
   stream_sequence_ = stream->last_sequence;
-  if (!known || (same_time && !shorter)) return absl::OkStatus();
+  if (verdict == StreamLineage::Verdict::kSame) return absl::OkStatus();
   stream_made_again_ = true;
-  stream_kept_up_to_ = *lags ? stream_sequence_ : 0;
-  highest_sequence_.store(stream_kept_up_to_, std::memory_order_relaxed);
-  marks_.Clear();
+  OnStreamMadeAgain(lineage_.highest());
   return absl::OkStatus();
 }
 
-// A stream that was deleted and created again within a second cannot be told by its creation time. One of its messages
-// can: a replica that lags behind has it as it was.
-absl::StatusOr<bool> ConsumerSession::LagsBehind(const StreamIdentity& stream) {
-  const std::optional<StreamMarks::Mark> mark = marks_.UpTo(stream.last_sequence);
-  if (!mark) return false;
+absl::StatusOr<std::optional<bool>> ConsumerSession::IsAsItWas(const std::optional<StreamMarks::Mark>& mark) {
+  if (!mark) return std::nullopt;
   const absl::StatusOr<std::unique_ptr<StoredMessage>> message =
       ReadMessageAt(api_, spec_.stream, mark->sequence, stop_token());
   if (absl::IsUnavailable(message.status()) || absl::IsDeadlineExceeded(message.status())) return message.status();
-  if (!message.ok() || (*message)->stored_at() != mark->stored_at) return false;
-  if (!lags_since_) lags_since_ = Clock::now();
-  if (Clock::now() - *lags_since_ >= kLongestLag) return true;
-  return absl::UnavailableError(absl::StrCat("the server has the stream up to message ", stream.last_sequence,
-                                             " and sent ", highest_sequence_.load(std::memory_order_relaxed)));
+  return message.ok() && (*message)->stored_at() == mark->stored_at;
 }
 
 absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made) {
@@ -273,11 +265,8 @@ absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made
 }
 
 void ConsumerSession::Deliver(MessageHandle message, const AckSubject& ack) {
-  if (ack.stream_sequence > highest_sequence_.load(std::memory_order_relaxed)) {
-    highest_sequence_.store(ack.stream_sequence, std::memory_order_relaxed);
-  }
   if (arrivals_.empty()) arrivals_.reserve(kMostArrivals);
-  marks_.Delivered(ack.stream_sequence, ack.stored_at);
+  lineage_.Delivered(ack.stream_sequence, ack.stored_at);
   message->SetDelivery(ack, epoch_.load(std::memory_order_relaxed));
   arrivals_.push_back(std::move(message));
 }

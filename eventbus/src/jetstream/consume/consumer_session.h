@@ -23,7 +23,7 @@
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/received_message.h"
-#include "jetstream/ownership/stream_marks.h"
+#include "jetstream/ownership/stream_lineage.h"
 #include "jetstream/protocol/unique_name.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
@@ -74,6 +74,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   virtual void OnWithdraw() {}
   /// Called before the last inbox is closed.
   virtual void OnRelease() {}
+  /// The stream is another than before, but for its messages up to `kept_up_to`, if any.
+  virtual void OnStreamMadeAgain(std::uint64_t /*kept_up_to*/) {}
   /// When to look again while another process owns the consumer.
   virtual Clock::duration StandByPause() { return Tick(); }
   /// How long the server may be silent now.
@@ -100,11 +102,6 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// stream has less than was delivered of it, `kUnavailable`: its server lags behind. When it stays so, it has lost
   /// its end.
   absl::Status LookAtStream();
-  /// The same, unless it was done before.
-  absl::Status LookAtStreamOnce() { return stream_created_.empty() ? LookAtStream() : absl::OkStatus(); }
-  bool stream_made_again() const { return stream_made_again_; }
-  /// Up to here a stream that was created again is the one before: it has lost what came after. 0: nothing of it is.
-  std::uint64_t stream_kept_up_to() const { return stream_kept_up_to_; }
   /// The last sequence of the stream when it was looked at.
   std::uint64_t stream_sequence() const { return stream_sequence_; }
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
@@ -158,13 +155,12 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void GiveUp(absl::Status why);
   void Rest();
   absl::Status CheckKnown(const StoredMessage& message) const;
-  absl::StatusOr<bool> LagsBehind(const StreamIdentity& stream);
+  absl::StatusOr<std::optional<bool>> IsAsItWas(const std::optional<StreamMarks::Mark>& mark);
   bool AwaitWork(Clock::duration longest);
   bool CalledFromEvent() const;
 
   std::atomic<std::int64_t> last_heard_{0};  // relaxed: a time, compared with seconds of slack
   std::atomic<std::uint64_t> epoch_{1};      // acquire/release: orders `on_stream_recreated` before what settles in it
-  std::atomic<std::uint64_t> highest_sequence_{0};  // relaxed: written by the inbox's thread, read when it is closed
   std::atomic<std::uint64_t> resubscribes_{0};      // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
   std::atomic<bool> active_{false};                 // relaxed: a gauge
@@ -194,13 +190,11 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::string stream_created_{};       // likewise
   std::uint64_t stream_sequence_ = 0;  // its last when it was looked at
   bool stream_made_again_ = false;
-  std::uint64_t stream_kept_up_to_ = 0;
-  std::optional<Clock::time_point> lags_since_{};  // the stream
   std::minstd_rand random_;
 
   // Of the inbox's thread; read while no inbox is open.
   std::vector<std::unique_ptr<StoredMessage>> arrivals_{};
-  StreamMarks marks_{};
+  StreamLineage lineage_{};
   Mutex join_mutex_;
   std::thread thread_ ABSL_GUARDED_BY(join_mutex_);
 };

@@ -22,13 +22,6 @@ constexpr milliseconds kQuickBudget(250);
 constexpr std::size_t kMostUnacknowledged = 256;
 constexpr std::size_t kAcksPerWindow = 8;
 
-// How long a server may pause before all that was pending has come.
-constexpr milliseconds kRecoveryStall(1000);
-// Acknowledgements are remembered for one to two of these.
-constexpr milliseconds kAckMemory(2000);
-// An owner that got nothing for so long looks whether the server waits for answers that it has given.
-constexpr milliseconds kIdle(1000);
-
 }  // namespace
 
 PushConsumer::PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events,
@@ -52,14 +45,14 @@ bool PushConsumer::MayHandle(Clock::time_point now) const {
 }
 
 void PushConsumer::OnWithdraw() {
+  ownership_.Withdrawn(proven());
   proven_.store(0, std::memory_order_relaxed);
-  ownership_.Withdrawn(Clock::now());
 }
 
 void PushConsumer::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
   Prove(link, now);
   AcknowledgeDue(*link);
-  if (now - aged_ >= kAckMemory) {
+  if (now - aged_ >= ownership_time::kAckMemory) {
     recent_acks_.Age();
     aged_ = now;
   }
@@ -88,24 +81,20 @@ void PushConsumer::ProveAnew(const std::shared_ptr<Link>& link, Clock::time_poin
 // deleted from the stream.
 bool PushConsumer::Recovering(Clock::time_point now) {
   if (!recovering_.load(std::memory_order_relaxed)) return false;
-  if (now - TimeIn(last_delivery_) < kRecoveryStall) return true;
+  if (now - TimeIn(last_delivery_) < ownership_time::kRecoveryStall) return true;
   insists_ = false;
   RequestSynchronisation("not all that is pending came");
   return true;
 }
 
-// A server that changed its leader can have lost acknowledgements: it counts messages as pending that are not in hand
-// here, and when they fill the window it sends nothing more until AckWait. Twice, since answers may be under way.
 void PushConsumer::Audit(Clock::time_point now) {
   const Clock::time_point last = TimeIn(last_delivery_);
-  if (now - last < kIdle || last == audited_) return;
+  if (!audit_.Due(now, last)) return;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
   if (!facts.ok() || !*facts) return;
-  const bool too_many = (*facts)->pending > outstanding_.size();
-  suspicions_ = too_many ? suspicions_ + 1 : 0;
-  if (!too_many) audited_ = last;
-  if (suspicions_ >= 2) RequestSynchronisation("the server waits for answers that were given");
+  const bool lost = audit_.Saw((*facts)->pending, outstanding_.size(), last);
+  if (lost) RequestSynchronisation("the server waits for answers that were given");
 }
 
 void PushConsumer::SetWindow(std::size_t max_in_flight) {

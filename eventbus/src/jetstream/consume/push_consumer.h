@@ -14,6 +14,7 @@
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/gap_detector.h"
 #include "jetstream/lease/session_lease.h"
+#include "jetstream/ownership/ack_audit.h"
 #include "jetstream/ownership/claim_contest.h"
 #include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/ownership/ownership.h"
@@ -50,12 +51,14 @@ class PushConsumer final : public ConsumerSession {
   bool AnswersEach(AckType type) const override;
   void OnWithdraw() override;
   void OnRelease() override;
+  void OnStreamMadeAgain(std::uint64_t kept_up_to) override { outstanding_.EndAt(kept_up_to); }
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
   void OnSettled(std::span<const std::uint64_t> sequences) override;
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
 
   Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);
-  absl::StatusOr<Outcome> StandBy(const ConsumerFacts& facts);
+  absl::Status NoteFloor(const ConsumerFacts& facts);
+  Outcome StandBy(const ConsumerFacts& facts);
   /// How the consumer may be had now.
   enum class Taking { kNot, kBind, kEvict };
   absl::StatusOr<Taking> MayTake(Ownership::Step step, const std::string& listener);
@@ -70,8 +73,8 @@ class PushConsumer final : public ConsumerSession {
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
   absl::Status AcknowledgeAgain(Link& link, const ConsumerFacts& facts);
   absl::Status AskForPending(Link& link, const ConsumerFacts& facts);
-  absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const Json& config, const std::string& subject,
-                               bool made);
+  absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
+                               const std::string& subject, bool made);
   absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made);
   bool Ours(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
@@ -113,15 +116,15 @@ class PushConsumer final : public ConsumerSession {
   Ownership ownership_{};
   ClaimContest contest_{};
   std::optional<ClaimWin> claim_{};
+  std::string floor_of_{};            // when the consumer whose floor was noted last was created
   bool without_quorum_ = false;       // since it cannot be had; told once
   Clock::time_point bound_at_{};      // the last inbox
   Clock::time_point asked_at_{};      // the quorum, while another listens
   Clock::time_point yields_until_{};  // to others that are better connected
   Json bound_config_{};               // as the server has it since the last synchronisation
   std::size_t applied_window_ = 0;    // its `max_ack_pending`
-  int suspicions_ = 0;                // audits in a row that found too much pending
-  Clock::time_point audited_{};       // the last delivery before the last audit that found all in order
-  Clock::time_point aged_{};          // when `recent_acks_` was
+  AckAudit audit_{};
+  Clock::time_point aged_{};  // when `recent_acks_` was
   // Of the inbox's thread; set anew while no inbox is open.
   struct Held {
     MessageHandle message{};

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a push consumer comes to deliver here.
 #include <algorithm>
-#include <numeric>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/push_consumer.h"
+#include "jetstream/ownership/may_be_pending.h"
 #include "jetstream/protocol/server_version.h"
 
 namespace penstock::eventbus::jetstream {
@@ -21,18 +21,7 @@ constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
 constexpr milliseconds kAskQuorumEvery(200);
 // Longer than a stand-by needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
-constexpr std::uint64_t kMostAskedFor = 1 << 16;
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
-
-// All that may be pending up to `delivered`: the first ones, of which one at least is, and the last ones.
-std::vector<std::uint64_t> MayBePending(const ConsumerFacts& facts) {
-  const std::uint64_t count = facts.delivered - facts.acknowledged;
-  std::vector<std::uint64_t> pending(std::min(count, kMostAskedFor));
-  const auto half = pending.begin() + static_cast<std::ptrdiff_t>(pending.size() / 2);
-  std::iota(pending.begin(), half, facts.acknowledged + 1);
-  std::iota(half, pending.end(), facts.delivered - static_cast<std::uint64_t>(pending.end() - half) + 1);
-  return pending;
-}
 
 }  // namespace
 
@@ -56,10 +45,12 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   if (!facts.ok()) return facts.status();
   const Ownership::Step step = Decide(*facts);
   TellNews();
+  if (*facts) {
+    if (absl::Status noted = NoteFloor(**facts); !noted.ok()) return noted;
+  }
   const absl::StatusOr<Taking> taking = MayTake(step, *facts ? (*facts)->deliver_subject : "");
   if (!taking.ok()) return taking.status();
   if (!*facts) return *taking == Taking::kBind ? Make(link) : Outcome::kStandingBy;
-  outstanding_.SettledUpTo((*facts)->acknowledged);
   if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
   if (*taking == Taking::kNot) return StandBy(**facts);
@@ -140,10 +131,18 @@ void PushConsumer::YieldIfSilent(Clock::time_point now) {
   claim_.reset();
 }
 
-// Where the owner stands is where this process would begin if the consumer were deleted.
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::StandBy(const ConsumerFacts& facts) {
-  if (absl::Status looked = LookAtStreamOnce(); !looked.ok()) return looked;
-  outstanding_.StartAfter(facts.acknowledged);
+// Where the consumer stands is where this process would begin if it were deleted, whatever fails after this look.
+absl::Status PushConsumer::NoteFloor(const ConsumerFacts& facts) {
+  if (!SameTime(facts.created, floor_of_)) {
+    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+    floor_of_ = facts.created;
+  }
+  outstanding_.SettledUpTo(facts.acknowledged);
+  return absl::OkStatus();
+}
+
+PushConsumer::Outcome PushConsumer::StandBy(const ConsumerFacts& facts) {
+  outstanding_.AnotherStandsAt(facts.acknowledged);
   return Outcome::kStandingBy;
 }
 
@@ -177,7 +176,6 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Sta
 
 absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
   if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
-  if (stream_made_again()) outstanding_.EndAt(stream_kept_up_to());
   const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
   if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
   return StartPoint{StartPoint::Kind::kSequence, *lowest};
@@ -187,14 +185,16 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr
                                                            const ConsumerFacts& facts, bool made) {
   if (absl::Status asked = AskForPending(*link, facts); !asked.ok()) return asked;
   const std::string subject = NextInbox();
-  return Bind(link, Adjusted(facts.config, Wanted(subject, {})), subject, made);
+  return Bind(link, facts, subject, made);
 }
 
 // What was finished here and may not have been noted there, since its connection broke or the server changed its
 // leader: it is not to be handled again by whoever gets it next.
 absl::Status PushConsumer::AcknowledgeAgain(Link& link, const ConsumerFacts& facts) {
   const bool same = synchronised_before() && SameTime(facts.created, consumer_created());
-  if (spec_.ack_all || facts.pending == 0 || !same) return absl::OkStatus();
+  // Another that has it would wait in vain for what it asked the server for once more.
+  const bool too_late = ownership_.state() == Ownership::State::kStandBy;
+  if (spec_.ack_all || facts.pending == 0 || !same || too_late) return absl::OkStatus();
   return AcksBySequence(spec_.stream, spec_.consumer, facts.deliveries)
       .Ack(link, recent_acks_.After(facts.acknowledged));
 }
@@ -205,7 +205,7 @@ absl::Status PushConsumer::AcknowledgeAgain(Link& link, const ConsumerFacts& fac
 absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts) {
   if (facts.pending == 0 || facts.delivered <= facts.acknowledged) return absl::OkStatus();
   const AcksBySequence acks(spec_.stream, spec_.consumer, facts.deliveries);
-  const std::vector<std::uint64_t> pending = MayBePending(facts);
+  const std::vector<std::uint64_t> pending = MayBePending(facts.acknowledged, facts.delivered);
   if (absl::Status sent = acks.Nak(link, pending); !sent.ok()) return sent;
   const milliseconds patience =
       kSettleBudget + milliseconds(static_cast<std::int64_t>(pending.size() / kAnsweredPerMillisecond));
@@ -213,9 +213,10 @@ absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts)
   return taken.ok() ? taken : absl::Status(taken.code(), absl::StrCat("ask for what is pending: ", taken.message()));
 }
 
-absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const Json& config,
+absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
                                                          const std::string& subject, bool made) {
   if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
+  const Json config = Adjusted(facts.config, Wanted(subject, {}));
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
   if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
   if (!put.ok()) return put.status();
@@ -226,6 +227,11 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
   if (!bound.ok()) return bound.status();
   if (!*bound || (*bound)->deliver_subject != subject) {
     ownership_.Lost(Clock::now());
+    return Outcome::kStandingBy;
+  }
+  if (IsUnusedReplacement(**bound, facts.created)) {
+    // It was deleted since the look, and binding it made it again from its first start.
+    if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
     return Outcome::kStandingBy;
   }
   if (absl::Status begun = Begin(**bound, asked, made); !begun.ok()) return begun;
@@ -250,7 +256,7 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   const RecoveryBarrier::Ranges settled = barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists);
   if (learns_) Tell(settled);
   recovering_.store(barrier_.up(), std::memory_order_relaxed);
-  suspicions_ = 0;
+  audit_.Restart();
   bound_at_ = asked;
   last_delivery_.store(Stamp(Clock::now()), std::memory_order_relaxed);
   session_.store(claim_ ? claim_->session : 0, std::memory_order_relaxed);

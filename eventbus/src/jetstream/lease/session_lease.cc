@@ -22,6 +22,12 @@ constexpr milliseconds kRetry(50);
 std::string SessionKey(const std::string& id) { return absl::StrCat("session.", id); }
 std::string ClaimKey(const std::string& consumer) { return absl::StrCat("claim.", consumer); }
 
+ClaimContest::Answer AnswerIn(const absl::Status& write) {
+  if (write.ok()) return ClaimContest::Answer::kCommitted;
+  const bool refused = absl::IsAborted(write) || absl::IsAlreadyExists(write);
+  return refused ? ClaimContest::Answer::kRefused : ClaimContest::Answer::kNone;
+}
+
 }  // namespace
 
 SessionLease::SessionLease(OpenStore open, std::string holder, LogSink log)
@@ -50,24 +56,21 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const Try& wanted
   const bool evicts = wanted.reach == Reach::kEvict;
   const bool known = !entry->inboxes.empty() && wanted.listener.starts_with(entry->inboxes);
   if (evicts && !known) return std::nullopt;
-  const ClaimContest::Step step =
-      contest.Saw(entry->sight, own->id, entry->read, evicts ? lease_time::kEviction : lease_time::kRevocation);
-  const bool ours = step == ClaimContest::Step::kHeld;
-  if (ours && entry->inboxes == wanted.inboxes) return ClaimWin{own->number, entry->sight.claim_revision};
-  if (step == ClaimContest::Step::kWait || wanted.reach == Reach::kLook) return std::nullopt;
-  if (step == ClaimContest::Step::kRevoke) {
-    const absl::Status ended = End(**store, entry->sight, limit);
+  const ClaimContest::Sight& sight = entry->sight;
+  ClaimContest::Move move =
+      contest.Saw(sight, own->id, Clock::now(), evicts ? lease_time::kEviction : lease_time::kRevocation);
+  const bool ours = move.step == ClaimContest::Step::kHeld;
+  if (ours && entry->inboxes == wanted.inboxes) return ClaimWin{own->number, sight.claim_revision};
+  if (move.step == ClaimContest::Step::kWait || wanted.reach == Reach::kLook) return std::nullopt;
+  if (move.step == ClaimContest::Step::kRevoke) {
+    const absl::Status ended =
+        (*store)->Delete(SessionKey(sight.session), BucketOperation::kDelete, move.expected, limit).status();
     if (absl::IsAborted(ended)) return std::nullopt;  // it lives
     if (!ended.ok()) return ended;
+    LogLine(log_, LogLevel::kInfo, "ended the session of another process that no longer renewed it");
+    move = ClaimContest::AfterRevocation(sight);
   }
-  return Write(**store, wanted, *own, entry->sight.claim_revision, limit);
-}
-
-absl::Status SessionLease::End(KeyValueStore& store, const ClaimContest::Sight& sight, const CallLimit& limit) const {
-  const absl::Status ended =
-      store.Delete(SessionKey(sight.session), BucketOperation::kDelete, sight.session_revision, limit).status();
-  if (ended.ok()) LogLine(log_, LogLevel::kInfo, "ended the session of another process that no longer renewed it");
-  return ended;
+  return Write(**store, wanted, *own, ours ? sight.claim_revision : move.expected.value_or(0), limit);
 }
 
 absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit) {
@@ -78,7 +81,7 @@ absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& 
 
 absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store, const std::string& key,
                                                             const CallLimit& limit) const {
-  ClaimEntry entry{.read = Clock::now()};
+  ClaimEntry entry;
   const absl::StatusOr<BucketEntry> claim = store.Get(key, limit);
   if (absl::IsNotFound(claim.status())) return entry;
   if (!claim.ok()) return claim.status();
@@ -93,15 +96,14 @@ absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store
   return entry;
 }
 
-// A claim that was not acknowledged is none: the next look tells.
 absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                             std::uint64_t expected, const CallLimit& limit) const {
   const std::string key = ClaimKey(wanted.consumer), value = absl::StrCat(own.id, " ", wanted.inboxes);
   const absl::StatusOr<std::uint64_t> revision =
       expected == 0 ? store.Create(key, value, limit) : store.Update(key, value, expected, limit);
-  if (absl::IsAborted(revision.status()) || absl::IsAlreadyExists(revision.status())) return std::nullopt;
-  if (!revision.ok()) return revision.status();
-  return ClaimWin{own.number, *revision};
+  if (ClaimContest::Won(AnswerIn(revision.status()))) return ClaimWin{own.number, *revision};
+  if (AnswerIn(revision.status()) == ClaimContest::Answer::kRefused) return std::nullopt;
+  return revision.status();
 }
 
 absl::StatusOr<KeyValueStore*> SessionLease::Store() const {
@@ -145,7 +147,8 @@ void SessionLease::Run(const std::stop_token& stop) {
       store = store_.get();
       key = SessionKey(id_);
     }
-    const absl::Status renewed = unknown_ ? Resolve(*store, key, stop) : Renew(*store, key, stop);
+    const bool reads = renewal_.Next() == SessionRenewal::Step::kRead;
+    const absl::Status renewed = reads ? Resolve(*store, key, stop) : Renew(*store, key, stop);
     if (!renewed.ok()) next = Clock::now() + kRetry;
     MutexLock lock(mutex_);
     trouble_ = renewed;
@@ -167,32 +170,29 @@ absl::Status SessionLease::Open(const std::stop_token& stop) {
 absl::Status SessionLease::Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop) {
   const Clock::time_point sent = Clock::now();
   const CallLimit limit = CallLimit::In(kRenewalBudget, stop);
+  const bool creates = renewal_.Next() == SessionRenewal::Step::kCreate;
   const absl::StatusOr<std::uint64_t> revision =
-      revision_ == 0 ? store.Create(key, holder_, limit) : store.Update(key, holder_, revision_, limit);
-  unknown_ = !revision.ok();
-  if (unknown_) return revision.status();
-  revision_ = *revision;
-  until_.store((sent + lease_time::kLease).time_since_epoch().count(), std::memory_order_release);
+      creates ? store.Create(key, holder_, limit) : store.Update(key, holder_, renewal_.revision(), limit);
+  if (!revision.ok()) {
+    renewal_.Failed();
+    return revision.status();
+  }
+  until_.store(renewal_.Committed(*revision, sent).time_since_epoch().count(), std::memory_order_release);
   return absl::OkStatus();
 }
 
-// A write that was not answered may have happened: then the next one has to expect its revision. What is read proves
-// nothing, since a server that was cut off from the others may have answered. Others only ever delete the key.
 absl::Status SessionLease::Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop) {
   const absl::StatusOr<BucketEntry> entry = store.Get(key, CallLimit::In(kRenewalBudget, stop));
   if (!entry.ok() && !absl::IsNotFound(entry.status())) return entry.status();
-  unknown_ = false;
-  if (entry.ok()) {
-    revision_ = entry->revision;
-    return Renew(store, key, stop);
-  }
-  if (revision_ != 0) Lose();
+  const SessionRenewal::Found found =
+      renewal_.Read(entry.ok() ? std::optional<std::uint64_t>(entry->revision) : std::nullopt);
+  if (found == SessionRenewal::Found::kThere) return Renew(store, key, stop);
+  if (found == SessionRenewal::Found::kEnded) Lose();
   return absl::UnavailableError("the session of this process is not known to the servers yet");
 }
 
 void SessionLease::Lose() {
   LogLine(log_, LogLevel::kWarning, "the session of this process was ended by another one, which has its claims");
-  revision_ = 0;
   until_.store(0, std::memory_order_release);
   MutexLock lock(mutex_);
   id_ = UniqueName();

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/ownership/claim_contest.h"
+#include "jetstream/ownership/session_renewal.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
 #include "transport/key_value_store.h"
@@ -81,13 +82,11 @@ class SessionLease {
   struct ClaimEntry {
     ClaimContest::Sight sight{};
     std::string inboxes{};
-    ClaimContest::Time read{};
   };
 
   absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
   absl::StatusOr<KeyValueStore*> Store() const;
   absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
-  absl::Status End(KeyValueStore& store, const ClaimContest::Sight& sight, const CallLimit& limit) const;
   absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                 std::uint64_t expected, const CallLimit& limit) const;
 
@@ -115,8 +114,7 @@ class SessionLease {
   std::string id_ ABSL_GUARDED_BY(mutex_){};
 
   // Of the thread.
-  std::uint64_t revision_ = 0;  // of the session's key; 0: it has to be created
-  bool unknown_ = false;        // it may be another
+  SessionRenewal renewal_{};
   std::jthread thread_{};
 };
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace penstock::eventbus::jetstream {
@@ -31,27 +32,30 @@ class ClaimContest {
   struct Sight {
     std::string session{};               ///< empty: nobody's
     std::uint64_t claim_revision = 0;    ///< 0: there is no claim
-    std::uint64_t session_revision = 0;  ///< 0: the session is over
+    std::uint64_t session_revision = 0;  ///< 0: the session is over, or not seen yet
   };
   enum class Step {
     kHeld,    ///< it is ours
     kWait,    ///< its session may live; look again
-    kRevoke,  ///< end its session, expecting `session_revision`
-    kClaim    ///< write it, expecting `claim_revision`
+    kRevoke,  ///< end its session; then `AfterRevocation`
+    kClaim    ///< write the claim
   };
+  struct Move {
+    Step step = Step::kWait;
+    std::optional<std::uint64_t> expected{};  ///< the revision that the write has to expect; 0: none is there
+  };
+  /// The outcome of a write.
+  enum class Answer { kCommitted, kRefused, kNone };
 
-  /// Returns what follows from a look that began at `now`; `own` is this process' session. A session that has not
-  /// changed for `patience` is ended.
-  Step Saw(const Sight& sight, const std::string& own, Time now,
-           std::chrono::milliseconds patience = lease_time::kRevocation) {
-    if (sight.session == own) return Step::kHeld;
-    if (sight.session.empty() || sight.session_revision == 0) return Step::kClaim;
-    if (sight.session != seen_.session || sight.session_revision != seen_.session_revision) {
-      seen_ = sight;
-      since_ = now;
-    }
-    return now - since_ >= patience ? Step::kRevoke : Step::kWait;
-  }
+  /// Returns what follows from a look that was answered at `now`; `own` is this process' session. Counted from its
+  /// sending, a slow look could show a renewal that was sent later. A session that has not changed for `patience` is
+  /// ended.
+  Move Saw(const Sight& sight, const std::string& own, Time now,
+           std::chrono::milliseconds patience = lease_time::kRevocation);
+  /// The session that held the claim was ended: what is next.
+  static Move AfterRevocation(const Sight& sight) { return {Step::kClaim, sight.claim_revision}; }
+  /// Whether the claim is ours. One that was not answered is none: the next look tells.
+  static bool Won(Answer answer);
 
  private:
   Sight seen_{};

@@ -55,11 +55,9 @@ class OutstandingDeliveries {
   }
 
   /// Everything up to `floor` is settled, and what was delivered beyond it comes again.
-  void StartAfter(std::uint64_t floor) {
-    MutexLock lock(mutex_);
-    open_.clear();
-    highest_ = floor;
-  }
+  void StartAfter(std::uint64_t floor);
+  /// Another process owns the consumer and stands at `floor`: if the consumer were deleted, this one would begin there.
+  void AnotherStandsAt(std::uint64_t floor);
 
   /// The stream has lost what came after `last`; 0: everything.
   void EndAt(std::uint64_t last) {

@@ -5,22 +5,47 @@
 
 namespace penstock::eventbus::jetstream {
 
+using ownership_time::kBlind;
 using ownership_time::kHalfOpen;
 using ownership_time::kMissing;
 using ownership_time::kTakeOver;
 
 Ownership::Step Ownership::Saw(const std::optional<Sight>& sight, Time now) {
   if (!sight) return SawNone(now);
+  looked_ = now;
   if (!sight->ours) return SawAnothers(*sight, now);
-  Enter(State::kWithdrawn, now);
+  // Nobody listens there, so that this proves nothing of the time since.
+  if (state_ != State::kWithdrawn) since_ = Time();
+  state_ = State::kWithdrawn;
   return Step::kBind;
 }
 
 // Its owner, if it lives, knows best where to begin again. It notices when the server has been silent for a while, and
 // goes on with what it has in hand until then.
 Ownership::Step Ownership::SawNone(Time now) {
-  if (state_ == State::kStandBy) Enter(State::kMissing, now);
+  if (MayHaveMissedAnOwner(now)) {
+    state_ = State::kMissing;
+    since_ = now;
+  }
+  looked_ = now;
   return AfterPatience(now) == Step::kBind ? Step::kMake : Step::kStandBy;
+}
+
+// One that took the consumer before it was deleted, and does not know that yet.
+bool Ownership::MayHaveMissedAnOwner(Time now) const {
+  switch (state_) {
+    case State::kUnknown:
+    case State::kOwner:
+      return false;
+    case State::kStandBy:
+    case State::kVacant:
+      return true;
+    case State::kWithdrawn:
+      return now - since_ > kTakeOver;
+    case State::kMissing:
+      return now - looked_ > kBlind;
+  }
+  return false;
 }
 
 Ownership::Step Ownership::SawAnothers(const Sight& sight, Time now) {
@@ -65,8 +90,8 @@ void Ownership::Taken(Time now) {
   if (std::exchange(lost_, false)) news_ = true;
 }
 
-void Ownership::Withdrawn(Time now) {
-  if (state_ == State::kOwner) Enter(State::kWithdrawn, now);
+void Ownership::Withdrawn(Time proven) {
+  if (state_ == State::kOwner) Enter(State::kWithdrawn, proven);
 }
 
 void Ownership::Enter(State state, Time now) {

@@ -11,14 +11,17 @@ namespace penstock::eventbus::jetstream {
 /// The times of ownership. From the loss of an owner to its successor they add up to less than 0.8 s.
 namespace ownership_time {
 using std::chrono::milliseconds;
-inline constexpr milliseconds kProbe(100);          ///< an owner proves itself so often
-inline constexpr milliseconds kLease(500);          ///< and stops so long after its last proof was sent
-inline constexpr milliseconds kTakeOver(550);       ///< a stand-by waits so long; over `kLease`, for clocks that differ
-inline constexpr milliseconds kHeartbeat(1000);     ///< a server speaks so often
-inline constexpr milliseconds kSilence(2500);       ///< an owner stops after so long a silence
-inline constexpr milliseconds kMissing(3000);       ///< a stand-by waits so long for the owner of a deleted consumer
-inline constexpr milliseconds kHalfOpen(1000);      ///< a server may believe so long in a connection that is gone
-inline constexpr milliseconds kShortestPause(100);  ///< between two looks of a stand-by
+inline constexpr milliseconds kProbe(100);       ///< an owner proves itself so often
+inline constexpr milliseconds kLease(500);       ///< and stops so long after its last proof was sent
+inline constexpr milliseconds kTakeOver(550);    ///< a stand-by waits so long; over `kLease`, for clocks that differ
+inline constexpr milliseconds kHeartbeat(1000);  ///< a server speaks so often
+inline constexpr milliseconds kSilence(2500);    ///< an owner stops after so long a silence
+inline constexpr milliseconds kMissing(3000);    ///< a stand-by waits so long for the owner of a deleted consumer
+inline constexpr milliseconds kBlind(2000);      ///< a consumer is not made and deleted again within this
+inline constexpr milliseconds kHalfOpen(1000);   ///< a server may believe so long in a connection that is gone
+inline constexpr milliseconds kRecoveryStall(1000);  ///< a server may pause so long before all that was pending came
+inline constexpr milliseconds kAckMemory(2000);      ///< acknowledgements are remembered for one to two of these
+inline constexpr milliseconds kShortestPause(100);   ///< between two looks of a stand-by
 inline constexpr milliseconds kLongestPause(200);
 }  // namespace ownership_time
 
@@ -67,8 +70,8 @@ class Ownership {
   void Lost(Time now);
   /// A look after binding found the consumer bound to our inbox.
   void Taken(Time now);
-  /// The inbox is closed, or about to be.
-  void Withdrawn(Time now);
+  /// The inbox is closed, or about to be; the last proof that it was ours was sent at `proven`.
+  void Withdrawn(Time proven);
 
   /// Whether another process has the consumer, or had it in the meantime, so that what is in hand may have been settled
   /// by it: true once when that is seen, and once more when the consumer is ours again.
@@ -87,12 +90,14 @@ class Ownership {
 
  private:
   Step SawNone(Time now);
+  bool MayHaveMissedAnOwner(Time now) const;
   Step SawAnothers(const Sight& sight, Time now);
   Step AfterPatience(Time now) const;
   void Enter(State state, Time now);
 
   State state_ = State::kUnknown;
-  Time since_{};           // of `state_`
+  Time since_{};           // of `state_`; kWithdrawn: that it was ours was proven last
+  Time looked_{};          // at the consumer, last
   std::string vacant_{};   // the inbox that nobody listens on
   bool was_ours_ = false;  // at some time
   bool lost_ = false;      // to another, since it was ours last

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "penstock/actorpool/internal/mutex.h"
@@ -21,23 +19,12 @@ class RecentAcks {
     young_.insert(young_.end(), sequences.begin(), sequences.end());
   }
 
-  /// To be called from time to time: what was sent before the last call but one is forgotten, unless nothing was sent
-  /// since.
-  void Age() {
-    MutexLock lock(mutex_);
-    if (young_.empty()) return;
-    old_ = std::exchange(young_, {});
-  }
+  /// To be called every `ownership_time::kAckMemory`: what was sent before the last call but one is forgotten, unless
+  /// nothing was sent since.
+  void Age();
 
   /// In stream order, those after `floor`.
-  std::vector<std::uint64_t> After(std::uint64_t floor) const {
-    MutexLock lock(mutex_);
-    std::vector<std::uint64_t> sequences = old_;
-    sequences.insert(sequences.end(), young_.begin(), young_.end());
-    std::erase_if(sequences, [floor](std::uint64_t each) { return each <= floor; });
-    std::sort(sequences.begin(), sequences.end());
-    return sequences;
-  }
+  std::vector<std::uint64_t> After(std::uint64_t floor) const;
 
   void Clear() {
     MutexLock lock(mutex_);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <utility>
@@ -34,32 +33,9 @@ class RecoveryBarrier {
 
   /// The server's report when the consumer became ours: stream sequences, and how many up to `delivered` are pending.
   /// Unless `insists`, what does not come before something new is done without. Returns what is settled whatever comes.
-  Ranges Restart(std::uint64_t floor, std::uint64_t delivered, std::uint64_t pending, bool insists) {
-    floor_ = floor;
-    delivered_ = delivered;
-    pending_ = pending;
-    insists_ = insists;
-    came_.clear();
-    up_ = pending > 0;
-    known_ = pending == 0;
-    const std::uint64_t last = known_ ? delivered : floor;
-    return last == 0 ? Ranges{} : Ranges{{1, last}};
-  }
+  Ranges Restart(std::uint64_t floor, std::uint64_t delivered, std::uint64_t pending, bool insists);
 
-  Verdict Arrived(std::uint64_t sequence) {
-    if (!up_) {
-      if (!known_ && sequence <= delivered_) came_.insert(sequence);
-      return Verdict::kPass;
-    }
-    if (sequence <= delivered_) {
-      came_.insert(sequence);
-      if (came_.size() < pending_) return Verdict::kHold;
-    } else if (insists_) {
-      return Verdict::kIncomplete;
-    }
-    up_ = false;
-    return Verdict::kRelease;
-  }
+  Verdict Arrived(std::uint64_t sequence);
 
   /// Whether messages are held back.
   bool up() const { return up_; }
@@ -67,23 +43,10 @@ class RecoveryBarrier {
   void Lift() { up_ = false; }
 
   /// To be asked for each message that is handed on: what has become known by it; once, or never.
-  Ranges SettledBefore(std::uint64_t sequence) {
-    if (known_ || sequence <= delivered_ || came_.size() < pending_) return {};
-    known_ = true;
-    return Gaps(std::exchange(came_, {}));
-  }
+  Ranges SettledBefore(std::uint64_t sequence);
 
  private:
-  Ranges Gaps(const std::set<std::uint64_t>& came) const {
-    Ranges gaps;
-    std::uint64_t next = floor_ + 1;
-    for (const std::uint64_t sequence : came) {
-      if (sequence > next) gaps.emplace_back(next, sequence - 1);
-      next = std::max(next, sequence + 1);
-    }
-    if (next <= delivered_) gaps.emplace_back(next, delivered_);
-    return gaps;
-  }
+  Ranges Gaps(const std::set<std::uint64_t>& came) const;
 
   std::uint64_t floor_ = 0;
   std::uint64_t delivered_ = 0;
