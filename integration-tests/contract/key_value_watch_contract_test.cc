@@ -55,6 +55,7 @@ TEST_P(KeyValueWatchContractTest, ReportsTheLastValuesThenThatItIsUpToDateThenCh
   ASSERT_TRUE(recorder.ReachUpToDate());
   EXPECT_THAT(recorder.Log(), ElementsAre("a=2", "-b", "up to date"));
   Put("c", "1");
+  ASSERT_TRUE(recorder.Reach("c=1")) << "the bucket keeps one value";
   ASSERT_THAT(store_->Delete("a", BucketOperation::kPurge, std::nullopt, Soon()), IsOk());
   Put("c", "2");
   ASSERT_TRUE(recorder.Reach("c=2"));

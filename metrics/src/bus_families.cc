@@ -19,9 +19,15 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(connection.connected ? 1 : 0);
   out.Counter("reconnects_total", "Connections made after the first.");
   out.Sample(static_cast<double>(connection.reconnects));
-  out.Gauge("publishes_pending", "Messages accepted for sending whose PubAck has not come.");
+  out.Gauge(
+      "publishes_pending",
+      "Messages accepted for sending whose PubAck has not come, those that wait behind another of their aggregate "
+      "included.");
   out.Sample(static_cast<double>(connection.publishes_pending));
-  out.Counter("publish_retries_total", "Messages sent again with the same message ID.");
+  out.Counter(
+      "publish_retries_total",
+      "Messages sent again with the same message ID: after a reconnect, after the server could not store them, or "
+      "since they were not answered. 0 while the server is well.");
   out.Sample(static_cast<double>(connection.publish_retries));
   out.Counter("storage_mismatch_total", "Existing streams whose storage differs from the requested one.");
   out.Sample(static_cast<double>(stats.storage_mismatches));

@@ -8,8 +8,6 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-// A request is sent again so often, and any answer to it is taken: it may be slow, or lost since nobody led yet.
-constexpr std::chrono::milliseconds kAgain(500);
 constexpr std::chrono::milliseconds kPause(100);
 
 bool WorthAnotherTry(const absl::StatusOr<ApiReply>& reply) {
@@ -55,7 +53,7 @@ absl::StatusOr<ApiReply> ApiClient::Attempt(const std::string& subject, const st
     return absl::UnavailableError(absl::StrCat("JetStream API ", subject, ": not connected to ",
                                                connection_.redacted_url(), "; it is being tried"));
   }
-  const absl::StatusOr<MessageHandle> reply = link->Request({.subject = subject, .body = request}, until, stop, kAgain);
+  const absl::StatusOr<MessageHandle> reply = link->Request({.subject = subject, .body = request}, until, stop, again_);
   if (reply.ok()) return ParseApiReply((*reply)->payload());
   return absl::Status(reply.status().code(), absl::StrCat("JetStream API ", subject, ": ", reply.status().message()));
 }

@@ -34,7 +34,14 @@ std::optional<ApiError> ReadApiError(const Json& reply);
 /// **Thread safety:** thread-safe. **Blocking:** `Call` for up to its budget; not from the thread of a loop.
 class ApiClient {
  public:
-  explicit ApiClient(Connection& connection) : connection_(connection) {}
+  /// A request without an answer is sent again every `again`, and any answer to it is taken: nobody may have led when
+  /// it came. Shorter for what has to go on soon after an election; longer spares servers that are merely slow.
+  static constexpr std::chrono::milliseconds kSoon{500};
+  static constexpr std::chrono::milliseconds kSparingly{3000};
+  explicit ApiClient(Connection& connection, std::chrono::milliseconds again = kSparingly)
+      : connection_(connection), again_(again) {}
+  /// Before or between calls.
+  void SetAgain(std::chrono::milliseconds again) { again_ = again; }
 
   /// `subject` follows `$JS.API.`. A refusal that waiting cannot heal is a reply, not an error. `kUnavailable`,
   /// `kDeadlineExceeded`, `kPermissionDenied`, `kCancelled`.
@@ -46,6 +53,7 @@ class ApiClient {
                                    Connection::Clock::time_point until, const std::stop_token& stop);
 
   Connection& connection_;
+  std::chrono::milliseconds again_;
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -44,7 +44,7 @@ absl::StatusOr<std::unique_ptr<BucketStream>> JetStreamBucket::Open(std::shared_
 JetStreamBucket::JetStreamBucket(std::shared_ptr<Connection> connection, BucketSpec spec, LogSink log,
                                  std::stop_token closing)
     : connection_(std::move(connection)),
-      api_(*connection_),
+      api_(*connection_, ApiClient::kSoon),
       spec_(std::move(spec)),
       stream_(BucketStreamName(spec_.name)),
       log_(std::move(log)),

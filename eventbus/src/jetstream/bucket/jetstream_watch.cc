@@ -36,7 +36,7 @@ absl::StatusOr<std::unique_ptr<KeyValueWatch>> JetStreamWatch::Start(Plan plan, 
   return watch;
 }
 
-JetStreamWatch::JetStreamWatch(Plan plan) : plan_(std::move(plan)), api_(*plan_.connection) {
+JetStreamWatch::JetStreamWatch(Plan plan) : plan_(std::move(plan)), api_(*plan_.connection, ApiClient::kSoon) {
   plan_.connection->Observe(*this);
 }
 

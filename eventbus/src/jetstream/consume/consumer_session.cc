@@ -53,6 +53,7 @@ absl::Status ConsumerSession::Start() {
     return Unmarked(outcome.status());
   }
   Resume(link, *outcome);
+  api_.SetAgain(ApiClient::kSoon);
   MutexLock lock(join_mutex_);
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();

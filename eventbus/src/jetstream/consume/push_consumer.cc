@@ -118,7 +118,7 @@ void PushConsumer::OnRelease() {
   if (link == nullptr) return;
   AcknowledgeDue(*link);
   const AcksBySequence acks(spec_.stream, spec_.consumer, 0);
-  acks.Await(*link, kQuickBudget, {}).IgnoreError();
+  if (!acks.Await(*link, kQuickBudget, {}).ok()) return;  // nobody answers
   if (claim_) lease_.Release(claim_name_, *claim_, CallLimit::In(kQuickBudget)).IgnoreError();
   PutIfThere(Released(bound_config_), {});
 }
