@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "bucket/stream_bucket.h"
 #include "jetstream/api/api_client.h"
@@ -14,6 +15,7 @@
 #include "jetstream/api/stream_api.h"
 #include "jetstream/bucket/jetstream_bucket.h"
 #include "jetstream/connection/connection.h"
+#include "jetstream/connection/log_line.h"
 #include "jetstream/consume/pull_consumer.h"
 #include "jetstream/consume/push_consumer.h"
 #include "jetstream/publish/publisher.h"
@@ -26,8 +28,7 @@ namespace {
 constexpr std::chrono::milliseconds kLongestCheck(1500);
 constexpr std::chrono::milliseconds kCloseFlush(500);
 constexpr char kLeaseBucket[] = "PENSTOCK_OWNERSHIP";
-// After so many tries, ten a second, the servers are taken to be fewer than three.
-constexpr int kMostRefusals = 50;
+constexpr char kTooFewServers[] = "JetStream error 10074";
 
 absl::Status Closed(const char* what, const std::string& name) {
   return absl::FailedPreconditionError(absl::StrCat(what, " \"", name, "\": the connection is closed"));
@@ -154,9 +155,13 @@ class JetStreamTransport final : public Transport {
   absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenLeases(const CallLimit& limit) {
     BucketSpec spec{.name = kLeaseBucket, .options = {.replicas = 3}};
     absl::StatusOr<std::unique_ptr<KeyValueStore>> store = OpenBucket(spec, limit);
-    if (!absl::IsFailedPrecondition(store.status()) && !absl::IsResourceExhausted(store.status())) return store;
-    if (++refused_leases_ < kMostRefusals) return store;
+    const bool fewer =
+        absl::IsFailedPrecondition(store.status()) && (absl::StrContains(store.status().message(), kTooFewServers) ||
+                                                       absl::StrContains(store.status().message(), "replicas"));
+    if (!fewer) return store;
     spec.options.replicas = 1;
+    LogLine(log_, LogLevel::kWarning,
+            absl::StrCat("bucket ", kLeaseBucket, " has one replica: while that server is down, no owner handles"));
     return OpenBucket(spec, limit);
   }
 
@@ -175,7 +180,6 @@ class JetStreamTransport final : public Transport {
   std::stop_source closing_{};              // told to buckets and watches, which may live on
   std::atomic<bool> flush_failed_{false};   // relaxed: closing then waits for nothing more
   std::unique_ptr<Publisher> publisher_{};  // set by `Start`
-  int refused_leases_ = 0;                  // of the lease's thread
   SessionLease lease_;
 };
 

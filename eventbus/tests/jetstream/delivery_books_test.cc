@@ -334,6 +334,11 @@ TEST(RecoveryBarrierTest, InsistsOnAllThatIsPendingOrDoesWithout) {
   EXPECT_EQ(barrier.Arrived(3), Verdict::kHold);
   EXPECT_EQ(barrier.Arrived(11), Verdict::kRelease);
   EXPECT_EQ(barrier.SettledBefore(11), Ranges{}) << "nobody knows what the missing ones are";
+  barrier.Restart(0, 10, 3, false);
+  EXPECT_EQ(barrier.Arrived(3), Verdict::kHold);
+  barrier.Lift();
+  EXPECT_FALSE(barrier.up());
+  EXPECT_EQ(barrier.Arrived(4), Verdict::kPass);
 }
 
 TEST(RecoveryBarrierTest, KnowsAtOnceWhatLiesBelowTheAckFloor) {

@@ -88,8 +88,10 @@ class Process {
   }
 
   using Reach = SessionLease::Reach;
-  absl::StatusOr<std::optional<ClaimWin>> Look(Reach reach = Reach::kClaim, const std::string& listener = {}) {
-    return lease_->TryClaim({"orders.billing", inboxes_, listener, reach}, contest_, CallLimit::In(seconds(5)));
+  absl::StatusOr<std::optional<ClaimWin>> Look(Reach reach = Reach::kClaim, const std::string& listener = {},
+                                               bool evicting = false) {
+    return lease_->TryClaim({"orders.billing", inboxes_, listener, evicting, reach}, contest_,
+                            CallLimit::In(seconds(5)));
   }
   /// As for `Win`.
   std::optional<ClaimWin> Evict(const std::string& listener, milliseconds limit) {
@@ -101,6 +103,7 @@ class Process {
     } while (Clock::now() < deadline);
     return std::nullopt;
   }
+  void Abandon() { lease_->Abandon("orders.billing", inboxes_); }
   std::string inbox() const { return inboxes_ + "1"; }
   /// The claim, won within `limit`; nothing when it was not.
   std::optional<ClaimWin> Win(milliseconds limit) {
@@ -171,6 +174,26 @@ TEST_F(SessionLeaseTest, AReleasedClaimIsWonAtOnceWithALaterRevision) {
   ASSERT_TRUE(next.ok() && *next) << next.status();
   EXPECT_GT((*next)->revision, won->revision);
   EXPECT_TRUE(absl::IsAborted(first_.Release(*won))) << "it is not the first one's any more";
+}
+
+TEST_F(SessionLeaseTest, AnAbandonedClaimIsGivenBackWhenAQuorumAnswersAgain) {
+  ASSERT_TRUE(first_.Win(kPatience));
+  first_.Set(Fault::kAnswersAreLost);
+  first_.Abandon();
+  first_.Set(Fault::kNone);
+  EXPECT_TRUE(second_.Win(kPatience)) << "the process lives, and its session too";
+  EXPECT_TRUE(second_.Look()->has_value());
+  first_.Abandon();
+  EXPECT_FALSE(first_.Win(2 * lease_time::kRenewal)) << "the claim of another is not given back";
+}
+
+TEST_F(SessionLeaseTest, AnEvictionThatWasBegunGoesOn) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  first_.Set(Fault::kNothingPasses);
+  ASSERT_TRUE(second_.Evict(first_.inbox(), kPatience));
+  const auto again = second_.Look(SessionLease::Reach::kEvict, first_.inbox(), /*evicting=*/true);
+  EXPECT_TRUE(again.ok() && again->has_value()) << "the consumer is bound to the other's inbox still";
 }
 
 TEST_F(SessionLeaseTest, TheClaimOfADeadProcessIsWon) {

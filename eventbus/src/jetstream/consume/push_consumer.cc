@@ -31,6 +31,11 @@ PushConsumer::PushConsumer(Connection& connection, SessionLease& lease, Consumer
       claim_name_(absl::StrCat(spec_.stream, ".", spec_.consumer)),
       window_(spec_.max_in_flight) {}
 
+PushConsumer::~PushConsumer() {
+  Stop();
+  lease_.Abandon(claim_name_, inbox_prefix_);
+}
+
 PushConsumer::Clock::duration PushConsumer::Tick() const { return ownership_time::kProbe; }
 
 PushConsumer::Clock::duration PushConsumer::StandByPause() {
@@ -77,11 +82,12 @@ void PushConsumer::ProveAnew(const std::shared_ptr<Link>& link, Clock::time_poin
   RequestSynchronisation("it is not ours any more");
 }
 
-// Whether some of what was pending has not come yet. The second time in a row it is done without: it may have been
-// deleted from the stream.
+// Whether some of what was pending has not come yet. The second time in a row the next heartbeat does without it: it
+// may have been deleted from the stream.
 bool PushConsumer::Recovering(Clock::time_point now) {
   if (!recovering_.load(std::memory_order_relaxed)) return false;
-  if (now - TimeIn(last_delivery_) < ownership_time::kRecoveryStall) return true;
+  const bool insists = insisting_.load(std::memory_order_relaxed);
+  if (!insists || now - TimeIn(last_delivery_) < ownership_time::kRecoveryStall) return true;
   insists_ = false;
   RequestSynchronisation("not all that is pending came");
   return true;
@@ -129,7 +135,8 @@ bool PushConsumer::PutIfThere(const Json& config, const std::stop_token& stop) {
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop, kQuickBudget);
   if (!put.ok()) return false;
   if (SameTime(put->created, consumer_created())) return true;
-  const absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, spec_.consumer, stop);
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop, kQuickBudget);
   if (facts.ok() && *facts && SameTime((*facts)->created, consumer_created())) return true;
   if (facts.ok() && *facts && IsUnusedReplacement(**facts, consumer_created())) {
     DeleteConsumer(api_, spec_.stream, spec_.consumer, stop).IgnoreError();
@@ -227,7 +234,12 @@ void PushConsumer::OnStatus(MessageHandle message) {
   if (!status) return WarnOfStranger();
   if (MeaningOf(*status) != StatusMeaning::kHeartbeat) return LoseTrack("the server ended the delivery");
   const bool up_to_date = gaps_.UpToDate(status->last_consumer_sequence.value_or(0));
-  if (!up_to_date) LoseTrack("a gap before a heartbeat");
+  if (!up_to_date) return LoseTrack("a gap before a heartbeat");
+  // A server that has nothing to send has sent all that it will.
+  const bool stalled = last_heard() - TimeIn(last_delivery_) >= ownership_time::kRecoveryStall;
+  if (!barrier_.up() || insisting_.load(std::memory_order_relaxed) || !stalled) return;
+  barrier_.Lift();
+  ReleaseHeld();
 }
 
 // What was collected before the gap is in order and may go on; it is pending at the server, so nothing is lost if it

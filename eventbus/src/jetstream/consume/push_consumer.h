@@ -34,7 +34,7 @@ class PushConsumer final : public ConsumerSession {
  public:
   /// `lease` must outlive it.
   PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events, LogSink log);
-  ~PushConsumer() override { Stop(); }
+  ~PushConsumer() override;
 
   /// Does nothing: MaxAckPending is the credit, and ack returns it.
   void AddCredit(std::size_t /*count*/) override {}
@@ -51,7 +51,10 @@ class PushConsumer final : public ConsumerSession {
   bool AnswersEach(AckType type) const override;
   void OnWithdraw() override;
   void OnRelease() override;
-  void OnStreamMadeAgain(std::uint64_t kept_up_to) override { outstanding_.EndAt(kept_up_to); }
+  void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
+    outstanding_.EndAt(kept_up_to);
+    recent_acks_.Clear();
+  }
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
   void OnSettled(std::span<const std::uint64_t> sequences) override;
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
@@ -61,7 +64,7 @@ class PushConsumer final : public ConsumerSession {
   Outcome StandBy(const ConsumerFacts& facts);
   /// How the consumer may be had now.
   enum class Taking { kNot, kBind, kEvict };
-  absl::StatusOr<Taking> MayTake(Ownership::Step step, const std::string& listener);
+  absl::StatusOr<Taking> MayTake(const Link& link, Ownership::Step step, const std::string& listener);
   absl::StatusOr<Taking> AskQuorum(bool wants, const std::string& listener, Clock::time_point now);
   absl::StatusOr<Outcome> Evict(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   bool AsksQuorum();
@@ -111,18 +114,22 @@ class PushConsumer final : public ConsumerSession {
   std::atomic<bool> spoke_{true};               // relaxed: the server did, since the last inbox was bound
   std::atomic<std::size_t> window_;             // relaxed: a number by itself
   std::atomic<bool> recovering_{false};         // relaxed: the barrier is up
+  std::atomic<bool> insisting_{true};           // relaxed: since the last synchronisation
   std::atomic<bool> insists_{true};             // relaxed: on all that is pending, at the next synchronisation
   // Of the session's thread.
   Ownership ownership_{};
   ClaimContest contest_{};
   std::optional<ClaimWin> claim_{};
-  std::string floor_of_{};            // when the consumer whose floor was noted last was created
-  bool without_quorum_ = false;       // since it cannot be had; told once
-  Clock::time_point bound_at_{};      // the last inbox
-  Clock::time_point asked_at_{};      // the quorum, while another listens
-  Clock::time_point yields_until_{};  // to others that are better connected
-  Json bound_config_{};               // as the server has it since the last synchronisation
-  std::size_t applied_window_ = 0;    // its `max_ack_pending`
+  std::string floor_of_{};                          // when the consumer whose floor was noted last was created
+  bool without_quorum_ = false;                     // since it cannot be had; told once
+  std::uint64_t asked_on_ = 0;                      // the generation of the link on which a quorum was asked for last
+  std::string evicting_{};                          // the inbox of an owner whose session was ended here
+  std::optional<Clock::time_point> tries_since_{};  // to bind the consumer with a claim
+  Clock::time_point bound_at_{};                    // the last inbox
+  Clock::time_point asked_at_{};                    // the quorum, while another listens
+  Clock::time_point yields_until_{};                // to others that are better connected
+  Json bound_config_{};                             // as the server has it since the last synchronisation
+  std::size_t applied_window_ = 0;                  // its `max_ack_pending`
   AckAudit audit_{};
   Clock::time_point aged_{};  // when `recent_acks_` was
   // Of the inbox's thread; set anew while no inbox is open.

@@ -19,6 +19,8 @@ constexpr milliseconds kSettleBudget(1000);
 // The first version whose cluster commits one of two writes that expect the same revision (nats-server #4320).
 constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
 constexpr milliseconds kAskQuorumEvery(200);
+// An owner that could not bind the consumer for so long gives another the chance.
+constexpr milliseconds kFruitless(10'000);
 // Longer than a stand-by needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
@@ -48,10 +50,13 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   if (*facts) {
     if (absl::Status noted = NoteFloor(**facts); !noted.ok()) return noted;
   }
-  const absl::StatusOr<Taking> taking = MayTake(step, *facts ? (*facts)->deliver_subject : "");
+  // Before a claim is won, which would keep others off.
+  if (*facts) {
+    if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
+  }
+  const absl::StatusOr<Taking> taking = MayTake(*link, step, *facts ? (*facts)->deliver_subject : "");
   if (!taking.ok()) return taking.status();
   if (!*facts) return *taking == Taking::kBind ? Make(link) : Outcome::kStandingBy;
-  if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
   if (*taking == Taking::kNot) return StandBy(**facts);
   if (*taking == Taking::kEvict) return Evict(link, **facts);
@@ -68,7 +73,10 @@ Ownership::Step PushConsumer::Decide(const std::optional<ConsumerFacts>& facts) 
   return ownership_.Saw(sight, Clock::now());
 }
 
-absl::StatusOr<PushConsumer::Taking> PushConsumer::MayTake(Ownership::Step step, const std::string& listener) {
+absl::StatusOr<PushConsumer::Taking> PushConsumer::MayTake(const Link& link, Ownership::Step step,
+                                                           const std::string& listener) {
+  // Another server may know more, and the permissions may be others.
+  if (std::exchange(asked_on_, link.generation()) != link.generation()) without_quorum_ = false;
   const bool wants = step != Ownership::Step::kStandBy;
   if (AsksQuorum()) return AskQuorum(wants, listener, Clock::now());
   claim_.reset();
@@ -86,7 +94,8 @@ absl::StatusOr<PushConsumer::Taking> PushConsumer::AskQuorum(bool wants, const s
   using Reach = SessionLease::Reach;
   const Reach reach = now < yields_until_ || (!wants && !bound) ? Reach::kLook : bound ? Reach::kEvict : Reach::kClaim;
   const absl::StatusOr<std::optional<ClaimWin>> won =
-      lease_.TryClaim({claim_name_, inbox_prefix_, listener, reach}, contest_, CallLimit::In(kApiBudget, stop_token()));
+      lease_.TryClaim({claim_name_, inbox_prefix_, listener, listener == evicting_, reach}, contest_,
+                      CallLimit::In(kApiBudget, stop_token()));
   if (absl::IsPermissionDenied(won.status())) {
     without_quorum_ = true;
     LogLine(
@@ -98,7 +107,9 @@ absl::StatusOr<PushConsumer::Taking> PushConsumer::AskQuorum(bool wants, const s
   }
   if (!won.ok()) return won.status();
   claim_ = *won;
+  if (claim_ && !tries_since_) tries_since_ = now;
   if (!claim_ || reach == Reach::kLook) return Taking::kNot;
+  if (bound) evicting_ = listener;
   return bound ? Taking::kEvict : Taking::kBind;
 }
 
@@ -125,8 +136,11 @@ bool PushConsumer::AsksQuorum() {
 
 // A process that can write but is not sent anything is worse connected than another may be.
 void PushConsumer::YieldIfSilent(Clock::time_point now) {
-  if (spoke_.exchange(true, std::memory_order_relaxed) || !claim_ || now - bound_at_ < ownership_time::kSilence) return;
+  const bool silent = !spoke_.exchange(true, std::memory_order_relaxed) && now - bound_at_ >= ownership_time::kSilence;
+  const bool fruitless = tries_since_ && now - *tries_since_ >= kFruitless;
+  if (!claim_ || (!silent && !fruitless)) return;
   yields_until_ = now + kYield;
+  tries_since_.reset();
   lease_.Release(claim_name_, *claim_, CallLimit::In(kApiBudget, stop_token())).IgnoreError();
   claim_.reset();
 }
@@ -257,6 +271,9 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   if (learns_) Tell(settled);
   recovering_.store(barrier_.up(), std::memory_order_relaxed);
   audit_.Restart();
+  evicting_.clear();
+  tries_since_.reset();
+  insisting_.store(insists, std::memory_order_relaxed);
   bound_at_ = asked;
   last_delivery_.store(Stamp(Clock::now()), std::memory_order_relaxed);
   session_.store(claim_ ? claim_->session : 0, std::memory_order_relaxed);

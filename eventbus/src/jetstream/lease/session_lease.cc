@@ -18,6 +18,8 @@ constexpr milliseconds kOpenBudget(2000);
 // Shorter than a lease, so that one renewal that is lost does not end it.
 constexpr milliseconds kRenewalBudget(400);
 constexpr milliseconds kRetry(50);
+constexpr milliseconds kGiveBackBudget(150);
+constexpr int kFailuresToOpen = 50;
 
 std::string SessionKey(const std::string& id) { return absl::StrCat("session.", id); }
 std::string ClaimKey(const std::string& consumer) { return absl::StrCat("claim.", consumer); }
@@ -48,13 +50,13 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const Try& wanted
   Begin();
   const absl::StatusOr<Own> own = AwaitLive(limit);
   if (!own.ok()) return own.status();
-  const absl::StatusOr<KeyValueStore*> store = Store();
+  const absl::StatusOr<std::shared_ptr<KeyValueStore>> store = Store();
   if (!store.ok()) return store.status();
   const absl::StatusOr<ClaimEntry> entry = Read(**store, ClaimKey(wanted.consumer), limit);
   if (!entry.ok()) return entry.status();
   // Whoever listens without a claim, such as an older version, may live.
   const bool evicts = wanted.reach == Reach::kEvict;
-  const bool known = !entry->inboxes.empty() && wanted.listener.starts_with(entry->inboxes);
+  const bool known = wanted.evicting || (!entry->inboxes.empty() && wanted.listener.starts_with(entry->inboxes));
   if (evicts && !known) return std::nullopt;
   const ClaimContest::Sight& sight = entry->sight;
   ClaimContest::Move move =
@@ -74,7 +76,7 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const Try& wanted
 }
 
 absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit) {
-  const absl::StatusOr<KeyValueStore*> store = Store();
+  const absl::StatusOr<std::shared_ptr<KeyValueStore>> store = Store();
   if (!store.ok()) return store.status();
   return (*store)->Update(ClaimKey(consumer), "", win.revision, limit).status();
 }
@@ -106,13 +108,43 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store
   return revision.status();
 }
 
-absl::StatusOr<KeyValueStore*> SessionLease::Store() const {
+void SessionLease::Abandon(const std::string& consumer, const std::string& inboxes) {
+  MutexLock lock(mutex_);
+  if (begun_) abandoned_.emplace_back(consumer, inboxes);
+}
+
+// A claim that was not acknowledged may be there all the same: what is read decides.
+void SessionLease::GiveBack(KeyValueStore& store, const std::stop_token& stop) {
+  std::pair<std::string, std::string> claim;
+  std::string id;
+  {
+    MutexLock lock(mutex_);
+    if (abandoned_.empty()) return;
+    claim = abandoned_.front();
+    id = id_;
+  }
+  const CallLimit limit = CallLimit::In(kGiveBackBudget, stop);
+  const std::string key = ClaimKey(claim.first);
+  const absl::StatusOr<BucketEntry> entry = store.Get(key, limit);
+  const bool ours = entry.ok() && entry->value == absl::StrCat(id, " ", claim.second);
+  const bool over =
+      ours ? store.Update(key, "", entry->revision, limit).ok() : entry.ok() || absl::IsNotFound(entry.status());
+  if (!over) return;
+  MutexLock lock(mutex_);
+  abandoned_.erase(abandoned_.begin());
+}
+
+absl::StatusOr<std::shared_ptr<KeyValueStore>> SessionLease::Store() const {
   MutexLock lock(mutex_);
   if (store_ == nullptr) return trouble_;
-  return store_.get();
+  return store_;
 }
 
 absl::StatusOr<SessionLease::Own> SessionLease::AwaitLive(const CallLimit& limit) {
+  const std::stop_callback wake(limit.stop, [this] {
+    MutexLock lock(mutex_);
+    changed_.NotifyAll();
+  });
   MutexLock lock(mutex_);
   bool in_time = true;
   while (true) {
@@ -138,22 +170,32 @@ void SessionLease::Run(const std::stop_token& stop) {
     if (!Pause(Clock::now() + kRetry, stop)) return;
   }
   Clock::time_point next = Clock::now();
+  int failures = 0;
   while (Pause(next, stop)) {
     next = Clock::now() + lease_time::kRenewal;
-    KeyValueStore* store = nullptr;
-    std::string key;
-    {
-      MutexLock lock(mutex_);
-      store = store_.get();
-      key = SessionKey(id_);
-    }
-    const bool reads = renewal_.Next() == SessionRenewal::Step::kRead;
-    const absl::Status renewed = reads ? Resolve(*store, key, stop) : Renew(*store, key, stop);
-    if (!renewed.ok()) next = Clock::now() + kRetry;
-    MutexLock lock(mutex_);
-    trouble_ = renewed;
-    changed_.NotifyAll();
+    const absl::Status kept = KeepAlive(stop);
+    failures = kept.ok() ? 0 : failures + 1;
+    if (!kept.ok()) next = Clock::now() + kRetry;
+    // The bucket may have been deleted.
+    if (failures % kFailuresToOpen == kFailuresToOpen - 1) Open(stop).IgnoreError();
   }
+}
+
+absl::Status SessionLease::KeepAlive(const std::stop_token& stop) {
+  std::shared_ptr<KeyValueStore> store;
+  std::string key;
+  {
+    MutexLock lock(mutex_);
+    store = store_;
+    key = SessionKey(id_);
+  }
+  const bool reads = renewal_.Next() == SessionRenewal::Step::kRead;
+  const absl::Status renewed = reads ? Resolve(*store, key, stop) : Renew(*store, key, stop);
+  if (renewed.ok()) GiveBack(*store, stop);
+  MutexLock lock(mutex_);
+  trouble_ = renewed;
+  changed_.NotifyAll();
+  return renewed;
 }
 
 absl::Status SessionLease::Open(const std::stop_token& stop) {
@@ -192,7 +234,9 @@ absl::Status SessionLease::Resolve(KeyValueStore& store, const std::string& key,
 }
 
 void SessionLease::Lose() {
-  LogLine(log_, LogLevel::kWarning, "the session of this process was ended by another one, which has its claims");
+  LogLine(
+      log_, LogLevel::kWarning,
+      "the session of this process is over: another process ended it, or its bucket was deleted; its claims are lost");
   until_.store(0, std::memory_order_release);
   MutexLock lock(mutex_);
   id_ = UniqueName();

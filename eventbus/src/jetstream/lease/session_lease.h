@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -66,11 +67,15 @@ class SessionLease {
     std::string consumer{};  ///< a key of a bucket
     std::string inboxes{};   ///< the prefix of the inboxes that the consumer is bound to under this claim
     std::string listener{};  ///< the inbox that somebody listens on; for `kEvict`
+    bool evicting = false;   ///< that one's session was ended by us before
     Reach reach = Reach::kLook;
   };
   /// One step towards a claim; nothing while another process may hold it. `kUnavailable` while no
   /// quorum answers, `kPermissionDenied` when the bucket may not be had.
   absl::StatusOr<std::optional<ClaimWin>> TryClaim(const Try& wanted, ClaimContest& contest, const CallLimit& limit);
+  /// Gives a claim up for good, as soon as a quorum answers, whatever became of it: no call for these inboxes follows.
+  /// Does not wait.
+  void Abandon(const std::string& consumer, const std::string& inboxes);
   /// Gives the claim up, if it is still the one that was won.
   absl::Status Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit);
 
@@ -85,7 +90,7 @@ class SessionLease {
   };
 
   absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
-  absl::StatusOr<KeyValueStore*> Store() const;
+  absl::StatusOr<std::shared_ptr<KeyValueStore>> Store() const;
   absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
   absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                 std::uint64_t expected, const CallLimit& limit) const;
@@ -93,6 +98,8 @@ class SessionLease {
   void Begin();
   void Run(const std::stop_token& stop);
   absl::Status Open(const std::stop_token& stop);
+  absl::Status KeepAlive(const std::stop_token& stop);
+  void GiveBack(KeyValueStore& store, const std::stop_token& stop);
   absl::Status Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
   absl::Status Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
   void Lose();
@@ -102,15 +109,16 @@ class SessionLease {
   const std::string holder_;
   const LogSink log_;
 
-  // Written in this order when a session is lost or made; read in the other.
+  // A reader that sees the end of a new session sees its number too.
   std::atomic<std::uint64_t> session_{1};
   std::atomic<Clock::rep> until_{0};
 
   mutable Mutex mutex_;
   CondVar changed_;
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
-  std::unique_ptr<KeyValueStore> store_ ABSL_GUARDED_BY(mutex_);  // stays once it is there
-  absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                  // why there is no proof
+  std::shared_ptr<KeyValueStore> store_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::pair<std::string, std::string>> abandoned_ ABSL_GUARDED_BY(mutex_){};  // consumers and inboxes
+  absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                                          // why there is no proof
   std::string id_ ABSL_GUARDED_BY(mutex_){};
 
   // Of the thread.
