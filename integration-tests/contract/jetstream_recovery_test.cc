@@ -213,7 +213,7 @@ TEST_F(JetStreamRecoveryTest, AServerThatCountsOnePendingTooManyHoldsNothingUp) 
     message->body = absl::StrReplaceAll(message->body, {{"\"num_ack_pending\":5", "\"num_ack_pending\":6"}});
     return WriteMessageFrame(*message);
   });
-  consumer = Open(*transport, second);
+  const auto successor = Open(*transport, second);
   ASSERT_TRUE(second.Reach(5));
   EXPECT_EQ(second.Sequences(), Range(1, 5));
 }
