@@ -42,14 +42,14 @@ class ABucketOfThreeReplicas : public ::testing::Test {
         [&] {
           auto transport = ConnectJetStream({.url = url, .client_id = "contract"});
           if (transport.ok()) transport_ = *std::move(transport);
-          return transport.ok();
+          return transport_ != nullptr;
         },
         seconds(60)));
     ASSERT_TRUE(Eventually(
         [&] {
           auto store = transport_->OpenBucket({"leases", {.replicas = 3}}, CallLimit::In(seconds(10)));
           if (store.ok()) store_ = *std::move(store);
-          return store.ok();
+          return store_ != nullptr;
         },
         seconds(60)));
   }

@@ -28,13 +28,13 @@ class JetStreamPublishOrderTest : public JetStreamFixture {
     ASSERT_NE(transport_, nullptr);
   }
 
-  void Publish(std::string body, std::uint64_t key, Results& results) {
+  void Publish(const std::string& body, std::uint64_t key, Results& results) {
     std::promise<absl::StatusOr<PubAck>> told;
     results.push_back(told.get_future());
-    ASSERT_THAT(
-        transport_->Publish({.subject = "orders", .body = body, .message_id = "id-" + body, .order_key = key},
-                            [told = std::move(told)](absl::StatusOr<PubAck> ack) mutable { told.set_value(ack); }),
-        IsOk());
+    ASSERT_THAT(transport_->Publish(
+                    {.subject = "orders", .body = body, .message_id = "id-" + body, .order_key = key},
+                    [told = std::move(told)](absl::StatusOr<PubAck> ack) mutable { told.set_value(std::move(ack)); }),
+                IsOk());
   }
 
   // Takes what is published to the subject, in place of a stream.

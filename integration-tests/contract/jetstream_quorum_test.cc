@@ -102,9 +102,10 @@ class JetStreamQuorumTest : public ::testing::TestWithParam<RoutedCluster::Cut> 
     std::atomic<int> stored = 0;
     for (int i = 0; i < count; ++i) {
       OutboundMessage message{.subject = "orders", .body = absl::StrCat(i), .message_id = absl::StrCat("id-", ids_++)};
-      const absl::Status sent = member.transport().Publish(std::move(message), [&stored](absl::StatusOr<PubAck> ack) {
-        if (ack.ok()) ++stored;
-      });
+      const absl::Status sent =
+          member.transport().Publish(std::move(message), [&stored](const absl::StatusOr<PubAck>& ack) {
+            if (ack.ok()) ++stored;
+          });
       if (!sent.ok()) return false;
     }
     return Eventually([&] { return stored == count; }, kPatience);

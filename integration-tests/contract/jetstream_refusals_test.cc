@@ -172,8 +172,9 @@ TEST_F(JetStreamRefusalsTest, AFirstSubscriptionBeginsAtAServerThatIsSlowAllTheT
 TEST_F(JetStreamRefusalsTest, AFirstSubscriptionThatGetsNoAnswerSaysWhatItAskedForAndForHowLong) {
   const auto relay = ProtocolRelay::Start({.server_port = server().port()});
   ASSERT_THAT(relay, IsOk());
-  (*relay)->Rewrite(
-      [](std::string frame) { return absl::StrContains(frame, "consumer_info_response") ? std::string() : frame; });
+  (*relay)->Rewrite([](const std::string& frame) {
+    return absl::StrContains(frame, "consumer_info_response") ? std::string() : frame;
+  });
   const auto transport = Connect({.url = (*relay)->url(), .client_id = "contract"});
   const auto began = std::chrono::steady_clock::now();
   const auto consumer = transport->OpenConsumer(SpecFor(kExclusive, "billing"), ConsumerEvents{});

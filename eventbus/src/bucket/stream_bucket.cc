@@ -16,7 +16,7 @@ using Result = absl::StatusOr<std::uint64_t>;
 
 constexpr std::chrono::hours kLongestTimeToLive(24 * 3650);
 
-Result Told(const std::string& what, Result result) {
+Result Told(const std::string& what, const Result& result) {
   return result.ok() ? result : Result(Prefixed(what, result.status()));
 }
 
