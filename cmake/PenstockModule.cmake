@@ -57,9 +57,10 @@ function(penstock_rooms module name)
   endforeach()
 endfunction()
 
-# penstock_test(<name> LABEL <label> SOURCES <file>... [DEPENDS <target>...] [TIMEOUT <seconds>])
+# penstock_test(<name> LABEL <label> SOURCES <file>... [DEPENDS <target>...] [TIMEOUT <seconds>] [ALONE])
+# ALONE: no other test at the same time, for those that start several servers and time what they do.
 function(penstock_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT" "SOURCES;DEPENDS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "ALONE" "LABEL;TIMEOUT" "SOURCES;DEPENDS")
   if(NOT PENSTOCK_BUILD_TESTS)
     return()
   endif()
@@ -69,7 +70,7 @@ function(penstock_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${arg_DEPENDS} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT})
+    PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${arg_ALONE})
 endfunction()
 
 # penstock_benchmark(<name> SOURCES <file>... [DEPENDS <target>...])
