@@ -92,9 +92,9 @@ Result StreamBucket::Create(std::string_view key, std::string_view value, const 
   Result expected = 0;
   while (true) {
     Result stored = StoreAt(Write(key, value, time_to_live), *expected, limit);
-    if (!absl::IsAborted(stored.status())) return Told(what, std::move(stored));
+    if (!absl::IsAborted(stored.status())) return Told(what, stored);
     expected = ReadDeletion(key, limit);
-    if (!expected.ok()) return Told(what, std::move(expected));
+    if (!expected.ok()) return Told(what, expected);
   }
 }
 
