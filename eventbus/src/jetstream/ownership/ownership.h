@@ -11,14 +11,13 @@ namespace penstock::eventbus::jetstream {
 /// The times of ownership. From the loss of an owner to its successor they add up to less than 0.8 s.
 namespace ownership_time {
 using std::chrono::milliseconds;
-inline constexpr milliseconds kProbe(100);       ///< an owner proves itself so often
-inline constexpr milliseconds kLease(500);       ///< and stops so long after its last proof was sent
-inline constexpr milliseconds kTakeOver(550);    ///< a stand-by waits so long; over `kLease`, for clocks that differ
-inline constexpr milliseconds kHeartbeat(1000);  ///< a server speaks so often
-inline constexpr milliseconds kSilence(2500);    ///< an owner stops after so long a silence
-inline constexpr milliseconds kMissing(3000);    ///< a stand-by waits so long for the owner of a deleted consumer
-inline constexpr milliseconds kBlind(2000);      ///< a consumer is not made and deleted again within this
-inline constexpr milliseconds kHalfOpen(1000);   ///< a server may believe so long in a connection that is gone
+inline constexpr milliseconds kProbe(100);      ///< an owner proves itself so often
+inline constexpr milliseconds kLease(500);      ///< and stops so long after its last proof was sent
+inline constexpr milliseconds kTakeOver(550);   ///< a stand-by waits so long; over `kLease`, for clocks that differ
+inline constexpr milliseconds kSilence(2500);   ///< an owner stops after so long a silence
+inline constexpr milliseconds kMissing(3000);   ///< a stand-by waits so long for the owner of a deleted consumer
+inline constexpr milliseconds kBlind(2000);     ///< a consumer is not made and deleted again within this
+inline constexpr milliseconds kHalfOpen(1000);  ///< a server may believe so long in a connection that is gone
 inline constexpr milliseconds kRecoveryStall(1000);  ///< a server may pause so long before all that was pending came
 inline constexpr milliseconds kAckMemory(2000);      ///< acknowledgements are remembered for one to two of these
 inline constexpr milliseconds kShortestPause(100);   ///< between two looks of a stand-by
