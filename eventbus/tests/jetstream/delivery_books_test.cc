@@ -216,6 +216,11 @@ TEST(RecentAcksTest, RemembersTheLastTwoSpansInStreamOrder) {
   EXPECT_EQ(acks.After(0), (std::vector<std::uint64_t>{11})) << "nothing was sent since";
   acks.Clear();
   EXPECT_TRUE(acks.After(0).empty());
+  acks.Clear(/*epoch=*/2);
+  const std::uint64_t old = 7, young = 3;
+  acks.Sent({&old, 1}, 1);
+  acks.Sent({&young, 1}, 2);
+  EXPECT_EQ(acks.After(0), (std::vector<std::uint64_t>{3})) << "7 is another message by now";
 }
 
 TEST(StreamMarksTest, ReachBackToTheBeginHoweverMuchIsDelivered) {

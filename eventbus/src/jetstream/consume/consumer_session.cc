@@ -307,13 +307,14 @@ absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliv
   if (spec_.kind == ConsumerKind::kAtMostOnce) {
     return absl::FailedPreconditionError("acknowledge: at-most-once messages are settled by being delivered");
   }
+  const std::uint64_t epoch = this->epoch();
   absl::Status first_error;
   absl::InlinedVector<Acknowledgement, 32> answered;
   absl::InlinedVector<std::uint64_t, 32> settled;
   answered.reserve(deliveries.size());
   settled.reserve(deliveries.size());
   for (const Acknowledgement& each : deliveries) {
-    if (absl::Status known = CheckKnown(*each.message); !known.ok()) {
+    if (absl::Status known = CheckKnown(*each.message, epoch); !known.ok()) {
       first_error.Update(std::move(known));
       continue;
     }
@@ -321,7 +322,7 @@ absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliv
     const bool over = each.type == AckType::kAck || each.type == AckType::kTerm;
     if (over) settled.push_back(each.message->stream_sequence());
   }
-  if (!settled.empty()) OnSettled(settled);
+  if (!settled.empty()) OnSettled(settled, epoch);
   const std::shared_ptr<Link> link = connection_.link();
   if (link == nullptr) return absl::UnavailableError("acknowledge: not connected; the server will deliver it again");
   absl::Status sent = answered.empty() ? absl::OkStatus() : Answer(*link, {answered.data(), answered.size()});
@@ -330,11 +331,11 @@ absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliv
   return first_error;
 }
 
-absl::Status ConsumerSession::CheckKnown(const StoredMessage& message) const {
+absl::Status ConsumerSession::CheckKnown(const StoredMessage& message, std::uint64_t epoch) const {
   if (typeid(message) != typeid(ReceivedMessage)) {
     return absl::InvalidArgumentError("acknowledge: the message is not one of this consumer");
   }
-  if (static_cast<const ReceivedMessage&>(message).epoch() == epoch_.load(std::memory_order_acquire)) {
+  if (static_cast<const ReceivedMessage&>(message).epoch() == epoch) {
     return absl::OkStatus();
   }
   return absl::UnavailableError("acknowledge: the consumer was created again since this delivery");

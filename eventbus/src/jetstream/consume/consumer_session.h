@@ -87,7 +87,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Whether each delivery has such an answer of its own.
   virtual bool AnswersEach(AckType /*type*/) const { return true; }
   /// Told that the messages with these sequences need no redelivery any more, whether the server can be told or not.
-  virtual void OnSettled(std::span<const std::uint64_t> /*sequences*/) {}
+  /// They are sequences of `epoch`, which may be over by now.
+  virtual void OnSettled(std::span<const std::uint64_t> /*sequences*/, std::uint64_t /*epoch*/) {}
   /// Told the same after their answers were sent; sends one for all of them, if such is due.
   virtual absl::Status OnAcknowledged(Link& /*link*/, std::span<const std::uint64_t> /*sequences*/) {
     return absl::OkStatus();
@@ -130,6 +131,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::stop_token stop_token() const { return stop_.get_token(); }
   const std::string& consumer_created() const { return consumer_created_; }
   bool synchronised_before() const { return synchronised_ > 0; }
+  std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
 
   Connection& connection_;
@@ -154,7 +156,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void Withdraw();
   void GiveUp(absl::Status why);
   void Rest();
-  absl::Status CheckKnown(const StoredMessage& message) const;
+  absl::Status CheckKnown(const StoredMessage& message, std::uint64_t epoch) const;
   absl::StatusOr<std::optional<bool>> IsAsItWas(const std::optional<StreamMarks::Mark>& mark);
   bool AwaitWork(Clock::duration longest);
   bool CalledFromEvent() const;

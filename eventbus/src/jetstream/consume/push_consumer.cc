@@ -209,9 +209,9 @@ bool PushConsumer::AnswersEach(AckType type) const {
   return !spec_.ack_all || (type != AckType::kAck && type != AckType::kTerm);
 }
 
-void PushConsumer::OnSettled(std::span<const std::uint64_t> sequences) {
+void PushConsumer::OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) {
   outstanding_.Settled(sequences);
-  if (!spec_.ack_all) recent_acks_.Sent(sequences);
+  if (!spec_.ack_all) recent_acks_.Sent(sequences, epoch);
 }
 
 absl::Status PushConsumer::OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) {

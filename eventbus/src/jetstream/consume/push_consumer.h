@@ -53,10 +53,10 @@ class PushConsumer final : public ConsumerSession {
   void OnRelease() override;
   void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
     outstanding_.EndAt(kept_up_to);
-    recent_acks_.Clear();
+    recent_acks_.Clear(epoch());
   }
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
-  void OnSettled(std::span<const std::uint64_t> sequences) override;
+  void OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) override;
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
 
   Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);

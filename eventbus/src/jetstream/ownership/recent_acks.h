@@ -14,8 +14,10 @@ namespace penstock::eventbus::jetstream {
 /// they can be sent again. Thread-safe.
 class RecentAcks {
  public:
-  void Sent(std::span<const std::uint64_t> sequences) {
+  /// Acknowledgements in `epoch`; those of another than the last `Clear` was told mean other messages, and are ignored.
+  void Sent(std::span<const std::uint64_t> sequences, std::uint64_t epoch = 0) {
     MutexLock lock(mutex_);
+    if (epoch != epoch_) return;
     young_.insert(young_.end(), sequences.begin(), sequences.end());
   }
 
@@ -26,14 +28,16 @@ class RecentAcks {
   /// In stream order, those after `floor`.
   std::vector<std::uint64_t> After(std::uint64_t floor) const;
 
-  void Clear() {
+  void Clear(std::uint64_t epoch = 0) {
     MutexLock lock(mutex_);
+    epoch_ = epoch;
     old_.clear();
     young_.clear();
   }
 
  private:
   mutable Mutex mutex_;
+  std::uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::uint64_t> old_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::uint64_t> young_ ABSL_GUARDED_BY(mutex_);
 };
