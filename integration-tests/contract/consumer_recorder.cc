@@ -28,6 +28,7 @@ ConsumerEvents ConsumerRecorder::Events(std::function<void(const StoredMessage&)
                 Add(std::move(messages));
               },
           .on_stream_recreated = {},
+          .on_settled_elsewhere = [this](std::uint64_t last) { settled_elsewhere_ = last; },
           .on_closed = {}};
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -40,6 +41,8 @@ class ConsumerRecorder {
   bool Reach(std::size_t count);
 
   std::vector<Arrival> arrivals() const;
+  /// Up to where the server has said that messages are settled which are in hand here.
+  std::uint64_t settled_elsewhere() const { return settled_elsewhere_.load(); }
   std::vector<std::uint64_t> Sequences() const;
   std::vector<std::uint64_t> DeliveryCounts() const;
   std::vector<std::string> Bodies() const;
@@ -54,6 +57,7 @@ class ConsumerRecorder {
   void Add(std::vector<std::unique_ptr<StoredMessage>> messages);
   void AckNew();
 
+  std::atomic<std::uint64_t> settled_elsewhere_{0};
   mutable Mutex mutex_;
   CondVar changed_;
   std::deque<std::unique_ptr<StoredMessage>> messages_ ABSL_GUARDED_BY(mutex_);

@@ -79,6 +79,20 @@ TEST_F(JetStreamRecoveryTest, WhatComesAgainComesInStreamOrderWhateverIsQueuedFo
   EXPECT_EQ(recorder.Sequences(), Range(1, 350));
 }
 
+// An earlier owner's acknowledgements that come late, for messages that were asked for again by a Nak.
+TEST_F(JetStreamRecoveryTest, ItsOwnerHearsOfMessagesThatAnotherHasAcknowledged) {
+  ConsumerRecorder owner;
+  const auto owned = Open(*direct_, owner);
+  PublishMany(*direct_, 10);
+  ASSERT_TRUE(owner.Reach(10));
+  EXPECT_EQ(owner.settled_elsewhere(), 0u);
+  RawNats other = Raw();
+  for (int i = 1; i <= 4; ++i) {
+    ASSERT_THAT(other.Publish(absl::StrCat("$JS.ACK.ORDERS.billing.1.", i, ".", i, ".0.0"), "+ACK"), IsOk());
+  }
+  EXPECT_TRUE(Eventually([&] { return owner.settled_elsewhere() == 4; }, seconds(20)));
+}
+
 TEST_F(JetStreamRecoveryTest, AStandByMakesADeletedConsumerAgainAfterWhatWasAcknowledged) {
   auto proxy = TcpProxy::Start(server().port());
   ASSERT_THAT(proxy, IsOk());

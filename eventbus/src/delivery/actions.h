@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "absl/container/inlined_vector.h"
 #include "delivery/in_flight_message.h"
@@ -30,6 +32,7 @@ struct Actions {
   absl::InlinedVector<Action, 4> list{};
   std::size_t credit = 0;  ///< messages the server may send in addition
   std::size_t window = 0;  ///< unsettled messages that the server may have with us from now on; 0: as before
+  std::vector<std::uint64_t> vanished{};  ///< sequences of messages that were requested again and did not come
 };
 
 }  // namespace penstock::eventbus

@@ -29,8 +29,9 @@ struct DeliveryState {
   }
 
   const DeliveryOptions options;
-  SubscriptionStats counters{};  ///< and `lag`; the other gauges are not kept here
-  std::uint64_t vanished = 0;    ///< messages whose redelivery was given up
+  SubscriptionStats counters{};         ///< and `lag`; the other gauges are not kept here
+  std::uint64_t vanished = 0;           ///< messages whose redelivery was given up
+  std::uint64_t settled_elsewhere = 0;  ///< the server counts messages up to here as settled
   InFlightTable table{};
   FlowControl flow{options, table, counters};
   FailurePolicy failures{options};

@@ -216,9 +216,17 @@ void DeliveryStateMachine::CheckAll(Actions& out) {
   }
   for (InFlightMessage* item : vanished) {
     ++state_.vanished;
+    out.vanished.push_back(item->sequence);
     turns_.ReleaseKey(*item, out);
     turns_.Remove(*item);
   }
+}
+
+void DeliveryStateMachine::SettledElsewhere(std::uint64_t last, TimePoint now) {
+  state_.settled_elsewhere = last;
+  state_.table.ForEach([&](InFlightMessage& item) {
+    if (item.state == MessageState::kAwaitingRedelivery) item.due = std::min(item.due, turns_.GivenUpAt(item, now));
+  });
 }
 
 // Messages parked behind one that merely waits for a worker do not count: a slow pool is no reason for a wider window.
@@ -247,6 +255,7 @@ void DeliveryStateMachine::OwnershipLost() {
 // has to be: its message would be redriven once more.
 void DeliveryStateMachine::KeepRunningOnly(bool stale) {
   turns_.Clear();
+  state_.settled_elsewhere = 0;
   const auto keep = [](const InFlightMessage& item) {
     return item.under_way() || item.state == MessageState::kRemovingLetter;
   };

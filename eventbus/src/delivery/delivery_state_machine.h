@@ -55,6 +55,9 @@ class DeliveryStateMachine {
   /// Messages with these sequences that are not in flight were acknowledged before: they are acknowledged when they
   /// arrive, not run.
   void AckStateRecovered(std::uint64_t first, std::uint64_t last) { state_.processed.Add(first, last); }
+  /// The server counts messages up to `last` as settled: those that were requested again do not come. Their keys go on
+  /// without them after a second, in which a redelivery that is under way still counts.
+  void SettledElsewhere(std::uint64_t last, TimePoint now);
   /// Another process owns, or owned, the consumer: messages that do not run are forgotten, since that process may have
   /// acknowledged them; unacknowledged ones come again. Those that run may finish.
   void OwnershipLost();

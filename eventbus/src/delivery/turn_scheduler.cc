@@ -10,6 +10,7 @@ constexpr std::chrono::milliseconds kOfferAgain{2};
 constexpr std::chrono::milliseconds kResume{50};
 // How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
+constexpr std::chrono::seconds kUnderWay{1};  // the same where the server has said that it is settled
 
 }  // namespace
 
@@ -144,9 +145,14 @@ void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
   state_.flow.AddCredit(out);
   item.key = {};
   SetState(item, MessageState::kAwaitingRedelivery);
-  item.due = state_.now + 2 * state_.options.ack_wait + kRedeliveryPatience;
+  item.due = GivenUpAt(item, state_.now);
   out.list.push_back({.kind = Action::Kind::kNak, .message = item.TakeAnswerable()});
   item.message.reset();
+}
+
+TimePoint TurnScheduler::GivenUpAt(const InFlightMessage& item, TimePoint now) const {
+  if (item.sequence <= state_.settled_elsewhere) return now + kUnderWay;
+  return now + 2 * state_.options.ack_wait + kRedeliveryPatience;
 }
 
 void TurnScheduler::Tick(Actions& out) {

@@ -80,6 +80,9 @@ class TurnScheduler {
   /// Requests evicted messages as far as there is room.
   void RequestEvicted(Actions& out);
 
+  /// When a message that is requested again at `now` is given up, unless it has come.
+  TimePoint GivenUpAt(const InFlightMessage& item, TimePoint now) const;
+
   /// Messages that wait behind the one of their key that has its turn.
   std::size_t QueuedBehind(const InFlightMessage& item) const { return queues_.QueuedBehind(item); }
   /// Forgets who waits for what.

@@ -95,6 +95,9 @@ struct ConsumerEvents {
   /// consumer has become ours, before any later message. A server that is killed can forget this and send them again.
   /// Not called in a cluster, whose new leaders can report what is not so.
   std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
+  /// The server counts everything up to this sequence as settled, although some of it is in flight here: an earlier
+  /// owner acknowledged it late. What was asked for again with a Nak does not come then.
+  std::function<void(std::uint64_t last)> on_settled_elsewhere{};
   /// The consumer cannot continue, since its durable belongs to something else (another program changed its
   /// configuration, or has the work queue), and has stopped.
   std::function<void(absl::Status why)> on_closed{};

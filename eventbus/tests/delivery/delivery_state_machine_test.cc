@@ -209,6 +209,25 @@ TEST_F(DeliveryStateMachineTest, ExtendsTheLeaseOfAllThatIsInHandWhateverItWaits
   EXPECT_THAT(Said(), IsEmpty());
 }
 
+TEST_F(DeliveryStateMachineTest, DoesNotWaitForWhatTheServerCountsAsSettled) {
+  options_.max_bytes = 150;
+  Begin();
+  Arrive(5, "b");
+  Arrive(1, "a");
+  Arrive(2, "a");
+  Finish(5);
+  EXPECT_THAT(Said(), ElementsAre("run 5", "ack 5", "nak 1"));
+  flow_->SettledElsewhere(2, now_);
+  Pass(milliseconds{900});
+  EXPECT_EQ(flow_->held(), 1u) << "it may be under way";
+  Pass(milliseconds{300});
+  Pass(milliseconds{10});
+  EXPECT_THAT(Said(), testing::Contains("nak 2"));
+  Pass(milliseconds{1300});
+  EXPECT_EQ(flow_->vanished(), 2u);
+  EXPECT_EQ(flow_->in_hand(), 0u);
+}
+
 TEST_F(DeliveryStateMachineTest, GivesUpOnARedeliveryThatNeverComes) {
   options_.max_bytes = 150;
   Begin();

@@ -39,6 +39,10 @@ class InvariantChecker {
   void LetterStays(const InFlightMessage& item);
   void StreamMadeAgain(const DeliveryStateMachine& flow);
   void OwnershipLost();
+  /// The server has said that messages up to here are settled.
+  void SettledElsewhere(std::uint64_t last) { settled_elsewhere_ = last; }
+  /// A message that was asked for again did not come, and is given up.
+  void Vanished(std::uint64_t sequence);
   void Ticked() { credit_due_ = false; }
   void StaleEnded() { --stale_; }
   void HandedBack(std::uint64_t sequence) { Release(sequence); }
@@ -98,6 +102,7 @@ class InvariantChecker {
   std::set<std::uint64_t> running_{};                          // keys
   std::set<std::uint64_t> failed_{};                           // since the last success
   std::size_t asked_again_ = 0;
+  std::uint64_t settled_elsewhere_ = 0;
   std::size_t stale_ = 0;
   std::size_t widest_;
   std::size_t biggest_ = 0;

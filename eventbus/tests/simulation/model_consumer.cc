@@ -2,6 +2,7 @@
 #include "simulation/model_consumer.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace penstock::eventbus::simulation {
@@ -192,11 +193,13 @@ bool ModelConsumer::Recovering() {
 }
 
 void ModelConsumer::Audit() {
-  if (!audit_.Due(event_queue_.now(), last_delivery_)) return;
-  network_.Request(link_, [this](Network::Side& side) -> Network::Answer {
-    return IfCurrent([this, sight = network_.Look(side, *this)] {
-      if (!sight.exists || !flowing_ || !arriving_) return;
-      if (!audit_.Saw(sight.pending, outstanding_.size(), last_delivery_)) return;
+  const std::optional<std::uint64_t> first = outstanding_.First();
+  if (!audit_.Due(event_queue_.now(), last_delivery_, first)) return;
+  network_.Request(link_, [this, first](Network::Side& side) -> Network::Answer {
+    return IfCurrent([this, first, sight = network_.Look(side, *this)] {
+      if (!sight.exists || sight.incarnation != incarnation_ || !flowing_ || !arriving_) return;
+      if (first && sight.floor >= *first) events_.on_settled_elsewhere(sight.floor);
+      if (!audit_.Saw(sight.pending, outstanding_.size(), event_queue_.now(), last_delivery_)) return;
       trace_.Note("the server waits for answers that were given");
       LoseTrack();
     });

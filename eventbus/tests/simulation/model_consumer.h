@@ -32,6 +32,7 @@ class ModelConsumer {
     std::function<void(const std::vector<ModelMessage::Facts>& messages)> on_messages{};
     std::function<void()> on_stream_recreated{};
     std::function<void()> on_ownership_lost{};
+    std::function<void(std::uint64_t last)> on_settled_elsewhere{};
     std::function<void()> on_consumer_recreated{};
   };
 

@@ -32,6 +32,7 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
                 {.on_messages = [this](const auto& messages) { Arrived(messages); },
                  .on_stream_recreated = [this] { StreamRecreated(); },
                  .on_ownership_lost = [this] { OwnershipLost(); },
+                 .on_settled_elsewhere = [this](std::uint64_t last) { SettledElsewhere(last); },
                  .on_consumer_recreated =
                      [this] {
                        flow_->ConsumerRecreated();
@@ -56,6 +57,7 @@ void Process::Do(Event event) {
   looked_at_ = 0;
   event(*actions);
   LookAt(*actions);
+  for (const std::uint64_t sequence : actions->vanished) invariants_.Vanished(sequence);
   invariants_.Compare(*flow_, *actions);
   outage_ = flow_->circuit_open();
   ScheduleTick();
@@ -184,6 +186,12 @@ void Process::OwnershipLost() {
   flow_->OwnershipLost();
   invariants_.OwnershipLost();
   quarantine_known_ = !scenario_.quarantines();
+}
+
+void Process::SettledElsewhere(std::uint64_t last) {
+  trace_.Note("settled elsewhere up to", last);
+  invariants_.SettledElsewhere(last);
+  flow_->SettledElsewhere(last, event_queue_.now());
 }
 
 void Process::LookUpQuarantine() {

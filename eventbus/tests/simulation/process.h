@@ -63,6 +63,7 @@ class Process {
   std::unique_ptr<InFlightMessage> MakeItem(const ModelMessage::Facts& facts);
   void StreamRecreated();
   void OwnershipLost();
+  void SettledElsewhere(std::uint64_t last);
   void LookUpQuarantine();
   void LookAt(Actions& actions);
   void Execute(Actions& actions);

@@ -54,6 +54,7 @@ absl::Status Subscription::Open(Transport& transport) {
                .on_stream_recreated = [this] { OnRecreated(&DeliveryStateMachine::StreamRecreated); },
                .on_consumer_recreated = [this] { OnRecreated(&DeliveryStateMachine::ConsumerRecreated); },
                .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
+               .on_settled_elsewhere = [this](auto last) { OnSettledElsewhere(last); },
                .on_closed = [this](const absl::Status& why) { OnClosed(why); },
                .on_ownership_lost = [this] { OnOwnershipLost(); }});
   if (!consumer.ok()) return consumer.status();
@@ -117,6 +118,12 @@ void Subscription::OnAckStateRecovered(std::uint64_t first, std::uint64_t last) 
   Call call(*this);
   MutexLock lock(mutex_);
   flow_.AckStateRecovered(first, last);
+}
+
+void Subscription::OnSettledElsewhere(std::uint64_t last) {
+  Call call(*this);
+  MutexLock lock(mutex_);
+  flow_.SettledElsewhere(last, std::chrono::steady_clock::now());
 }
 
 void Subscription::OnRecreated(void (DeliveryStateMachine::*event)()) {
@@ -255,6 +262,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   if (turned && outage) Log(LogLevel::kError, "degraded: message after message fails; trying one at a time");
   if (turned && !outage) Log(LogLevel::kInfo, "recovered: a message has succeeded");
   if (doubled) LogStoredTwice(stored_twice);
+  if (!actions.vanished.empty()) LogVanished(actions.vanished);
   if (sooner) context_.request_tick();
   const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
@@ -267,6 +275,12 @@ void Subscription::LogStoredTwice(std::uint64_t count) const {
   Log(LogLevel::kWarning,
       absl::StrFormat("the server stored %d events twice within the duplicate window; the copies are not handled",
                       count));
+}
+
+void Subscription::LogVanished(const std::vector<std::uint64_t>& sequences) const {
+  Log(LogLevel::kWarning, absl::StrFormat("%d messages were asked for again and do not come, the first of them message "
+                                          "%d; their keys go on without them",
+                                          sequences.size(), sequences.front()));
 }
 
 void Subscription::LogStuck(const Actions& actions) const {

@@ -94,6 +94,7 @@ class Subscription final : private ActionExecutor::Listener {
   /// The stream or the consumer was created again, which `event` tells the delivery logic.
   void OnRecreated(void (DeliveryStateMachine::*event)());
   void OnAckStateRecovered(std::uint64_t first, std::uint64_t last);
+  void OnSettledElsewhere(std::uint64_t last);
   void OnOwnershipLost();
   void OnClosed(const absl::Status& why);
   // Of the executor.
@@ -115,6 +116,7 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   /// At 1, 2, 4, ... copies.
   void LogStoredTwice(std::uint64_t count) const;
+  void LogVanished(const std::vector<std::uint64_t>& sequences) const;
   void LogStuck(const Actions& actions) const;
   void Log(LogLevel level, const std::string& what) const;
 

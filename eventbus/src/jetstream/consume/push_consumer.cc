@@ -95,11 +95,14 @@ bool PushConsumer::Recovering(Clock::time_point now) {
 
 void PushConsumer::Audit(Clock::time_point now) {
   const Clock::time_point last = TimeIn(last_delivery_);
-  if (!audit_.Due(now, last)) return;
+  const std::optional<std::uint64_t> first = outstanding_.First();
+  if (!audit_.Due(now, last, first)) return;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
-  if (!facts.ok() || !*facts) return;
-  const bool lost = audit_.Saw((*facts)->pending, outstanding_.size(), last);
+  if (!facts.ok() || !*facts || !SameTime((*facts)->created, consumer_created())) return;
+  const std::uint64_t floor = (*facts)->acknowledged;
+  if (first && floor >= *first && events_.on_settled_elsewhere) events_.on_settled_elsewhere(floor);
+  const bool lost = audit_.Saw((*facts)->pending, outstanding_.size(), now, last);
   if (lost) RequestSynchronisation("the server waits for answers that were given");
 }
 
