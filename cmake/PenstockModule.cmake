@@ -73,6 +73,18 @@ function(penstock_test name)
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} RUN_SERIAL ${arg_ALONE})
 endfunction()
 
+# penstock_test_on_newest_server(<name> COMMAND <command>... LABEL <label> TIMEOUT <seconds>)
+# For what Debian 12's nats-server cannot show. Runs alone.
+function(penstock_test_on_newest_server name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "LABEL;TIMEOUT" "COMMAND")
+  if(PENSTOCK_BUILD_TESTS)
+    add_test(NAME newest_server.${name}
+      COMMAND "${PROJECT_SOURCE_DIR}/integration-tests/support/on_newest_server.sh" ${arg_COMMAND})
+    set_tests_properties(newest_server.${name}
+      PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} RUN_SERIAL TRUE SKIP_RETURN_CODE 77)
+  endif()
+endfunction()
+
 # penstock_benchmark(<name> SOURCES <file>... [DEPENDS <target>...])
 # In bin/benchmarks. A test labelled bench runs it for a moment, to show that it still runs.
 function(penstock_benchmark name)
