@@ -28,6 +28,10 @@ ConsumerEvents ConsumerRecorder::Events(std::function<void(const StoredMessage&)
                 Add(std::move(messages));
               },
           .on_stream_recreated = {},
+          .on_ack_state_recovered =
+              [this](std::uint64_t first, std::uint64_t last) {
+                if (first == 1) recovered_ = last;
+              },
           .on_settled_elsewhere = [this](std::uint64_t last) { settled_elsewhere_ = last; },
           .on_closed = {}};
 }

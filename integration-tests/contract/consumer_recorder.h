@@ -43,6 +43,8 @@ class ConsumerRecorder {
   std::vector<Arrival> arrivals() const;
   /// Up to where the server has said that messages are settled which are in hand here.
   std::uint64_t settled_elsewhere() const { return settled_elsewhere_.load(); }
+  /// Up to where it was told, from the first message on, that earlier owners have settled everything.
+  std::uint64_t recovered() const { return recovered_.load(); }
   std::vector<std::uint64_t> Sequences() const;
   std::vector<std::uint64_t> DeliveryCounts() const;
   std::vector<std::string> Bodies() const;
@@ -58,6 +60,7 @@ class ConsumerRecorder {
   void AckNew();
 
   std::atomic<std::uint64_t> settled_elsewhere_{0};
+  std::atomic<std::uint64_t> recovered_{0};
   mutable Mutex mutex_;
   CondVar changed_;
   std::deque<std::unique_ptr<StoredMessage>> messages_ ABSL_GUARDED_BY(mutex_);

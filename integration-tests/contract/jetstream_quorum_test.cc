@@ -52,6 +52,10 @@ class Member {
   }
 
   void Open(const StreamSpec& stream) {
+    OpenWithoutAcks(stream);
+    recorder_.AckFor(*consumer_);
+  }
+  void OpenWithoutAcks(const StreamSpec& stream) {
     EXPECT_TRUE(Eventually([&] { return transport_->EnsureStream(stream).ok(); }, kPatience));
     const ConsumerSpec spec{.stream = stream.name,
                             .consumer = "billing",
@@ -64,8 +68,9 @@ class Member {
       return consumer_ != nullptr;
     };
     EXPECT_TRUE(Eventually(opened, kPatience));
-    recorder_.AckFor(*consumer_);
   }
+  absl::Status AcknowledgeFirst() { return recorder_.Acknowledge(*consumer_, 0, AckType::kAck); }
+  void Stop() { std::exchange(consumer_, nullptr)->Stop(); }
   bool MayHandle() const { return consumer_->MayHandle(Clock::now()); }
   bool Becomes(bool handles, milliseconds limit = kPatience) const {
     return Eventually([&] { return MayHandle() == handles; }, limit, milliseconds(1));
@@ -141,6 +146,32 @@ TEST_P(JetStreamQuorumTest, AnOwnerThatIsCutOffStopsBeforeAnotherBegins) {
   over = true;
   watch.join();
   EXPECT_FALSE(together);
+}
+
+// As after an election that lost the acknowledgements of an owner: it left word of them.
+TEST_P(JetStreamQuorumTest, ASuccessorIsToldWhatItsPredecessorsHaveSettled) {
+  if (GetParam() != RoutedCluster::Cut::kReset) GTEST_SKIP() << "nothing is cut";
+  std::optional<Member> owner(std::in_place, *cluster_, 0);
+  owner->OpenWithoutAcks(Stream());
+  ASSERT_TRUE(Publish(*owner, 100));
+  ASSERT_TRUE(owner->recorder().Reach(100));
+  ASSERT_THAT(owner->AcknowledgeFirst(), IsOk());
+  const auto bucket = owner->transport().OpenBucket({.name = "PENSTOCK_OWNERSHIP"}, CallLimit::In(seconds(10)));
+  ASSERT_THAT(bucket, IsOk());
+  owner->Stop();
+  absl::StatusOr<BucketEntry> claim;
+  const auto left_word = [&] {
+    claim = (*bucket)->Get("claim.ORDERS.billing", CallLimit::In(seconds(5)));
+    return claim.ok() && claim->value.ends_with(" 1-1");
+  };
+  ASSERT_TRUE(Eventually(left_word, kPatience)) << (claim.ok() ? claim->value : claim.status().ToString());
+  const std::string more = claim->value.substr(0, claim->value.size() - 3) + "1-60";
+  ASSERT_THAT((*bucket)->Put("claim.ORDERS.billing", more, CallLimit::In(seconds(10))), IsOk());
+
+  Member successor(*cluster_, 1);
+  successor.OpenWithoutAcks(Stream());
+  ASSERT_TRUE(successor.recorder().Reach(99));
+  EXPECT_EQ(successor.recorder().recovered(), 60u);
 }
 
 TEST_P(JetStreamQuorumTest, OneRouteThatIsCutLetsOneOfThemGoOn) {

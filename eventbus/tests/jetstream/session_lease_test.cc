@@ -4,11 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "jetstream/ownership/session_renewal.h"
 #include "jetstream/protocol/server_version.h"
@@ -90,8 +92,27 @@ class Process {
   using Reach = SessionLease::Reach;
   absl::StatusOr<std::optional<ClaimWin>> Look(Reach reach = Reach::kClaim, const std::string& listener = {},
                                                bool evicting = false) {
-    return lease_->TryClaim({"orders.billing", inboxes_, listener, evicting, reach}, contest_,
+    return lease_->TryClaim({consumer_, inboxes_, listener, evicting, reach}, contests_[consumer_],
                             CallLimit::In(seconds(5)));
+  }
+  /// What follows is about this one.
+  void Turn(const std::string& consumer) { consumer_ = consumer; }
+  void Report(const std::string& report) { lease_->Report(consumer_, report); }
+  /// What is in the bucket under the prefix of a key, once there is `text` in it.
+  bool BucketHas(const std::string& keys, const std::string& text) {
+    std::atomic<bool> has = false;
+    auto store = transport_->OpenBucket({.name = "leases"}, CallLimit::In(seconds(5)));
+    EXPECT_TRUE(store.ok()) << store.status();
+    auto watch = (*store)->Watch(keys,
+                                 {.on_entry =
+                                      [&](const BucketEntry& entry) {
+                                        if (entry.value.find(text) != entry.value.npos) has = true;
+                                      }},
+                                 CallLimit::In(seconds(5)));
+    EXPECT_TRUE(watch.ok()) << watch.status();
+    const Clock::time_point deadline = Clock::now() + seconds(10);
+    while (!has && Clock::now() < deadline) std::this_thread::yield();
+    return has;
   }
   /// As for `Win`.
   std::optional<ClaimWin> Evict(const std::string& listener, milliseconds limit) {
@@ -103,7 +124,7 @@ class Process {
     } while (Clock::now() < deadline);
     return std::nullopt;
   }
-  void Abandon() { lease_->Abandon("orders.billing", inboxes_); }
+  void Abandon() { lease_->Abandon(consumer_, inboxes_); }
   std::string inbox() const { return inboxes_ + "1"; }
   /// The claim, won within `limit`; nothing when it was not.
   std::optional<ClaimWin> Win(milliseconds limit) {
@@ -121,9 +142,7 @@ class Process {
     while (Holds(win) != held && Clock::now() < deadline) std::this_thread::yield();
     return Holds(win) == held;
   }
-  absl::Status Release(const ClaimWin& win) {
-    return lease_->Release("orders.billing", win, CallLimit::In(seconds(5)));
-  }
+  absl::Status Release(const ClaimWin& win) { return lease_->Release(consumer_, win, CallLimit::In(seconds(5))); }
   void Set(Fault fault) { fault_ = fault; }
   void Die() { lease_.reset(); }
 
@@ -137,7 +156,8 @@ class Process {
   const std::string inboxes_ = UniqueInbox() + ".";
   std::atomic<Fault> fault_{Fault::kNone};
   std::unique_ptr<Transport> transport_;
-  ClaimContest contest_{};
+  std::string consumer_ = "orders.billing";
+  std::map<std::string, ClaimContest> contests_{};
   std::unique_ptr<SessionLease> lease_;
 };
 
@@ -200,6 +220,38 @@ TEST_F(SessionLeaseTest, TheClaimOfADeadProcessIsWon) {
   ASSERT_TRUE(first_.Win(kPatience));
   first_.Die();
   EXPECT_TRUE(second_.Win(kPatience));
+}
+
+TEST_F(SessionLeaseTest, TheSuccessorOfADeadProcessReadsWhatThatHasReportedOfEachConsumer) {
+  for (const char* const consumer : {"orders.billing", "orders.audit"}) {
+    first_.Turn(consumer);
+    ASSERT_TRUE(first_.Win(kPatience));
+    first_.Report(std::string("of ") + consumer);
+  }
+  ASSERT_TRUE(second_.BucketHas("session.*", "orders.billing of orders.billing"));
+  ASSERT_TRUE(second_.BucketHas("session.*", "orders.audit of orders.audit"));
+  first_.Die();
+  for (const char* const consumer : {"orders.audit", "orders.billing"}) {
+    second_.Turn(consumer);
+    const auto won = second_.Win(kPatience);
+    ASSERT_TRUE(won) << consumer;
+    EXPECT_EQ(won->reports, std::vector<std::string>{std::string("of ") + consumer});
+  }
+}
+
+TEST_F(SessionLeaseTest, WhatWasReportedStaysWithAClaimThatIsGivenUp) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  first_.Report("what the first has settled");
+  ASSERT_TRUE(first_.Release(*won).ok());
+  const auto next = second_.Win(kPatience);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->reports, std::vector<std::string>{"what the first has settled"});
+  second_.Abandon();
+  const auto again = first_.Win(kPatience);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->reports, std::vector<std::string>{"what the first has settled"})
+      << "the second has told nothing new";
 }
 
 TEST_F(SessionLeaseTest, OnlyAListenerWhoseClaimIsOverIsEvicted) {

@@ -110,6 +110,7 @@ void ModelConsumer::Receive(std::size_t link, const std::vector<ModelMessage::Fa
   for (const auto& message : passed) {
     outstanding_.Arrived(message.sequence);
     lineage_.Delivered(message.sequence, {});
+    runs_.Delivered({message.sequence, {}});
   }
   credit_.Arrived(messages.size());
   if (!passed.empty()) events_.on_messages(passed);
@@ -153,13 +154,19 @@ void ModelConsumer::Tick() {
     return LoseTrack();
   }
   Prove();
-  if (now - aged_ >= times::kAckMemory) {
-    recent_acks_.Age();
-    aged_ = now;
-  }
+  AgeAcks();
+  ReportSettled();
   if (!arriving_) return;
   if (claim_ != 0 && lease_.session() != claim_) return LoseTrack();
   if (!Recovering()) Audit();
+}
+
+void ModelConsumer::AgeAcks() {
+  const TimePoint now = event_queue_.now();
+  const bool heard = now - heard_ < times::kSpeaks && (claim_ == 0 || lease_.Holds(claim_, now));
+  if (!heard || now - aged_ < times::kAckMemory) return;
+  recent_acks_.Age();
+  aged_ = now;
 }
 
 void ModelConsumer::Prove() {
@@ -218,6 +225,7 @@ void ModelConsumer::Acknowledge(const StoredMessage& message, AckType type) {
   if (type == AckType::kAck || type == AckType::kTerm) {
     outstanding_.Settled(facts.sequence);
     recent_acks_.Sent({&facts.sequence, 1});
+    if (scenario_.clustered) runs_.Settled({&facts.sequence, 1}, 1);
     ledger_.record(facts.record).acked_by = this;
     ledger_.record(facts.record).acked_at = event_queue_.now();
   }
@@ -243,6 +251,7 @@ void ModelConsumer::Release() {
     if (side.inbox == link && network_.IsCommitted(side)) side.released = true;
     return {};
   });
+  ReportSettled();
   if (claim_ != 0) lease_.Release(claim_);
 }
 

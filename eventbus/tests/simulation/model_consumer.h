@@ -14,6 +14,7 @@
 #include "jetstream/ownership/ownership.h"
 #include "jetstream/ownership/recent_acks.h"
 #include "jetstream/ownership/recovery_barrier.h"
+#include "jetstream/ownership/settled_runs.h"
 #include "jetstream/ownership/stream_lineage.h"
 #include "simulation/model_lease.h"
 #include "simulation/network.h"
@@ -31,6 +32,7 @@ class ModelConsumer {
   struct Events {
     std::function<void(const std::vector<ModelMessage::Facts>& messages)> on_messages{};
     std::function<void()> on_stream_recreated{};
+    std::function<void(std::uint64_t first, std::uint64_t last)> on_ack_state_recovered{};
     std::function<void()> on_ownership_lost{};
     std::function<void(std::uint64_t last)> on_settled_elsewhere{};
     std::function<void()> on_consumer_recreated{};
@@ -80,6 +82,8 @@ class ModelConsumer {
   std::uint64_t floor_told(std::uint64_t stream_generation) const {
     return floor_generation_ == stream_generation ? floor_told_ : 0;
   }
+  /// An owner before it has said that the message is settled, or it has settled it itself.
+  bool KnowsSettled(std::uint64_t sequence) const { return runs_.FirstUnsettledFrom(sequence) != sequence; }
   /// It has seen the consumer.
   bool knows() const { return floor_generation_ != 0; }
 
@@ -94,6 +98,8 @@ class ModelConsumer {
   void LookAgain(std::chrono::microseconds after);
   void Looked(const Sight& sight);
   void Claim(const Sight& sight, jetstream::Ownership::Step step);
+  void LearnSettled(const Sight& sight, const std::vector<std::string>& reports);
+  void ReportSettled();
   void Decided(const Sight& sight, bool may_take);
   void AcknowledgeAgain(const Sight& sight);
   void StandBy(const Sight& sight);
@@ -106,6 +112,7 @@ class ModelConsumer {
   void NoteConsumer(const Sight& sight, bool made);
   std::function<void()> IfCurrent(std::function<void()> what);
 
+  void AgeAcks();
   void Prove();
   void ProveAnew();
   void Audit();
@@ -128,6 +135,9 @@ class ModelConsumer {
   jetstream::PullFlowControl credit_;
   jetstream::OutstandingDeliveries outstanding_{};
   jetstream::RecentAcks recent_acks_{};
+  jetstream::SettledRuns runs_{};
+  std::vector<jetstream::SettledRuns::Run> learned_{};  // and not told yet
+  std::uint64_t learned_in_ = 0;                        // the session whose claim was read
   jetstream::Ownership ownership_{};
   jetstream::RecoveryBarrier barrier_{};
   jetstream::StreamLineage lineage_{};

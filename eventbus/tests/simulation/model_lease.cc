@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "jetstream/ownership/claim_value.h"
+
 namespace penstock::eventbus::simulation {
 namespace {
 
@@ -59,8 +61,9 @@ void ModelLease::Write() {
     renewal_.Failed();
     RenewAfter(kRetry);
   };
-  const auto write = [this, sent, fail, id = Id(), expected = creates ? 0 : renewal_.revision()](ModelBucket& bucket) {
-    const auto revision = bucket.Put(id, "", expected);
+  const auto write = [this, sent, fail, id = Id(), report = report_,
+                      expected = creates ? 0 : renewal_.revision()](ModelBucket& bucket) {
+    const auto revision = bucket.Put(id, report, expected);
     return [this, sent, fail, revision] {
       if (!revision) return fail();
       until_ = renewal_.Committed(*revision, sent);
@@ -100,7 +103,11 @@ void ModelLease::TryClaim(bool only_look, Done done) {
   const auto read = [this, attempt](const ModelBucket& bucket) {
     const auto claim = bucket.Get(kClaim);
     return [this, attempt, claim] {
-      if (claim) attempt->sight = {.session = claim->value, .claim_revision = claim->revision};
+      if (claim) {
+        const jetstream::ClaimValue value = jetstream::ParseClaim(claim->value);
+        attempt->sight = {.session = value.session, .claim_revision = claim->revision};
+        if (!value.report.empty()) attempt->reports.push_back(value.report);
+      }
       SawClaim(attempt);
     };
   };
@@ -113,6 +120,7 @@ void ModelLease::SawClaim(const Shared& attempt) {
     const auto session = bucket.Get(attempt->sight.session);
     return [this, attempt, session] {
       if (session) attempt->sight.session_revision = session->revision;
+      if (session && !session->value.empty()) attempt->reports.insert(attempt->reports.begin(), session->value);
       SawSession(attempt);
     };
   };
@@ -121,7 +129,7 @@ void ModelLease::SawClaim(const Shared& attempt) {
 
 void ModelLease::SawSession(const Shared& attempt) {
   const ClaimContest::Move move = contest_.Saw(attempt->sight, attempt->id, event_queue_.now());
-  if (move.step == ClaimContest::Step::kHeld) return End(attempt, {true, attempt->session});
+  if (move.step == ClaimContest::Step::kHeld) return End(attempt, {true, attempt->session, attempt->reports});
   if (move.step == ClaimContest::Step::kWait || attempt->only_look) return End(attempt, {true, {}});
   if (move.step == ClaimContest::Step::kRevoke) return Revoke(attempt, move.expected);
   WriteClaim(attempt, move.expected.value_or(0));
@@ -141,11 +149,13 @@ void ModelLease::Revoke(const Shared& attempt, std::optional<std::uint64_t> expe
 
 void ModelLease::WriteClaim(const Shared& attempt, std::uint64_t expected) {
   const auto told = [this, attempt](ClaimContest::Answer answer) {
-    if (ClaimContest::Won(answer)) return End(attempt, {true, attempt->session});
+    if (ClaimContest::Won(answer)) return End(attempt, {true, attempt->session, attempt->reports});
     End(attempt, {answer != ClaimContest::Answer::kNone, {}});
   };
   const auto write = [attempt, expected, told](ModelBucket& bucket) {
-    const bool committed = bucket.Put(kClaim, attempt->id, expected).has_value();
+    const std::string report = attempt->reports.empty() ? "" : attempt->reports.front();
+    const auto value = jetstream::Format(jetstream::ClaimValue{.session = attempt->id, .report = report});
+    const bool committed = bucket.Put(kClaim, value, expected).has_value();
     return [told, committed] { told(committed ? ClaimContest::Answer::kCommitted : ClaimContest::Answer::kRefused); };
   };
   Ask(kClaimBudget, write, [told] { told(ClaimContest::Answer::kNone); });
@@ -153,9 +163,10 @@ void ModelLease::WriteClaim(const Shared& attempt, std::uint64_t expected) {
 
 void ModelLease::Release(std::uint64_t session) {
   const std::string id = std::to_string(process_) + "." + std::to_string(session);
-  network_.AskQuorum(server_, [id](ModelBucket& bucket) -> Network::Answer {
+  network_.AskQuorum(server_, [id, report = report_](ModelBucket& bucket) -> Network::Answer {
     const auto claim = bucket.Get(kClaim);
-    if (claim && claim->value == id) bucket.Put(kClaim, "", claim->revision);
+    const bool ours = claim && jetstream::ParseClaim(claim->value).session == id;
+    if (ours) bucket.Put(kClaim, jetstream::Format(jetstream::ClaimValue{.report = report}), claim->revision);
     return [] {};
   });
 }

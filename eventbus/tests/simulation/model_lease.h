@@ -6,6 +6,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "jetstream/ownership/claim_contest.h"
 #include "jetstream/ownership/session_renewal.h"
@@ -20,6 +22,7 @@ class ModelLease {
   struct Result {
     bool answered = false;                   ///< by a quorum, while the session lives
     std::optional<std::uint64_t> session{};  ///< the claim is won in this one
+    std::vector<std::string> reports{};      ///< of owners before
   };
   using Done = std::function<void(const Result& result)>;
 
@@ -37,6 +40,7 @@ class ModelLease {
   /// One step towards the claim. `done` is called in any case.
   void TryClaim(bool only_look, Done done);
   void Release(std::uint64_t session);
+  void Report(std::string report) { report_ = std::move(report); }
 
  private:
   struct Attempt {
@@ -46,6 +50,7 @@ class ModelLease {
     std::uint64_t session = 0;
     std::string id{};
     jetstream::ClaimContest::Sight sight{};
+    std::vector<std::string> reports{};  // newest first
   };
   using Shared = std::shared_ptr<Attempt>;
 
@@ -72,6 +77,7 @@ class ModelLease {
   jetstream::SessionRenewal renewal_{};
   jetstream::ClaimContest contest_{};
   std::uint64_t session_ = 1;
+  std::string report_{};  // of what is settled
   TimePoint until_{};
   bool begun_ = false;
   bool stopped_ = false;

@@ -14,8 +14,8 @@ void ModelServer::MakeConsumer(const ConsumerOptions& options, TimePoint now) {
   options_ = options;
   exists_ = true;
   state_ = {.next = options.start};
-  written_ = state_;
-  written_at_ = now;
+  written_ = old_ = state_;
+  written_at_ = old_at_ = now;
 }
 
 void ModelServer::DeleteConsumer() {
@@ -51,6 +51,10 @@ void ModelServer::Leave(std::size_t inbox) {
 
 // Writing is put off, and catches up when something is about to change.
 void ModelServer::Touch(TimePoint now) {
+  if (now - old_at_ >= kOld) {
+    old_ = state_;
+    old_at_ = now;
+  }
   if (now - written_at_ < kFlush) return;
   written_ = state_;
   written_at_ = now;
@@ -139,6 +143,14 @@ std::vector<std::uint64_t> ModelServer::Crash(TimePoint now) {
   bound_ = 0;
   requests_.clear();
   return unsettled;
+}
+
+void ModelServer::FallBack(TimePoint now) {
+  written_ = old_;
+  written_at_ = now;
+  state_ = written_;
+  bound_ = 0;
+  requests_.clear();
 }
 
 }  // namespace penstock::eventbus::simulation

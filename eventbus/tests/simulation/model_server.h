@@ -70,6 +70,8 @@ class ModelServer {
   /// Killed and started again: what consumers did since the last time it was written down is forgotten (`kFlush`), and
   /// nobody is connected. Returns what was settled and now is not.
   std::vector<std::uint64_t> Crash(TimePoint now);
+  /// Another server leads that has the consumer as it was up to some seconds ago (2.10.27, seen by chaos: 20 s).
+  void FallBack(TimePoint now);
 
   std::uint64_t last() const { return last_; }
   std::uint64_t delivered() const { return state_.next - 1; }
@@ -82,6 +84,7 @@ class ModelServer {
 
  private:
   static constexpr std::chrono::milliseconds kFlush{100};
+  static constexpr std::chrono::milliseconds kOld{3000};
 
   struct Pending {
     TimePoint deadline{};
@@ -110,6 +113,8 @@ class ModelServer {
   State state_{};
   State written_{};
   TimePoint written_at_{};
+  State old_{};
+  TimePoint old_at_{};
 };
 
 }  // namespace penstock::eventbus::simulation

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "jetstream/ownership/may_be_pending.h"
+#include "jetstream/ownership/settled_report.h"
 #include "simulation/model_consumer.h"
 
 namespace penstock::eventbus::simulation {
@@ -76,9 +77,32 @@ void ModelConsumer::Claim(const Sight& sight, Ownership::Step step) {
   lease_.TryClaim(!wants, [this, sight, wants, attempt = attempt_](const ModelLease::Result& result) {
     if (stopped_ || attempt != attempt_) return;
     if (!result.answered) return LookAgain(random_.Between(milliseconds{100}, milliseconds{500}));
+    if (claim_ != result.session.value_or(0)) learned_in_ = 0;
     claim_ = result.session.value_or(0);
+    if (sight.exists) LearnSettled(sight, result.reports);
     Decided(sight, wants && claim_ != 0);
   });
+}
+
+void ModelConsumer::LearnSettled(const Sight& sight, const std::vector<std::string>& reports) {
+  if (claim_ == 0 || claim_ == std::exchange(learned_in_, claim_)) return;
+  for (const std::string& text : reports) {
+    const auto report = jetstream::DecodeSettledReport(text);
+    if (!report || report->consumer_created != std::to_string(sight.incarnation)) continue;
+    if (report->stream_created != std::to_string(sight.stream_generation)) continue;
+    runs_.Learn(report->runs, report->mark);
+    learned_.insert(learned_.end(), report->runs.begin(), report->runs.end());
+  }
+}
+
+void ModelConsumer::ReportSettled() {
+  if (claim_ == 0) return;
+  const jetstream::SettledReport report{.stream_created = std::to_string(stream_generation_),
+                                        .consumer_created = std::to_string(incarnation_),
+                                        .mark = runs_.mark(),
+                                        .runs = runs_.Longest(jetstream::SettledReport::kMostRuns)};
+  if (report.runs.empty() || report.runs.back().second > report.mark.sequence) return;
+  lease_.Report(jetstream::Encode(report));
 }
 
 void ModelConsumer::Decided(const Sight& sight, bool may_take) {
@@ -124,12 +148,15 @@ bool ModelConsumer::LookAtStream(const Sight& sight) {
   if (verdict == StreamLineage::Verdict::kSame) return true;
   stream_made_again_ = true;
   outstanding_.EndAt(lineage_.highest());
+  runs_.EndAt(lineage_.highest());
+  learned_.clear();
   return true;
 }
 
 void ModelConsumer::Make(const Sight& sight) {
   if (!LookAtStream(sight)) return;
-  const std::uint64_t start = outstanding_.Lowest().value_or(1);
+  const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
+  const std::uint64_t start = lowest ? runs_.FirstUnsettledFrom(*lowest) : 1;
   network_.Request(
       link_,
       [this, start, attempt = attempt_, generation = sight.stream_generation](Network::Side& side) -> Network::Answer {
@@ -191,6 +218,7 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
   if (another) recent_acks_.Clear();
   ownership_.Taken(asked);
   TellNews();
+  for (const auto& [first, last] : std::exchange(learned_, {})) events_.on_ack_state_recovered(first, last);
   outstanding_.StartAfter(sight.floor);
   barrier_.Restart(sight.floor, sight.delivered, sight.pending, std::exchange(insists_, true));
   audit_.Restart();

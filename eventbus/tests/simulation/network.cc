@@ -224,7 +224,7 @@ void Network::AllowWhatIsNotTold(const ModelConsumer& successor) {
     if (!record.completed || server.IsSettled(sequence) || record.acked_by == &successor) continue;
     const bool told = record.acked_by != nullptr && consumers_.contains(record.acked_by) &&
                       record.acked_by->HasTold(sequence, record.acked_at);
-    if (!told) ledger_.AllowAgain(number);
+    if (!told && !successor.KnowsSettled(sequence)) ledger_.AllowAgain(number);
   }
 }
 

@@ -64,6 +64,10 @@ void Network::Elect() {
   cluster_.Elect(leader);
   const std::uint64_t delivered = main_.server.delivered();
   Lost();
+  if (scenario_.elects_old && random_.PerMille(300)) {
+    trace_.Note("the new leader has an old state");
+    main_.server.FallBack(event_queue_.now());
+  }
   if (main_.server.delivered() != delivered) {
     for (auto& [link, connection] : connections_) connection.gap = true;
   }

@@ -31,6 +31,7 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
       consumer_(scenario_, event_queue_, Random(random_.Next()), network_, ledger_, trace_, number,
                 {.on_messages = [this](const auto& messages) { Arrived(messages); },
                  .on_stream_recreated = [this] { StreamRecreated(); },
+                 .on_ack_state_recovered = [this](auto first, auto last) { flow_->AckStateRecovered(first, last); },
                  .on_ownership_lost = [this] { OwnershipLost(); },
                  .on_settled_elsewhere = [this](std::uint64_t last) { SettledElsewhere(last); },
                  .on_consumer_recreated =

@@ -82,6 +82,7 @@ void DrawFaults(Random& random, Scenario& scenario) {
   }
   scenario.clustered = scenario.mode == Mode::kExclusive && random.PerMille(scenario.members > 1 ? 700 : 100);
   scenario.forgets_unheard = random.PerMille(300);
+  scenario.elects_old = scenario.clustered && random.PerMille(300);
 }
 
 const char* ModeName(Mode mode) {
@@ -108,14 +109,14 @@ Scenario DrawScenario(std::uint64_t seed) {
 
 std::string Scenario::Describe() const {
   std::ostringstream text;
-  text << ModeName(mode) << (clustered ? ", three servers" : "") << (forgets_unheard ? ", as 2.10.27" : "") << ", "
-       << PolicyName(flow.after_dead_letter) << ", members " << members << ", ack wait " << flow.ack_wait.count()
-       << " ms, credit " << flow.max_in_flight << ", bytes " << static_cast<std::int64_t>(flow.max_bytes)
-       << ", attempts " << flow.retry.max_attempts << ", back-off " << flow.retry.min_backoff.count() << " to "
-       << flow.retry.max_backoff.count() << " ms, outage after " << flow.outage_after << ", stuck after "
-       << flow.stuck_after.count() << " ms; " << events << " events, " << keys << " keys, " << smallest << " to "
-       << largest << " bytes; " << actors << " actors, inbox " << inbox << "; a fault every "
-       << fault_pause.count() / 1000 << " ms";
+  text << ModeName(mode) << (clustered ? ", three servers" : "") << (forgets_unheard ? ", as 2.10.27" : "")
+       << (elects_old ? ", elects old leaders" : "") << ", " << PolicyName(flow.after_dead_letter) << ", members "
+       << members << ", ack wait " << flow.ack_wait.count() << " ms, credit " << flow.max_in_flight << ", bytes "
+       << static_cast<std::int64_t>(flow.max_bytes) << ", attempts " << flow.retry.max_attempts << ", back-off "
+       << flow.retry.min_backoff.count() << " to " << flow.retry.max_backoff.count() << " ms, outage after "
+       << flow.outage_after << ", stuck after " << flow.stuck_after.count() << " ms; " << events << " events, " << keys
+       << " keys, " << smallest << " to " << largest << " bytes; " << actors << " actors, inbox " << inbox
+       << "; a fault every " << fault_pause.count() / 1000 << " ms";
   return text.str();
 }
 

@@ -42,6 +42,7 @@ struct Scenario {
   bool redrive_all = true;                  ///< in the end, until no letter is left
   bool clustered = false;                   ///< three servers, and ownership is proven by a quorum
   bool forgets_unheard = false;             ///< as 2.10.27
+  bool elects_old = false;                  ///< a new leader may lack seconds of acknowledgements
 
   bool has_faults() const { return fault_pause.count() > 0; }
   bool keeps_letters() const { return flow.acknowledges && flow.after_dead_letter != AfterDeadLetter::kBlock; }

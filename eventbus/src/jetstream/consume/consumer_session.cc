@@ -243,6 +243,13 @@ absl::StatusOr<std::optional<bool>> ConsumerSession::IsAsItWas(const std::option
   return message.ok() && (*message)->stored_at() == mark->stored_at;
 }
 
+absl::StatusOr<bool> ConsumerSession::IsSameStream(const std::string& created, const StreamMarks::Mark& mark) {
+  if (stream_created_.empty() || !SameTime(created, stream_created_)) return false;
+  const absl::StatusOr<std::optional<bool>> as_it_was = IsAsItWas(mark);
+  if (!as_it_was.ok()) return as_it_was.status();
+  return as_it_was->value_or(false);
+}
+
 absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made) {
   const bool first = synchronised_ == 0;
   const bool made_again = !first && (made || !SameTime(created, consumer_created_));

@@ -103,6 +103,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// stream has less than was delivered of it, `kUnavailable`: its server lags behind. When it stays so, it has lost
   /// its end.
   absl::Status LookAtStream();
+  /// When the stream was created, in the server's words, when it was looked at.
+  const std::string& stream_created() const { return stream_created_; }
+  /// Whether the stream is the one that was created then, and still has `mark`.
+  absl::StatusOr<bool> IsSameStream(const std::string& created, const StreamMarks::Mark& mark);
   /// The last sequence of the stream when it was looked at.
   std::uint64_t stream_sequence() const { return stream_sequence_; }
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,

@@ -57,13 +57,20 @@ void PushConsumer::OnWithdraw() {
 void PushConsumer::OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) {
   Prove(link, now);
   AcknowledgeDue(*link);
-  if (now - aged_ >= ownership_time::kAckMemory) {
-    recent_acks_.Age();
-    aged_ = now;
-  }
+  ReportSettled();
+  AgeAcks(now);
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
   if (claim_ && lease_.session() != claim_->session) return RequestSynchronisation("its claim is lost");
   if (!Recovering(now)) Audit(now);
+}
+
+// Not while they may go to nobody, or to a server that was cut off from the others.
+void PushConsumer::AgeAcks(Clock::time_point now) {
+  const std::uint64_t session = session_.load(std::memory_order_relaxed);
+  const bool heard = now - last_heard() < ownership_time::kSpeaks && (session == 0 || lease_.Holds(session, now));
+  if (!heard || now - aged_ < ownership_time::kAckMemory) return;
+  recent_acks_.Age();
+  aged_ = now;
 }
 
 void PushConsumer::Prove(const std::shared_ptr<Link>& link, Clock::time_point now) {
@@ -128,6 +135,7 @@ void PushConsumer::OnRelease() {
   AcknowledgeDue(*link);
   const AcksBySequence acks(spec_.stream, spec_.consumer, 0);
   if (!acks.Await(*link, kQuickBudget, {}).ok()) return;  // nobody answers
+  ReportSettled();
   if (claim_) lease_.Release(claim_name_, *claim_, CallLimit::In(kQuickBudget)).IgnoreError();
   PutIfThere(Released(bound_config_), {});
 }
@@ -205,6 +213,7 @@ void PushConsumer::ReleaseHeld() {
 
 void PushConsumer::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
   outstanding_.Arrived(messages);
+  runs_.Delivered({messages.back()->stream_sequence(), messages.back()->stored_at()});
   if (spec_.ack_all) cumulative_.Arrived(messages);
 }
 
@@ -214,6 +223,7 @@ bool PushConsumer::AnswersEach(AckType type) const {
 
 void PushConsumer::OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) {
   outstanding_.Settled(sequences);
+  if (connection_.clustered()) runs_.Settled(sequences, epoch);
   if (!spec_.ack_all) recent_acks_.Sent(sequences, epoch);
 }
 

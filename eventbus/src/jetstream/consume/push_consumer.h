@@ -20,6 +20,7 @@
 #include "jetstream/ownership/ownership.h"
 #include "jetstream/ownership/recent_acks.h"
 #include "jetstream/ownership/recovery_barrier.h"
+#include "jetstream/ownership/settled_runs.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -54,11 +55,16 @@ class PushConsumer final : public ConsumerSession {
   void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
     outstanding_.EndAt(kept_up_to);
     recent_acks_.Clear(epoch());
+    runs_.EndAt(kept_up_to);
+    learned_.clear();
   }
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
   void OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) override;
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
 
+  void ReportSettled();
+  absl::Status LearnSettled(const ConsumerFacts& facts);
+  void TellLearned();
   Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);
   absl::Status NoteFloor(const ConsumerFacts& facts);
   Outcome StandBy(const ConsumerFacts& facts);
@@ -82,6 +88,7 @@ class PushConsumer final : public ConsumerSession {
   bool Ours(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
 
+  void AgeAcks(Clock::time_point now);
   void Prove(const std::shared_ptr<Link>& link, Clock::time_point now);
   void ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now);
   void Audit(Clock::time_point now);
@@ -107,6 +114,7 @@ class PushConsumer final : public ConsumerSession {
   const std::string claim_name_;
   OutstandingDeliveries outstanding_;
   RecentAcks recent_acks_;
+  SettledRuns runs_;
   AckFloorTracker cumulative_;                  // used when the consumer acknowledges so
   std::atomic<std::int64_t> proven_{0};         // relaxed: when the last proof of ownership was sent
   std::atomic<std::int64_t> last_delivery_{0};  // relaxed: a time, compared with seconds of slack
@@ -120,6 +128,8 @@ class PushConsumer final : public ConsumerSession {
   Ownership ownership_{};
   ClaimContest contest_{};
   std::optional<ClaimWin> claim_{};
+  std::uint64_t learned_of_ = 0;                    // the revision of the claim whose reports were read
+  RecoveryBarrier::Ranges learned_{};               // from them, and not told yet
   std::string floor_of_{};                          // when the consumer whose floor was noted last was created
   bool without_quorum_ = false;                     // since it cannot be had; told once
   std::uint64_t asked_on_ = 0;                      // the generation of the link on which a quorum was asked for last

@@ -56,6 +56,9 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   }
   const absl::StatusOr<Taking> taking = MayTake(*link, step, *facts ? (*facts)->deliver_subject : "");
   if (!taking.ok()) return taking.status();
+  if (*facts) {
+    if (absl::Status learned = LearnSettled(**facts); !learned.ok()) return learned;
+  }
   if (!*facts) return *taking == Taking::kBind ? Make(link) : Outcome::kStandingBy;
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
   if (*taking == Taking::kNot) return StandBy(**facts);
@@ -192,7 +195,7 @@ absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
   if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
   const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
   if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
-  return StartPoint{StartPoint::Kind::kSequence, *lowest};
+  return StartPoint{StartPoint::Kind::kSequence, runs_.FirstUnsettledFrom(*lowest)};
 }
 
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr<Link>& link,
@@ -264,6 +267,8 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   learns_ = !connection_.clustered() && (!synchronised_before() || ownership_.lost());
   ownership_.Taken(asked);
   TellNews();
+  runs_.BeginEpoch(epoch());
+  TellLearned();
   // All that is pending comes again.
   outstanding_.StartAfter(bound.acknowledged);
   const bool insists = insists_.exchange(true, std::memory_order_relaxed);

@@ -22,6 +22,7 @@ constexpr milliseconds kGiveBackBudget(150);
 constexpr int kFailuresToOpen = 50;
 
 std::string SessionKey(const std::string& id) { return absl::StrCat("session.", id); }
+std::string EndedKey(const std::string& id) { return absl::StrCat("ended.", id); }
 std::string ClaimKey(const std::string& consumer) { return absl::StrCat("claim.", consumer); }
 
 ClaimContest::Answer AnswerIn(const absl::Status& write) {
@@ -52,70 +53,117 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const Try& wanted
   if (!own.ok()) return own.status();
   const absl::StatusOr<std::shared_ptr<KeyValueStore>> store = Store();
   if (!store.ok()) return store.status();
-  const absl::StatusOr<ClaimEntry> entry = Read(**store, ClaimKey(wanted.consumer), limit);
+  const absl::StatusOr<ClaimEntry> entry = Read(**store, wanted.consumer, limit);
   if (!entry.ok()) return entry.status();
   // Whoever listens without a claim, such as an older version, may live.
   const bool evicts = wanted.reach == Reach::kEvict;
-  const bool known = wanted.evicting || (!entry->inboxes.empty() && wanted.listener.starts_with(entry->inboxes));
+  const std::string& inboxes = entry->claim.inboxes;
+  const bool known = wanted.evicting || (!inboxes.empty() && wanted.listener.starts_with(inboxes));
   if (evicts && !known) return std::nullopt;
   const ClaimContest::Sight& sight = entry->sight;
   ClaimContest::Move move =
       contest.Saw(sight, own->id, Clock::now(), evicts ? lease_time::kEviction : lease_time::kRevocation);
   const bool ours = move.step == ClaimContest::Step::kHeld;
-  if (ours && entry->inboxes == wanted.inboxes) return ClaimWin{own->number, sight.claim_revision};
+  if (ours && inboxes == wanted.inboxes) return ClaimWin{own->number, sight.claim_revision, entry->reports};
   if (move.step == ClaimContest::Step::kWait || wanted.reach == Reach::kLook) return std::nullopt;
   if (move.step == ClaimContest::Step::kRevoke) {
-    const absl::Status ended =
-        (*store)->Delete(SessionKey(sight.session), BucketOperation::kDelete, move.expected, limit).status();
+    const absl::Status ended = End(**store, *entry, move.expected, limit);
     if (absl::IsAborted(ended)) return std::nullopt;  // it lives
     if (!ended.ok()) return ended;
     LogLine(log_, LogLevel::kInfo, "ended the session of another process that no longer renewed it");
     move = ClaimContest::AfterRevocation(sight);
   }
-  return Write(**store, wanted, *own, ours ? sight.claim_revision : move.expected.value_or(0), limit);
+  return Write(**store, wanted, *own, *entry, ours ? sight.claim_revision : move.expected.value_or(0), limit);
 }
 
 absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& win, const CallLimit& limit) {
   const absl::StatusOr<std::shared_ptr<KeyValueStore>> store = Store();
   if (!store.ok()) return store.status();
-  return (*store)->Update(ClaimKey(consumer), "", win.revision, limit).status();
+  std::string report;
+  {
+    MutexLock lock(mutex_);
+    report = TakeReport(consumer);
+  }
+  return (*store)->Update(ClaimKey(consumer), Format(ClaimValue{.report = report}), win.revision, limit).status();
 }
 
-absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store, const std::string& key,
+void SessionLease::Report(const std::string& consumer, std::string report) {
+  MutexLock lock(mutex_);
+  reports_[consumer] = std::move(report);
+}
+
+std::string SessionLease::TakeReport(const std::string& consumer) {
+  const auto found = reports_.find(consumer);
+  if (found == reports_.end()) return "";
+  std::string report = std::move(found->second);
+  reports_.erase(found);
+  return report;
+}
+
+absl::StatusOr<SessionLease::ClaimEntry> SessionLease::Read(KeyValueStore& store, const std::string& consumer,
                                                             const CallLimit& limit) const {
   ClaimEntry entry;
-  const absl::StatusOr<BucketEntry> claim = store.Get(key, limit);
+  const absl::StatusOr<BucketEntry> claim = store.Get(ClaimKey(consumer), limit);
   if (absl::IsNotFound(claim.status())) return entry;
   if (!claim.ok()) return claim.status();
   entry.sight.claim_revision = claim->revision;
-  if (claim->value.empty()) return entry;
-  const std::size_t space = std::min(claim->value.find(' '), claim->value.size());
-  entry.sight.session = claim->value.substr(0, space);
-  entry.inboxes = claim->value.substr(std::min(space + 1, claim->value.size()));
-  const absl::StatusOr<BucketEntry> session = store.Get(SessionKey(entry.sight.session), limit);
-  if (!session.ok() && !absl::IsNotFound(session.status())) return session.status();
-  if (session.ok()) entry.sight.session_revision = session->revision;
+  entry.claim = ParseClaim(claim->value);
+  entry.sight.session = entry.claim.session;
+  if (!entry.sight.session.empty()) {
+    if (absl::Status read = ReadSession(store, consumer, entry, limit); !read.ok()) return read;
+  }
+  if (!entry.claim.report.empty()) entry.reports.push_back(entry.claim.report);
   return entry;
 }
 
+absl::Status SessionLease::ReadSession(KeyValueStore& store, const std::string& consumer, ClaimEntry& entry,
+                                       const CallLimit& limit) const {
+  absl::StatusOr<BucketEntry> session = store.Get(SessionKey(entry.sight.session), limit);
+  if (session.ok()) {
+    entry.sight.session_revision = session->revision;
+  } else if (absl::IsNotFound(session.status())) {
+    session = store.Get(EndedKey(entry.sight.session), limit);
+  }
+  if (absl::IsNotFound(session.status())) return absl::OkStatus();
+  if (!session.ok()) return session.status();
+  entry.session_value = std::move(session->value);
+  const SessionValue value = ParseSession(entry.session_value);
+  const auto report = value.reports.find(consumer);
+  if (report != value.reports.end()) entry.reports.push_back(report->second);
+  return absl::OkStatus();
+}
+
+// An owner that lives after all has left a copy that is older than what it says, and no more.
+absl::Status SessionLease::End(KeyValueStore& store, const ClaimEntry& entry, std::optional<std::uint64_t> expected,
+                               const CallLimit& limit) const {
+  if (ParseSession(entry.session_value).reports.size() > 1) {
+    const auto kept = store.Put(EndedKey(entry.sight.session), entry.session_value, limit);
+    if (!kept.ok()) return kept.status();
+  }
+  return store.Delete(SessionKey(entry.sight.session), BucketOperation::kDelete, expected, limit).status();
+}
+
 absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const Try& wanted, const Own& own,
-                                                            std::uint64_t expected, const CallLimit& limit) const {
-  const std::string key = ClaimKey(wanted.consumer), value = absl::StrCat(own.id, " ", wanted.inboxes);
+                                                            const ClaimEntry& entry, std::uint64_t expected,
+                                                            const CallLimit& limit) const {
+  const std::string key = ClaimKey(wanted.consumer);
+  const std::string value =
+      Format(ClaimValue{own.id, wanted.inboxes, entry.reports.empty() ? "" : entry.reports.front()});
   const absl::StatusOr<std::uint64_t> revision =
       expected == 0 ? store.Create(key, value, limit) : store.Update(key, value, expected, limit);
-  if (ClaimContest::Won(AnswerIn(revision.status()))) return ClaimWin{own.number, *revision};
+  if (ClaimContest::Won(AnswerIn(revision.status()))) return ClaimWin{own.number, *revision, entry.reports};
   if (AnswerIn(revision.status()) == ClaimContest::Answer::kRefused) return std::nullopt;
   return revision.status();
 }
 
 void SessionLease::Abandon(const std::string& consumer, const std::string& inboxes) {
   MutexLock lock(mutex_);
-  if (begun_) abandoned_.emplace_back(consumer, inboxes);
+  if (begun_) abandoned_.push_back({consumer, inboxes, TakeReport(consumer)});
 }
 
 // A claim that was not acknowledged may be there all the same: what is read decides.
 void SessionLease::GiveBack(KeyValueStore& store, const std::stop_token& stop) {
-  std::pair<std::string, std::string> claim;
+  Abandoned claim;
   std::string id;
   {
     MutexLock lock(mutex_);
@@ -124,11 +172,13 @@ void SessionLease::GiveBack(KeyValueStore& store, const std::stop_token& stop) {
     id = id_;
   }
   const CallLimit limit = CallLimit::In(kGiveBackBudget, stop);
-  const std::string key = ClaimKey(claim.first);
+  const std::string key = ClaimKey(claim.consumer);
   const absl::StatusOr<BucketEntry> entry = store.Get(key, limit);
-  const bool ours = entry.ok() && entry->value == absl::StrCat(id, " ", claim.second);
-  const bool over =
-      ours ? store.Update(key, "", entry->revision, limit).ok() : entry.ok() || absl::IsNotFound(entry.status());
+  const ClaimValue there = entry.ok() ? ParseClaim(entry->value) : ClaimValue();
+  const bool ours = there.session == id && there.inboxes == claim.inboxes;
+  const std::string report = claim.report.empty() ? there.report : claim.report;
+  const bool over = ours ? store.Update(key, Format(ClaimValue{.report = report}), entry->revision, limit).ok()
+                         : entry.ok() || absl::IsNotFound(entry.status());
   if (!over) return;
   MutexLock lock(mutex_);
   abandoned_.erase(abandoned_.begin());
@@ -210,11 +260,16 @@ absl::Status SessionLease::Open(const std::stop_token& stop) {
 }
 
 absl::Status SessionLease::Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop) {
+  std::string value;
+  {
+    MutexLock lock(mutex_);
+    value = Format(SessionValue{holder_, reports_});
+  }
   const Clock::time_point sent = Clock::now();
   const CallLimit limit = CallLimit::In(kRenewalBudget, stop);
   const bool creates = renewal_.Next() == SessionRenewal::Step::kCreate;
   const absl::StatusOr<std::uint64_t> revision =
-      creates ? store.Create(key, holder_, limit) : store.Update(key, holder_, renewal_.revision(), limit);
+      creates ? store.Create(key, value, limit) : store.Update(key, value, renewal_.revision(), limit);
   if (!revision.ok()) {
     renewal_.Failed();
     return revision.status();

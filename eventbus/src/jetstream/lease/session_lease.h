@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -16,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "jetstream/ownership/claim_value.h"
 #include "jetstream/ownership/claim_contest.h"
 #include "jetstream/ownership/session_renewal.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -26,8 +28,9 @@ namespace penstock::eventbus::jetstream {
 
 /// A won claim.
 struct ClaimWin {
-  std::uint64_t session = 0;   ///< the number of the session that it was won in
-  std::uint64_t revision = 0;  ///< ascending from owner to owner: the fencing token
+  std::uint64_t session = 0;           ///< the number of the session that it was won in
+  std::uint64_t revision = 0;          ///< ascending from owner to owner: the fencing token
+  std::vector<std::string> reports{};  ///< encoded `SettledReport`s of owners before, as far as there are any
 };
 
 /// This process' session in a bucket that a quorum of servers keeps, and the claims to consumers that it holds.
@@ -35,6 +38,10 @@ struct ClaimWin {
 /// The session is one key, renewed by compare-and-set every `lease_time::kRenewal` from the first claim on. A renewal
 /// that was committed is good for `kLease` from the time it was sent; one that was not answered proves nothing. Another
 /// process that ends the session wins its claims; the session is then replaced by a new one, with another number.
+///
+/// With the session goes what its process has settled of each consumer, so that a successor learns it. A session that
+/// is ended is kept under another key where it tells of several consumers, since only one of them is claimed by whoever
+/// ends it.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns a thread, `ps-lease`, and the store.
 /// **Blocking:** `TryClaim` and `Release` for their limits; the destructor for a call that runs.
@@ -73,6 +80,9 @@ class SessionLease {
   /// One step towards a claim; nothing while another process may hold it. `kUnavailable` while no
   /// quorum answers, `kPermissionDenied` when the bucket may not be had.
   absl::StatusOr<std::optional<ClaimWin>> TryClaim(const Try& wanted, ClaimContest& contest, const CallLimit& limit);
+  /// What this process has settled of a consumer that it has claimed: an encoded `SettledReport`. Is in the bucket
+  /// with the next renewal but one at the latest.
+  void Report(const std::string& consumer, std::string report);
   /// Gives a claim up for good, as soon as a quorum answers, whatever became of it: no call for these inboxes follows.
   /// Does not wait.
   void Abandon(const std::string& consumer, const std::string& inboxes);
@@ -86,14 +96,27 @@ class SessionLease {
   };
   struct ClaimEntry {
     ClaimContest::Sight sight{};
+    ClaimValue claim{};
+    std::string session_value{};         // of the session that holds it, or held it until it was ended
+    std::vector<std::string> reports{};  // newest first
+  };
+  struct Abandoned {
+    std::string consumer{};
     std::string inboxes{};
+    std::string report{};
   };
 
   absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
   absl::StatusOr<std::shared_ptr<KeyValueStore>> Store() const;
-  absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& key, const CallLimit& limit) const;
+  absl::StatusOr<ClaimEntry> Read(KeyValueStore& store, const std::string& consumer, const CallLimit& limit) const;
+  absl::Status ReadSession(KeyValueStore& store, const std::string& consumer, ClaimEntry& entry,
+                           const CallLimit& limit) const;
+  absl::Status End(KeyValueStore& store, const ClaimEntry& entry, std::optional<std::uint64_t> expected,
+                   const CallLimit& limit) const;
   absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const Try& wanted, const Own& own,
-                                                std::uint64_t expected, const CallLimit& limit) const;
+                                                const ClaimEntry& entry, std::uint64_t expected,
+                                                const CallLimit& limit) const;
+  std::string TakeReport(const std::string& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Begin();
   void Run(const std::stop_token& stop);
@@ -117,8 +140,9 @@ class SessionLease {
   CondVar changed_;
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<KeyValueStore> store_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::pair<std::string, std::string>> abandoned_ ABSL_GUARDED_BY(mutex_){};  // consumers and inboxes
-  absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                                          // why there is no proof
+  std::vector<Abandoned> abandoned_ ABSL_GUARDED_BY(mutex_){};
+  std::map<std::string, std::string> reports_ ABSL_GUARDED_BY(mutex_);  // by consumer
+  absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                        // why there is no proof
   std::string id_ ABSL_GUARDED_BY(mutex_){};
 
   // Of the thread.

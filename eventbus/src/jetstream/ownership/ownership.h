@@ -20,6 +20,7 @@ inline constexpr milliseconds kBlind(2000);     ///< a consumer is not made and 
 inline constexpr milliseconds kHalfOpen(1000);  ///< a server may believe so long in a connection that is gone
 inline constexpr milliseconds kRecoveryStall(1000);  ///< a server may pause so long before all that was pending came
 inline constexpr milliseconds kAckMemory(2000);      ///< acknowledgements are remembered for one to two of these
+inline constexpr milliseconds kSpeaks(1500);         ///< a server that was heard within this takes acknowledgements in
 inline constexpr milliseconds kShortestPause(100);   ///< between two looks of a stand-by
 inline constexpr milliseconds kLongestPause(200);
 }  // namespace ownership_time

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "jetstream/ownership/settled_runs.h"
+#include "jetstream/ownership/stream_marks.h"
+
+namespace penstock::eventbus::jetstream {
+
+/// What the owner of a consumer has settled, as it leaves it in the bucket for its successor. So a server that loses
+/// acknowledgements makes no successor handle their messages again.
+///
+/// Every run was settled, whatever comes later: a report may be old without harm. It counts only for the consumer and
+/// the stream that it was written for: those created then, the stream with `mark` as it was. All runs end at or before
+/// `mark`.
+struct SettledReport {
+  static constexpr std::size_t kMostRuns = 64;
+
+  std::string stream_created{};    ///< in the server's words, without spaces
+  std::string consumer_created{};  ///< likewise
+  StreamMarks::Mark mark{};        ///< a message that was delivered
+  std::vector<SettledRuns::Run> runs{};
+};
+
+/// One line, without its break: when stream and consumer were created, the mark's sequence and time in ns, and each
+/// run, separated by spaces.
+std::string Encode(const SettledReport& report);
+
+/// Nothing for all that `Encode` does not write.
+std::optional<SettledReport> DecodeSettledReport(std::string_view text);
+
+}  // namespace penstock::eventbus::jetstream
