@@ -90,6 +90,8 @@ TEST_F(JetStreamRecoveryTest, ItsOwnerHearsOfMessagesThatAnotherHasAcknowledged)
   for (int i = 1; i <= 4; ++i) {
     ASSERT_THAT(other.Publish(absl::StrCat("$JS.ACK.ORDERS.billing.1.", i, ".", i, ".0.0"), "+ACK"), IsOk());
   }
+  ASSERT_TRUE(Says("\"num_ack_pending\":6"));
+  ASSERT_THAT(owner.Acknowledge(*owned, 2, AckType::kNak), IsOk());
   EXPECT_TRUE(Eventually([&] { return owner.settled_elsewhere() == 4; }, seconds(20)));
 }
 

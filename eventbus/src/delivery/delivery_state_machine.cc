@@ -200,21 +200,22 @@ void DeliveryStateMachine::Tick(TimePoint now, Actions& out) {
     Resize(out);
 }
 
-// Those that vanished are removed last: that may end others that are still to be checked.
 void DeliveryStateMachine::CheckAll(Actions& out) {
-  std::vector<InFlightMessage*> vanished;
+  if (!state_.closed && held() > 0) GiveUpVanished(out);
   for (InFlightMessage* item : state_.table.Ascending()) {
-    if (item->state == MessageState::kAwaitingRedelivery) {
-      if (!state_.closed && item->due <= state_.now) vanished.push_back(item);
-      continue;
-    }
+    if (item->state == MessageState::kAwaitingRedelivery) continue;
     if (item->at_letter() && !state_.closed && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
     leases_.Check(*item, state_.now, out);
   }
   for (const auto& item : state_.table.stale()) {
     if (!state_.closed && item->at_letter() && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
   }
-  for (InFlightMessage* item : vanished) {
+}
+
+// Before the others are checked: it may end some of them.
+void DeliveryStateMachine::GiveUpVanished(Actions& out) {
+  for (InFlightMessage* item : state_.table.Ascending(MessageState::kAwaitingRedelivery)) {
+    if (item->due > state_.now) continue;
     ++state_.vanished;
     out.vanished.push_back(item->sequence);
     turns_.ReleaseKey(*item, out);

@@ -116,6 +116,7 @@ class DeliveryStateMachine {
 
   // Time.
   void CheckAll(Actions& out);
+  void GiveUpVanished(Actions& out);
   void Resize(Actions& out);
   bool crowded() const { return state_.options.acknowledges && !state_.closed && state_.flow.IsCrowdedBy(parked()); }
 

@@ -8,6 +8,7 @@
 #include "jetstream/consume/gap_detector.h"
 #include "jetstream/consume/pull_flow_control.h"
 #include "jetstream/ownership/ack_audit.h"
+#include "jetstream/ownership/awaited_redeliveries.h"
 #include "jetstream/ownership/may_be_pending.h"
 #include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/ownership/recent_acks.h"
@@ -312,7 +313,19 @@ TEST(AckAuditTest, SuspectsAServerThatCountsMoreTwice) {
   EXPECT_FALSE(audit.Due(after(3'600'000), kLast, std::nullopt)) << "nothing has come since all was in order";
 }
 
-TEST(AckAuditTest, LooksLessAndLessOftenWhileTheFirstMessageInHandStaysTheSame) {
+TEST(AwaitedRedeliveriesTest, AreThoseThatNeitherCameNorWereSettled) {
+  AwaitedRedeliveries awaited;
+  EXPECT_EQ(awaited.First(), std::nullopt);
+  for (const std::uint64_t sequence : {7u, 5u, 9u}) awaited.Asked(sequence);
+  EXPECT_EQ(awaited.First(), 5u);
+  const std::vector<std::uint64_t> over = {5, 6, 9};
+  awaited.Over(over);
+  EXPECT_EQ(awaited.First(), 7u);
+  awaited.Clear();
+  EXPECT_EQ(awaited.First(), std::nullopt);
+}
+
+TEST(AckAuditTest, LooksLessAndLessOftenWhileTheFirstAwaitedMessageStaysTheSame) {
   constexpr AckAudit::Time kStart{std::chrono::hours(1)};
   AckAudit audit;
   const auto after = [&](int ms) { return kStart + std::chrono::milliseconds(ms); };

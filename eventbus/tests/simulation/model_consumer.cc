@@ -104,6 +104,7 @@ void ModelConsumer::Receive(std::size_t link, const std::vector<ModelMessage::Fa
   std::vector<ModelMessage::Facts> passed;
   for (const auto& message : messages) {
     came_.insert(message.sequence);
+    awaited_.Over({&message.sequence, 1});
     OnDelivery(message, passed);
     if (!flowing_) break;
   }
@@ -200,7 +201,7 @@ bool ModelConsumer::Recovering() {
 }
 
 void ModelConsumer::Audit() {
-  const std::optional<std::uint64_t> first = outstanding_.First();
+  const std::optional<std::uint64_t> first = awaited_.First();
   if (!audit_.Due(event_queue_.now(), last_delivery_, first)) return;
   network_.Request(link_, [this, first](Network::Side& side) -> Network::Answer {
     return IfCurrent([this, first, sight = network_.Look(side, *this)] {
@@ -222,8 +223,10 @@ void ModelConsumer::SetWindow(std::size_t window) {
 void ModelConsumer::Acknowledge(const StoredMessage& message, AckType type) {
   const ModelMessage::Facts& facts = FactsOf(message);
   if (facts.incarnation != incarnation_) return;
+  if (type == AckType::kNak) awaited_.Asked(facts.sequence);
   if (type == AckType::kAck || type == AckType::kTerm) {
     outstanding_.Settled(facts.sequence);
+    awaited_.Over({&facts.sequence, 1});
     recent_acks_.Sent({&facts.sequence, 1});
     if (scenario_.clustered) runs_.Settled({&facts.sequence, 1}, 1);
     ledger_.record(facts.record).acked_by = this;
@@ -264,7 +267,9 @@ void ModelConsumer::Stop() {
 }
 
 void ModelConsumer::TellNews() {
-  if (ownership_.TakeNews()) events_.on_ownership_lost();
+  if (!ownership_.TakeNews()) return;
+  awaited_.Clear();
+  events_.on_ownership_lost();
 }
 
 bool ModelConsumer::HasTold(std::uint64_t sequence, TimePoint acked_at) const {

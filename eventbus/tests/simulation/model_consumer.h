@@ -10,6 +10,7 @@
 
 #include "jetstream/consume/pull_flow_control.h"
 #include "jetstream/ownership/ack_audit.h"
+#include "jetstream/ownership/awaited_redeliveries.h"
 #include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/ownership/ownership.h"
 #include "jetstream/ownership/recent_acks.h"
@@ -134,6 +135,7 @@ class ModelConsumer {
 
   jetstream::PullFlowControl credit_;
   jetstream::OutstandingDeliveries outstanding_{};
+  jetstream::AwaitedRedeliveries awaited_{};
   jetstream::RecentAcks recent_acks_{};
   jetstream::SettledRuns runs_{};
   std::vector<jetstream::SettledRuns::Run> learned_{};  // and not told yet

@@ -215,7 +215,10 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
   const bool another = made || sight.incarnation != incarnation_;
   if (another && !LookAtStream(sight)) return;
   NoteConsumer(sight, made);
-  if (another) recent_acks_.Clear();
+  if (another) {
+    recent_acks_.Clear();
+    awaited_.Clear();
+  }
   ownership_.Taken(asked);
   TellNews();
   for (const auto& [first, last] : std::exchange(learned_, {})) events_.on_ack_state_recovered(first, last);

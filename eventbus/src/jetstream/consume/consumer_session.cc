@@ -328,6 +328,7 @@ absl::Status ConsumerSession::Acknowledge(std::span<const Acknowledgement> deliv
     if (AnswersEach(each.type)) answered.push_back(each);
     const bool over = each.type == AckType::kAck || each.type == AckType::kTerm;
     if (over) settled.push_back(each.message->stream_sequence());
+    if (each.type == AckType::kNak) OnAskedFor(each.message->stream_sequence());
   }
   if (!settled.empty()) OnSettled(settled, epoch);
   const std::shared_ptr<Link> link = connection_.link();

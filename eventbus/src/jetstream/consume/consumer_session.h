@@ -89,6 +89,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Told that the messages with these sequences need no redelivery any more, whether the server can be told or not.
   /// They are sequences of `epoch`, which may be over by now.
   virtual void OnSettled(std::span<const std::uint64_t> /*sequences*/, std::uint64_t /*epoch*/) {}
+  /// Told before a Nak of the message is sent.
+  virtual void OnAskedFor(std::uint64_t /*sequence*/) {}
   /// Told the same after their answers were sent; sends one for all of them, if such is due.
   virtual absl::Status OnAcknowledged(Link& /*link*/, std::span<const std::uint64_t> /*sequences*/) {
     return absl::OkStatus();

@@ -102,7 +102,7 @@ bool PushConsumer::Recovering(Clock::time_point now) {
 
 void PushConsumer::Audit(Clock::time_point now) {
   const Clock::time_point last = TimeIn(last_delivery_);
-  const std::optional<std::uint64_t> first = outstanding_.First();
+  const std::optional<std::uint64_t> first = awaited_.First();
   if (!audit_.Due(now, last, first)) return;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
@@ -157,7 +157,9 @@ bool PushConsumer::PutIfThere(const Json& config, const std::stop_token& stop) {
 }
 
 void PushConsumer::TellNews() {
-  if (ownership_.TakeNews() && events_.on_ownership_lost && !stopping()) events_.on_ownership_lost();
+  if (!ownership_.TakeNews()) return;
+  awaited_.Clear();
+  if (events_.on_ownership_lost && !stopping()) events_.on_ownership_lost();
 }
 
 void PushConsumer::Tell(const RecoveryBarrier::Ranges& settled) const {
@@ -181,6 +183,7 @@ void PushConsumer::OnMessage(MessageHandle message, bool more) {
 }
 
 void PushConsumer::OnDelivery(MessageHandle message, const AckSubject& ack, bool more) {
+  awaited_.Over({&ack.stream_sequence, 1});
   if (!more) last_delivery_.store(Stamp(last_heard()), std::memory_order_relaxed);
   switch (barrier_.Arrived(ack.stream_sequence)) {
     case RecoveryBarrier::Verdict::kPass:
@@ -223,6 +226,7 @@ bool PushConsumer::AnswersEach(AckType type) const {
 
 void PushConsumer::OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) {
   outstanding_.Settled(sequences);
+  awaited_.Over(sequences);
   if (connection_.clustered()) runs_.Settled(sequences, epoch);
   if (!spec_.ack_all) recent_acks_.Sent(sequences, epoch);
 }

@@ -15,6 +15,7 @@
 #include "jetstream/consume/gap_detector.h"
 #include "jetstream/lease/session_lease.h"
 #include "jetstream/ownership/ack_audit.h"
+#include "jetstream/ownership/awaited_redeliveries.h"
 #include "jetstream/ownership/claim_contest.h"
 #include "jetstream/ownership/outstanding_deliveries.h"
 #include "jetstream/ownership/ownership.h"
@@ -55,11 +56,13 @@ class PushConsumer final : public ConsumerSession {
   void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
     outstanding_.EndAt(kept_up_to);
     recent_acks_.Clear(epoch());
+    awaited_.Clear();
     runs_.EndAt(kept_up_to);
     learned_.clear();
   }
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
   void OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) override;
+  void OnAskedFor(std::uint64_t sequence) override { awaited_.Asked(sequence); }
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
 
   void ReportSettled();
@@ -113,6 +116,7 @@ class PushConsumer final : public ConsumerSession {
   SessionLease& lease_;
   const std::string claim_name_;
   OutstandingDeliveries outstanding_;
+  AwaitedRedeliveries awaited_;
   RecentAcks recent_acks_;
   SettledRuns runs_;
   AckFloorTracker cumulative_;                  // used when the consumer acknowledges so

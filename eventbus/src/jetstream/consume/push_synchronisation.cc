@@ -258,7 +258,10 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
 absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made) {
   const std::string before = consumer_created();
   if (absl::Status noted = NoteConsumer(bound.created, made); !noted.ok()) return noted;
-  if (made || !SameTime(before, bound.created)) recent_acks_.Clear(epoch());
+  if (made || !SameTime(before, bound.created)) {
+    recent_acks_.Clear(epoch());
+    awaited_.Clear();
+  }
   gaps_.Expect(std::max(bound.delivered, stream_sequence()));
   bound_config_ = bound.config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));

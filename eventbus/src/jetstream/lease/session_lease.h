@@ -17,8 +17,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "jetstream/ownership/claim_value.h"
 #include "jetstream/ownership/claim_contest.h"
+#include "jetstream/ownership/claim_value.h"
 #include "jetstream/ownership/session_renewal.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"

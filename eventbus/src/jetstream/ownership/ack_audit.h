@@ -15,16 +15,16 @@ namespace penstock::eventbus::jetstream {
 /// here, and when they fill the window it sends nothing more until AckWait. Looked for when nothing comes; twice, since
 /// answers may be under way.
 ///
-/// The other way round, an earlier owner's acknowledgement can reach the server late, for a message that is in hand
-/// here: if it was asked for again, it does not come. Looked for when the first message in hand stays the same; less
-/// and less often, since its handler may merely be slow.
+/// The other way round, an earlier owner's acknowledgement can reach the server late, for a message that was asked for
+/// again here: it does not come. Looked for while the first message that is awaited stays the same; less and less
+/// often.
 ///
 /// Pure: no thread, no clock, no I/O. Thread-compatible.
 class AckAudit {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// Whether to look, with the last delivery at `last` and `first` the first message in hand.
+  /// Whether to look, with the last delivery at `last` and `first` the first message that is awaited.
   bool Due(Time now, Time last, std::optional<std::uint64_t> first) {
     if (first != first_) {
       first_ = first;

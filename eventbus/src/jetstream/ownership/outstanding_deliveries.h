@@ -49,13 +49,6 @@ class OutstandingDeliveries {
     return lowest == open_.end() ? highest_ + 1 : *lowest;
   }
 
-  /// The first message in hand.
-  std::optional<std::uint64_t> First() const {
-    MutexLock lock(mutex_);
-    const auto first = std::min_element(open_.begin(), open_.end());
-    return first == open_.end() ? std::nullopt : std::optional(*first);
-  }
-
   std::size_t size() const {
     MutexLock lock(mutex_);
     return open_.size();
