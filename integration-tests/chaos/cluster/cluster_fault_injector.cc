@@ -219,7 +219,10 @@ absl::Status ClusterFaultInjector::GiveJetStream() {
     const Leaders leaders = rig_.FindLeaders(0);
     return leaders.all() && leaders.caught_up;
   };
-  if (await_(together, kGivenBackTimeout)) return absl::OkStatus();
+  return await_(together, kGivenBackTimeout) ? absl::OkStatus() : RestartServers();
+}
+
+absl::Status ClusterFaultInjector::RestartServers() {
   for (std::size_t node = 0; node < rig_.cluster().size(); ++node) {
     if (absl::Status restarted = RestartServer(node); !restarted.ok()) return restarted;
   }

@@ -45,6 +45,8 @@ class ClusterFaultInjector {
   absl::Status Begin(const ClusterFault& fault, const Scene& scene);
   /// Once, `fault.duration` after `Begin`, for faults that have one.
   absl::Status End(const ClusterFault& fault, const Scene& scene);
+  /// All of them, one after the other: for servers that name no leader any more.
+  absl::Status RestartServers();
 
  private:
   absl::StatusOr<Leaders> AwaitLeaders();

@@ -180,6 +180,7 @@ std::string ToJson(const ClusterReport& report) {
                      {"consumer_crashes", found.basics.consumer_crashes},
                      {"ended_by_themselves", report.ended_by_themselves},
                      {"stalls", report.stalls},
+                     {"servers_restarted", report.servers_restarted},
                      {"credit", report.credit},
                      {"faults", faults},
                      {"faults_injected", Injected(report)},
@@ -201,7 +202,7 @@ std::string ToText(const ClusterReport& report) {
       "  handled again: owner stayed %d, from a living owner %d + %d, from one cut off %d, after %d crashes %d (%d "
       "beyond "
       "the window), after a deletion %d (%d below the floor)\n"
-      "  processes that ended by themselves %d, stalls %d\n",
+      "  processes that ended by themselves %d, stalls %d, servers without a leader that were restarted %d\n",
       report.seed, report.nodes, absl::StrJoin(report.servers, ", "), report.tls ? "TLS" : "plaintext", report.events,
       report.seconds, found.basics.acked, found.basics.handled, found.basics.dead_lettered, found.basics.lost,
       found.basics.unexpected, found.stored_twice, found.publish_inversions, found.inversions_after_failure,
@@ -209,7 +210,7 @@ std::string ToText(const ClusterReport& report) {
       found.begun_after_later.across_cut, found.concurrent_in_process.total(), found.reruns_owner_stayed.total(),
       found.reruns_living_owner.elsewhere, found.reruns_living_owner.across_cut, found.reruns_cut_off_owner.total(),
       found.basics.consumer_crashes, found.reruns_after_crash, found.reruns_beyond_window, found.reruns_after_deletion,
-      found.reruns_below_floor, report.ended_by_themselves, report.stalls.size());
+      found.reruns_below_floor, report.ended_by_themselves, report.stalls.size(), report.servers_restarted);
   absl::StrAppend(&text, "    fault                    injected recovery p50   max ms election p50    max ms\n");
   for (const auto& [name, times] : report.faults) text += TextOf(name, times);
   for (const std::string& reason : report.skipped) absl::StrAppend(&text, "  skipped: ", reason, "\n");

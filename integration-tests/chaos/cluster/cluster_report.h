@@ -32,6 +32,7 @@ struct ClusterReport {
   std::map<std::string, FaultTimes> faults{};  ///< by class, see `ClassOf`
   std::uint64_t ended_by_themselves = 0;       ///< processes that had to be started again
   std::vector<std::string> stalls{};           ///< nothing happened for 20 s though no fault was on
+  std::uint64_t servers_restarted = 0;         ///< since they named no leader for 30 s
   double seconds = 0;
   std::string failure{};  ///< why the run could not be finished; empty: it was
 };

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -28,7 +27,6 @@ constexpr std::chrono::seconds kStall(20);
 constexpr std::chrono::seconds kGiveUp(150);
 constexpr std::chrono::milliseconds kCalm(1000);
 constexpr std::chrono::milliseconds kRecovery(3000);  // usual time
-constexpr std::chrono::seconds kDeadLetterTimeout(30);
 constexpr std::uint64_t kMostRevivals = 30;
 // Eight workers need some 8 s for the backlog.
 constexpr std::size_t kMostBacklog = 4000;
@@ -193,10 +191,17 @@ absl::Status ClusterRun::AwaitCalm(std::vector<Active>& actives) {
     leaders = rig_->FindLeaders(0);
     return leaders.all() && leaders.caught_up;
   };
-  const bool current = Await(together, kCaughtUpTimeout);
+  bool current = Await(together, kCaughtUpTimeout);
   if (!failed_.ok()) return failed_;
   if (!current && !leaders.all()) {
-    return absl::UnavailableError(absl::StrCat("await the cluster after ", last_fault_, ": no leaders within 30s"));
+    Tell("no leaders within 30s: restarts the servers, as an operator would");
+    ++report_.servers_restarted;
+    if (absl::Status restarted = injector_->RestartServers(); !restarted.ok()) return restarted;
+    current = Await(together, 2 * kCaughtUpTimeout);
+  }
+  if (!current && !leaders.all()) {
+    return absl::UnavailableError(
+        absl::StrCat("await the cluster after ", last_fault_, ": no leaders, nor after the servers were restarted"));
   }
   if (!current) Tell("some replicas are not current after 30s; all have a leader, so the run goes on");
   disturbed_ = false;
@@ -358,43 +363,6 @@ std::size_t ClusterRun::PointOf(std::size_t fault) const {
   const std::size_t events = plan_.events().size();
   if (fault >= options_.faults.size()) return events;
   return static_cast<std::size_t>(options_.faults[fault].at * static_cast<double>(events));
-}
-
-absl::Status ClusterRun::Finish() {
-  const std::string letters = DeadLetterStreamName(kBaseStream);
-  absl::StatusOr<std::vector<StoredEvent>> given_up;
-  auto all_there = [&] {
-    given_up = rig_->ReadStream(letters, &history_.books.unreadable_dead_letters);
-    return given_up.ok() && given_up->size() >= plan_.PoisonCount();
-  };
-  testing::Eventually(all_there, failed_.ok() ? kDeadLetterTimeout : std::chrono::seconds(1),
-                      std::chrono::milliseconds(200));
-  if (!given_up.ok()) return given_up.status();
-  for (const StoredEvent& letter : *given_up) history_.books.dead_letters.push_back(letter.event);
-  std::uint64_t unreadable = 0;
-  auto stored = rig_->ReadStream(StreamName(kBaseStream, kTopic), &unreadable);
-  if (!stored.ok()) return stored.status();
-  history_.stored = *std::move(stored);
-  absl::Status status;
-  for (std::size_t i = 0; i < rig_->members().size(); ++i) {
-    if (rig_->members()[i].process != nullptr) status.Update(rig_->EndConsumer(i));
-  }
-  return status;
-}
-
-void ClusterRun::Examine() {
-  if (publisher_ledger_ != nullptr) ReadLedgers();
-  for (std::size_t i = 0; i < rig_->cluster().size(); ++i) {
-    std::ofstream(rig_->folder() / absl::StrCat("server-", i, ".log")) << rig_->cluster().server(i).log();
-  }
-  for (std::size_t i = 0; i < history_.books.consumers.size(); ++i) {
-    history_.books.consumers[i].killed_ns = rig_->members()[i].killed_ns;
-    history_.books.consumers[i].window = rig_->members()[i].window;
-  }
-  for (const EventRef event : plan_.events()) {
-    if (BehaviourAt(options_.rig.seed, event, 1) == Behaviour::kReject) history_.books.poison.push_back(event);
-  }
-  report_.findings = CheckCluster(history_);
 }
 
 void ClusterRun::Tell(const std::string& line) const {
