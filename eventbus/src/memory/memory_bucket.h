@@ -13,8 +13,9 @@
 
 namespace penstock::eventbus::memory {
 
-/// A bucket's stream in a broker. Nothing waits, so limits are only looked at when a call begins. Everything else as
-/// `BucketStream`.
+/// A bucket's stream in a broker. Nothing waits, so limits are only looked at when a call begins. A write that expects
+/// another revision than the last is refused by the stream itself, with `kAborted` (`MemoryStream`,
+/// `CheckExpectations`). Everything else as `BucketStream`.
 class MemoryBucket final : public BucketStream {
  public:
   /// Makes the stream when it is missing. `user` is that of the transport, and `closing` is told when it is closed.

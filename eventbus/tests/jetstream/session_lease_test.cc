@@ -174,7 +174,7 @@ TEST_F(SessionLeaseTest, AClaimIsHeldForAsLongAsItsSessionIsRenewed) {
   ASSERT_TRUE(won);
   EXPECT_GT(won->revision, 0U);
   // A machine that stops the renewals for so long ends the session, and rightly.
-  const auto stolen = second_.Win(3 * lease_time::kRevocation);
+  const auto stolen = second_.Win(3 * session_time::kRevocation);
   const bool held = first_.Holds(*won);
   EXPECT_NE(stolen.has_value(), held);
   const auto again = first_.Look();
@@ -204,7 +204,7 @@ TEST_F(SessionLeaseTest, AnAbandonedClaimIsGivenBackWhenAQuorumAnswersAgain) {
   EXPECT_TRUE(second_.Win(kPatience)) << "the process lives, and its session too";
   EXPECT_TRUE(second_.Look()->has_value());
   first_.Abandon();
-  EXPECT_FALSE(first_.Win(2 * lease_time::kRenewal)) << "the claim of another is not given back";
+  EXPECT_FALSE(first_.Win(2 * session_time::kRenewal)) << "the claim of another is not given back";
 }
 
 TEST_F(SessionLeaseTest, AnEvictionThatWasBegunGoesOn) {
@@ -259,7 +259,7 @@ TEST_F(SessionLeaseTest, OnlyAListenerWhoseClaimIsOverIsEvicted) {
   const auto won = first_.Win(kPatience);
   ASSERT_TRUE(won);
   first_.Set(Fault::kNothingPasses);
-  EXPECT_FALSE(second_.Evict("_INBOX.of an older version.1", lease_time::kEviction + milliseconds(500)));
+  EXPECT_FALSE(second_.Evict("_INBOX.of an older version.1", session_time::kEviction + milliseconds(500)));
   EXPECT_TRUE(second_.Evict(first_.inbox(), kPatience));
   EXPECT_FALSE(first_.Holds(*won));
 }
@@ -307,13 +307,13 @@ TEST(ClaimContestTest, OnlyAnUnchangedSessionIsEnded) {
   };
   EXPECT_EQ(contest.Saw({}, "ours", kStart).step, Step::kClaim) << "nobody's";
   EXPECT_EQ(contest.Saw({.session = "ours", .claim_revision = 3}, "ours", kStart).step, Step::kHeld);
-  EXPECT_EQ(saw(0, -2 * lease_time::kRevocation), Step::kWait) << "its session is over, or not seen yet";
-  EXPECT_EQ(saw(0, -lease_time::kRevocation), Step::kClaim);
+  EXPECT_EQ(saw(0, -2 * session_time::kRevocation), Step::kWait) << "its session is over, or not seen yet";
+  EXPECT_EQ(saw(0, -session_time::kRevocation), Step::kClaim);
   EXPECT_EQ(saw(7, milliseconds(0)), Step::kWait);
-  EXPECT_EQ(saw(7, lease_time::kRevocation - milliseconds(1)), Step::kWait);
-  EXPECT_EQ(saw(8, lease_time::kRevocation), Step::kWait) << "it was renewed";
-  EXPECT_EQ(saw(8, 2 * lease_time::kRevocation), Step::kRevoke);
-  static_assert(lease_time::kRevocation > lease_time::kLease, "an owner has stopped by then");
+  EXPECT_EQ(saw(7, session_time::kRevocation - milliseconds(1)), Step::kWait);
+  EXPECT_EQ(saw(8, session_time::kRevocation), Step::kWait) << "it was renewed";
+  EXPECT_EQ(saw(8, 2 * session_time::kRevocation), Step::kRevoke);
+  static_assert(session_time::kRevocation > session_time::kProof, "an owner has stopped by then");
 }
 
 TEST(ClaimContestTest, EveryWriteExpectsWhatWasSeenAndCountsOnceItIsCommitted) {
@@ -322,7 +322,8 @@ TEST(ClaimContestTest, EveryWriteExpectsWhatWasSeenAndCountsOnceItIsCommitted) {
   ClaimContest contest;
   EXPECT_EQ(contest.Saw({}, "ours", kStart).expected, 0u) << "nothing is there";
   contest.Saw(theirs, "ours", kStart);
-  EXPECT_EQ(contest.Saw(theirs, "ours", kStart + lease_time::kRevocation).expected, 7u) << "the session as it was seen";
+  EXPECT_EQ(contest.Saw(theirs, "ours", kStart + session_time::kRevocation).expected, 7u)
+      << "the session as it was seen";
   EXPECT_EQ(ClaimContest::AfterRevocation(theirs).expected, 3u) << "the claim as it was seen";
   EXPECT_TRUE(ClaimContest::Won(ClaimContest::Answer::kCommitted));
   EXPECT_FALSE(ClaimContest::Won(ClaimContest::Answer::kRefused));
@@ -334,7 +335,7 @@ TEST(SessionRenewalTest, IsGoodFromTheSendingAndReadsAfterAWriteWithoutAnAnswer)
   constexpr SessionRenewal::Time kSent{std::chrono::hours(1)};
   SessionRenewal renewal;
   EXPECT_EQ(renewal.Next(), Step::kCreate);
-  EXPECT_EQ(renewal.Committed(5, kSent), kSent + lease_time::kLease);
+  EXPECT_EQ(renewal.Committed(5, kSent), kSent + session_time::kProof);
   EXPECT_EQ(renewal.Next(), Step::kUpdate);
   EXPECT_EQ(renewal.revision(), 5u);
   renewal.Failed();

@@ -127,7 +127,7 @@ void ModelConsumer::OnDelivery(const ModelMessage::Facts& facts, std::vector<Mod
       return;
     case RecoveryBarrier::Verdict::kRelease:
       held_.push_back(facts);
-      std::ranges::stable_sort(held_, {}, &ModelMessage::Facts::sequence);
+      RecoveryBarrier::Sort(held_);
       passed.insert(passed.end(), held_.begin(), held_.end());
       held_.clear();
       return;

@@ -67,7 +67,7 @@ void ModelLease::Write() {
     return [this, sent, fail, revision] {
       if (!revision) return fail();
       until_ = renewal_.Committed(*revision, sent);
-      RenewAfter(jetstream::lease_time::kRenewal);
+      RenewAfter(jetstream::session_time::kRenewal);
     };
   };
   Ask(kRenewalBudget, write, fail);

@@ -62,7 +62,7 @@ struct ClusterFindings {
   std::uint64_t reruns_after_crash = 0;
   std::uint64_t reruns_beyond_window = 0;  ///< of these: more than the dead process can have had in hand
   std::uint64_t reruns_after_deletion = 0;
-  /// Of these: below the acknowledgement floor that a stand-by can have seen a second before the deletion.
+  /// Of these: below the acknowledgement floor that a standby can have seen a second before the deletion.
   std::uint64_t reruns_below_floor = 0;
 };
 

@@ -17,10 +17,10 @@ enum class ClusterFaultKind {
   kLeaderPaused,          ///< SIGSTOP, SIGCONT
   kLeaderSteppedDown,     ///< asked to by the API
   kRollingRestart,        ///< each server in turn: SIGTERM, start (onto the next release, if there is one), caught up
-  kOwnerKilled,           ///< SIGKILL of the process that handles; a stand-by takes over
-  kOwnerReplaced,         ///< SIGTERM; it must drain and exit with 0; a stand-by takes over
+  kOwnerKilled,           ///< SIGKILL of the process that handles; a standby takes over
+  kOwnerReplaced,         ///< SIGTERM; it must drain and exit with 0; a standby takes over
   kConsumerDeleted,       ///< the durable is deleted on the server while others stand by
-  kPausedDuringTakeOver,  ///< the owner is killed, and the consumer leader's server paused while a stand-by takes over
+  kPausedDuringTakeOver,  ///< the owner is killed, and the consumer leader's server paused while a standby takes over
   kJetStreamOff,          ///< JetStream is taken from the account on all servers, and given back
   kDiskFull,              ///< the stream leader's disk is filled, and freed; needs root
 };
@@ -51,7 +51,7 @@ struct ClusterFault {
   bool black_hole = false;                ///< a route cut: nothing passes and nobody is told, instead of RST
   bool one_route = false;                 ///< a route cut: only one of the server's two
   bool publisher_inside = false;          ///< the publisher is connected to the server that is struck
-  bool with_next = false;                 ///< the next one begins at once, while a stand-by takes over
+  bool with_next = false;                 ///< the next one begins at once, while a standby takes over
 };
 
 /// For a log, for instance "route_cut reset owner".
@@ -62,7 +62,7 @@ std::string ClassOf(const ClusterFault& fault);
 
 /// `count` faults drawn from the seed, spread evenly over 3 to 93 % of the run. A fifth of them at least are route cuts
 /// and a fifth faults of a leader (killed, paused, stepped down), where `kinds` has these; of the rest each kind comes
-/// once before any comes again. A third of those that let a stand-by take over begin together with the next one, when
+/// once before any comes again. A third of those that let a standby take over begin together with the next one, when
 /// that strikes a server. None without kinds.
 std::vector<ClusterFault> DrawClusterFaults(std::uint64_t seed, std::size_t count,
                                             std::span<const ClusterFaultKind> kinds);

@@ -122,8 +122,8 @@ class ActorPool {
   absl::Status Drain(std::chrono::milliseconds timeout);
 
   /// Refuses new messages, waits for the handlers that are running, stops the workers and abandons, actor by actor and
-  /// in order, the messages that have not begun. Once a message has been refused because of it, no accepted message
-  /// begins any more. Idempotent; a second caller waits for the first. Must not be called from one of the pool's own
+  /// in order, the messages that have not begun. After `Stop` has refused a first message, no accepted message begins.
+  /// Idempotent; a second caller waits for the first. Must not be called from one of the pool's own
   /// workers or from `settled` (it logs an error there and has no effect); nor may the pool be destroyed there.
   void Stop();
 

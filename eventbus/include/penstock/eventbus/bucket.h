@@ -37,8 +37,8 @@ struct BucketOptions {
   std::uint32_t history = 1;
   /// An entry is removed when it is this old, without a notice to watches. 0: never. Range 0, or 100 ms to 10 years.
   std::chrono::milliseconds time_to_live{0};
-  /// Above 0: writes may give their key a time to live of its own, and a key that ends so leaves a deletion, which is
-  /// kept for this long, so that watches learn of it. Needs a server from 2.11 on. Range 0, or 1 s to 10 years.
+  /// Above 0: a write may give its key a time to live of its own; when such a key expires, the server stores a deletion
+  /// and keeps it for this long, so that watches learn of it. Needs a server from 2.11 on. Range 0, or 1 s to 10 years.
   std::chrono::seconds key_time_to_live_marker{0};
   /// Bounds all entries, with subjects and headers; a full bucket refuses writes. 0: no bound. Range 0, or 1 KiB to
   /// 1 PiB.
@@ -78,7 +78,7 @@ struct BucketCallOptions {
 struct BucketWriteOptions {
   std::chrono::milliseconds timeout{5000};  ///< as in `BucketCallOptions`
   std::stop_token stop{};
-  /// Of this key, until it is written again. 0: that of the bucket. Range 0, or 1 s to 10 years.
+  /// Time to live of this key, until its next write. 0: the bucket's. Range 0, or 1 s to 10 years.
   std::chrono::seconds time_to_live{0};
 };
 
@@ -129,13 +129,14 @@ class BucketWatch {
 ///
 /// Errors of every call: `kInvalidArgument` for an invalid key or option; `kUnavailable` when the server cannot be
 /// reached or answer; `kDeadlineExceeded` after `timeout`; `kPermissionDenied` when the user may not; `kCancelled` when
-/// stopped; `kFailedPrecondition` when the bus is closed. Of reads, `kNotFound` when the bucket was deleted; of writes,
-/// `kUnavailable` then, and `kResourceExhausted` for a value over a limit or a full bucket.
+/// stopped; `kFailedPrecondition` when the bus is closed. When the bucket was deleted, reads fail with `kNotFound` and
+/// writes with `kUnavailable`. Writes fail with `kResourceExhausted` for a value over a limit or a full bucket.
 ///
 /// Writes that depend on a revision (`Create`, `Update`, `Delete` and `Purge` with `expected_revision`) are sent once.
 /// When they fail with `kDeadlineExceeded`, `kUnavailable` or `kCancelled`, they may have happened all the same, or
-/// still happen: call `Get`. Those that depend on none are sent again until `timeout`, and stored once (if the server
-/// forgets the first within the duplicate window of two minutes, twice, with the same value).
+/// still happen: call `Get`. An error with "nothing was sent" in its text proves that the write did not happen. Writes
+/// that depend on no revision are sent again until `timeout`, and stored once. In rare cases, when the server loses its
+/// record of the first, the value is stored twice.
 ///
 /// In a cluster, servers before 2.9.21 do not serialise writes that expect a revision: two may succeed.
 ///

@@ -56,7 +56,9 @@ using SubscriptionId = std::uint64_t;
 /// stream of its own, `{base_stream_name}_{topic_suffix}`, created on first use, with memory storage for plain messages
 /// and file storage for envelopes.
 ///
-/// Topics are 1 to 255 bytes: tokens of `[A-Za-z0-9_-]` joined by dots.
+/// Topics are 1 to 255 bytes: tokens of `[A-Za-z0-9_-]` joined by dots. Refused are topics that begin with the token
+/// `_INBOX`, `_R_`, `_GR_` or `{base_stream_name}_dead_letters`, the topic `dead.letters`, and topics whose stream name
+/// would be longer than 255 bytes.
 ///
 /// **Thread safety:** thread-safe; every method may be called from any thread, handlers included, except as noted.
 /// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has
@@ -64,9 +66,9 @@ using SubscriptionId = std::uint64_t;
 /// **Blocking:** as stated per method. Receiving never waits for a handler.
 /// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, even when one
 /// has to be retried. Messages without one have no order. Publishes of one thread to one topic that have the same
-/// aggregate ID are stored in the order of the calls, whatever the network, the server or an election does meanwhile:
-/// each goes out when the one before it has its PubAck or has failed. One that failed with `kDeadlineExceeded` may
-/// still be stored, even after later ones.
+/// aggregate ID are stored in the order of the calls, whatever the network or the server does meanwhile, and whatever
+/// an election does on a cluster of nats-server 2.10 or later: each goes out when the one before it has its PubAck or
+/// has failed. One that failed with `kDeadlineExceeded` may still be stored, even after later ones.
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
 class EventBus {
  public:
@@ -117,8 +119,9 @@ class EventBus {
   ///
   /// Blocks while a slow server makes the streams and the consumer, for each up to about 10 s; then `kDeadlineExceeded`
   /// or `kUnavailable` with what was asked for. A refusal is returned at once. A subscription that has begun goes on
-  /// for as long as the bus lives, whatever the server refuses meanwhile, unless its durable becomes another's: see
-  /// docs/errors.md.
+  /// for as long as the bus lives, whatever the server refuses meanwhile. It stands by while another process owns the
+  /// durable. Two refusals end it: the durable was created again with a configuration that does not fit, or the stream
+  /// is a work queue and another consumer has taken the topic (JetStream errors 10099 and 10100); see docs/errors.md.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeHandler handler) {
     return SubscribeEnvelope(topic, EnvelopeSubscribeOptions{}, std::move(handler));
   }
@@ -142,11 +145,11 @@ class EventBus {
 
   /// Opens a bucket of keys and values, which is created when there is none of that name (1 to 64 bytes of
   /// `[A-Za-z0-9_-]`). One that exists is opened if it fits: `history`, `time_to_live` and `storage` are to be the
-  /// same, there must not be fewer replicas, and keys must be able to have a time to live if they are to; its other
-  /// limits are left as they are. The stream is `KV_{name}`, without `base_stream_name`. `kInvalidArgument` for an
-  /// invalid name or option; `kFailedPrecondition` when it does not fit, naming the setting, or when the bus is closed;
-  /// `kUnimplemented` for `key_time_to_live_marker` where the server is older than 2.11, and on `memory://`; other
-  /// errors come from the server.
+  /// same, there must not be fewer replicas, and it must allow a time to live per key if `key_time_to_live_marker` is
+  /// set; its other limits are left as they are. The stream is `KV_{name}`, without `base_stream_name`.
+  /// `kInvalidArgument` for an invalid name or option; `kFailedPrecondition` when it does not fit, naming the setting,
+  /// or when the bus is closed; `kUnimplemented` for `key_time_to_live_marker` where the server is older than 2.11, and
+  /// on `memory://`; other errors come from the server.
   absl::StatusOr<std::unique_ptr<penstock::Bucket>> Bucket(std::string_view name, const BucketOptions& options = {},
                                                            const BucketCallOptions& call = {});
 

@@ -78,10 +78,13 @@ struct BusOptions {
   /// Longest wait for the first connection. Range 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
   /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with the same message
-  /// ID: on each new connection; after a back-off, when the server answers that it cannot store it now or no stream
-  /// takes the subject; and on the same connection within half a second after a later publish to the topic was
-  /// acknowledged, or after 2 s, then every 4 s, in which none was. A cluster can take 13 s to elect a leader. Range
-  /// 100 ms to 10 min.
+  /// ID:
+  /// - on each new connection;
+  /// - after a back-off, when the server answers that it cannot store it now or no stream takes the subject;
+  /// - on the same connection, within half a second after a later publish to the topic was acknowledged, or after 2 s
+  ///   without any acknowledgement on the topic, then every 4 s.
+  ///
+  /// A cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
   std::chrono::milliseconds publish_timeout{30'000};
   /// Outstanding publishes before `PublishAsync` waits. Of each aggregate one at a time is on its way to the server, so
   /// one that is published to faster than its PubAcks return fills the window. Range 1 to 65,536.
@@ -98,8 +101,8 @@ struct PublishOptions {
   /// bytes of visible ASCII. Must be empty for `PublishEnvelope`, which uses `Envelope::event_id`.
   std::string message_id{};
   /// Routes a plain message to the actor of this key, in order; messages of a key are stored in the order of the calls.
-  /// Empty: round-robin, no order. The rules of
-  /// `Envelope::aggregate_id`. Must be empty for `PublishEnvelope`, which uses that field.
+  /// Empty: round-robin, no order. The rules of `Envelope::aggregate_id`. Must be empty for `PublishEnvelope`, which
+  /// uses that field.
   std::string key{};
   /// Additional headers. Names follow the grammar in docs/envelope.md; values have no CR, LF or NUL. `Nats-*` and
   /// `Penstock-*` are refused.

@@ -15,10 +15,10 @@ struct SubscriptionStats {
   std::string topic{};
   std::string durable{};           ///< empty: at-most-once without a group
   std::uint64_t received = 0;      ///< deliveries that arrived, redeliveries included
-  std::uint64_t redelivered = 0;   ///< of these: delivered before
-  std::uint64_t duplicates = 0;    ///< of these: already in flight or finished, not handled again
-  std::uint64_t skipped = 0;       ///< of these: redriven for another durable
-  std::uint64_t stored_twice = 0;  ///< of these: copies that the server stored of events finished here, not handled
+  std::uint64_t redelivered = 0;   ///< of `received`: delivered before
+  std::uint64_t duplicates = 0;    ///< of `received`: already in flight or finished, not handled again
+  std::uint64_t skipped = 0;       ///< of `received`: redriven for another durable
+  std::uint64_t stored_twice = 0;  ///< of `received`: stored twice, and finished here before; not handled
   std::uint64_t handled = 0;       ///< the handler returned Ack
   std::uint64_t failed = 0;        ///< the handler returned another outcome or threw, or the message was undecodable
   std::uint64_t acked = 0;
@@ -47,7 +47,7 @@ struct SubscriptionStats {
 struct TopicPublishStats {
   std::string topic{};
   std::uint64_t published = 0;   ///< with PubAck
-  std::uint64_t duplicates = 0;  ///< of these: already known to the server
+  std::uint64_t duplicates = 0;  ///< of `published`: already known to the server
   std::uint64_t failed = 0;      ///< reported to the caller as failed after being accepted for sending
   std::uint64_t bytes = 0;       ///< of the bodies of published messages
 };

@@ -27,7 +27,7 @@ std::size_t FlowControlWindow::TargetSize() const {
   return std::clamp<std::size_t>(max_bytes_ / std::max<std::size_t>(average_bytes_x64_ / 64, 1), 1, base_);
 }
 
-// Changed by halves and doubles only, since a change asks something of the server.
+// Changed only when it would grow by half or shrink to half, since each change costs a request to the server.
 std::size_t FlowControlWindow::Resize(std::size_t held_up, TimePoint now) {
   std::size_t wanted = TargetSize();
   if (wanted > size_) wanted = recorded_ >= size_ ? std::min(wanted, kGrowth * size_) : size_;

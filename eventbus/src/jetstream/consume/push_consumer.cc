@@ -204,7 +204,7 @@ void PushConsumer::OnDelivery(MessageHandle message, const AckSubject& ack, bool
 
 void PushConsumer::ReleaseHeld() {
   recovering_.store(false, std::memory_order_relaxed);
-  std::ranges::stable_sort(held_, {}, &Held::sequence);
+  RecoveryBarrier::Sort(held_);
   for (Held& each : std::exchange(held_, {})) {
     const AckSubject ack = *ParseAckSubject(each.message->reply());
     if (learns_) Tell(barrier_.SettledBefore(each.sequence));

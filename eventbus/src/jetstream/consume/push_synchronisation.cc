@@ -21,7 +21,7 @@ constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
 constexpr milliseconds kAskQuorumEvery(200);
 // An owner that could not bind the consumer for so long gives another the chance.
 constexpr milliseconds kFruitless(10'000);
-// Longer than a stand-by needs to take over what an owner gave up.
+// Longer than a standby needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
 

@@ -19,6 +19,10 @@ namespace penstock::eventbus::jetstream {
 
 /// Protocol text to be sent to the server, in the order of the calls, and the owners of unanswered pings.
 ///
+/// The bytes of one system call have no bound here: `Write` hands everything that is queued to the stream at once, and
+/// the socket takes as much as its send buffer has room for. When to write, and thus how much gathers, decides
+/// `WritePacing`.
+///
 /// **Thread safety:** thread-safe; `Write` by one thread at a time.
 class SendQueue {
  public:

@@ -62,7 +62,7 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::TryClaim(const Try& wanted
   if (evicts && !known) return std::nullopt;
   const ClaimContest::Sight& sight = entry->sight;
   ClaimContest::Move move =
-      contest.Saw(sight, own->id, Clock::now(), evicts ? lease_time::kEviction : lease_time::kRevocation);
+      contest.Saw(sight, own->id, Clock::now(), evicts ? session_time::kEviction : session_time::kRevocation);
   const bool ours = move.step == ClaimContest::Step::kHeld;
   if (ours && inboxes == wanted.inboxes) return ClaimWin{own->number, sight.claim_revision, entry->reports};
   if (move.step == ClaimContest::Step::kWait || wanted.reach == Reach::kLook) return std::nullopt;
@@ -222,7 +222,7 @@ void SessionLease::Run(const std::stop_token& stop) {
   Clock::time_point next = Clock::now();
   int failures = 0;
   while (Pause(next, stop)) {
-    next = Clock::now() + lease_time::kRenewal;
+    next = Clock::now() + session_time::kRenewal;
     const absl::Status kept = KeepAlive(stop);
     failures = kept.ok() ? 0 : failures + 1;
     if (!kept.ok()) next = Clock::now() + kRetry;

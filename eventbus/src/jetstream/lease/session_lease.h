@@ -35,8 +35,8 @@ struct ClaimWin {
 
 /// This process' session in a bucket that a quorum of servers keeps, and the claims to consumers that it holds.
 ///
-/// The session is one key, renewed by compare-and-set every `lease_time::kRenewal` from the first claim on. A renewal
-/// that was committed is good for `kLease` from the time it was sent; one that was not answered proves nothing. Another
+/// The session is one key, renewed by compare-and-set every `session_time::kRenewal` from the first claim on. A renewal
+/// that was committed is good for `kProof` from the time it was sent; one that was not answered proves nothing. Another
 /// process that ends the session wins its claims; the session is then replaced by a new one, with another number.
 ///
 /// With the session goes what its process has settled of each consumer, so that a successor learns it. A session that
@@ -67,7 +67,7 @@ class SessionLease {
   /// How far `TryClaim` goes.
   enum class Reach {
     kLook,   ///< nothing is written
-    kClaim,  ///< a session that has not been renewed for `lease_time::kRevocation` is ended
+    kClaim,  ///< a session that has not been renewed for `session_time::kRevocation` is ended
     kEvict   ///< the same after `kEviction`, and only that of the one that listens
   };
   struct Try {

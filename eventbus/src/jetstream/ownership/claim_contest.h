@@ -6,18 +6,9 @@
 #include <optional>
 #include <string>
 
-namespace penstock::eventbus::jetstream {
+#include "jetstream/ownership/ownership_times.h"
 
-/// The times of a lease that a quorum keeps. A successor begins within 1 s of the loss of an owner, and never before
-/// that owner has stopped: it waits longer than a lease lasts, and the owner counts its lease from before it asked.
-namespace lease_time {
-inline constexpr std::chrono::milliseconds kRenewal(200);     ///< a session is renewed so often
-inline constexpr std::chrono::milliseconds kLease(600);       ///< and is good for so long after the renewal was sent
-inline constexpr std::chrono::milliseconds kRevocation(660);  ///< a session unchanged for so long may be ended
-/// The same while the server believes that its owner listens: the consumer then has to be created again, which costs
-/// more than to wait for an owner that comes back.
-inline constexpr std::chrono::milliseconds kEviction(900);
-}  // namespace lease_time
+namespace penstock::eventbus::jetstream {
 
 /// Decides how the claim to a consumer is won from the session of another process: by writes that a quorum of servers
 /// commits, each of them expecting what was read before. A session that is still renewed can not be ended, since the
@@ -51,7 +42,7 @@ class ClaimContest {
   /// sending, a slow look could show a renewal that was sent later. A session that has not changed for `patience` is
   /// ended.
   Move Saw(const Sight& sight, const std::string& own, Time now,
-           std::chrono::milliseconds patience = lease_time::kRevocation);
+           std::chrono::milliseconds patience = session_time::kRevocation);
   /// The session that held the claim was ended: what is next.
   static Move AfterRevocation(const Sight& sight) { return {Step::kClaim, sight.claim_revision}; }
   /// Whether the claim is ours. One that was not answered is none: the next look tells.

@@ -6,32 +6,17 @@
 #include <string>
 #include <utility>
 
-namespace penstock::eventbus::jetstream {
+#include "jetstream/ownership/ownership_times.h"
 
-/// The times of ownership. From the loss of an owner to its successor they add up to less than 0.8 s.
-namespace ownership_time {
-using std::chrono::milliseconds;
-inline constexpr milliseconds kProbe(100);      ///< an owner proves itself so often
-inline constexpr milliseconds kLease(500);      ///< and stops so long after its last proof was sent
-inline constexpr milliseconds kTakeOver(550);   ///< a stand-by waits so long; over `kLease`, for clocks that differ
-inline constexpr milliseconds kSilence(2500);   ///< an owner stops after so long a silence
-inline constexpr milliseconds kMissing(3000);   ///< a stand-by waits so long for the owner of a deleted consumer
-inline constexpr milliseconds kBlind(2000);     ///< a consumer is not made and deleted again within this
-inline constexpr milliseconds kHalfOpen(1000);  ///< a server may believe so long in a connection that is gone
-inline constexpr milliseconds kRecoveryStall(1000);  ///< a server may pause so long before all that was pending came
-inline constexpr milliseconds kAckMemory(2000);      ///< acknowledgements are remembered for one to two of these
-inline constexpr milliseconds kSpeaks(1500);         ///< a server that was heard within this takes acknowledgements in
-inline constexpr milliseconds kShortestPause(100);   ///< between two looks of a stand-by
-inline constexpr milliseconds kLongestPause(200);
-}  // namespace ownership_time
+namespace penstock::eventbus::jetstream {
 
 /// Decides who owns an exclusive consumer: from what the server says of it, whether this process may make it or bind
 /// it, and until when it may begin handlers. docs/delivery.md shows the table of states.
 ///
 /// The server refuses the consumer to anyone else while somebody listens on its inbox. An owner proves that it still
-/// does by pings, each good for `kLease` from the time it was sent. A stand-by waits for longer than that after it
-/// first saw the consumer without a listener, unless its owner released it. So nobody begins to handle while another
-/// may, whatever stopped a process or its connection, and without any clock being compared.
+/// does by pings, each good for `ownership_time::kLease` from the time it was sent. A standby waits for longer than
+/// that after it first saw the consumer without a listener, unless its owner released it. So nobody begins to handle
+/// while another may, whatever stopped a process or its connection, and without any clock being compared.
 ///
 /// Pure: no thread, no clock, no I/O. Thread-compatible.
 class Ownership {
@@ -80,7 +65,7 @@ class Ownership {
   State state() const { return state_; }
   /// Whether another process has, or had, the consumer since `Taken`.
   bool lost() const { return lost_; }
-  /// How long a stand-by waits until its next look, at most `usual`.
+  /// How long a standby waits until its next look, at most `usual`.
   Duration Pause(Time now, Duration usual) const;
 
   /// Whether an owner that sent its last proof at `proven` and heard the server last at `heard` may begin a handler.

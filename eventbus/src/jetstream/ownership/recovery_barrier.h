@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <set>
 #include <utility>
@@ -41,6 +42,11 @@ class RecoveryBarrier {
   bool up() const { return up_; }
   /// Nothing more comes: what was held may go on.
   void Lift() { up_ = false; }
+  /// Sorts messages that were held into the order in which they are handed on: that of the stream.
+  template <typename Message>
+  static void Sort(std::vector<Message>& held) {
+    std::ranges::stable_sort(held, {}, &Message::sequence);
+  }
 
   /// To be asked for each message that is handed on: what has become known by it; once, or never.
   Ranges SettledBefore(std::uint64_t sequence);

@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "jetstream/ownership/claim_contest.h"
+#include "jetstream/ownership/ownership_times.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -15,7 +15,7 @@ SessionRenewal::Step SessionRenewal::Next() const {
 SessionRenewal::Time SessionRenewal::Committed(std::uint64_t revision, Time sent) {
   revision_ = revision;
   unknown_ = false;
-  return sent + lease_time::kLease;
+  return sent + session_time::kProof;
 }
 
 SessionRenewal::Found SessionRenewal::Read(std::optional<std::uint64_t> revision) {
