@@ -7,14 +7,14 @@
 #include "jetstream/consume/ack_batch.h"
 #include "jetstream/consume/gap_detector.h"
 #include "jetstream/consume/pull_flow_control.h"
-#include "jetstream/ownership/ack_audit.h"
-#include "jetstream/ownership/awaited_redeliveries.h"
-#include "jetstream/ownership/may_be_pending.h"
-#include "jetstream/ownership/outstanding_deliveries.h"
-#include "jetstream/ownership/recent_acks.h"
-#include "jetstream/ownership/recovery_barrier.h"
-#include "jetstream/ownership/stream_lineage.h"
-#include "jetstream/ownership/stream_marks.h"
+#include "jetstream/recovery/ack_audit.h"
+#include "jetstream/recovery/awaited_redeliveries.h"
+#include "jetstream/recovery/may_be_pending.h"
+#include "jetstream/recovery/outstanding_deliveries.h"
+#include "jetstream/recovery/recent_acks.h"
+#include "jetstream/recovery/recovery_barrier.h"
+#include "jetstream/recovery/stream_lineage.h"
+#include "jetstream/recovery/stream_marks.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

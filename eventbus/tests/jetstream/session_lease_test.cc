@@ -95,10 +95,10 @@ class Process {
     return lease_->TryClaim({consumer_, inboxes_, listener, evicting, reach}, contests_[consumer_],
                             CallLimit::In(seconds(5)));
   }
-  /// What follows is about this one.
+  /// All that follows is about this consumer.
   void Turn(const std::string& consumer) { consumer_ = consumer; }
   void Report(const std::string& report) { lease_->Report(consumer_, report); }
-  /// What is in the bucket under the prefix of a key, once there is `text` in it.
+  /// Whether there is `text` in a value of the bucket before long, under keys that fit `keys`.
   bool BucketHas(const std::string& keys, const std::string& text) {
     std::atomic<bool> has = false;
     auto store = transport_->OpenBucket({.name = "leases"}, CallLimit::In(seconds(5)));

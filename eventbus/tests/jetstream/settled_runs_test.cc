@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an owner tells its successor of what it has settled.
-#include "jetstream/ownership/settled_runs.h"
+#include "jetstream/recovery/settled_runs.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/ownership/claim_value.h"
-#include "jetstream/ownership/settled_report.h"
+#include "jetstream/recovery/settled_report.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {

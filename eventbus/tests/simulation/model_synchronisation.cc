@@ -4,8 +4,8 @@
 #include <optional>
 #include <utility>
 
-#include "jetstream/ownership/may_be_pending.h"
-#include "jetstream/ownership/settled_report.h"
+#include "jetstream/recovery/may_be_pending.h"
+#include "jetstream/recovery/settled_report.h"
 #include "simulation/model_consumer.h"
 
 namespace penstock::eventbus::simulation {

@@ -271,27 +271,6 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   });
 }
 
-void Subscription::LogStoredTwice(std::uint64_t count) const {
-  Log(LogLevel::kWarning,
-      absl::StrFormat("the server stored %d events twice within the duplicate window; the copies are not handled",
-                      count));
-}
-
-void Subscription::LogVanished(const std::vector<std::uint64_t>& sequences) const {
-  Log(LogLevel::kWarning, absl::StrFormat("%d messages were asked for again and do not come, the first of them message "
-                                          "%d; their keys go on without them",
-                                          sequences.size(), sequences.front()));
-}
-
-void Subscription::LogStuck(const Actions& actions) const {
-  for (const Action& action : actions.list) {
-    if (action.kind != Action::Kind::kStuck) continue;
-    Log(LogLevel::kError,
-        absl::StrFormat("handler %s has been at message %d for more than %d ms and counts as stuck",
-                        Quoted(spec_.handler_name), action.item->sequence, spec_.flow.stuck_after.count()));
-  }
-}
-
 void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)
@@ -302,11 +281,6 @@ void Subscription::OnLetterRemoved(InFlightMessage& item, bool removed) {
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
-}
-
-void Subscription::Log(LogLevel level, const std::string& what) const {
-  if (context_.log)
-    context_.log(level, absl::StrFormat("subscription %d to %s: %s", spec_.id, Quoted(spec_.topic), what));
 }
 
 void Subscription::Tick(TimePoint now) {

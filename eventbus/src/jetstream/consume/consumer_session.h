@@ -23,7 +23,7 @@
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/received_message.h"
-#include "jetstream/ownership/stream_lineage.h"
+#include "jetstream/recovery/stream_lineage.h"
 #include "jetstream/protocol/unique_name.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"

@@ -14,14 +14,14 @@
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/gap_detector.h"
 #include "jetstream/lease/session_lease.h"
-#include "jetstream/ownership/ack_audit.h"
-#include "jetstream/ownership/awaited_redeliveries.h"
+#include "jetstream/recovery/ack_audit.h"
+#include "jetstream/recovery/awaited_redeliveries.h"
 #include "jetstream/ownership/claim_contest.h"
-#include "jetstream/ownership/outstanding_deliveries.h"
+#include "jetstream/recovery/outstanding_deliveries.h"
 #include "jetstream/ownership/ownership.h"
-#include "jetstream/ownership/recent_acks.h"
-#include "jetstream/ownership/recovery_barrier.h"
-#include "jetstream/ownership/settled_runs.h"
+#include "jetstream/recovery/recent_acks.h"
+#include "jetstream/recovery/recovery_barrier.h"
+#include "jetstream/recovery/settled_runs.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an owner leaves in the bucket for its successor, and learns from owners before it.
 #include "jetstream/consume/push_consumer.h"
-#include "jetstream/ownership/settled_report.h"
+#include "jetstream/recovery/settled_report.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -7,7 +7,7 @@
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/push_consumer.h"
-#include "jetstream/ownership/may_be_pending.h"
+#include "jetstream/recovery/may_be_pending.h"
 #include "jetstream/protocol/server_version.h"
 
 namespace penstock::eventbus::jetstream {

@@ -80,7 +80,7 @@ class SessionLease {
   /// One step towards a claim; nothing while another process may hold it. `kUnavailable` while no
   /// quorum answers, `kPermissionDenied` when the bucket may not be had.
   absl::StatusOr<std::optional<ClaimWin>> TryClaim(const Try& wanted, ClaimContest& contest, const CallLimit& limit);
-  /// What this process has settled of a consumer that it has claimed: an encoded `SettledReport`. Is in the bucket
+  /// Tells what this process has settled of a consumer that it has claimed: an encoded `SettledReport`. Is in the bucket
   /// with the next renewal but one at the latest.
   void Report(const std::string& consumer, std::string report);
   /// Gives a claim up for good, as soon as a quorum answers, whatever became of it: no call for these inboxes follows.

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "jetstream/ownership/settled_runs.h"
-#include "jetstream/ownership/stream_marks.h"
+#include "jetstream/recovery/settled_runs.h"
+#include "jetstream/recovery/stream_marks.h"
 
 namespace penstock::eventbus::jetstream {
 
-/// What the owner of a consumer has settled, as it leaves it in the bucket for its successor. So a server that loses
+/// Tells what the owner of a consumer has settled, as it leaves it in the bucket for its successor. So a server that loses
 /// acknowledgements makes no successor handle their messages again.
 ///
 /// Every run was settled, whatever comes later: a report may be old without harm. It counts only for the consumer and

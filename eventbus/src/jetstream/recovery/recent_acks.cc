@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/recent_acks.h"
+#include "jetstream/recovery/recent_acks.h"
 
 #include <algorithm>
 #include <utility>

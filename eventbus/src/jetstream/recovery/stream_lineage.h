@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "jetstream/ownership/stream_marks.h"
+#include "jetstream/recovery/stream_marks.h"
 
 namespace penstock::eventbus::jetstream {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/stream_lineage.h"
+#include "jetstream/recovery/stream_lineage.h"
 
 #include <algorithm>
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "jetstream/ownership/stream_marks.h"
+#include "jetstream/recovery/stream_marks.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus::jetstream {

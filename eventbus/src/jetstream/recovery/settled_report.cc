@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/settled_report.h"
+#include "jetstream/recovery/settled_report.h"
 
 #include <chrono>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/recovery_barrier.h"
+#include "jetstream/recovery/recovery_barrier.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/outstanding_deliveries.h"
+#include "jetstream/recovery/outstanding_deliveries.h"
 
 namespace penstock::eventbus::jetstream {
 

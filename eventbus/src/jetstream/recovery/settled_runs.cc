@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/settled_runs.h"
+#include "jetstream/recovery/settled_runs.h"
 
 #include <algorithm>
 #include <iterator>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/ownership/may_be_pending.h"
+#include "jetstream/recovery/may_be_pending.h"
 
 #include <algorithm>
 #include <cstddef>
