@@ -32,6 +32,7 @@ class CutStore final : public KeyValueStore {
     kNone,
     kNothingPasses,
     kAnswersAreLost,  ///< writes happen
+    kClaimsAreLost,   ///< so are writes to them
   };
 
   CutStore(std::unique_ptr<KeyValueStore> store, const std::atomic<Fault>& fault)
@@ -47,10 +48,12 @@ class CutStore final : public KeyValueStore {
   }
   absl::StatusOr<std::uint64_t> Create(std::string_view key, std::string_view value, const CallLimit& limit,
                                        Seconds ttl) override {
+    if (fault_ == Fault::kClaimsAreLost && key.starts_with("claim.")) return Lost();
     return Write([&] { return store_->Create(key, value, limit, ttl); });
   }
   absl::StatusOr<std::uint64_t> Update(std::string_view key, std::string_view value, std::uint64_t expected,
                                        const CallLimit& limit, Seconds ttl) override {
+    if (fault_ == Fault::kClaimsAreLost && key.starts_with("claim.")) return Lost();
     return Write([&] { return store_->Update(key, value, expected, limit, ttl); });
   }
   absl::StatusOr<std::uint64_t> Delete(std::string_view key, BucketOperation operation,
@@ -237,6 +240,20 @@ TEST_F(SessionLeaseTest, TheSuccessorOfADeadProcessReadsWhatThatHasReportedOfEac
     ASSERT_TRUE(won) << consumer;
     EXPECT_EQ(won->reports, std::vector<std::string>{std::string("of ") + consumer});
   }
+}
+
+TEST_F(SessionLeaseTest, WhatWasReportedIsThereWhenWhoeverEndedTheSessionWonNothing) {
+  ASSERT_TRUE(first_.Win(kPatience));
+  first_.Report("what the first has settled");
+  ASSERT_TRUE(second_.BucketHas("session.*", "what the first has settled"));
+  first_.Die();
+  second_.Set(Fault::kClaimsAreLost);
+  const Clock::time_point deadline = Clock::now() + kPatience;
+  while (second_.Look().ok() && Clock::now() < deadline) std::this_thread::yield();  // until it has tried to write
+  Process third(bus_);
+  const auto won = third.Win(kPatience);
+  ASSERT_TRUE(won);
+  EXPECT_EQ(won->reports, std::vector<std::string>{"what the first has settled"});
 }
 
 TEST_F(SessionLeaseTest, WhatWasReportedStaysWithAClaimThatIsGivenUp) {

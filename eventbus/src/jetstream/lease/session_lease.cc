@@ -133,10 +133,11 @@ absl::Status SessionLease::ReadSession(KeyValueStore& store, const std::string& 
   return absl::OkStatus();
 }
 
-// An owner that lives after all has left a copy that is older than what it says, and no more.
+// The claim may not be won at once, nor by this process, and there are other consumers. An owner that lives after all
+// has left a copy that is older than what it says, and no more.
 absl::Status SessionLease::End(KeyValueStore& store, const ClaimEntry& entry, std::optional<std::uint64_t> expected,
                                const CallLimit& limit) const {
-  if (ParseSession(entry.session_value).reports.size() > 1) {
+  if (!ParseSession(entry.session_value).reports.empty()) {
     const auto kept = store.Put(EndedKey(entry.sight.session), entry.session_value, limit);
     if (!kept.ok()) return kept.status();
   }
@@ -151,9 +152,18 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store
       Format(ClaimValue{own.id, wanted.inboxes, entry.reports.empty() ? "" : entry.reports.front()});
   const absl::StatusOr<std::uint64_t> revision =
       expected == 0 ? store.Create(key, value, limit) : store.Update(key, value, expected, limit);
-  if (ClaimContest::Won(AnswerIn(revision.status()))) return ClaimWin{own.number, *revision, entry.reports};
+  if (ClaimContest::Won(AnswerIn(revision.status()))) {
+    Tidy(store, entry, limit);
+    return ClaimWin{own.number, *revision, entry.reports};
+  }
   if (AnswerIn(revision.status()) == ClaimContest::Answer::kRefused) return std::nullopt;
   return revision.status();
+}
+
+// What an ended session told of one consumer only stands in the claim now.
+void SessionLease::Tidy(KeyValueStore& store, const ClaimEntry& entry, const CallLimit& limit) const {
+  if (ParseSession(entry.session_value).reports.size() != 1) return;
+  store.Delete(EndedKey(entry.sight.session), BucketOperation::kPurge, std::nullopt, limit).IgnoreError();
 }
 
 void SessionLease::Abandon(const std::string& consumer, const std::string& inboxes) {

@@ -39,9 +39,8 @@ struct ClaimWin {
 /// that was committed is good for `kProof` from the time it was sent; one that was not answered proves nothing. Another
 /// process that ends the session wins its claims; the session is then replaced by a new one, with another number.
 ///
-/// With the session goes what its process has settled of each consumer, so that a successor learns it. A session that
-/// is ended is kept under another key where it tells of several consumers, since only one of them is claimed by whoever
-/// ends it.
+/// With the session goes what its process has settled of each consumer, so that a successor learns it. Before a session
+/// is ended it is copied to another key: whoever ends it may fail to win the claim, and there are other consumers.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns a thread, `ps-lease`, and the store.
 /// **Blocking:** `TryClaim` and `Release` for their limits; the destructor for a call that runs.
@@ -80,8 +79,8 @@ class SessionLease {
   /// One step towards a claim; nothing while another process may hold it. `kUnavailable` while no
   /// quorum answers, `kPermissionDenied` when the bucket may not be had.
   absl::StatusOr<std::optional<ClaimWin>> TryClaim(const Try& wanted, ClaimContest& contest, const CallLimit& limit);
-  /// Tells what this process has settled of a consumer that it has claimed: an encoded `SettledReport`. Is in the bucket
-  /// with the next renewal but one at the latest.
+  /// Tells what this process has settled of a consumer that it has claimed: an encoded `SettledReport`. Is in the
+  /// bucket with the next renewal but one at the latest.
   void Report(const std::string& consumer, std::string report);
   /// Gives a claim up for good, as soon as a quorum answers, whatever became of it: no call for these inboxes follows.
   /// Does not wait.
@@ -113,6 +112,7 @@ class SessionLease {
                            const CallLimit& limit) const;
   absl::Status End(KeyValueStore& store, const ClaimEntry& entry, std::optional<std::uint64_t> expected,
                    const CallLimit& limit) const;
+  void Tidy(KeyValueStore& store, const ClaimEntry& entry, const CallLimit& limit) const;
   absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                 const ClaimEntry& entry, std::uint64_t expected,
                                                 const CallLimit& limit) const;
