@@ -33,6 +33,7 @@ type report struct {
 	BegunAfterLater count    `json:"begun_after_later"`
 	Overlaps        count    `json:"overlaps"`
 	InOneProcess    count    `json:"concurrent_in_process"`
+	Killed          int      `json:"consumer_crashes"`
 	EndedThemselves int      `json:"ended_by_themselves"`
 	Stalls          []string `json:"stalls"`
 	Seconds         float64  `json:"seconds"`
@@ -66,6 +67,7 @@ var rows = []struct {
 	{"handled again: the other process was cut off", func(r report) string { return r.Reruns.CutOffOwner.String() }},
 	{"handled again: the other process was killed", func(r report) string { return fmt.Sprint(r.Reruns.AfterCrash) }},
 	{"handled again: the durable was deleted", func(r report) string { return fmt.Sprint(r.Reruns.AfterDeletion) }},
+	{"processes killed, by plan or after a standstill", func(r report) string { return fmt.Sprint(r.Killed) }},
 	{"processes that ended by themselves", func(r report) string { return fmt.Sprint(r.EndedThemselves) }},
 	{"standstills of 20 s", func(r report) string { return fmt.Sprint(len(r.Stalls)) }},
 	{"seconds", func(r report) string { return fmt.Sprintf("%.0f", r.Seconds) }},
