@@ -49,7 +49,7 @@ run penstock
 run nats.go --consumer "$out/nats_go_consumer"
 pcgroups=$out/pcgroups.json
 version=$("$server" --version)
-if older "${version#*v}" 2.11; then
+if older "${version##*v}" 2.11; then
   pcgroups="it requires nats-server 2.11 or newer"
 else
   run pcgroups --publisher "$out/keyed_publisher" --consumer "$out/pcgroups_consumer" --durable chaos-all
