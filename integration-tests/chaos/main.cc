@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "chaos/cluster/cluster_report.h"
 #include "chaos/cluster/cluster_run.h"
+#include "chaos/names.h"
 #include "chaos/report.h"
 #include "chaos/run.h"
 #include "chaos/run_folder.h"
@@ -31,6 +32,9 @@ struct Options {
   std::optional<std::size_t> credit{};
   std::vector<std::string> servers{"nats-server"};
   std::string keep{};
+  std::string publisher{};
+  std::string consumer{};
+  std::string durable = kDurable;
   std::vector<std::string> kinds{};
   bool tls = false;
   bool losses_only = false;
@@ -64,6 +68,8 @@ std::string Unusable(const Options& options) {
                         absl::StrJoin(known, ", "));
   }
   if (!cluster && options.losses_only) return "--losses-only: is for --nodes 3";
+  const bool other_programs = !options.publisher.empty() || !options.consumer.empty() || options.durable != kDurable;
+  if (!cluster && other_programs) return "--publisher, --consumer, --durable: are for --nodes 3";
   if (!cluster && options.servers.size() > 1) return "--server: several are for rolling upgrades, with --nodes 3";
   return "";
 }
@@ -71,6 +77,9 @@ std::string Unusable(const Options& options) {
 std::string ProgramBeside(const char* name) {
   return (std::filesystem::read_symlink("/proc/self/exe").parent_path() / name).string();
 }
+
+// `program`, or where none is given the one of this name beside this program.
+std::string Or(const std::string& program, const char* name) { return program.empty() ? ProgramBeside(name) : program; }
 
 void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); }
 
@@ -101,8 +110,9 @@ ClusterReport RunOnCluster(const Options& options, const std::filesystem::path& 
                           .tls = options.tls,
                           .disk_bytes = fills && testing::SmallDisk::Possible() ? kDiskBytes : 0,
                           .server_program = options.servers.front(),
-                          .publisher_program = ProgramBeside("chaos_publisher"),
-                          .consumer_program = ProgramBeside("chaos_consumer"),
+                          .publisher_program = Or(options.publisher, "chaos_publisher"),
+                          .consumer_program = Or(options.consumer, "chaos_consumer"),
+                          .durable = options.durable,
                           .folder = folder},
                   .releases = {options.servers.begin() + 1, options.servers.end()},
                   .faults = faults,
@@ -158,6 +168,10 @@ int main(int argc, char** argv) {
                  "The nats-server to run, by name or path; with --nodes 3 several times, the later ones for upgrades")
       ->capture_default_str();
   app.add_option("--kinds", options.kinds, "Only faults of these kinds, separated by commas")->delimiter(',');
+  app.add_option("--publisher", options.publisher, "With --nodes 3: another program in place of chaos_publisher");
+  app.add_option("--consumer", options.consumer, "With --nodes 3: another program in place of chaos_consumer");
+  app.add_option("--durable", options.durable, "With --nodes 3: what that program calls its durable")
+      ->capture_default_str();
   app.add_option("--keep", options.keep, "Keep ledgers and logs in this folder");
   app.add_flag("--tls", options.tls, "Publisher and consumer speak TLS to the server");
   app.add_flag("--losses-only", options.losses_only,

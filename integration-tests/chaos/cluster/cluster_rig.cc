@@ -175,8 +175,8 @@ Leaders ClusterRig::FindLeaders(std::size_t asked) {
   const int port = cluster_->server(asked).port();
   Leaders leaders{.caught_up = true};
   leaders.stream = LeaderIn(Ask(port, "STREAM.INFO." + Topic(), "", kAskTimeout), &leaders.caught_up);
-  leaders.consumer =
-      LeaderIn(Ask(port, absl::StrCat("CONSUMER.INFO.", Topic(), ".", kDurable), "", kAskTimeout), &leaders.caught_up);
+  leaders.consumer = LeaderIn(
+      Ask(port, absl::StrCat("CONSUMER.INFO.", Topic(), ".", options_.durable), "", kAskTimeout), &leaders.caught_up);
   const std::string letters = "STREAM.INFO." + DeadLetterStreamName(kBaseStream);
   if (!LeaderIn(Ask(port, letters, "", kAskTimeout), &leaders.caught_up)) leaders.caught_up = false;
   const auto system = AskSystem(port, "$SYS.REQ.SERVER.PING.JSZ");
@@ -187,8 +187,9 @@ Leaders ClusterRig::FindLeaders(std::size_t asked) {
 }
 
 absl::Status ClusterRig::StepDown(std::size_t asked, const std::string& leader_of) {
-  const std::string what = leader_of == "stream" ? "STREAM.LEADER.STEPDOWN." + Topic()
-                                                 : absl::StrCat("CONSUMER.LEADER.STEPDOWN.", Topic(), ".", kDurable);
+  const std::string what = leader_of == "stream"
+                               ? "STREAM.LEADER.STEPDOWN." + Topic()
+                               : absl::StrCat("CONSUMER.LEADER.STEPDOWN.", Topic(), ".", options_.durable);
   return Ask(cluster_->server(asked).port(), what).status();
 }
 
@@ -197,7 +198,7 @@ absl::Status ClusterRig::StepDownMeta(std::size_t asked) {
 }
 
 absl::Status ClusterRig::DeleteConsumer(std::size_t asked) {
-  const std::string request = absl::StrCat("CONSUMER.DELETE.", Topic(), ".", kDurable);
+  const std::string request = absl::StrCat("CONSUMER.DELETE.", Topic(), ".", options_.durable);
   return Ask(cluster_->server(asked).port(), request).status();
 }
 
@@ -206,8 +207,8 @@ std::size_t ClusterRig::WindowNow() {
   std::size_t window = options_.credit;
   for (std::size_t node = 0; node < options_.nodes; ++node) {
     if (!cluster_->server(node).running() || testing::Stopped(cluster_->server(node).pid())) continue;
-    const auto info =
-        Ask(cluster_->server(node).port(), absl::StrCat("CONSUMER.INFO.", Topic(), ".", kDurable), "", kAskTimeout);
+    const auto info = Ask(cluster_->server(node).port(), absl::StrCat("CONSUMER.INFO.", Topic(), ".", options_.durable),
+                          "", kAskTimeout);
     if (!info.ok()) continue;
     return std::max<std::size_t>(window, info->at("config").value("max_ack_pending", window));
   }

@@ -28,8 +28,9 @@ struct ClusterRigOptions {
   bool tls = false;                 ///< the servers speak TLS to publisher and consumers
   std::size_t disk_bytes = 0;       ///< a disk of this size for each server; 0: no disk of its own
   std::string server_program{};     ///< the nats-server to begin with
-  std::string publisher_program{};  ///< chaos_publisher
-  std::string consumer_program{};   ///< chaos_consumer
+  std::string publisher_program{};  ///< chaos_publisher, or another with its options and its ledger
+  std::string consumer_program{};   ///< chaos_consumer, or another with its options and its ledger
+  std::string durable{};            ///< of the consumer, on the topic's stream
   std::filesystem::path folder{};   ///< for ledgers and logs
 };
 
@@ -91,6 +92,7 @@ class ClusterRig {
   absl::Status StepDown(std::size_t asked, const std::string& leader_of);
   absl::Status StepDownMeta(std::size_t asked);
   absl::Status DeleteConsumer(std::size_t asked);
+  const std::string& durable() const { return options_.durable; }
 
   /// All messages of the topic's stream. Bodies that are none of ours are counted in `unreadable`.
   absl::StatusOr<std::vector<StoredEvent>> ReadStream(const std::string& stream, std::uint64_t* unreadable);

@@ -164,7 +164,8 @@ absl::Status ClusterRun::BeginFault(Active& active) {
   active.end = Clock::now() + fault.duration;
   const bool elects = active.scene.out || active.scene.other || fault.kind == ClusterFaultKind::kLeaderSteppedDown;
   if (!elects) return absl::OkStatus();
-  auto probe = ElectionProbe::Start(rig_->cluster().server(active.scene.asked).port(), active.scene.out);
+  auto probe =
+      ElectionProbe::Start(rig_->cluster().server(active.scene.asked).port(), rig_->durable(), active.scene.out);
   if (probe.ok()) active.probe.emplace(*std::move(probe));
   return absl::OkStatus();
 }

@@ -20,11 +20,12 @@ constexpr char kOfConsumer[] = "_INBOX.probe.consumer";
 
 }  // namespace
 
-absl::StatusOr<ElectionProbe> ElectionProbe::Start(int server_port, std::optional<std::size_t> out) {
+absl::StatusOr<ElectionProbe> ElectionProbe::Start(int server_port, std::string durable,
+                                                   std::optional<std::size_t> out) {
   auto raw = testing::RawNats::Connect(server_port);
   if (!raw.ok()) return raw.status();
   if (const auto inbox = raw->Subscribe("_INBOX.probe.*"); !inbox.ok()) return inbox.status();
-  return ElectionProbe(*std::move(raw), out);
+  return ElectionProbe(*std::move(raw), std::move(durable), out);
 }
 
 void ElectionProbe::Poll() {
@@ -38,7 +39,7 @@ bool ElectionProbe::AskAgain() {
   asked_ = Clock::now();
   const std::string stream = StreamName(kBaseStream, kTopic);
   return raw_.Publish("$JS.API.STREAM.INFO." + stream, "", kOfStream).ok() &&
-         raw_.Publish(absl::StrCat("$JS.API.CONSUMER.INFO.", stream, ".", kDurable), "", kOfConsumer).ok();
+         raw_.Publish(absl::StrCat("$JS.API.CONSUMER.INFO.", stream, ".", durable_), "", kOfConsumer).ok();
 }
 
 void ElectionProbe::Read(const testing::RawMessage& answer) {

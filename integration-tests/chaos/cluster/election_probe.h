@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "support/raw_nats.h"
@@ -16,7 +18,7 @@ namespace penstock::chaos {
 class ElectionProbe {
  public:
   /// `server_port` is of a server of the majority; `out` one that cannot be a leader any more, if there is one.
-  static absl::StatusOr<ElectionProbe> Start(int server_port, std::optional<std::size_t> out);
+  static absl::StatusOr<ElectionProbe> Start(int server_port, std::string durable, std::optional<std::size_t> out);
 
   /// Asks again if it is time, and reads what has come.
   void Poll();
@@ -27,11 +29,13 @@ class ElectionProbe {
  private:
   using Clock = std::chrono::steady_clock;
 
-  ElectionProbe(testing::RawNats raw, std::optional<std::size_t> out) : raw_(std::move(raw)), out_(out) {}
+  ElectionProbe(testing::RawNats raw, std::string durable, std::optional<std::size_t> out)
+      : raw_(std::move(raw)), durable_(std::move(durable)), out_(out) {}
   bool AskAgain();
   void Read(const testing::RawMessage& answer);
 
   testing::RawNats raw_;
+  std::string durable_;
   std::optional<std::size_t> out_;
   Clock::time_point begun_ = Clock::now();
   Clock::time_point asked_{};

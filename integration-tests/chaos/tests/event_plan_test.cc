@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
+#include <string>
 
 namespace penstock::chaos {
 namespace {
@@ -100,6 +103,35 @@ TEST(EventPlanTest, TakesTwoToTwentyMilliseconds) {
   for (const EventRef event : plan.events()) times.insert(SlowTime(1, event).count());
   EXPECT_EQ(*times.begin(), 2);
   EXPECT_EQ(*times.rbegin(), 20);
+}
+
+// The peers' programs draw the same events: their own test reads the same file.
+TEST(EventPlanTest, IsWhatThePeersAreTestedWith) {
+  std::ifstream file(CHAOS_PEERS_VECTORS);
+  std::string line;
+  std::map<std::uint64_t, EventPlan> plans;
+  int vectors = 0;
+  while (std::getline(file, line)) {
+    if (line.starts_with('#')) continue;
+    std::istringstream fields(line);
+    std::uint64_t seed = 0;
+    std::size_t place = 0;
+    EventRef event;
+    std::string behaviours;
+    int slow_ms = 0;
+    fields >> seed >> place >> event.key >> event.n >> behaviours >> slow_ms >> std::ws;
+    std::string payload;
+    std::getline(fields, payload);
+    const EventPlan& plan = plans.try_emplace(seed, seed, 40'000).first->second;
+    EXPECT_EQ(plan.events().at(place), event) << line;
+    for (std::size_t i = 0; i < behaviours.size(); ++i) {
+      EXPECT_EQ(static_cast<int>(BehaviourAt(seed, event, i + 1)), behaviours[i] - '0') << line;
+    }
+    EXPECT_EQ(SlowTime(seed, event).count(), slow_ms) << line;
+    EXPECT_EQ(ReadPayload(seed, payload), event) << line;
+    ++vectors;
+  }
+  EXPECT_GE(vectors, 40);
 }
 
 }  // namespace
