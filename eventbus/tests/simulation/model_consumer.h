@@ -73,6 +73,8 @@ class ModelConsumer {
   TimePoint undisturbed_since() const { return undisturbed_since_; }
 
   // For the checkers.
+  /// The fencing token of what arrives.
+  std::uint64_t fence() const { return fence_; }
   /// Whether the server was told once more of an acknowledgement of that time.
   bool HasTold(std::uint64_t sequence, TimePoint acked_at) const;
   /// Up to where the consumer was settled when this process last looked.
@@ -135,6 +137,8 @@ class ModelConsumer {
   std::vector<ModelMessage::Facts> held_{};  // by the barrier
   bool insists_ = true;
   std::uint64_t claim_ = 0;  // the session that it was won in; 0: none
+  std::uint64_t claim_revision_ = 0;
+  std::uint64_t fence_ = 0, issued_fence_ = 0;
 
   struct Early {
     std::vector<ModelMessage::Facts> messages{};

@@ -13,6 +13,7 @@
 #include "jetstream/consume/ack_floor_tracker.h"
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/gap_detector.h"
+#include "jetstream/lease/fence_issuer.h"
 #include "jetstream/lease/session_lease.h"
 #include "jetstream/ownership/ack_audit.h"
 #include "jetstream/ownership/claim_contest.h"
@@ -32,8 +33,9 @@ namespace penstock::eventbus::jetstream {
 /// Thread safety and the rest as `ConsumerSession`.
 class PushConsumer final : public ConsumerSession {
  public:
-  /// `lease` must outlive it.
-  PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events, LogSink log);
+  /// `lease` and `fences` must outlive it.
+  PushConsumer(Connection& connection, SessionLease& lease, FenceIssuer& fences, ConsumerSpec spec,
+               ConsumerEvents events, LogSink log);
   ~PushConsumer() override;
 
   /// Does nothing: MaxAckPending is the credit, and ack returns it.
@@ -78,7 +80,10 @@ class PushConsumer final : public ConsumerSession {
   absl::Status AskForPending(Link& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
                                const std::string& subject, bool made);
-  absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made);
+  absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made, std::uint64_t fence);
+  std::uint64_t TakeFence(const Link& link);
+  bool IssueFence(std::chrono::milliseconds budget);
+  void RetryFence(Clock::time_point now);
   bool Ours(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
 
@@ -104,6 +109,7 @@ class PushConsumer final : public ConsumerSession {
   }
 
   SessionLease& lease_;
+  FenceIssuer& fences_;
   const std::string claim_name_;
   OutstandingDeliveries outstanding_;
   RecentAcks recent_acks_;
@@ -120,6 +126,11 @@ class PushConsumer final : public ConsumerSession {
   Ownership ownership_{};
   ClaimContest contest_{};
   std::optional<ClaimWin> claim_{};
+  bool fences_opened_ = false;                      // was tried, while another owns the consumer
+  std::uint64_t issued_fence_ = 0;                  // last, by `fences_`
+  std::string fence_trouble_{};                     // logged once
+  Clock::time_point fence_due_{};                   // when to try again; the maximum: with the next link
+  std::uint64_t fence_link_ = 0;                    // the generation of the link of which that was said
   std::string floor_of_{};                          // when the consumer whose floor was noted last was created
   bool without_quorum_ = false;                     // since it cannot be had; told once
   std::uint64_t asked_on_ = 0;                      // the generation of the link on which a quorum was asked for last
