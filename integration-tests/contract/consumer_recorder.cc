@@ -42,6 +42,7 @@ void ConsumerRecorder::Add(std::vector<std::unique_ptr<StoredMessage>> messages)
     for (auto& message : messages) {
       arrivals_.push_back({.sequence = message->stream_sequence(),
                            .delivery_count = message->delivery_count(),
+                           .fence = message->fence(),
                            .body = std::string(message->payload()),
                            .at = std::chrono::steady_clock::now()});
       messages_.push_back(std::move(message));
@@ -94,6 +95,8 @@ std::vector<std::uint64_t> ConsumerRecorder::Sequences() const { return Column(a
 std::vector<std::uint64_t> ConsumerRecorder::DeliveryCounts() const {
   return Column(arrivals(), &Arrival::delivery_count);
 }
+
+std::vector<std::uint64_t> ConsumerRecorder::Fences() const { return Column(arrivals(), &Arrival::fence); }
 
 std::vector<std::string> ConsumerRecorder::Bodies() const { return Column(arrivals(), &Arrival::body); }
 

@@ -19,6 +19,7 @@ namespace penstock::eventbus::contract {
 struct Arrival {
   std::uint64_t sequence = 0;
   std::uint64_t delivery_count = 0;
+  std::uint64_t fence = 0;
   std::string body{};
   std::chrono::steady_clock::time_point at{};
 };
@@ -48,6 +49,7 @@ class ConsumerRecorder {
   std::vector<std::uint64_t> Sequences() const;
   std::vector<std::uint64_t> DeliveryCounts() const;
   std::vector<std::string> Bodies() const;
+  std::vector<std::uint64_t> Fences() const;
   Arrival At(std::size_t index) const { return arrivals().at(index); }
 
   /// Answers the message that arrived as number `index`.

@@ -136,6 +136,8 @@ TEST_P(JetStreamQuorumTest, AnOwnerThatIsCutOffStopsBeforeAnotherBegins) {
       if (standby.MayHandle() && owner.MayHandle()) together = true;
     }
   });
+  const std::uint64_t fence = owner.recorder().At(0).fence;
+  EXPECT_GT(fence, 0U);
   ASSERT_GE(cluster_->Isolate(0, GetParam()), 1U);
   EXPECT_TRUE(standby.Becomes(true)) << "the majority goes on";
   EXPECT_TRUE(Publish(standby, 50));
@@ -146,6 +148,7 @@ TEST_P(JetStreamQuorumTest, AnOwnerThatIsCutOffStopsBeforeAnotherBegins) {
   over = true;
   watch.join();
   EXPECT_FALSE(together);
+  EXPECT_THAT(standby.recorder().Fences(), ::testing::Each(::testing::Gt(fence)));
 }
 
 // As after an election that lost the acknowledgements of an owner: it left word of them.

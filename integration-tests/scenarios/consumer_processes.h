@@ -39,6 +39,7 @@ class ConsumerProcesses : public Scenario {
     const std::size_t before = Count('R');
     std::vector<std::string> command = {PENSTOCK_LEDGER_CONSUMER, "--ledger", ledger_, "--handle-us",
                                         std::to_string(handle_us)};
+    if (!store_path_.empty()) command.insert(command.end(), {"--store", store_path_});
     if (cumulative_) command.push_back("--cumulative");
     auto consumer = ChildProcess::Spawn(
         {.command = std::move(command),
@@ -96,6 +97,7 @@ class ConsumerProcesses : public Scenario {
 
   bool cumulative_ = false;  // how the consumers acknowledge
   std::string ledger_;
+  std::string store_path_;  // that handlers write to; empty: none
   std::unique_ptr<EventBus> publisher_;
 
  private:

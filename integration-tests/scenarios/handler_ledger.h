@@ -16,7 +16,8 @@ namespace penstock::testing {
 
 /// One line of a ledger. Times are of the system's monotonic clock, which all processes share.
 struct HandlerRecord {
-  char kind = 0;  ///< 'S' a handler begins, 'E' it has ended well, 'R' the process receives
+  char kind = 0;  ///< 'S' a handler begins, 'E' it has ended well, 'R' the process receives; with a store, 'W' it took
+                  ///< a handler's write, 'X' it refused it, whose fence is `number`
   pid_t process = 0;
   std::int64_t at_ns = 0;
   std::string key{};

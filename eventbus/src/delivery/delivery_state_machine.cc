@@ -23,6 +23,7 @@ void DeliveryStateMachine::Arrived(std::unique_ptr<InFlightMessage> item, TimePo
   if (item->message->delivery_count() > 1) ++state_.counters.redelivered;
   state_.counters.lag = item->message->pending();
   item->lease_from = now;
+  item->fence.store(item->message->fence(), std::memory_order_relaxed);
   if (Recognise(item, out)) return;
   item->deliveries_before = item->message->delivery_count() - 1;
   InFlightMessage& admitted = state_.table.Add(std::move(item));
@@ -48,6 +49,7 @@ bool DeliveryStateMachine::Recognise(std::unique_ptr<InFlightMessage>& item, Act
 
 void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFlightMessage> copy, Actions& out) {
   known.ownership_lost.store(false, std::memory_order_relaxed);
+  known.fence.store(copy->message->fence(), std::memory_order_relaxed);
   if (known.state == MessageState::kAwaitingRedelivery) return TakeOver(known, std::move(copy), out);
   ++state_.counters.duplicates;
   state_.flow.AddCredit(out);

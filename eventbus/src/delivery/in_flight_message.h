@@ -83,6 +83,9 @@ struct InFlightMessage {
   /// In an inbox or running when another process got the consumer, and not delivered to us again: must not begin.
   /// Relaxed: read by the worker before it begins, by when what was not begun at once had time to be told.
   std::atomic<bool> ownership_lost{false};
+  /// The fencing token of its latest delivery; 0: none. Relaxed: a worker that reads an old one is refused by what it
+  /// writes to, and tries again.
+  std::atomic<std::uint64_t> fence{0};
   /// Many of its key wait for it: its end is not to wait for the consumer. Relaxed: a worker that reads it late is
   /// merely slower.
   std::atomic<bool> urgent{false};

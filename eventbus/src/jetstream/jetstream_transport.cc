@@ -42,7 +42,8 @@ class JetStreamTransport final : public Transport {
       : connection_(std::move(connection)),
         log_(options.log),
         api_(*connection_),
-        lease_([this](const CallLimit& limit) { return OpenLeases(limit); }, options.client_id, log_) {}
+        lease_([this](const CallLimit& limit) { return OpenLeases(limit); }, options.client_id, log_),
+        fences_([this](const CallLimit& limit) { return OpenBucket({.name = kLeaseBucket}, limit); }) {}
 
   ~JetStreamTransport() override {
     Close();
@@ -72,7 +73,7 @@ class JetStreamTransport final : public Transport {
     if (connection_->closed()) return Closed("open consumer", spec.consumer);
     std::unique_ptr<ConsumerSession> consumer;
     if (spec.kind == ConsumerKind::kExclusive) {
-      consumer = std::make_unique<PushConsumer>(*connection_, lease_, spec, std::move(events), log_);
+      consumer = std::make_unique<PushConsumer>(*connection_, lease_, fences_, spec, std::move(events), log_);
     } else {
       consumer = std::make_unique<PullConsumer>(*connection_, spec, std::move(events), log_);
     }
@@ -181,6 +182,7 @@ class JetStreamTransport final : public Transport {
   std::atomic<bool> flush_failed_{false};   // relaxed: closing then waits for nothing more
   std::unique_ptr<Publisher> publisher_{};  // set by `Start`
   SessionLease lease_;
+  FenceIssuer fences_;
 };
 
 }  // namespace

@@ -126,6 +126,7 @@ void Broker::Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) {
 }
 
 void Broker::GiveTo(BrokerConsumer& consumer, BrokerSubscriber& owner) {
+  owner.fence = ++last_fence_;
   owner.owns.store(true, std::memory_order_relaxed);
   consumer.position.Adjust(owner.spec.ack_wait, owner.spec.max_in_flight);
   consumer.position.RequeueAll();
@@ -332,6 +333,7 @@ std::optional<Broker::Batch> Broker::BatchOf(BrokerConsumer& consumer, TimePoint
   std::vector<Taken> messages = consumer.position.Take(consumer.stream.log, consumer.ShareOf(*subscriber), now);
   if (messages.empty()) return std::nullopt;
   if (subscriber->spec.kind != ConsumerKind::kExclusive) subscriber->credit -= messages.size();
+  for (Taken& taken : messages) taken.fence = subscriber->fence;
   WakeAt(consumer.position.NextDue());
   return Batch{.subscriber = std::move(subscriber), .messages = std::move(messages)};
 }

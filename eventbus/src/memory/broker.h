@@ -117,6 +117,7 @@ class Broker {
   absl::flat_hash_map<std::string, BrokerStream*> stream_by_subject_ ABSL_GUARDED_BY(mutex_);
   /// Consumers that may have something to deliver, each once, in the order of their turns.
   std::deque<BrokerConsumer*> ready_ ABSL_GUARDED_BY(mutex_);
+  std::uint64_t last_fence_ ABSL_GUARDED_BY(mutex_) = 0;
   BrokerSubscriber* running_ ABSL_GUARDED_BY(mutex_) =
       nullptr;  ///< the subscriber whose callback runs; its batch keeps it alive
   std::thread thread_;

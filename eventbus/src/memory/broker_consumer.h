@@ -29,6 +29,7 @@ struct BrokerSubscriber {
   std::size_t credit = 0;              ///< not used by exclusive subscribers: `max_in_flight` is their credit
   bool stopped = false;
   bool quiet = false;              ///< takes nothing more, and may still own its consumer
+  std::uint64_t fence = 0;         ///< of its last ownership
   std::atomic<bool> owns = false;  // relaxed: written under the broker's lock, read as a hint that may be old
 
   bool ready() const { return !quiet && (spec.kind == ConsumerKind::kExclusive || credit > 0); }

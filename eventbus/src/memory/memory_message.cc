@@ -31,6 +31,7 @@ MemoryMessage::MemoryMessage(Taken taken) : record_(std::move(taken.record)) {
   stream_sequence_ = record_->sequence;
   delivery_count_ = taken.delivery_count;
   pending_ = taken.pending;
+  fence_ = taken.fence;
   stored_at_ = record_->stored_at;
   size_bytes_ = record_->body.size() + HeaderBytes(record_->headers);
 }

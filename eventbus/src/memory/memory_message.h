@@ -37,6 +37,7 @@ struct Taken {
   std::shared_ptr<const Record> record{};
   std::uint64_t delivery_count = 1;
   std::uint64_t pending = 0;
+  std::uint64_t fence = 0;  ///< of its consumer's owner
 };
 
 /// A delivery as its consumer's owner sees it. Points into the shared record and keeps it alive.

@@ -20,14 +20,20 @@ class DeferralSource {
   ~DeferralSource() = default;
 };
 
+/// One call of a handler.
+struct Attempt {
+  std::uint64_t number = 1;  ///< from 1
+  std::uint64_t fence = 0;   ///< see `Delivery::fence`
+};
+
 /// Makes what a handler sees of a message. `message` and `deferrals` outlive the delivery.
 class DeliveryFactory {
  public:
   /// One that cannot be deferred.
-  static Delivery Make(const StoredMessage& message, std::string_view topic) { return {message, topic, 1, nullptr}; }
-  static Delivery Make(const StoredMessage& message, std::string_view topic, std::uint64_t attempt,
+  static Delivery Make(const StoredMessage& message, std::string_view topic) { return {message, topic, 1, 0, nullptr}; }
+  static Delivery Make(const StoredMessage& message, std::string_view topic, const Attempt& attempt,
                        DeferralSource& deferrals) {
-    return {message, topic, attempt, &deferrals};
+    return {message, topic, attempt.number, attempt.fence, &deferrals};
   }
 };
 

@@ -31,6 +31,8 @@ class StoredMessage {
   std::chrono::system_clock::time_point stored_at() const { return stored_at_; }
   /// Messages of the consumer that the server had not yet delivered when it delivered this one.
   std::uint64_t pending() const { return pending_; }
+  /// The fencing token of the ownership that it was delivered to; 0: none. See `Delivery::fence`.
+  std::uint64_t fence() const { return fence_; }
   /// Bytes of body and headers, as they come over the wire.
   std::size_t size_bytes() const { return size_bytes_; }
   /// The transport's own handle for settling the message; meaningless to others.
@@ -50,6 +52,7 @@ class StoredMessage {
     stream_sequence_ = of.stream_sequence_;
     delivery_count_ = of.delivery_count_;
     pending_ = of.pending_;
+    fence_ = of.fence_;
     stored_at_ = of.stored_at_;
   }
 
@@ -59,6 +62,7 @@ class StoredMessage {
   std::uint64_t stream_sequence_ = 0;
   std::uint64_t delivery_count_ = 1;
   std::uint64_t pending_ = 0;
+  std::uint64_t fence_ = 0;
   std::size_t size_bytes_ = 0;
   std::chrono::system_clock::time_point stored_at_{};
 };

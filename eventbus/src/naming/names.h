@@ -26,7 +26,7 @@ absl::Status CheckTopic(std::string_view what, std::string_view topic, std::stri
 absl::Status CheckName(std::string_view field, std::string_view name);
 
 /// A user's header fields: names of `[!#$%&'*+.^_`|~0-9A-Za-z-]`, 1 to 128 bytes, not beginning with `Nats-` or
-/// `Penstock-` in any case; values up to 4 KiB without CR, LF and NUL; at most 64 fields.
+/// `Penstock-` in any case, but for `Penstock-Fence`; values up to 4 KiB without CR, LF and NUL; at most 64 fields.
 absl::Status CheckHeaders(const Headers& headers);
 
 /// An aggregate ID or key: 1 to 256 bytes of valid UTF-8 without spaces and control characters.

@@ -173,7 +173,7 @@ struct OutboundMessage {
   std::string subject{};
   std::string body{};
   std::string message_id{};                                   ///< never empty
-  absl::InlinedVector<ReservedHeader, 4> reserved_headers{};  ///< each name once; before the others
+  absl::InlinedVector<ReservedHeader, 5> reserved_headers{};  ///< each name once; before the others
   Headers headers{};                                          ///< without the message ID
   /// Messages of one subject and the same key are stored in the order of the calls. 0: this one has no order.
   std::uint64_t order_key = 0;

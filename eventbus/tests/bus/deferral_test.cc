@@ -62,7 +62,7 @@ class NoMessage final : public StoredMessage {
 DeferredOutcome TokenOf(std::shared_ptr<Deferral> deferral) {
   const NoMessage message;
   OneDeferral source(std::move(deferral));
-  return DeliveryFactory::Make(message, "orders", 1, source).Defer();
+  return DeliveryFactory::Make(message, "orders", {}, source).Defer();
 }
 
 TEST(DeferralTest, EndsWhenItIsSettledAndTheHandlerHasReturned) {

@@ -19,9 +19,12 @@ constexpr std::chrono::seconds kPatience{20};
 
 class KeyedMessage final : public StoredMessage {
  public:
-  KeyedMessage(std::uint64_t sequence, std::string key) : key_(std::move(key)) { stream_sequence_ = sequence; }
+  KeyedMessage(std::uint64_t sequence, std::string key, std::uint64_t fence = 0) : key_(std::move(key)) {
+    stream_sequence_ = sequence;
+    fence_ = fence;
+  }
   std::unique_ptr<StoredMessage> Stub() const override {
-    return std::make_unique<KeyedMessage>(stream_sequence(), std::string{});
+    return std::make_unique<KeyedMessage>(stream_sequence(), std::string{}, fence());
   }
   std::optional<std::string_view> Header(std::string_view name) const override {
     return name == header::kAggregateId ? std::optional<std::string_view>(key_) : std::nullopt;
@@ -90,14 +93,15 @@ class SubscriptionTest : public testing::Test {
  protected:
   void Open(std::function<void(const StoredMessage&)> handler) {
     subscription_ = std::make_unique<Subscription>(
-        SubscriptionSpec{
-            .id = 1,
-            .topic = "orders",
-            .handle =
-                [handler = std::move(handler)](const StoredMessage& message, std::uint64_t, DeferralSource&) {
-                  handler(message);
-                  return HandlerResult{};
-                }},
+        SubscriptionSpec{.id = 1,
+                         .topic = "orders",
+                         .handle =
+                             [this, handler = std::move(handler)](const StoredMessage& message, const Attempt& attempt,
+                                                                  DeferralSource&) {
+                               fences_.push_back(attempt.fence);
+                               handler(message);
+                               return HandlerResult{};
+                             }},
         SubscriptionContext{
             .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .request_tick = [] {
             }});
@@ -106,9 +110,9 @@ class SubscriptionTest : public testing::Test {
     transport_.Release();
     released_ = true;
   }
-  void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key) {
+  void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key, std::uint64_t fence = 0) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
-    for (std::uint64_t i = first; i <= last; ++i) messages.push_back(std::make_unique<KeyedMessage>(i, key));
+    for (std::uint64_t i = first; i <= last; ++i) messages.push_back(std::make_unique<KeyedMessage>(i, key, fence));
     transport_.events().on_messages(std::move(messages));
   }
   void TearDown() override {
@@ -125,6 +129,7 @@ class SubscriptionTest : public testing::Test {
   DeadLetterWriter letters_{options_, transport_};
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;
+  std::vector<std::uint64_t> fences_;  // of the handlers, by one worker
   bool holds_acknowledgements_ = false;
   bool released_ = false;
 };
@@ -157,6 +162,26 @@ TEST_F(SubscriptionTest, WhenTheConsumerIsIdleWorkersTakeWhatIsFinished) {
   Arrive(1, kCount, "k");
   transport_.events().on_idle();
   EXPECT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+}
+
+TEST_F(SubscriptionTest, AHandlerHasTheFenceOfTheLatestDelivery) {
+  std::promise<void> running;
+  std::promise<void> all;
+  std::promise<void> arrived;
+  int calls = 0;
+  Open([&, go = arrived.get_future().share()](const StoredMessage&) {
+    if (++calls == 1) running.set_value();
+    go.wait_for(kPatience);
+    if (calls == 2) all.set_value();
+  });
+  Arrive(1, 2, "k", 17);
+  ASSERT_EQ(running.get_future().wait_for(kPatience), std::future_status::ready);
+  transport_.events().on_ownership_lost();
+  Arrive(1, 2, "k", 19);
+  transport_.events().on_idle();
+  arrived.set_value();
+  ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
+  EXPECT_EQ(fences_, (std::vector<std::uint64_t>{17, 19})) << "that of a handler that runs stays";
 }
 
 TEST_F(SubscriptionTest, WaitingEndsAtItsDeadlineAlsoWhileAnAcknowledgementIsBeingSent) {

@@ -41,6 +41,21 @@ TEST_F(OwnershipTest, AConsumerThatNobodyEverHadIsMadeAtOnce) {
   EXPECT_FALSE(ownership_.TakeNews());
 }
 
+TEST_F(OwnershipTest, AnotherFenceTellsThatAnotherMayHaveHadIt) {
+  Saw(std::nullopt);
+  ownership_.Taken(now_, 17);
+  EXPECT_FALSE(ownership_.TakeNews()) << "the first time there is nothing that could have been lost";
+  ownership_.Withdrawn(now_);
+  EXPECT_EQ(Saw(Ours()), Step::kBind);
+  ownership_.Taken(now_, 17);
+  EXPECT_FALSE(ownership_.TakeNews());
+  ownership_.Withdrawn(now_);
+  ownership_.Taken(now_, 19);
+  EXPECT_TRUE(ownership_.TakeNews());
+  ownership_.Taken(now_, 0);
+  EXPECT_FALSE(ownership_.TakeNews()) << "none tells nothing";
+}
+
 TEST_F(OwnershipTest, OneThatSomebodyListensToIsLeftAlone) {
   EXPECT_EQ(Saw(Anothers(true)), Step::kStandBy);
   EXPECT_EQ(SawAfter(std::chrono::hours(1), Anothers(true)), Step::kStandBy);

@@ -25,7 +25,7 @@ MessageHandle Received(std::string_view headers, std::string_view body) {
 
 TEST(ReceivedMessageTest, HasWhatCameOverTheWire) {
   const MessageHandle message = Received(kHeaders, "body");
-  message->SetDelivery(*ParseAckSubject(message->reply()), 5);
+  message->SetDelivery(*ParseAckSubject(message->reply()), 5, 17);
   EXPECT_EQ(message->subject(), "orders");
   EXPECT_EQ(message->reply(), kReply);
   EXPECT_EQ(message->reply().data()[kReply.size()], '\0');
@@ -38,15 +38,17 @@ TEST(ReceivedMessageTest, HasWhatCameOverTheWire) {
   EXPECT_EQ(message->delivery_count(), 2U);
   EXPECT_EQ(message->pending(), 3U);
   EXPECT_EQ(message->epoch(), 5U);
+  EXPECT_EQ(message->fence(), 17U);
 }
 
 TEST(ReceivedMessageTest, StubCanSettleWhenTheMessageIsGone) {
   MessageHandle message = Received(kHeaders, std::string(5000, 'x'));
-  message->SetDelivery(*ParseAckSubject(message->reply()), 5);
+  message->SetDelivery(*ParseAckSubject(message->reply()), 5, 17);
   const std::unique_ptr<StoredMessage> stub = message->Stub();
   message = nullptr;
   EXPECT_EQ(stub->ack_token(), kReply);
   EXPECT_EQ(stub->stream_sequence(), 7U);
+  EXPECT_EQ(stub->fence(), 17U);
   EXPECT_EQ(static_cast<const ReceivedMessage&>(*stub).epoch(), 5U);
   EXPECT_EQ(stub->payload(), "");
   EXPECT_FALSE(stub->Header("Nats-Msg-Id").has_value());

@@ -130,6 +130,14 @@ TEST(HeadersTest, RefusesNamesThatWouldBeOtherHeaders) {
   }
 }
 
+TEST(HeadersTest, TakesTheFenceThatAHandlerPassesOn) {
+  for (const std::string& name : {"Penstock-Fence"s, "penstock-fence"s}) {
+    EXPECT_THAT(CheckHeaders({{name, "17"}}), IsAccepted()) << name;
+  }
+  EXPECT_THAT(CheckHeaders({{"Penstock-Fences", "17"}}), IsRefusedFor("is not yours to set"));
+  EXPECT_THAT(CheckHeaders({{"Penstock-Fence", "17\r\n"}}), IsRefusedFor("its value has"));
+}
+
 TEST(HeadersTest, RefusesValuesThatWouldEndTheHeader) {
   for (const std::string& value : {"\r"s, "\n"s, "\0"s, "a\r\nNats-Msg-Id: 1"s, "a\r\n\r\nPUB"s, "end\n"s}) {
     EXPECT_THAT(CheckHeaders({{"Fine", "x"}, {"Name", value}}), IsRefusedFor("header \"Name\": its value has \"\\x0"));

@@ -64,6 +64,15 @@ bool Ledger::CompletedBy(const Record& record, int process) const {
   return std::find(in.begin(), in.end(), process) != in.end();
 }
 
+void Ledger::Fenced(std::uint64_t fence, int process) {
+  for (const auto& [other, highest] : fences_) {
+    Require(other == process || highest < fence, "rising fence",
+            "a message began with a fence that is not above another", highest);
+  }
+  std::uint64_t& highest = fences_[process];
+  highest = std::max(highest, fence);
+}
+
 void Ledger::Begins(std::size_t number, int process) {
   Record& record = records_[number];
   CheckOrder(record);

@@ -74,6 +74,8 @@ class Ledger {
 
   /// A handler of `process` begins, after all that must come before it.
   void Begins(std::size_t number, int process);
+  /// A handler of `process` begins with this fencing token.
+  void Fenced(std::uint64_t fence, int process);
   void Completed(std::size_t number, int process);
   void LetterTold(std::size_t number);
   /// A redriven message was acknowledged unseen, since its letter is gone.
@@ -116,6 +118,7 @@ class Ledger {
   std::map<std::uint64_t, Letter> letters_{};
   std::map<std::size_t, std::uint64_t> letter_of_record_{};  // the stream of dead letters knows its duplicates
   std::uint64_t last_letter_ = 0;
+  std::map<int, std::uint64_t> fences_{};  // the highest of each process
   std::size_t reruns_ = 0;
   std::uint64_t progress_ = 0;
 };

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "jetstream/consume/pull_flow_control.h"
+#include "jetstream/ownership/ownership.h"
 #include "jetstream/recovery/ack_audit.h"
 #include "jetstream/recovery/awaited_redeliveries.h"
 #include "jetstream/recovery/outstanding_deliveries.h"
-#include "jetstream/ownership/ownership.h"
 #include "jetstream/recovery/recent_acks.h"
 #include "jetstream/recovery/recovery_barrier.h"
 #include "jetstream/recovery/settled_runs.h"
@@ -77,6 +77,8 @@ class ModelConsumer {
   TimePoint undisturbed_since() const { return undisturbed_since_; }
 
   // For the checkers.
+  /// The fencing token of what arrives.
+  std::uint64_t fence() const { return fence_; }
   /// Whether the server was told once more of an acknowledgement of that time.
   bool HasTold(std::uint64_t sequence, TimePoint acked_at) const;
   /// Up to where the consumer was settled when this process last looked.
@@ -148,6 +150,8 @@ class ModelConsumer {
   std::vector<ModelMessage::Facts> held_{};  // by the barrier
   bool insists_ = true;
   std::uint64_t claim_ = 0;  // the session that it was won in; 0: none
+  std::uint64_t claim_revision_ = 0;
+  std::uint64_t fence_ = 0, issued_fence_ = 0;
 
   struct Early {
     std::vector<ModelMessage::Facts> messages{};

@@ -129,7 +129,9 @@ void ModelLease::SawClaim(const Shared& attempt) {
 
 void ModelLease::SawSession(const Shared& attempt) {
   const ClaimContest::Move move = contest_.Saw(attempt->sight, attempt->id, event_queue_.now());
-  if (move.step == ClaimContest::Step::kHeld) return End(attempt, {true, attempt->session, attempt->reports});
+  if (move.step == ClaimContest::Step::kHeld) {
+    return End(attempt, {true, attempt->session, attempt->sight.claim_revision, attempt->reports});
+  }
   if (move.step == ClaimContest::Step::kWait || attempt->only_look) return End(attempt, {true, {}});
   if (move.step == ClaimContest::Step::kRevoke) return Revoke(attempt, move.expected);
   WriteClaim(attempt, move.expected.value_or(0));
@@ -148,15 +150,17 @@ void ModelLease::Revoke(const Shared& attempt, std::optional<std::uint64_t> expe
 }
 
 void ModelLease::WriteClaim(const Shared& attempt, std::uint64_t expected) {
-  const auto told = [this, attempt](ClaimContest::Answer answer) {
-    if (ClaimContest::Won(answer)) return End(attempt, {true, attempt->session, attempt->reports});
+  const auto told = [this, attempt](ClaimContest::Answer answer, std::uint64_t revision = 0) {
+    if (ClaimContest::Won(answer)) return End(attempt, {true, attempt->session, revision, attempt->reports});
     End(attempt, {answer != ClaimContest::Answer::kNone, {}});
   };
   const auto write = [attempt, expected, told](ModelBucket& bucket) {
     const std::string report = attempt->reports.empty() ? "" : attempt->reports.front();
     const auto value = jetstream::Format(jetstream::ClaimValue{.session = attempt->id, .report = report});
-    const bool committed = bucket.Put(kClaim, value, expected).has_value();
-    return [told, committed] { told(committed ? ClaimContest::Answer::kCommitted : ClaimContest::Answer::kRefused); };
+    const std::optional<std::uint64_t> revision = bucket.Put(kClaim, value, expected);
+    return [told, revision] {
+      revision ? told(ClaimContest::Answer::kCommitted, *revision) : told(ClaimContest::Answer::kRefused);
+    };
   };
   Ask(kClaimBudget, write, [told] { told(ClaimContest::Answer::kNone); });
 }

@@ -22,6 +22,7 @@ class ModelLease {
   struct Result {
     bool answered = false;                   ///< by a quorum, while the session lives
     std::optional<std::uint64_t> session{};  ///< the claim is won in this one
+    std::uint64_t revision = 0;              ///< of the claim
     std::vector<std::string> reports{};      ///< of owners before
   };
   using Done = std::function<void(const Result& result)>;

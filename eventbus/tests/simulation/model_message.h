@@ -23,6 +23,7 @@ class ModelMessage final : public StoredMessage {
     std::size_t record = 0;         ///< in the ledger
     std::uint64_t incarnation = 0;  ///< of the consumer
     std::uint64_t message_id = 0;   ///< 0: none
+    std::uint64_t fence = 0;        ///< of the ownership that it was delivered to
   };
 
   ModelMessage(const Facts& facts, std::string key, std::size_t* live_bytes)
@@ -33,6 +34,7 @@ class ModelMessage final : public StoredMessage {
     stream_sequence_ = facts.sequence;
     delivery_count_ = facts.delivery_count;
     pending_ = facts.pending;
+    fence_ = facts.fence;
     size_bytes_ = facts.bytes;
     *live_bytes_ += facts.bytes;
   }

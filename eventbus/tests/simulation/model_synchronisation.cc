@@ -79,6 +79,7 @@ void ModelConsumer::Claim(const Sight& sight, Ownership::Step step) {
     if (!result.answered) return LookAgain(random_.Between(milliseconds{100}, milliseconds{500}));
     if (claim_ != result.session.value_or(0)) learned_in_ = 0;
     claim_ = result.session.value_or(0);
+    claim_revision_ = result.revision;
     if (sight.exists) LearnSettled(sight, result.reports);
     Decided(sight, wants && claim_ != 0);
   });
@@ -186,6 +187,8 @@ void ModelConsumer::Bind(bool made) {
     if (attempt != attempt_ || stopped_) return {};
     if (!side.server.has_consumer()) return IfCurrent([this] { LookAgain(times::kShortestPause); });
     if (!network_.Bind(side, link_, *this)) return IfCurrent([this] { Refused(); });
+    // `PushConsumer` asks for it in between.
+    if (!scenario_.clustered) issued_fence_ = network_.IssueFence(issued_fence_);
     return IfCurrent([this, made] {
       network_.Request(link_, [this, made, asked = event_queue_.now()](Network::Side& now_there) -> Network::Answer {
         return IfCurrent([this, made, asked, sight = network_.Look(now_there, *this)] { Bound(sight, asked, made); });
@@ -219,7 +222,8 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
     recent_acks_.Clear();
     awaited_.Clear();
   }
-  ownership_.Taken(asked);
+  fence_ = claim_ != 0 ? claim_revision_ : issued_fence_;
+  ownership_.Taken(asked, fence_);
   TellNews();
   for (const auto& [first, last] : std::exchange(learned_, {})) events_.on_ack_state_recovered(first, last);
   outstanding_.StartAfter(sight.floor);

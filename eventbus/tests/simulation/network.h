@@ -90,6 +90,8 @@ class Network {
   void DeleteConsumer();
   /// False when somebody listens on another inbox.
   bool Bind(Side& side, std::size_t link, ModelConsumer& consumer);
+  /// The fencing token of an owner on a server that stands alone: the last one, if it is still the owner's.
+  std::uint64_t IssueFence(std::uint64_t own) { return own != 0 && own == last_fence_ ? own : ++last_fence_; }
   bool IsCommitted(const Side& side) const { return &side == &main_; }
 
   /// Several consumers share: the pulling consumer is made where none is.
@@ -166,6 +168,7 @@ class Network {
   std::uint64_t stream_generation_ = 1;
   std::uint64_t losses_ = 0;
   std::uint64_t lag_ = 0;
+  std::uint64_t last_fence_ = 0;
   bool deleted_ = false;  // by an operator
   TimePoint made_at_{};
   bool up_ = true;

@@ -160,7 +160,9 @@ std::unique_ptr<InFlightMessage> Process::MakeItem(const ModelMessage::Facts& fa
   const Record& record = ledger_.record(facts.record);
   const std::uint64_t key = ledger_.event(record).key;
   const std::string name = key == 0 ? std::string() : "key-" + std::to_string(key);
-  auto message = std::make_unique<ModelMessage>(facts, name, &live_bytes_);
+  ModelMessage::Facts delivered = facts;
+  delivered.fence = consumer_.fence();
+  auto message = std::make_unique<ModelMessage>(delivered, name, &live_bytes_);
   auto item = std::make_unique<InFlightMessage>();
   item->sequence = facts.sequence;
   item->origin = record.origin;
@@ -224,6 +226,7 @@ void Process::Begin(InFlightMessage& item, std::size_t actor) {
   invariants_.Begins(item, event_queue_.now());
   const bool alone = scenario_.mode != Mode::kExclusive || !network_.AnotherMayHandle(consumer_);
   ledger_.Require(alone, "one owner", "a message began while another process may begin handlers, too", item.sequence);
+  if (scenario_.mode == Mode::kExclusive) ledger_.Fenced(item.fence.load(std::memory_order_relaxed), number_);
   HandlerResult result = Plan(item);
   const microseconds duration = Duration();
   if (!conditions_.calm && random_.PerMille(scenario_.defer_per_mille)) {

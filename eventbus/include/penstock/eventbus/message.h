@@ -37,6 +37,30 @@ class Delivery {
   /// When the server stored it.
   std::chrono::system_clock::time_point stored_at() const;
 
+  /// The fencing token: a number that rises from owner to owner of the durable. A handler that was running when its
+  /// process was paused (SIGSTOP, a frozen machine) goes on when the process wakes, even if another process owns the
+  /// durable by then. What it writes to can refuse that, if every write carries its fence:
+  ///
+  ///     UPDATE account SET balance = :balance, fence = :fence WHERE id = :id AND fence <= :fence
+  ///
+  /// No row was changed: either there is none, or a later owner has written it; return `Retry`, and this process drops
+  /// the event once it learns of its successor. Compare fences of one durable only.
+  ///
+  /// **Rising:** every handler that an owner begins has a higher fence than every handler that an earlier owner began.
+  /// While one process stays the owner the fence stays the same, or rises; it may rise after a lost connection. It is
+  /// not an attempt's number, and numbers are left out. It is fixed when the handler begins. docs/delivery.md tells
+  /// what breaks it, such as deleting the bucket `PENSTOCK_OWNERSHIP`. On `memory://` it rises for as long as the
+  /// embedded bus lives.
+  ///
+  /// **0:** there is none. Always for shared durables and for `Subscribe`, which have no owner; for exclusive durables
+  /// while the bucket cannot be had (permissions, limits of JetStream, a server that does not answer), and in a cluster
+  /// that keeps no lease; the log says why. The comparison above refuses it once a fence was written.
+  ///
+  /// A publish from the handler's thread, while the handler runs, carries it in the header `header::kFence`, unless it
+  /// is 0 or the options have that header. Work that is handed to another thread, or goes on after `Deferred()`, has to
+  /// pass it on by itself. Constant, thus thread-safe; takes nanoseconds.
+  std::uint64_t fence() const { return fence_; }
+
   /// Defers the outcome: it is reported later, by the returned token. What the handler returns (`Deferred()` by
   /// convention) or throws after this is ignored. For envelopes only, and once per call of a handler; otherwise the
   /// token belongs to no message.
@@ -44,13 +68,14 @@ class Delivery {
 
  private:
   friend class eventbus::DeliveryFactory;
-  Delivery(const StoredMessage& message, std::string_view topic, std::uint64_t attempt,
+  Delivery(const StoredMessage& message, std::string_view topic, std::uint64_t attempt, std::uint64_t fence,
            eventbus::DeferralSource* deferrals)
-      : message_(message), topic_(topic), attempt_(attempt), deferrals_(deferrals) {}
+      : message_(message), topic_(topic), attempt_(attempt), fence_(fence), deferrals_(deferrals) {}
 
   const StoredMessage& message_;
   std::string_view topic_;
   std::uint64_t attempt_;
+  std::uint64_t fence_;
   eventbus::DeferralSource* deferrals_;
 };
 

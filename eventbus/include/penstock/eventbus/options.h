@@ -105,7 +105,7 @@ struct PublishOptions {
   /// uses that field.
   std::string key{};
   /// Additional headers. Names follow the grammar in docs/envelope.md; values have no CR, LF or NUL. `Nats-*` and
-  /// `Penstock-*` are refused.
+  /// `Penstock-*` are refused, except `Penstock-Fence`: see `Delivery::fence`.
   Headers headers{};
   /// How an envelope is written. Ignored by `Publish`.
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;

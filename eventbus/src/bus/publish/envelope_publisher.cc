@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/publish/envelope_publisher.h"
 
+#include <algorithm>
 #include <chrono>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/publish/handler_fence.h"
 #include "naming/names.h"
 #include "options/options_check.h"
 
@@ -14,6 +17,15 @@ namespace {
 void AddAggregateId(OutboundMessage& message, std::string_view id) {
   message.reserved_headers.push_back({header::kAggregateId, PercentEncode(id)});
   message.order_key = OrderKeyOf(message.reserved_headers.back().value);
+}
+
+// Whoever consumes it can tell that of a later owner from it.
+void AddFence(OutboundMessage& message) {
+  const std::uint64_t fence = HandlerFence::Current();
+  if (fence == 0) return;
+  const auto set = [](const auto& field) { return SameName(field.first, header::kFence); };
+  if (std::ranges::any_of(message.headers, set)) return;
+  message.reserved_headers.push_back({header::kFence, std::to_string(fence)});
 }
 
 }  // namespace
@@ -73,6 +85,7 @@ absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::str
 }
 
 absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done) {
+  AddFence(message);
   if (auto status = CheckSize(to.topic, message); !status.ok()) return status;
   if (auto status = streams_.Ensure(to.topic, storage); !status.ok()) return status;
   if (to.counts == nullptr) to.counts = MakeCounts(to.topic);

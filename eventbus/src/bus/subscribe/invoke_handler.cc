@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "bus/publish/handler_fence.h"
 #include "bus/subscribe/deferral.h"
 #include "envelope/codecs.h"
 #include "naming/names.h"
@@ -36,7 +37,7 @@ HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& to
 }
 
 HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
-                            std::uint64_t attempt, DeferralSource& deferrals) {
+                            const Attempt& attempt, DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
   auto envelope = spare_envelope != nullptr ? std::move(spare_envelope) : std::make_unique<Envelope>();
   const absl::Cleanup keep = [&envelope] {
@@ -55,6 +56,7 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& t
             .reason = "the header's aggregate ID differs from the envelope's"};
   }
   const InHandler here;
+  const HandlerFence fence(attempt.fence);
   return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, topic, attempt, deferrals)));
 }
 

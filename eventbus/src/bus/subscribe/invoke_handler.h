@@ -14,7 +14,7 @@ namespace penstock::eventbus {
 HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message);
 /// The same with an envelope, which is decoded first: a body that is none is `kUndecodable`.
 HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
-                            std::uint64_t attempt, DeferralSource& deferrals);
+                            const Attempt& attempt, DeferralSource& deferrals);
 
 /// Whether this thread is in a handler, of whichever bus: it must not wait for handlers then.
 bool IsInHandler();

@@ -157,6 +157,8 @@ bool Subscription::MayBegin(const InFlightMessage& item, TimePoint now) const {
 
 absl::Status Subscription::Work(InFlightMessage& item) {
   const bool abandoned = abandoning_.load(std::memory_order_relaxed);
+  // Read before the check: what the check allows to begin must not have the fence of an ownership after it.
+  const std::uint64_t fence = item.fence.load(std::memory_order_relaxed);
   const TimePoint now = std::chrono::steady_clock::now();
   if (abandoned || !MayBegin(item, now)) {
     item.result = {.kind = abandoned ? HandlerResult::Kind::kAbandoned : HandlerResult::Kind::kPostponed};
@@ -164,7 +166,7 @@ absl::Status Subscription::Work(InFlightMessage& item) {
   }
   item.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
-  HandlerResult result = spec_.handle(*item.message, item.attempts() + 1, call);
+  HandlerResult result = spec_.handle(*item.message, {.number = item.attempts() + 1, .fence = fence}, call);
   if (call.deferred()) return absl::OkStatus();
   item.result = std::move(result);
   return item.result.kind == HandlerResult::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.result.reason);

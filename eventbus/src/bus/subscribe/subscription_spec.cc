@@ -23,7 +23,7 @@ SubscriptionSpec MessageSubscription(std::string_view topic, SubscribeOptions op
   spec.consumer_spec.kind = ConsumerKind::kAtMostOnce;
   spec.flow.acknowledges = false;
   spec.flow.max_in_flight = options.max_in_flight;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t,
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, const Attempt&,
                                                                   DeferralSource&) {
     return InvokeHandler(handler, name, message);
   };
@@ -51,7 +51,7 @@ SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeO
                .largest_message = largest_message,
                .seed = std::random_device{}()};
   spec.body_has_key = true;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, std::uint64_t attempt,
+  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, const Attempt& attempt,
                                                                   DeferralSource& deferrals) {
     return InvokeHandler(handler, name, message, attempt, deferrals);
   };

@@ -26,7 +26,8 @@ struct SubscriptionSpec {
   bool body_has_key = false;
   std::string handler_name{};
   /// Decodes and handles one message, on a worker. May throw.
-  std::function<HandlerResult(const StoredMessage& message, std::uint64_t attempt, DeferralSource& deferrals)> handle{};
+  std::function<HandlerResult(const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals)>
+      handle{};
 };
 
 /// The parts of a spec that `Subscribe` and `SubscribeEnvelope` determine; ID and stream are left to the caller. The

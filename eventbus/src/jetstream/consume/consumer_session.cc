@@ -275,7 +275,7 @@ absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made
 void ConsumerSession::Deliver(MessageHandle message, const AckSubject& ack) {
   if (arrivals_.empty()) arrivals_.reserve(kMostArrivals);
   lineage_.Delivered(ack.stream_sequence, ack.stored_at);
-  message->SetDelivery(ack, epoch_.load(std::memory_order_relaxed));
+  message->SetDelivery(ack, epoch_.load(std::memory_order_relaxed), fence_);
   arrivals_.push_back(std::move(message));
 }
 

@@ -119,6 +119,9 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void RequestSynchronisation(const char* why);
   /// Wakes the session's thread.
   void Nudge();
+  /// The fencing token that deliveries carry from now on. Before the inbox is released.
+  void SetFence(std::uint64_t fence) { fence_ = fence; }
+  std::uint64_t fence() const { return fence_; }
   /// The server spoke.
   void Heard() { last_heard_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed); }
 
@@ -202,6 +205,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
 
   // Of the inbox's thread; read while no inbox is open.
   std::vector<std::unique_ptr<StoredMessage>> arrivals_{};
+  std::uint64_t fence_ = 0;  // written while no inbox is open
   StreamLineage lineage_{};
   Mutex join_mutex_;
   std::thread thread_ ABSL_GUARDED_BY(join_mutex_);

@@ -24,10 +24,11 @@ constexpr std::size_t kAcksPerWindow = 8;
 
 }  // namespace
 
-PushConsumer::PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events,
-                           LogSink log)
+PushConsumer::PushConsumer(Connection& connection, SessionLease& lease, FenceIssuer& fences, ConsumerSpec spec,
+                           ConsumerEvents events, LogSink log)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
       lease_(lease),
+      fences_(fences),
       claim_name_(absl::StrCat(spec_.stream, ".", spec_.consumer)),
       window_(spec_.max_in_flight) {}
 
@@ -62,6 +63,7 @@ void PushConsumer::OnTick(const std::shared_ptr<Link>& link, Clock::time_point n
   if (window_.load(std::memory_order_relaxed) != applied_window_) ApplyWindow();
   if (claim_ && lease_.session() != claim_->session) return RequestSynchronisation("its claim is lost");
   if (!Recovering(now)) Audit(now);
+  if (fence() == 0) RetryFence(now);
 }
 
 // Not while they may go to nobody, or to a server that was cut off from the others.

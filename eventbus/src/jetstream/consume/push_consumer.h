@@ -13,12 +13,13 @@
 #include "jetstream/consume/ack_floor_tracker.h"
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/gap_detector.h"
+#include "jetstream/lease/fence_issuer.h"
 #include "jetstream/lease/session_lease.h"
+#include "jetstream/ownership/claim_contest.h"
+#include "jetstream/ownership/ownership.h"
 #include "jetstream/recovery/ack_audit.h"
 #include "jetstream/recovery/awaited_redeliveries.h"
-#include "jetstream/ownership/claim_contest.h"
 #include "jetstream/recovery/outstanding_deliveries.h"
-#include "jetstream/ownership/ownership.h"
 #include "jetstream/recovery/recent_acks.h"
 #include "jetstream/recovery/recovery_barrier.h"
 #include "jetstream/recovery/settled_runs.h"
@@ -34,8 +35,9 @@ namespace penstock::eventbus::jetstream {
 /// Thread safety and the rest as `ConsumerSession`.
 class PushConsumer final : public ConsumerSession {
  public:
-  /// `lease` must outlive it.
-  PushConsumer(Connection& connection, SessionLease& lease, ConsumerSpec spec, ConsumerEvents events, LogSink log);
+  /// `lease` and `fences` must outlive it.
+  PushConsumer(Connection& connection, SessionLease& lease, FenceIssuer& fences, ConsumerSpec spec,
+               ConsumerEvents events, LogSink log);
   ~PushConsumer() override;
 
   /// Does nothing: MaxAckPending is the credit, and ack returns it.
@@ -87,7 +89,10 @@ class PushConsumer final : public ConsumerSession {
   absl::Status AskForPending(Link& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
                                const std::string& subject, bool made);
-  absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made);
+  absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made, std::uint64_t fence);
+  std::uint64_t TakeFence(const Link& link);
+  bool IssueFence(std::chrono::milliseconds budget);
+  void RetryFence(Clock::time_point now);
   bool Ours(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
 
@@ -114,6 +119,7 @@ class PushConsumer final : public ConsumerSession {
   }
 
   SessionLease& lease_;
+  FenceIssuer& fences_;
   const std::string claim_name_;
   OutstandingDeliveries outstanding_;
   AwaitedRedeliveries awaited_;
@@ -134,6 +140,11 @@ class PushConsumer final : public ConsumerSession {
   std::optional<ClaimWin> claim_{};
   std::uint64_t learned_of_ = 0;                    // the revision of the claim whose reports were read
   RecoveryBarrier::Ranges learned_{};               // from them, and not told yet
+  bool fences_opened_ = false;                      // was tried, while another owns the consumer
+  std::uint64_t issued_fence_ = 0;                  // last, by `fences_`
+  std::string fence_trouble_{};                     // logged once
+  Clock::time_point fence_due_{};                   // when to try again; the maximum: with the next link
+  std::uint64_t fence_link_ = 0;                    // the generation of the link of which that was said
   std::string floor_of_{};                          // when the consumer whose floor was noted last was created
   bool without_quorum_ = false;                     // since it cannot be had; told once
   std::uint64_t asked_on_ = 0;                      // the generation of the link on which a quorum was asked for last

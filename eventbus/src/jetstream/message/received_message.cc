@@ -49,13 +49,14 @@ ReceivedMessage::ReceivedMessage(std::string_view subject, std::string_view repl
   size_bytes_ = header_bytes + body_bytes;
 }
 
-void ReceivedMessage::SetDelivery(const AckSubject& ack, std::uint64_t epoch) {
+void ReceivedMessage::SetDelivery(const AckSubject& ack, std::uint64_t epoch, std::uint64_t fence) {
   ack_token_ = reply_;
   stream_sequence_ = ack.stream_sequence;
   delivery_count_ = ack.delivery_count;
   pending_ = ack.pending;
   stored_at_ = ack.stored_at;
   epoch_ = epoch;
+  fence_ = fence;
   header_index_ = HeaderIndex(raw_headers());
 }
 

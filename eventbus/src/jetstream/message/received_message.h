@@ -32,8 +32,8 @@ class ReceivedMessage final : public StoredMessage {
   /// Where headers and body belong, one after the other; to be filled before anything else is asked for.
   std::span<char> room() { return {text() + subject_.size() + reply_.size() + 1, size_bytes_}; }
 
-  /// The contents of the reply subject, and which incarnation of its consumer delivered it.
-  void SetDelivery(const AckSubject& ack, std::uint64_t epoch);
+  /// The contents of the reply subject, which incarnation of its consumer delivered it, and to which ownership.
+  void SetDelivery(const AckSubject& ack, std::uint64_t epoch, std::uint64_t fence = 0);
 
   /// Empty when there is none. A NUL follows.
   std::string_view reply() const { return reply_; }

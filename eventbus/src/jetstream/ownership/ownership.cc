@@ -82,12 +82,13 @@ void Ownership::Lost(Time now) {
   refused_since_.reset();
 }
 
-void Ownership::Taken(Time now) {
+void Ownership::Taken(Time now, std::uint64_t fence) {
   Enter(State::kOwner, now);
   refused_since_.reset();
-  was_ours_ = true;
+  const bool anew = std::exchange(was_ours_, true) && fence != 0 && fence != fence_;
+  fence_ = fence;
   // Until now the other could settle messages and store dead letters.
-  if (std::exchange(lost_, false)) news_ = true;
+  if (std::exchange(lost_, false) || anew) news_ = true;
 }
 
 void Ownership::Withdrawn(Time proven) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <utility>
@@ -53,8 +54,9 @@ class Ownership {
   bool Refused(Time now);
   /// A look after binding found the inbox of another process, which was faster.
   void Lost(Time now);
-  /// A look after binding found the consumer bound to our inbox.
-  void Taken(Time now);
+  /// A look after binding found the consumer bound to our inbox. `fence` is the fencing token of this ownership, 0 if
+  /// it has none: one that differs from the last one tells that another process may have had the consumer.
+  void Taken(Time now, std::uint64_t fence = 0);
   /// The inbox is closed, or about to be; the last proof that it was ours was sent at `proven`.
   void Withdrawn(Time proven);
 
@@ -87,6 +89,7 @@ class Ownership {
   bool was_ours_ = false;  // at some time
   bool lost_ = false;      // to another, since it was ours last
   bool news_ = false;
+  std::uint64_t fence_ = 0;  // when it was ours last
   std::optional<Time> refused_since_{};
 };
 
