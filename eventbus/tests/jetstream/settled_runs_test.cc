@@ -69,8 +69,13 @@ TEST(SettledRunsTest, ForgetsWhatTheStreamHasLost) {
   runs.EndAt(3);
   EXPECT_THAT(runs.Longest(9), ElementsAre(Sequences{1, 3}));
   EXPECT_EQ(runs.mark().sequence, 0u);
+  Settle(runs, {4});
+  EXPECT_THAT(runs.Longest(9), ElementsAre(Sequences{1, 3})) << "a message of the stream as it was";
   runs.EndAt(0);
   EXPECT_THAT(runs.Longest(9), IsEmpty());
+  runs.BeginEpoch(2);
+  Settle(runs, {4}, 2);
+  EXPECT_THAT(runs.Longest(9), ElementsAre(Sequences{4, 4}));
 }
 
 TEST(SettledRunsTest, KeepsTheLongestWhenThereAreTooMany) {

@@ -228,7 +228,7 @@ void ModelConsumer::Acknowledge(const StoredMessage& message, AckType type) {
     outstanding_.Settled(facts.sequence);
     awaited_.Over({&facts.sequence, 1});
     recent_acks_.Sent({&facts.sequence, 1});
-    if (scenario_.clustered) runs_.Settled({&facts.sequence, 1}, 1);
+    if (scenario_.clustered) runs_.Settled({&facts.sequence, 1}, facts.incarnation);
     ledger_.record(facts.record).acked_by = this;
     ledger_.record(facts.record).acked_at = event_queue_.now();
   }

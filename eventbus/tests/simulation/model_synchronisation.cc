@@ -225,6 +225,7 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
   fence_ = claim_ != 0 ? claim_revision_ : issued_fence_;
   ownership_.Taken(asked, fence_);
   TellNews();
+  runs_.BeginEpoch(incarnation_);
   for (const auto& [first, last] : std::exchange(learned_, {})) events_.on_ack_state_recovered(first, last);
   outstanding_.StartAfter(sight.floor);
   barrier_.Restart(sight.floor, sight.delivered, sight.pending, std::exchange(insists_, true));

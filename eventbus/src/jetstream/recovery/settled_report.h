@@ -12,8 +12,8 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// Tells what the owner of a consumer has settled, as it leaves it in the bucket for its successor. So a server that loses
-/// acknowledgements makes no successor handle their messages again.
+/// Tells what the owner of a consumer has settled, as it leaves it in the bucket for its successor. So a server that
+/// loses acknowledgements makes no successor handle their messages again.
 ///
 /// Every run was settled, whatever comes later: a report may be old without harm. It counts only for the consumer and
 /// the stream that it was written for: those created then, the stream with `mark` as it was. All runs end at or before

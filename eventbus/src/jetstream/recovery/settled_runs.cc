@@ -32,6 +32,7 @@ void SettledRuns::BeginEpoch(std::uint64_t epoch) {
 
 void SettledRuns::EndAt(std::uint64_t last) {
   MutexLock lock(mutex_);
+  epoch_ = 0;
   runs_.erase(runs_.upper_bound(last), runs_.end());
   if (!runs_.empty()) runs_.rbegin()->second = std::min(runs_.rbegin()->second, last);
   if (mark_.sequence > last) mark_ = {};

@@ -30,9 +30,10 @@ class SettledRuns {
   /// An owner before this one has settled these, and was delivered `mark`, of the same stream.
   void Learn(std::span<const Run> runs, const StreamMarks::Mark& mark);
 
-  /// A new epoch, with the same stream.
+  /// What is settled from now on counts if it is of this epoch.
   void BeginEpoch(std::uint64_t epoch);
-  /// The stream has lost what came after `last`; 0: everything.
+  /// The stream has lost what came after `last`; 0: everything. Until the next epoch begins, what is settled is of the
+  /// stream as it was, and is ignored.
   void EndAt(std::uint64_t last);
 
   /// The first sequence from `sequence` on that is not known to be settled.
@@ -47,7 +48,7 @@ class SettledRuns {
   void Bound() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable Mutex mutex_;
-  std::uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 1;
+  std::uint64_t epoch_ ABSL_GUARDED_BY(mutex_) = 1;                      // 0: none
   std::map<std::uint64_t, std::uint64_t> runs_ ABSL_GUARDED_BY(mutex_);  // last by first; disjoint, never adjacent
   StreamMarks::Mark mark_ ABSL_GUARDED_BY(mutex_){};
 };
