@@ -68,7 +68,8 @@ using SubscriptionId = std::uint64_t;
 /// has to be retried. Messages without one have no order. Publishes of one thread to one topic that have the same
 /// aggregate ID are stored in the order of the calls, whatever the network or the server does meanwhile, and whatever
 /// an election does on a cluster of nats-server 2.10 or later: each goes out when the one before it has its PubAck or
-/// has failed. One that failed with `kDeadlineExceeded` may still be stored, even after later ones.
+/// has failed. One that failed with `kDeadlineExceeded` may still be stored; those of its aggregate that waited behind
+/// it fail with `kAborted` and were not sent, so that whoever publishes again, in order, keeps the order.
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
 class EventBus {
  public:

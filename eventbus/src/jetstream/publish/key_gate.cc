@@ -2,6 +2,7 @@
 #include "jetstream/publish/key_gate.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace penstock::eventbus::jetstream {
 
@@ -14,7 +15,6 @@ bool KeyGate::Enter(std::uint64_t key, std::uint64_t index) {
   // Most keys never have a second one, and an empty deque costs an allocation.
   if (queue->second.behind == nullptr) queue->second.behind = std::make_unique<std::deque<std::uint64_t>>();
   queue->second.behind->push_back(index);
-  ++waiting_;
   return false;
 }
 
@@ -23,7 +23,7 @@ std::uint64_t KeyGate::Leave(std::uint64_t key, std::uint64_t index) {
   if (queue == queues_.end()) return 0;
   auto& [first, behind] = queue->second;
   if (first != index) {
-    if (behind != nullptr) waiting_ -= std::erase(*behind, index);
+    if (behind != nullptr) std::erase(*behind, index);
     return 0;
   }
   if (behind == nullptr || behind->empty()) {
@@ -32,8 +32,22 @@ std::uint64_t KeyGate::Leave(std::uint64_t key, std::uint64_t index) {
   }
   first = behind->front();
   behind->pop_front();
-  --waiting_;
   return first;
+}
+
+std::vector<std::uint64_t> KeyGate::Drop(std::uint64_t key, std::uint64_t index) {
+  const auto queue = queues_.find(key);
+  if (queue == queues_.end()) return {};
+  auto& [first, behind] = queue->second;
+  std::vector<std::uint64_t> dropped;
+  if (behind != nullptr) {
+    const auto self = std::ranges::find(*behind, index);
+    const auto next = first == index ? behind->begin() : self == behind->end() ? self : std::next(self);
+    dropped.assign(next, behind->end());
+    behind->erase(first == index ? next : self, behind->end());
+  }
+  if (first == index) queues_.erase(queue);
+  return dropped;
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 
@@ -23,8 +24,9 @@ class KeyGate {
   /// the key that may go out now; 0 when there is none.
   std::uint64_t Leave(std::uint64_t key, std::uint64_t index);
 
-  /// Publishes that wait, of all keys.
-  std::size_t waiting() const { return waiting_; }
+  /// To be called when a publish has failed that may be tried again: takes it out, and returns those that wait behind
+  /// it, in their order, which are out then too.
+  std::vector<std::uint64_t> Drop(std::uint64_t key, std::uint64_t index);
 
  private:
   struct Queue {
@@ -32,7 +34,6 @@ class KeyGate {
     std::unique_ptr<std::deque<std::uint64_t>> behind{};  // null until the key has a second one
   };
   absl::flat_hash_map<std::uint64_t, Queue> queues_{};  // by key
-  std::size_t waiting_ = 0;
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -21,6 +21,13 @@ absl::Status ExpiredStatus(std::string_view subject, const char* cause, std::chr
                                          "ms; check that the server runs and has a stream for it"));
 }
 
+absl::Status DroppedStatus(std::string_view subject) {
+  return absl::AbortedError(
+      absl::StrCat(About(subject),
+                   ": nothing was sent, since an earlier publish of its aggregate failed; publish "
+                   "both again, in their order"));
+}
+
 absl::Status DeniedStatus(std::string_view subject) {
   return absl::PermissionDeniedError(
       absl::StrCat(About(subject), ": the server refuses it; check the permissions of this user"));

@@ -19,6 +19,8 @@ inline constexpr const char* kNoStream = "no stream takes this subject";
 absl::Status RefusedStatus(std::string_view subject, const ApiError& error);
 /// `kNotFound` for `kNoStream`, else `kDeadlineExceeded`.
 absl::Status ExpiredStatus(std::string_view subject, const char* cause, std::chrono::milliseconds timeout);
+/// `kAborted`: nothing was sent, since an earlier publish of its aggregate has failed, which may be tried again.
+absl::Status DroppedStatus(std::string_view subject);
 /// `kPermissionDenied`.
 absl::Status DeniedStatus(std::string_view subject);
 /// `kCancelled`: the connection was closed.

@@ -40,7 +40,8 @@ namespace penstock::eventbus::jetstream {
 /// **Blocking:** `Publish` while the window is full or the socket takes nothing more, for up to the timeout; never on
 /// the thread of an `IoLoop`, which would have to end that: there the window may be exceeded.
 /// **Ordering:** messages of one subject and order key are stored in the order of the calls: each goes out when the one
-/// before it has ended (`KeyGate`), sent by the thread that reads the answer. Messages without a key are sent in the
+/// before it has ended (`KeyGate`), sent by the thread that reads the answer. When one runs out of time, those that
+/// wait behind it fail too, so that they can be published again in order. Messages without a key are sent in the
 /// order of the calls and keep it as long as none is lost or refused.
 /// **Shutdown:** `Close` tells every outstanding publish `kCancelled`.
 class Publisher : private ConnectionObserver {
@@ -125,6 +126,7 @@ class Publisher : private ConnectionObserver {
   void ResendLost(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailDenied(std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailExpired(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Drop(const std::vector<std::uint64_t>& indexes, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<std::uint64_t> Indexes(const std::function<bool(Entry&)>& wanted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(std::vector<Ended> ended);
 
