@@ -16,7 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSettleBudget(1000);
-constexpr milliseconds kFenceBudget(500);
 constexpr milliseconds kFenceRetryBudget(250);
 constexpr milliseconds kFenceRetry(2000);
 // The first version whose cluster commits one of two writes that expect the same revision (nats-server #4320).
@@ -165,7 +164,7 @@ PushConsumer::Outcome PushConsumer::StandBy(const ConsumerFacts& facts) {
   outstanding_.AnotherStandsAt(facts.acknowledged);
   // So that a take-over takes one request more, and not three.
   if (!std::exchange(fences_opened_, true) && !connection_.clustered()) {
-    fences_.Open(CallLimit::In(kFenceBudget, stop_token())).IgnoreError();
+    fences_.Open(CallLimit::In(kApiBudget, stop_token())).IgnoreError();
   }
   return Outcome::kStandingBy;
 }
@@ -273,7 +272,7 @@ std::uint64_t PushConsumer::TakeFence(const Link& link) {
   }
   const bool another_link = std::exchange(fence_link_, link.generation()) != link.generation();
   if (!another_link && fence_due_ == Clock::time_point::max()) return 0;
-  return IssueFence(kFenceBudget) ? issued_fence_ : 0;
+  return IssueFence(kApiBudget) ? issued_fence_ : 0;
 }
 
 bool PushConsumer::IssueFence(milliseconds budget) {
