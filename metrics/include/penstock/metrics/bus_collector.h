@@ -22,7 +22,7 @@ struct CollectorOptions {
   /// `[A-Za-z_:][A-Za-z0-9_:]*`, of up to 128 bytes.
   std::string metric_namespace{};
   /// Topics shown by name. The first ones seen keep their names; the counts of all further ones appear under
-  /// `topic="other"`. The same holds for pairs of topic and durable. A topic costs 4 series, a pair 21; with 5 of each
+  /// `topic="other"`. The same holds for pairs of topic and durable. A topic costs 4 series, a pair 22; with 5 of each
   /// a bus has about 200 series. Range 1 to 1,000.
   std::size_t max_topics = 5;
   /// Reports the actor pool's families per actor (label `actor_id`) instead of in total: 8 series per actor, about
@@ -39,9 +39,6 @@ std::string DefaultNamespace(std::string_view client_id);
 /// The metric families of one snapshot; docs/metrics.md lists them all. `options` must pass `Validate()`. The first
 /// topics of the snapshot are those shown by name.
 std::vector<prometheus::MetricFamily> BusFamilies(const BusStats& stats, const CollectorOptions& options);
-
-/// Families as the text format, version 0.0.4, that Prometheus scrapes.
-std::string RenderText(const std::vector<prometheus::MetricFamily>& families);
 
 /// Takes a snapshot of a bus on each scrape; register it with a Prometheus exposer, or let `Service` serve it.
 ///
