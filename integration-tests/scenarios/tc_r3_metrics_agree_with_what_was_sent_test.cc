@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // TC-R3: what is scraped agrees with what was sent, counted by the test itself.
 #include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/exposition.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "scenario.h"
 #include "support/http_get.h"
@@ -22,9 +23,10 @@ class TcR3MetricsAgreeWithWhatWasSent : public EveryTransport {
     auto collector = metrics::BusCollector::Create([this] { return bus_->Stats(); });
     ASSERT_THAT(collector, IsOk());
     collector_ = *std::move(collector);
-    auto endpoint = metrics::HttpEndpoint::Listen(
-        {.handlers = {
-             {"/metrics", [this] { return metrics::HttpReply{.body = metrics::RenderText(collector_->Collect())}; }}}});
+    auto endpoint =
+        metrics::HttpEndpoint::Listen({.routes = {{"/metrics", {.handler = [this](const metrics::HttpRequest& request) {
+                                                     return metrics::ReplyToScrape(request, collector_->Collect());
+                                                   }}}}});
     ASSERT_THAT(endpoint, IsOk());
     endpoint_ = *std::move(endpoint);
   }

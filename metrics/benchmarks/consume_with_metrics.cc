@@ -8,6 +8,7 @@
 #include "benchmarks/load/consumption.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/exposition.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "support/http_get.h"
 
@@ -54,10 +55,10 @@ absl::StatusOr<Result> Consume(const ConsumeSettings& settings, bool per_actor) 
   if (!bus.ok()) return bus.status();
   auto collector = metrics::BusCollector::Create([&bus] { return (*bus)->Stats(); }, {.per_actor = per_actor});
   if (!collector.ok()) return collector.status();
-  const auto text = [&collector]() -> metrics::HttpReply {
-    return {.body = metrics::RenderText((*collector)->Collect())};
+  const auto scrape = [&collector](const metrics::HttpRequest& request) {
+    return metrics::ReplyToScrape(request, (*collector)->Collect());
   };
-  const auto endpoint = metrics::HttpEndpoint::Listen({.handlers = {{"/metrics", text}}});
+  const auto endpoint = metrics::HttpEndpoint::Listen({.routes = {{"/metrics", {.handler = scrape}}}});
   if (!endpoint.ok()) return endpoint.status();
   const Scraper scraper((*endpoint)->port());
   auto result = Consumption(settings).Run(**bus);

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <prometheus/text_serializer.h>
-
 #include <cstddef>
 
 #include "families.h"
@@ -51,10 +49,6 @@ std::vector<prometheus::MetricFamily> AllFamilies(const BusStats& stats, const C
 std::vector<prometheus::MetricFamily> BusFamilies(const BusStats& stats, const CollectorOptions& options) {
   TopicCaps caps(options);
   return AllFamilies(stats, options, caps);
-}
-
-std::string RenderText(const std::vector<prometheus::MetricFamily>& families) {
-  return prometheus::TextSerializer().Serialize(families);
 }
 
 }  // namespace penstock::metrics

@@ -96,6 +96,7 @@ SubscriptionRows FoldSubscriptions(const BusStats& stats, LabelCap& cap) {
   for (const SubscriptionStats& subscription : stats.subscriptions) {
     const auto [row, is_new] = rows.try_emplace(NamesOf(subscription, cap));
     row->second.active = subscription.active && (is_new || row->second.active);
+    row->second.standing_by |= subscription.standing_by;
     row->second.degraded |= subscription.degraded;
     Add(kSubscriptionColumns, subscription, row->second);
   }
@@ -127,6 +128,8 @@ void WriteTopicFamilies(const BusStats& stats, TopicCaps& caps, FamilyWriter& ou
   Write(kSubscriptionColumns, subscriptions, out);
   out.Gauge("subscription_active", "1 while it receives, 0 while it stands by or is disconnected.");
   for (const auto& [names, row] : subscriptions) out.Sample(row.active ? 1 : 0, LabelsOf(names));
+  out.Gauge("subscription_standing_by", "1 while another process owns the durable and this one would take over.");
+  for (const auto& [names, row] : subscriptions) out.Sample(row.standing_by ? 1 : 0, LabelsOf(names));
   out.Gauge("subscription_degraded", "1 during an outage: one message at a time is tried until one succeeds.");
   for (const auto& [names, row] : subscriptions) out.Sample(row.degraded ? 1 : 0, LabelsOf(names));
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "penstock/metrics/exposition.h"
 #include "snapshots.h"
 
 namespace penstock::metrics {

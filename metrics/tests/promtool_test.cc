@@ -8,6 +8,7 @@
 #include <string>
 
 #include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/exposition.h"
 #include "snapshots.h"
 
 namespace penstock::metrics {

@@ -76,10 +76,9 @@ absl::Status Replay::Serve(std::uint16_t port) {
   if (!collector.ok()) return collector.status();
   const std::shared_ptr<metrics::BusCollector> source = *std::move(collector);
   auto endpoint = metrics::HttpEndpoint::Listen(
-      {.port = port, .handlers = {{"/metrics", [source]() -> metrics::HttpReply {
-                                     return {.content_type = metrics::kTextFormatContentType,
-                                             .body = metrics::RenderText(source->Collect())};
-                                   }}}});
+      {.port = port, .routes = {{"/metrics", {.handler = [source](const metrics::HttpRequest& request) {
+                                   return metrics::ReplyToScrape(request, source->Collect());
+                                 }}}}});
   if (!endpoint.ok()) return endpoint.status();
   endpoint_ = *std::move(endpoint);
   return absl::OkStatus();

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+
 /// The number a payload consists of, or nothing.
 inline std::optional<std::uint64_t> ReadSequence(std::string_view payload) {
   std::uint64_t sequence = 0;
@@ -33,6 +35,13 @@ class OrderCheck {
       last = sequence;
     }
     return ++handled_;
+  }
+
+  /// OK while no event came too early.
+  absl::Status Verdict() {
+    const std::lock_guard lock(mutex_);
+    if (violations_ == 0) return absl::OkStatus();
+    return absl::InternalError(std::to_string(violations_) + " events came before their predecessors");
   }
 
   void PrintJson() {

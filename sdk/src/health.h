@@ -3,20 +3,34 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "penstock/eventbus/stats.h"
-#include "penstock/metrics/http_endpoint.h"
+#include "penstock/metrics/http_route.h"
+#include "penstock/sdk/service.h"
 
 namespace penstock {
 
-/// Why the bus cannot take work now, or nothing when it can: it is connected and every subscription receives.
+/// Why the bus cannot take work now, or nothing when it can: it is connected, and every subscription receives or stands
+/// by, since another process owns its durable.
 std::optional<std::string> WhyNotReady(const BusStats& stats);
 
-/// The text of a bus that can take work: "ready", and which subscriptions are degraded. That is no reason to be taken
-/// out of service.
+/// The text of a bus that can take work: "ready", and which subscriptions stand by or are degraded. Neither is a reason
+/// to be taken out of service.
 std::string ReadyText(const BusStats& stats);
+
+/// The verdicts of a service's own checks, by name.
+using CheckResults = std::vector<std::pair<std::string, absl::Status>>;
+
+/// Runs the checks, one after the other. One that throws has failed.
+CheckResults RunChecks(const std::map<std::string, ReadyCheck>& checks);
+
+/// 200 or 503: the verdict on the first line, then a line for each check.
+metrics::HttpReply ReadyReply(const BusStats& stats, const CheckResults& checks);
 
 /// Notices a pool whose messages wait while none is finished. Thread-compatible.
 class StallWatch {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "escape_controls.h"
 #include "health.h"
+#include "penstock/metrics/exposition.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "penstock/sdk/stderr_log.h"
 #include "stop_signals.h"
@@ -18,6 +19,21 @@ namespace {
 constexpr std::chrono::hours kLongestDrain{1};
 constexpr std::chrono::seconds kShortestStall{1};
 constexpr std::chrono::hours kLongestStall{24};
+constexpr std::size_t kMostHandlerThreads = 64;
+
+absl::Status Invalid(const std::string& text) { return absl::InvalidArgumentError("service options: " + text); }
+
+absl::Status CheckRoutes(const std::map<std::string, metrics::HttpRoute>& routes) {
+  for (const char* path : {"/metrics", "/healthz", "/readyz"}) {
+    if (routes.contains(path))
+      return Invalid(absl::StrCat("routes has \"", path, "\", which is served; choose another"));
+  }
+  for (const auto& [path, route] : routes) {
+    if (absl::Status status = route.Validate(path); !status.ok())
+      return Invalid(absl::StrCat("routes: ", status.message()));
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -34,6 +50,16 @@ absl::Status ServiceOptions::Validate() const {
     return absl::InvalidArgumentError(
         absl::StrCat("service options: stall_limit is ", stall_limit.count(), " ms; use 0, or 1 s to 1 day"));
   }
+  for (const auto& collectable : collectables) {
+    if (!collectable) return Invalid("collectables has a null pointer; leave it out");
+  }
+  for (const auto& [name, check] : ready_checks) {
+    if (name.empty() || !check) return Invalid("ready_checks has an empty name or function; set both");
+  }
+  if (handler_threads < 1 || handler_threads > kMostHandlerThreads) {
+    return Invalid(absl::StrCat("handler_threads is ", handler_threads, "; use 1 to ", kMostHandlerThreads));
+  }
+  if (absl::Status status = CheckRoutes(routes); !status.ok()) return status;
   return metrics.Validate();
 }
 
@@ -53,7 +79,8 @@ class Service::Core {
     bus_ = *std::move(bus);
     auto collector = metrics::BusCollector::Create([this] { return bus_->Stats(); }, options_.metrics);
     if (!collector.ok()) return collector.status();
-    collector_ = *std::move(collector);
+    collectables_.push_back(*std::move(collector));
+    collectables_.insert(collectables_.end(), options_.collectables.begin(), options_.collectables.end());
     return options_.metrics_port ? Listen(*options_.metrics_port) : absl::OkStatus();
   }
 
@@ -74,17 +101,29 @@ class Service::Core {
   absl::Status Listen(std::uint16_t port) {
     auto endpoint = metrics::HttpEndpoint::Listen({.host = options_.metrics_host,
                                                    .port = port,
-                                                   .handlers = {{"/metrics", [this] { return Metrics(); }},
-                                                                {"/healthz", [this] { return Healthz(); }},
-                                                                {"/readyz", [this] { return Readyz(); }}}});
+                                                   .routes = Routes(),
+                                                   .handler_threads = options_.handler_threads,
+                                                   .log = options_.bus.log});
     if (!endpoint.ok()) return endpoint.status();
     endpoint_ = *std::move(endpoint);
     Log(LogLevel::kInfo, absl::StrCat("serving http://", options_.metrics_host, ":", metrics_port(), "/metrics"));
     return absl::OkStatus();
   }
 
-  metrics::HttpReply Metrics() const {
-    return {.content_type = metrics::kTextFormatContentType, .body = metrics::RenderText(collector_->Collect())};
+  // `/healthz` waits for nobody. The other two call code of the user's, and so have a thread each.
+  std::map<std::string, metrics::HttpRoute> Routes() {
+    using metrics::HttpRequest;
+    using metrics::HttpThread;
+    std::map<std::string, metrics::HttpRoute> routes = options_.routes;
+    routes["/metrics"] = {.handler = [this](const HttpRequest& request) { return Metrics(request); },
+                          .thread = HttpThread::kOwn};
+    routes["/healthz"] = {.handler = [this](const HttpRequest&) { return Healthz(); }, .thread = HttpThread::kIo};
+    routes["/readyz"] = {.handler = [this](const HttpRequest&) { return Readyz(); }, .thread = HttpThread::kOwn};
+    return routes;
+  }
+
+  metrics::HttpReply Metrics(const metrics::HttpRequest& request) const {
+    return metrics::ReplyToScrape(request, metrics::CollectAll(collectables_));
   }
 
   metrics::HttpReply Healthz() {
@@ -95,18 +134,18 @@ class Service::Core {
 
   metrics::HttpReply Readyz() const {
     if (signals_->stop_token().stop_requested()) return HealthReply("stopping", "");
-    const BusStats stats = bus_->Stats();
-    return HealthReply(WhyNotReady(stats), ReadyText(stats));
+    const CheckResults checks = RunChecks(options_.ready_checks);
+    return ReadyReply(bus_->Stats(), checks);
   }
 
   void Log(LogLevel level, const std::string& line) const { options_.bus.log(level, line); }
 
   ServiceOptions options_;
-  StallWatch stall_watch_;  // of the endpoint's thread
+  StallWatch stall_watch_;  // of the endpoint's I/O thread
   // Made in this order, and destroyed from the last to the first.
   std::unique_ptr<StopSignals> signals_;
   std::unique_ptr<EventBus> bus_;
-  std::unique_ptr<metrics::BusCollector> collector_;
+  std::vector<std::shared_ptr<prometheus::Collectable>> collectables_;
   std::unique_ptr<metrics::HttpEndpoint> endpoint_;
 };
 

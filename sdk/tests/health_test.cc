@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <stdexcept>
+#include <string>
+
 namespace penstock {
 namespace {
 
@@ -23,6 +27,43 @@ TEST(HealthTest, SaysWhatIsMissing) {
   stats.connection.connected = true;
   stats.subscriptions = {{.topic = "a", .active = true}, {.topic = "b", .active = false}};
   EXPECT_EQ(WhyNotReady(stats), "the subscription to \"b\" does not receive");
+}
+
+TEST(HealthTest, IsReadyWhileAnotherProcessOwnsADurable) {
+  BusStats stats;
+  stats.connection.connected = true;
+  stats.subscriptions = {{.topic = "orders", .standing_by = true}, {.topic = "b", .active = true}};
+  EXPECT_EQ(WhyNotReady(stats), std::nullopt);
+  EXPECT_EQ(ReadyText(stats), "ready, standing by for orders");
+  stats.subscriptions.push_back({.topic = "a", .standing_by = true});
+  stats.subscriptions.push_back({.topic = "orders", .standing_by = true});
+  stats.subscriptions[1].degraded = true;
+  EXPECT_EQ(ReadyText(stats), "ready, standing by for a, orders, degraded: message after message of \"b\" fails");
+}
+
+TEST(HealthTest, ShowsTheChecksOfTheServiceByName) {
+  BusStats stats;
+  stats.connection.connected = true;
+  const CheckResults fine = {{"cache", absl::OkStatus()}, {"database", absl::OkStatus()}};
+  EXPECT_EQ(ReadyReply(stats, fine).status, 200);
+  EXPECT_EQ(ReadyReply(stats, fine).body, "ready\ncache: ok\ndatabase: ok\n");
+  const CheckResults broken = {{"cache", absl::OkStatus()}, {"database", absl::UnavailableError("no\nroute")}};
+  EXPECT_EQ(ReadyReply(stats, broken).status, 503);
+  EXPECT_EQ(ReadyReply(stats, broken).body,
+            "the check \"database\" failed\ncache: ok\ndatabase: UNAVAILABLE: no\\nroute\n");
+  stats.connection.connected = false;
+  EXPECT_EQ(ReadyReply(stats, fine).body, "not connected to the server\ncache: ok\ndatabase: ok\n");
+}
+
+TEST(HealthTest, CountsACheckThatThrowsAsFailed) {
+  const std::map<std::string, ReadyCheck> checks = {{"a", []() -> absl::Status { throw std::runtime_error("broken"); }},
+                                                    {"b", []() -> absl::Status { throw 1; }},
+                                                    {"c", [] { return absl::OkStatus(); }}};
+  const CheckResults results = RunChecks(checks);
+  ASSERT_EQ(results.size(), 3U);
+  EXPECT_THAT(results[0].second.ToString(), testing::HasSubstr("broken"));
+  EXPECT_FALSE(results[1].second.ok());
+  EXPECT_TRUE(results[2].second.ok());
 }
 
 TEST(HealthTest, TellsOfAnOutageWithoutCallingItselfNotReady) {

@@ -37,5 +37,13 @@ TEST(OrderCheckTest, ReadsNothingButNumbers) {
   }
 }
 
+TEST(OrderCheckTest, TellsWhetherTheOrderHeld) {
+  OrderCheck check;
+  check.Handle("a", 1);
+  EXPECT_TRUE(check.Verdict().ok());
+  check.Handle("a", 3);
+  EXPECT_FALSE(check.Verdict().ok());
+}
+
 }  // namespace
 }  // namespace penstock

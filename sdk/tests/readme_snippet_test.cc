@@ -13,6 +13,8 @@
 // [readme]
 #include <penstock/penstock.h>
 // [readme]
+#include <prometheus/counter.h>
+#include <prometheus/registry.h>
 
 namespace {
 
@@ -25,6 +27,27 @@ bool Charge(const std::string& aggregate_id, std::uint64_t attempt) {
 }
 
 absl::Status Fail(const absl::Status& status) { return status; }
+
+absl::Status PingDatabase() { return absl::OkStatus(); }
+
+penstock::metrics::HttpReply Refund(const penstock::metrics::HttpRequest& request) {
+  return {.body = "refunded " + request.body};
+}
+
+// Compiled only, as below.
+[[maybe_unused]] absl::Status ServeOnesOwn() {
+  // [readme service]
+  auto registry = std::make_shared<prometheus::Registry>();
+  auto& refunds = prometheus::BuildCounter().Name("refunds_total").Help("Orders refunded.").Register(*registry).Add({});
+  auto service = penstock::Service::Create(
+      {.bus = {.url = "nats://127.0.0.1:4222", .client_id = "billing"},
+       .collectables = {registry},
+       .ready_checks = {{"database", [] { return PingDatabase(); }}},  // an absl::Status; /readyz shows it by name
+       .routes = {{"/refund", {.handler = &Refund, .methods = {"POST"}}}}});
+  // [readme service]
+  refunds.Increment();
+  return service.status();
+}
 
 // Compiled only: a test does not speak to whatever listens there.
 [[maybe_unused]] absl::Status ConnectToTheUsualServer() {
@@ -90,7 +113,7 @@ std::string Snippet(const std::string& source, const std::string& name) {
 TEST(ReadmeTest, ItsExampleHandlesTheEventThatItPublishes) { EXPECT_EQ(Main(), absl::OkStatus()); }
 
 TEST(ReadmeTest, ItsExampleIsTheOneTested) {
-  for (const char* name : {"readme", "readme bucket"}) {
+  for (const char* name : {"readme", "readme bucket", "readme service"}) {
     const std::string snippet = Snippet(TextOf(PENSTOCK_README_SNIPPET), name);
     EXPECT_GT(snippet.size(), 300U);
     EXPECT_THAT(TextOf(PENSTOCK_README), ::testing::HasSubstr(snippet));

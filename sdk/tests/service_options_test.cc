@@ -30,6 +30,18 @@ TEST(ServiceOptionsTest, NamesTheFieldThatIsOutOfRange) {
   EXPECT_THAT(Refusal({.stall_limit = milliseconds(999)}), HasSubstr("stall_limit"));
   EXPECT_THAT(Refusal({.stall_limit = milliseconds(-1)}), HasSubstr("stall_limit"));
   EXPECT_THAT(Refusal({.metrics = {.max_topics = 0}}), HasSubstr("max_topics"));
+  EXPECT_THAT(Refusal({.collectables = {nullptr}}), HasSubstr("collectables"));
+  EXPECT_THAT(Refusal({.ready_checks = {{"a", nullptr}}}), HasSubstr("ready_checks"));
+  EXPECT_THAT(Refusal({.ready_checks = {{"", [] { return absl::OkStatus(); }}}}), HasSubstr("ready_checks"));
+  EXPECT_THAT(Refusal({.routes = {{"/a", {}}}}), HasSubstr("routes: "));
+  EXPECT_THAT(Refusal({.handler_threads = 0}), HasSubstr("handler_threads"));
+}
+
+TEST(ServiceOptionsTest, KeepsItsOwnPaths) {
+  for (const char* path : {"/metrics", "/healthz", "/readyz"}) {
+    const metrics::HttpRoute route = {.handler = [](const metrics::HttpRequest&) { return metrics::HttpReply{}; }};
+    EXPECT_THAT(Refusal({.routes = {{path, route}}}), HasSubstr(path));
+  }
 }
 
 }  // namespace

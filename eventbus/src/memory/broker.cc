@@ -257,6 +257,12 @@ bool Broker::IsActive(const BrokerSubscriber& subscriber) const {
          subscriber.consumer->subscribers.front().get() == &subscriber;
 }
 
+bool Broker::IsStandingBy(const BrokerSubscriber& subscriber) const {
+  MutexLock lock(mutex_);
+  return !subscriber.stopped && subscriber.spec.kind == ConsumerKind::kExclusive &&
+         subscriber.consumer->subscribers.front().get() != &subscriber;
+}
+
 void Broker::MarkReady(BrokerConsumer& consumer) {
   if (std::exchange(consumer.in_ready, true)) return;
   ready_.push_back(&consumer);

@@ -81,6 +81,7 @@ class Broker {
   void QuietSubscriber(BrokerSubscriber& subscriber);
   void StopSubscriber(BrokerSubscriber& subscriber);
   bool IsActive(const BrokerSubscriber& subscriber) const;
+  bool IsStandingBy(const BrokerSubscriber& subscriber) const;
 
  private:
   struct Batch {

@@ -45,7 +45,9 @@ class EmbeddedConsumer final : public Consumer {
 
   void Stop() override { broker_.StopSubscriber(*subscriber_); }
 
-  ConsumerStats Stats() const override { return {.active = broker_.IsActive(*subscriber_), .resubscribes = 0}; }
+  ConsumerStats Stats() const override {
+    return {.active = broker_.IsActive(*subscriber_), .standing_by = broker_.IsStandingBy(*subscriber_)};
+  }
 
  private:
   MemoryTransport& transport_;

@@ -115,7 +115,8 @@ struct Acknowledgement {
 };
 
 struct ConsumerStats {
-  bool active = false;  ///< receives now; false while it stands by or is disconnected
+  bool active = false;       ///< receives now; false while it stands by or is disconnected
+  bool standing_by = false;  ///< another process owns the exclusive consumer, and this one would take over
   std::uint64_t resubscribes = 0;
 };
 

@@ -5,6 +5,8 @@
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/exposition.h"
 #include "penstock/metrics/http_endpoint.h"
+#include "penstock/metrics/http_route.h"
 #include "penstock/sdk/service.h"
 #include "penstock/sdk/stderr_log.h"

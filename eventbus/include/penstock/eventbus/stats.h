@@ -42,6 +42,7 @@ struct SubscriptionStats {
   bool degraded = false;             ///< gauge: the circuit breaker is open; one message at a time is tried
   std::uint64_t lag = 0;             ///< gauge: messages the server has not delivered yet, as of the last delivery
   bool active = false;               ///< gauge: receives; false while it stands by or is disconnected
+  bool standing_by = false;          ///< gauge: another process owns the durable; this one takes over when it ends
 };
 
 struct TopicPublishStats {

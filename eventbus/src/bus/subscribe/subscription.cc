@@ -374,7 +374,9 @@ SubscriptionStats Subscription::Stats() const {
   if (!open) return stats;
   const ConsumerStats consumer = consumer_->Stats();
   stats.resubscribes = consumer.resubscribes;
-  stats.active = consumer.active && !lost_.load(std::memory_order_relaxed);
+  const bool lost = lost_.load(std::memory_order_relaxed);
+  stats.active = consumer.active && !lost;
+  stats.standing_by = consumer.standing_by && !lost;
   return stats;
 }
 

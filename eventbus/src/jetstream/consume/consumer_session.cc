@@ -83,8 +83,11 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
   last_trouble_.clear();
   if (outcome == Outcome::kStandingBy) {
     backoff_ = std::chrono::milliseconds(0);
-    return Withdraw();
+    Withdraw();
+    return NoteStandBy();
   }
+  standing_by_.store(false, std::memory_order_relaxed);
+  stand_by_logged_ = false;
   lineage_.Settled();
   resumed_at_ = Clock::now();
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
@@ -93,6 +96,12 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
   active_.store(true, std::memory_order_relaxed);
   inbox_->Release();
   OnTick(link, Clock::now());
+}
+
+void ConsumerSession::NoteStandBy() {
+  standing_by_.store(true, std::memory_order_relaxed);
+  if (std::exchange(stand_by_logged_, true)) return;
+  LogLine(log_, LogLevel::kInfo, Describe("another process owns it; standing by"));
 }
 
 void ConsumerSession::Run() {
@@ -148,6 +157,7 @@ ConsumerSession::Clock::duration ConsumerSession::TrySynchronise(const std::shar
 
 ConsumerSession::Clock::duration ConsumerSession::GoOnAfter(absl::Status status) {
   Withdraw();
+  standing_by_.store(false, std::memory_order_relaxed);
   if (IsMarkedAsLasting(status)) {
     GiveUp(std::move(status));
     return kIdle;
@@ -369,6 +379,7 @@ void ConsumerSession::StopArrivals() {
 void ConsumerSession::Stop() {
   connection_.Leave(*this);
   active_.store(false, std::memory_order_relaxed);
+  standing_by_.store(false, std::memory_order_relaxed);
   stop_.request_stop();
   {
     MutexLock lock(mutex_);
@@ -383,8 +394,10 @@ void ConsumerSession::Stop() {
 }
 
 ConsumerStats ConsumerSession::Stats() const {
-  return {active_.load(std::memory_order_relaxed) && connection_.connected(),
-          resubscribes_.load(std::memory_order_relaxed)};
+  const bool connected = connection_.connected();
+  return {.active = active_.load(std::memory_order_relaxed) && connected,
+          .standing_by = standing_by_.load(std::memory_order_relaxed) && connected,
+          .resubscribes = resubscribes_.load(std::memory_order_relaxed)};
 }
 
 std::string ConsumerSession::Describe(const char* what) const {

@@ -159,6 +159,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   Clock::duration TrySynchronise(const std::shared_ptr<Link>& link);
   absl::StatusOr<Outcome> SynchroniseFirst(std::shared_ptr<Link>& link);
   void Resume(const std::shared_ptr<Link>& link, Outcome outcome);
+  void NoteStandBy();
   Clock::duration GoOnAfter(absl::Status status);
   /// How long to wait before the next try; longer every time, until deliveries have gone on for a while.
   Clock::duration BackOff();
@@ -175,6 +176,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::atomic<std::uint64_t> resubscribes_{0};      // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
   std::atomic<bool> active_{false};                 // relaxed: a gauge
+  std::atomic<bool> standing_by_{false};            // relaxed: a gauge
   std::atomic<bool> restless_{false};               // something arrived since `resting` was told
   std::atomic<bool> stopping_{false};               // relaxed: also set under `mutex_`, which orders it
   std::atomic<std::thread::id> feed_thread_{};      // relaxed: matters only to the thread it names
@@ -197,6 +199,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::uint64_t inboxes_ = 0;
   std::chrono::milliseconds backoff_{0};
   std::string last_trouble_{};         // logged once
+  bool stand_by_logged_ = false;       // since messages came last
   std::string consumer_created_{};     // in the server's words
   std::string stream_created_{};       // likewise
   std::uint64_t stream_sequence_ = 0;  // its last when it was looked at

@@ -30,7 +30,7 @@ class SettledRuns {
   /// An owner before this one has settled these, and was delivered `mark`, of the same stream.
   void Learn(std::span<const Run> runs, const StreamMarks::Mark& mark);
 
-  /// What is settled from now on counts if it is of this epoch.
+  /// From now on, sequences count that were settled in this epoch.
   void BeginEpoch(std::uint64_t epoch);
   /// The stream has lost what came after `last`; 0: everything. Until the next epoch begins, what is settled is of the
   /// stream as it was, and is ignored.

@@ -40,9 +40,6 @@ std::string DefaultNamespace(std::string_view client_id);
 /// topics of the snapshot are those shown by name.
 std::vector<prometheus::MetricFamily> BusFamilies(const BusStats& stats, const CollectorOptions& options);
 
-/// Families as the text format, version 0.0.4, that Prometheus scrapes.
-std::string RenderText(const std::vector<prometheus::MetricFamily>& families);
-
 /// Takes a snapshot of a bus on each scrape; register it with a Prometheus exposer, or let `Service` serve it.
 ///
 /// **Thread safety:** thread-safe, provided that the source is.

@@ -4,25 +4,16 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "penstock/actorpool/log.h"
+#include "penstock/metrics/http_route.h"
 
 namespace penstock::metrics {
-
-struct HttpReply {
-  int status = 200;
-  std::string content_type = "text/plain; charset=utf-8";
-  std::string body{};
-};
-
-/// Makes the reply to one request. Runs on the endpoint's thread; calls do not overlap. Must not block for long, must
-/// not throw and must not stop the endpoint.
-using HttpHandler = std::function<HttpReply()>;
 
 struct HttpOptions {
   /// Address to listen on, or a name that resolves to one. There is neither encryption nor authentication: listen on
@@ -30,35 +21,52 @@ struct HttpOptions {
   std::string host = "127.0.0.1";
   /// 0: any free port; see `HttpEndpoint::port`.
   std::uint16_t port = 0;
-  /// Handlers by path, such as "/metrics". Paths begin with `/`; queries are ignored.
-  std::map<std::string, HttpHandler> handlers{};
-  /// Connections served at once; more wait in the listen queue. Range 1 to 1,024.
+  /// Routes by path, such as "/metrics". Paths begin with `/` and are matched whole, without the query.
+  std::map<std::string, HttpRoute> routes{};
+  /// Threads for the handlers of `HttpThread::kShared`. So many of them may block without delaying the others; what is
+  /// not on these threads is never delayed. Range 1 to 64.
+  std::size_t handler_threads = 2;
+  /// Requests that run or wait for `handler_threads`, and for the thread of each `HttpThread::kOwn`; more are answered
+  /// 503. Range 1 to 1,024.
+  std::size_t max_waiting = 32;
+  /// Connections that send a request or read a reply. With each further one the oldest that has not sent its whole
+  /// request, or has got its reply, is closed; if there is none, the oldest that reads a reply. Range 1 to 1,024.
   std::size_t max_connections = 32;
-  /// A connection is closed this long after it was opened, whatever it is doing. Range 10 ms to 1 min.
+  /// A connection is closed this long after it was accepted, whatever it is doing; choose it above your slowest
+  /// handler. Range 10 ms to 1 min.
   std::chrono::milliseconds connection_timeout{5000};
+  /// Clients that read server-sent events at once; more are answered 503. Range 1 to 1,024.
+  std::size_t max_streams = 16;
+  /// A stream of events ends after this time; browsers connect again. Range 10 ms to 1 day.
+  std::chrono::milliseconds stream_timeout{900'000};
+  /// Bytes queued for one stream; a client that leaves more unread is cut off. Range 1 KiB to 64 MiB.
+  std::size_t max_stream_queue_bytes = std::size_t{256} * 1024;
+  /// Told of handlers that throw. May be empty.
+  LogSink log{};
 
   /// `kInvalidArgument` naming the field that is out of range.
   absl::Status Validate() const;
 };
 
-/// Content type of `RenderText`.
-inline constexpr const char* kTextFormatContentType = "text/plain; version=0.0.4; charset=utf-8";
-
-/// A small read-only HTTP/1.1 server: GET and HEAD on a few paths, one request per connection.
+/// A small HTTP/1.1 server for probes, scrapes and a console: one request per connection.
 ///
-/// Anything else is answered 400, 404, 405 (other methods), 431 (a head over 8 KiB) or 505 (another protocol). All I/O
-/// is non-blocking on one thread named `penstock-http`, so a slow client delays neither others, until `max_connections`
-/// are open, nor the shutdown.
+/// Requests that no handler can answer are answered 400 (no valid request), 404, 405, 413, 431 (a head over 8 KiB),
+/// 501 (an unknown transfer coding), 503 (too many requests wait) or 505 (another version than 1.0 and 1.1). All I/O is
+/// non-blocking on one thread named `penstock-http`; handlers run where their routes say (`HttpThread`), on threads
+/// named `penstock-http-h`. So neither clients nor blocked handlers delay a route of `HttpThread::kIo`.
 ///
 /// **Thread safety:** thread-safe.
-/// **Ownership:** owns its socket, its thread and the handlers.
-/// **Blocking:** only `Stop` and the destructor, until a running handler has returned.
+/// **Ownership:** owns its socket, its threads and the handlers.
+/// **Blocking:** the destructor, until running handlers have returned. `Stop` waits for a running handler of
+/// `HttpThread::kIo` only.
 /// **Ordering:** none.
-/// **Shutdown:** `Stop` closes the socket and every connection at once.
+/// **Shutdown:** `Stop` closes the socket, every connection and every stream at once. Handlers that run are not waited
+/// for; their replies are dropped. Requests that wait for a thread are dropped.
 class HttpEndpoint {
  public:
   /// Listens and starts serving. `kInvalidArgument` for invalid options or an unknown host; `kAlreadyExists` when the
-  /// port is taken; `kPermissionDenied` when the port may not be used; `kUnavailable` for other system errors.
+  /// port is taken; `kPermissionDenied` when the port may not be used; `kResourceExhausted` when no thread can be
+  /// started; `kUnavailable` for other system errors.
   static absl::StatusOr<std::unique_ptr<HttpEndpoint>> Listen(HttpOptions options);
 
   ~HttpEndpoint();
@@ -68,7 +76,7 @@ class HttpEndpoint {
   /// The port it listens on, even after `Stop`.
   std::uint16_t port() const;
 
-  /// Idempotent. Must not be called from a handler.
+  /// Idempotent. Must not be called from a handler of `HttpThread::kIo`.
   void Stop();
 
  private:

@@ -3,17 +3,26 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/http_route.h"
 
 namespace penstock {
+
+/// Tells whether what it looks at works; anything but OK makes `/readyz` answer 503 and shows there, so its message
+/// must hold no secret. Called on one thread at a time, once per request of `/readyz`. While one blocks, no request of
+/// `/readyz` is answered; those of other paths are. May throw, which counts as a failure.
+using ReadyCheck = std::function<absl::Status()>;
 
 struct ServiceOptions {
   /// The bus. If its `log` is empty, `MakeStderrLog(log_level)` is used; an empty `pool.log` becomes the bus's.
@@ -25,6 +34,16 @@ struct ServiceOptions {
   std::string metrics_host = "127.0.0.1";
   /// 0: any free port, reported by `Service::metrics_port` and in the log. `std::nullopt`: no HTTP endpoint.
   std::optional<std::uint16_t> metrics_port = std::uint16_t{9464};
+  /// Metrics of your own, shown by `/metrics` beside those of the bus: a `prometheus::Registry` or any other
+  /// `Collectable`. Families of the same name and type are joined. Read on one thread at a time, once per scrape. No
+  /// null pointers. Here and below: no effect without `metrics_port`.
+  std::vector<std::shared_ptr<prometheus::Collectable>> collectables{};
+  /// Checks of your own by name, such as "database"; the body of `/readyz` has a line for each.
+  std::map<std::string, ReadyCheck> ready_checks{};
+  /// Paths of your own on the metrics port, other than `/metrics`, `/healthz` and `/readyz`.
+  std::map<std::string, metrics::HttpRoute> routes{};
+  /// Handlers of `routes` that may run at once. Range 1 to 64.
+  std::size_t handler_threads = 2;
   /// How long `Run` lets the bus finish what it received. If it is longer than the grace period of your orchestrator
   /// (Docker 10 s, Kubernetes 30 s), the process is killed while draining; if it is too short, messages are handed back
   /// needlessly. Range 0 to 1 h.
@@ -55,10 +74,10 @@ struct ServiceOptions {
 /// unacknowledged messages. One `Service` per process.
 ///
 /// **Thread safety:** thread-safe, except that `Run` is called once.
-/// **Ownership:** owns the bus, the HTTP endpoint and a thread named `penstock-signal`. What the handlers refer to must
-/// outlive it.
+/// **Ownership:** owns the bus, the HTTP endpoint and a thread named `penstock-signal`. What handlers, checks and
+/// collectables refer to must outlive it.
 /// **Blocking:** `Create` as `EventBus::Connect`, `Run` until the service was stopped and drained, the destructor as
-/// `EventBus::Close`.
+/// `EventBus::Close` and until handlers of `routes` have returned.
 /// **Ordering:** as `EventBus`.
 /// **Shutdown:** `Run` drains; the destructor closes the bus and unblocks the signals in the thread that calls it.
 class Service {
@@ -77,7 +96,7 @@ class Service {
   std::uint16_t metrics_port() const;
 
   /// Waits for a signal or `RequestStop`, then drains the bus. Returns the status of `EventBus::Drain`. `/readyz` fails
-  /// as soon as a stop was requested. Must not be called from a handler.
+  /// as soon as a stop was requested; HTTP is served until the service is destroyed. Must not be called from a handler.
   absl::Status Run();
 
   /// Makes `Run` drain and return, whether it runs already or is called later. From any thread, handlers included.
