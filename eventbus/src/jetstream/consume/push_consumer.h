@@ -49,6 +49,8 @@ class PushConsumer final : public ConsumerSession {
   Clock::duration LongestSilence() const override { return ownership_time::kSilence; }
   Clock::duration StandByPause() override;
   bool AnswersEach(AckType type) const override;
+  std::optional<Json> Expected() const override;
+  std::optional<std::uint64_t> LowestInHand() const override;
   void OnWithdraw() override;
   void OnRelease() override;
   void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
@@ -80,7 +82,9 @@ class PushConsumer final : public ConsumerSession {
                                const std::string& subject, bool made);
   absl::Status Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made);
   bool Ours(const ConsumerFacts& facts) const;
+  bool IsBoundHere(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
+  absl::Status PutAdjusted(const Json& existing, const std::string& subject);
 
   void Prove(const std::shared_ptr<Link>& link, Clock::time_point now);
   void ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now);
@@ -96,6 +100,7 @@ class PushConsumer final : public ConsumerSession {
   void OnDelivery(MessageHandle message, const AckSubject& ack, bool more);
   void ReleaseHeld();
   void OnStatus(MessageHandle message);
+  void AnswerFlowControl(const StatusMessage& status);
   void LoseTrack(const char* why);
 
   static std::int64_t Stamp(Clock::time_point time) { return time.time_since_epoch().count(); }

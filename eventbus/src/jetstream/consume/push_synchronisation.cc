@@ -52,7 +52,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   }
   // Before a claim is won, which would keep others off.
   if (*facts) {
-    if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
+    if (absl::Status fits = CheckFitsHere((*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   }
   const absl::StatusOr<Taking> taking = MayTake(*link, step, *facts ? (*facts)->deliver_subject : "");
   if (!taking.ok()) return taking.status();
@@ -191,7 +191,8 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Sta
 absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
   if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
   const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
-  if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
+  // A work queue takes no other start, and has nothing that was acknowledged.
+  if (!lowest || stream().work_queue) return StartPoint{StartPoint::Kind::kFirst, 0};
   return StartPoint{StartPoint::Kind::kSequence, *lowest};
 }
 
@@ -230,10 +231,9 @@ absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts)
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
                                                          const std::string& subject, bool made) {
   if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
-  const Json config = Adjusted(facts.config, Wanted(subject, {}));
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
-  if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
-  if (!put.ok()) return put.status();
+  const absl::Status put = PutAdjusted(facts.config, subject);
+  if (absl::IsAlreadyExists(put)) return Outcome::kStandingBy;
+  if (!put.ok()) return put;
   // Another process may have done the same at the same time: whose inbox it is now is whose consumer it is.
   const Clock::time_point asked = Clock::now();
   const absl::StatusOr<std::optional<ConsumerFacts>> bound =
@@ -252,11 +252,18 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
   return Outcome::kFlowing;
 }
 
+absl::Status PushConsumer::PutAdjusted(const Json& existing, const std::string& subject) {
+  const Json wanted = Wanted(subject, {}), adjusted = Adjusted(existing, wanted);
+  TellChanges(existing, adjusted);
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, adjusted, stop_token());
+  return put.ok() ? CheckTaken(spec_.consumer, put->config, wanted) : put.status();
+}
+
 absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made) {
   const std::string before = consumer_created();
   if (absl::Status noted = NoteConsumer(bound.created, made); !noted.ok()) return noted;
   if (made || !SameTime(before, bound.created)) recent_acks_.Clear(epoch());
-  gaps_.Expect(std::max(bound.delivered, stream_sequence()));
+  gaps_.Expect(std::max(bound.delivered, stream().last_sequence));
   bound_config_ = bound.config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
   // A new leader of a cluster can report that nothing is pending, and send it later all the same (2.9.10, seen by
