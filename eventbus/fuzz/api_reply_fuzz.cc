@@ -19,8 +19,8 @@ void CheckConsumer(const Json& body) {
   const Json wanted = ConsumerConfig({.stream = "S", .consumer = "c", .filter_subject = "s"}, "c", "inbox", {});
   const Json adjusted = Adjusted(facts->config, wanted);
   Require(Adjusted(adjusted, wanted) == adjusted, "a consumer that was adjusted needs no further change");
-  CheckFits("c", facts->config, wanted).IgnoreError();
-  Require(CheckFits("c", wanted, wanted).ok(), "a consumer fits itself");
+  CheckFits("c", facts->config, wanted, {}).IgnoreError();
+  Require(CheckFits("c", wanted, wanted, {}).ok(), "a consumer fits itself");
   Require(SameTime(facts->created, facts->created), "a consumer was made when it was made");
 }
 

@@ -147,6 +147,22 @@ TEST_P(StoredMessageContractTest, ADeletedMessageIsGoneAndItsNeighboursAreNot) {
   EXPECT_EQ(Store("letters.a", "x"), 6U) << "sequences are never given again";
 }
 
+TEST_P(StoredMessageContractTest, TellsWhetherAMessageIsThere) {
+  for (int i = 0; i < 3; ++i) Store("letters.a", "x");
+  EXPECT_THAT(Delete(1), IsOk());
+  EXPECT_THAT(Delete(3), IsOk());
+  const auto has = [&](std::uint64_t sequence) {
+    const auto answer = transport().HasMessage(std::string(kLetters), sequence);
+    EXPECT_THAT(answer, IsOk());
+    return answer.ok() && *answer;
+  };
+  EXPECT_FALSE(has(1));
+  EXPECT_TRUE(has(2));
+  EXPECT_FALSE(has(3));
+  EXPECT_FALSE(has(7));
+  EXPECT_THAT(transport().HasMessage("NOWHERE", 1), StatusIs(absl::StatusCode::kNotFound)) << "that is no answer";
+}
+
 TEST_P(StoredMessageContractTest, DeletingWhatTheStreamDoesNotHaveIsNotFound) {
   Store("letters.a", "x");
   EXPECT_THAT(Delete(1), IsOk());

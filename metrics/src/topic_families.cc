@@ -29,7 +29,7 @@ constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
     {true, "published_bytes_total", "Bytes in the bodies of published messages.", &TopicPublishStats::bytes},
 }};
 
-constexpr std::array<Column<SubscriptionStats>, 20> kSubscriptionColumns = {{
+constexpr std::array<Column<SubscriptionStats>, 22> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Received messages that had been delivered before.", &SubscriptionStats::redelivered},
     {true, "duplicates_total", "Received messages that were already in flight or finished, and not handled again.",
@@ -43,6 +43,10 @@ constexpr std::array<Column<SubscriptionStats>, 20> kSubscriptionColumns = {{
      &SubscriptionStats::undecodable},
     {true, "resubscribes_total", "New inboxes subscribed to, after reconnects, gaps and missed heartbeats.",
      &SubscriptionStats::resubscribes},
+    {true, "gone_total", "Messages that were to run again and were deleted from their stream meanwhile.",
+     &SubscriptionStats::gone},
+    {true, "answers_refused_total", "Acknowledgements that the server refused for lack of permission.",
+     &SubscriptionStats::answers_refused},
     {true, "skipped_total", "Messages redriven for another durable of the topic; acknowledged without being handled.",
      &SubscriptionStats::skipped},
     {true, "stored_twice_total",

@@ -42,6 +42,7 @@ class EventBus::Core {
         transport_(std::move(transport)),
         streams_(options_, *transport_),
         letter_writer_(options_, *transport_),
+        look_ups_(*transport_),
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
         subscriptions_(options_.client_id + "-tick") {
@@ -52,6 +53,7 @@ class EventBus::Core {
     Shut(std::nullopt);
     pool_->Stop();  // for handlers that a drain did not wait for
     letter_writer_.Stop();
+    look_ups_.Stop();
   }
 
   absl::Status CheckOpen(std::string_view what) const {
@@ -72,6 +74,7 @@ class EventBus::Core {
     return subscriptions_.Add(std::move(spec),
                               {.pool = actorpool::internal::PoolAccess(*pool_),
                                .dead_letters = letter_writer_,
+                               .look_ups = look_ups_,
                                .log = options_.log,
                                .request_tick = [this] { subscriptions_.RequestTick(); }},
                               *transport_);
@@ -144,6 +147,7 @@ class EventBus::Core {
   const std::unique_ptr<eventbus::Transport> transport_;
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
+  eventbus::MessageLookUp look_ups_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
   eventbus::SubscriptionSet subscriptions_;

@@ -20,6 +20,7 @@ struct Action {
     kExtend,        ///< `item`'s lease; before any other event, since that may end the item
     kDeadLetter,    ///< store `item`, then `DeadLettered`
     kRemoveLetter,  ///< remove the letter `item` was redriven from, then `LetterRemoved`
+    kLookUp,        ///< find out whether the stream still has `item`, then `LookedUp`
     kStuck,         ///< tell that `item`'s handler does not end; before any other event
   };
   Kind kind = Kind::kDispatch;

@@ -22,7 +22,7 @@ void DeliveryStateMachine::Arrived(std::unique_ptr<InFlightMessage> item, TimePo
   ++state_.counters.received;
   if (item->message->delivery_count() > 1) ++state_.counters.redelivered;
   state_.counters.lag = item->message->pending();
-  item->lease_from = now;
+  item->lease_from = item->seen_at = now;
   item->fence.store(item->message->fence(), std::memory_order_relaxed);
   if (Recognise(item, out)) return;
   item->deliveries_before = item->message->delivery_count() - 1;
@@ -53,7 +53,7 @@ void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFligh
   if (known.state == MessageState::kAwaitingRedelivery) return TakeOver(known, std::move(copy), out);
   ++state_.counters.duplicates;
   state_.flow.AddCredit(out);
-  known.lease_from = state_.now;
+  known.lease_from = known.seen_at = state_.now;
   known.latest = copy->message->Stub();
 }
 
@@ -62,7 +62,7 @@ void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFli
   held.TakeKeyFrom(*redelivered);
   held.latest.reset();
   held.evicted = false;
-  held.lease_from = state_.now;
+  held.lease_from = held.seen_at = state_.now;
   state_.flow.Charge(held, held.message->size_bytes());
   if (state_.flow.IsOverBudget(held)) state_.flow.Evict(held);
   state_.closed ? SetState(held, MessageState::kParked) : turns_.Turn(&held, out);
@@ -156,6 +156,22 @@ void DeliveryStateMachine::LetterRemoved(InFlightMessage& item, bool removed, Ti
   if (state_.closed && item.stale) return Forget(item, out);
   item.due = now + kLetterPause;
   if (state_.closed) SetState(item, MessageState::kParked);
+}
+
+void DeliveryStateMachine::LookedUp(InFlightMessage& item, bool gone, TimePoint now, Actions& out) {
+  state_.now = now;
+  if (item.stale || item.ownership_lost.load(std::memory_order_relaxed)) return Forget(item, out);
+  if (gone) return IsGone(item, out);
+  state_.closed ? SetState(item, MessageState::kParked) : turns_.Seen(item, out);
+}
+
+// Acknowledged, so that the server, which cannot deliver it any more, waits for it no longer.
+void DeliveryStateMachine::IsGone(InFlightMessage& item, Actions& out) {
+  ++state_.counters.gone;
+  state_.processed.Add(item.sequence);
+  state_.flow.AddCredit(out);
+  turns_.ReleaseKey(item, out);
+  out.list.push_back({.kind = Action::Kind::kAck, .message = turns_.Remove(item)->TakeAnswerable()});
 }
 
 void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {

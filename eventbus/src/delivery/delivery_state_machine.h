@@ -40,6 +40,8 @@ class DeliveryStateMachine {
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
   /// The letter of a redriven message was removed, or could not be.
   void LetterRemoved(InFlightMessage& item, bool removed, TimePoint now, Actions& out);
+  /// A message that is to run again was looked up: it is gone from its stream, or may be there.
+  void LookedUp(InFlightMessage& item, bool gone, TimePoint now, Actions& out);
   /// Time has passed. To be called at `next_tick()`.
   void Tick(TimePoint now, Actions& out);
   /// Which messages are in the dead letters. Before the first message arrives, and after `OwnershipLost`; only with
@@ -84,7 +86,7 @@ class DeliveryStateMachine {
   TimePoint next_tick() const;
 
   std::size_t in_hand() const { return state_.table.size(); }
-  /// Dispatched, refused, or busy with a letter.
+  /// Dispatched, refused, looked up, or busy with a letter.
   std::size_t active() const { return state_.active(); }
   std::size_t parked() const { return state_.table.count(MessageState::kParked); }
   std::size_t held() const { return state_.table.count(MessageState::kAwaitingRedelivery); }
@@ -111,6 +113,7 @@ class DeliveryStateMachine {
   void Failed(InFlightMessage& item, Actions& out);
   void Conclude(InFlightMessage& item, Actions& out);
   void Forget(InFlightMessage& item, Actions& out);
+  void IsGone(InFlightMessage& item, Actions& out);
   void KeepForReuse(std::unique_ptr<InFlightMessage> over);
   void KeepRunningOnly(bool stale);
 

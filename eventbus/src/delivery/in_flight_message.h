@@ -28,8 +28,9 @@ enum class MessageState {
   kEvicted,             ///< its turn, but its body was evicted; requested again when there is room
   kDeadLettering,       ///< its dead letter is being stored; its key waits
   kRemovingLetter,      ///< redriven and over; the letter it came from is being removed; its key waits
+  kLookingUp,           ///< to run again; whether it is still in its stream is being looked up; its key waits
 };
-inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kRemovingLetter) + 1;
+inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kLookingUp) + 1;
 
 /// The result of a message in its handler.
 struct HandlerResult {
@@ -71,7 +72,8 @@ struct InFlightMessage {
   std::size_t weight = 0;   ///< bytes of body and headers
   std::size_t charged = 0;  ///< of these, what counts against the budget now
   TimePoint lease_from{};
-  TimePoint due{};  ///< held, waiting: until when; letters: when to try again, the maximum while it is tried
+  TimePoint seen_at{};  ///< when its stream had it, as far as is known
+  TimePoint due{};      ///< held, waiting: until when; letters: when to try again, the maximum while it is tried
   std::uint64_t deliveries_before = 0;  ///< to processes before this one, or before this subscription
   std::uint64_t failures = 0;           ///< seen here
   std::chrono::system_clock::time_point first_failed_at{};
@@ -105,8 +107,12 @@ struct InFlightMessage {
   bool keyed() const { return actor != kAnyActor; }
   /// On its way to or from the dead letters.
   bool at_letter() const { return state == MessageState::kDeadLettering || state == MessageState::kRemovingLetter; }
-  /// Another thread will report its end: of its handler, or of the request that stores or removes its dead letter.
-  bool under_way() const { return state == MessageState::kDispatched || (at_letter() && due == TimePoint::max()); }
+  /// Another thread will report its end: of its handler, or of the request that looks it up or stores or removes its
+  /// dead letter.
+  bool under_way() const {
+    return state == MessageState::kDispatched || state == MessageState::kLookingUp ||
+           (at_letter() && due == TimePoint::max());
+  }
   /// Attempts made so far, as far as is known.
   std::uint64_t attempts() const { return deliveries_before + failures; }
 };

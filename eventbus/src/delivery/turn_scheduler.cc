@@ -11,6 +11,8 @@ constexpr std::chrono::milliseconds kResume{50};
 // How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 constexpr std::chrono::seconds kUnderWay{1};  // the same where the server has said that it is settled
+// More than these run without being looked up: in an outage of what handlers need, thousands may be tried again.
+constexpr std::size_t kMostLookUps = 64;
 
 }  // namespace
 
@@ -75,7 +77,24 @@ bool TurnScheduler::Follows(InFlightMessage& item, Actions& out) {
   return true;
 }
 
+// Messages that did not fail run as they came: that costs no request.
+bool TurnScheduler::MayBeGone(const InFlightMessage& item) const {
+  const std::chrono::milliseconds after = state_.options.look_up_after;
+  if (after.count() == 0 || item.failures == 0 || state_.now - item.seen_at < after) return false;
+  return state_.table.count(MessageState::kLookingUp) < kMostLookUps;
+}
+
+void TurnScheduler::Seen(InFlightMessage& item, Actions& out) {
+  item.seen_at = state_.now;
+  item.probe ? Dispatch(item, out) : Start(item, out);
+}
+
 void TurnScheduler::Dispatch(InFlightMessage& item, Actions& out) {
+  if (MayBeGone(item)) {
+    SetState(item, MessageState::kLookingUp);
+    out.list.push_back({.kind = Action::Kind::kLookUp, .item = &item});
+    return;
+  }
   item.started_at.store(0, std::memory_order_relaxed);
   SetState(item, MessageState::kDispatched);
   out.list.push_back({.kind = Action::Kind::kDispatch, .item = &item});

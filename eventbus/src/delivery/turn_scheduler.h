@@ -66,6 +66,8 @@ class TurnScheduler {
   void Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out);
   /// Stores the message's dead letter (`kDeadLettering`) or removes the one it came from (`kRemovingLetter`).
   void BeginLetter(InFlightMessage& item, MessageState state, Actions& out);
+  /// The message was looked up and is there.
+  void Seen(InFlightMessage& item, Actions& out);
   /// The message is over: the next one of its key has its turn.
   void ReleaseKey(InFlightMessage& item, Actions& out);
   /// Takes the message out of the table.
@@ -95,6 +97,7 @@ class TurnScheduler {
   bool IsOver(const InFlightMessage& item);
   bool IsObsolete(const InFlightMessage& item) const;
   bool Follows(InFlightMessage& item, Actions& out);
+  bool MayBeGone(const InFlightMessage& item) const;
   void Dispatch(InFlightMessage& item, Actions& out);
   void OfferRefused(std::size_t actor, Actions& out);
   void RetryNow(InFlightMessage& item, Actions& out);

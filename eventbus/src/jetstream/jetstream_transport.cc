@@ -100,6 +100,11 @@ class JetStreamTransport final : public Transport {
     return jetstream::DeleteMessage(api_, stream, sequence);
   }
 
+  absl::StatusOr<bool> HasMessage(const std::string& stream, std::uint64_t sequence) override {
+    if (connection_->closed()) return Closed("look up in stream", stream);
+    return jetstream::HasMessage(api_, stream, sequence);
+  }
+
   absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec& spec, const CallLimit& limit) override {
     if (absl::Status checked = CheckBucketSpec(spec); !checked.ok()) return checked;
     if (connection_->closed()) return Closed("open bucket", spec.name);

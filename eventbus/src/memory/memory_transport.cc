@@ -118,6 +118,14 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> MemoryTransport::ReadMessage(cons
                                           "\": no message of that subject from there on"));
 }
 
+absl::StatusOr<bool> MemoryTransport::HasMessage(const std::string& stream, std::uint64_t sequence) {
+  if (!connected()) return Closed(absl::StrCat("look up in stream \"", stream, "\""));
+  if (!broker_->FindSpec(stream))
+    return absl::NotFoundError(absl::StrCat("look up in stream \"", stream, "\": there is none"));
+  const std::shared_ptr<const Record> record = broker_->Read(stream, ">", sequence);
+  return record != nullptr && record->sequence == sequence;
+}
+
 absl::Status MemoryTransport::DeleteMessage(const std::string& stream, std::uint64_t sequence) {
   if (!connected()) return Closed(absl::StrCat("delete from stream \"", stream, "\""));
   if (broker_->Delete(stream, sequence)) return absl::OkStatus();

@@ -118,6 +118,7 @@ struct ConsumerStats {
   bool active = false;       ///< receives now; false while it stands by or is disconnected
   bool standing_by = false;  ///< another process owns the exclusive consumer, and this one would take over
   std::uint64_t resubscribes = 0;
+  std::uint64_t answers_refused = 0;  ///< by the server, for lack of permission
 };
 
 /// One consumer's messages, delivered until it is stopped. Thread-safe. The transport must outlive it.
@@ -234,6 +235,10 @@ class Transport {
   /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`
   /// when the stream does not have it (any more).
   virtual absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) = 0;
+
+  /// Whether the stream has the message; an error when that cannot be said now, also without such a stream. Blocks for
+  /// a second at most.
+  virtual absl::StatusOr<bool> HasMessage(const std::string& stream, std::uint64_t sequence) = 0;
 
   /// Makes the bucket when it is missing, else opens it. Blocks until the limit at most. `kInvalidArgument` for an
   /// invalid spec; `kFailedPrecondition` when the bucket exists with settings that do not fit (named in the text);

@@ -69,6 +69,7 @@ class HandFedTransport final : public Transport {
                                                              std::uint64_t) override {
     return absl::NotFoundError("none");
   }
+  absl::StatusOr<bool> HasMessage(const std::string&, std::uint64_t) override { return true; }
   absl::Status DeleteMessage(const std::string&, std::uint64_t) override { return absl::NotFoundError("none"); }
   absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec&, const CallLimit&) override {
     return absl::UnimplementedError("none");
@@ -102,9 +103,11 @@ class SubscriptionTest : public testing::Test {
                                handler(message);
                                return HandlerResult{};
                              }},
-        SubscriptionContext{
-            .pool = actorpool::internal::PoolAccess(*pool_), .dead_letters = letters_, .log = log_, .request_tick = [] {
-            }});
+        SubscriptionContext{.pool = actorpool::internal::PoolAccess(*pool_),
+                            .dead_letters = letters_,
+                            .look_ups = look_ups_,
+                            .log = log_,
+                            .request_tick = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
     if (holds_acknowledgements_) return;
     transport_.Release();
@@ -127,6 +130,7 @@ class SubscriptionTest : public testing::Test {
   const LogSink log_{};
   HandFedTransport transport_;
   DeadLetterWriter letters_{options_, transport_};
+  MessageLookUp look_ups_{transport_};
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;
   std::vector<std::uint64_t> fences_;  // of the handlers, by one worker

@@ -94,6 +94,13 @@ class DeliveryStateMachineTest : public testing::Test {
     flow_->LetterRemoved(*item, removed, now_, actions);
     Note(actions);
   }
+  void LookedUp(std::uint64_t sequence, bool gone) {
+    InFlightMessage* item = look_ups_.at(sequence);
+    look_ups_.erase(sequence);
+    Actions actions;
+    flow_->LookedUp(*item, gone, now_, actions);
+    Note(actions);
+  }
   void Tick() {
     Actions actions;
     flow_->Tick(now_, actions);
@@ -136,6 +143,10 @@ class DeliveryStateMachineTest : public testing::Test {
           removals_[action.item->sequence] = action.item;
           said_.push_back("remove letter of " + sequence);
           break;
+        case Action::Kind::kLookUp:
+          look_ups_[action.item->sequence] = action.item;
+          said_.push_back("look up " + sequence);
+          break;
         case Action::Kind::kStuck:
           said_.push_back("stuck " + sequence);
           break;
@@ -149,6 +160,7 @@ class DeliveryStateMachineTest : public testing::Test {
   std::map<std::uint64_t, InFlightMessage*> running_;
   std::map<std::uint64_t, InFlightMessage*> letters_;
   std::map<std::uint64_t, InFlightMessage*> removals_;
+  std::map<std::uint64_t, InFlightMessage*> look_ups_;
   std::size_t bytes_ = 100;
   std::vector<std::string> said_;
   std::size_t granted_ = 0;

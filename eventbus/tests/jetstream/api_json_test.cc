@@ -145,39 +145,6 @@ TEST(ApiJsonTest, SharedAndAtMostOnceConsumersArePulledFrom) {
   EXPECT_FALSE(lossy.contains("max_ack_pending"));
 }
 
-TEST(ApiJsonTest, OnlyWhatIsOursAndDiffersIsAdjusted) {
-  const Json wanted = ConsumerConfig(kExclusive, "billing", "inbox.2", {});
-  Json existing = wanted;
-  existing["ack_wait"] = 5;
-  existing["deliver_subject"] = "inbox.1";
-  existing["description"] = "made by hand";
-  existing["deliver_policy"] = "new";
-  Json expected = existing;
-  expected["ack_wait"] = wanted["ack_wait"];
-  expected["deliver_subject"] = "inbox.2";
-  EXPECT_EQ(Adjusted(existing, wanted), expected);
-  EXPECT_EQ(Adjusted(wanted, wanted), wanted);
-}
-
-TEST(ApiJsonTest, AMisfitIsNamedWithBothValues) {
-  const Json wanted = ConsumerConfig(kExclusive, "billing", "inbox.2", {});
-  EXPECT_TRUE(CheckFits("billing", wanted, wanted).ok());
-  Json existing = wanted;
-  existing["filter_subject"] = "bills";
-  absl::Status misfit = CheckFits("billing", existing, wanted);
-  EXPECT_EQ(misfit.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_THAT(std::string(misfit.message()), HasSubstr("filter_subject \"bills\" but needs \"orders\""));
-  existing = wanted;
-  existing.erase("ack_policy");
-  EXPECT_THAT(std::string(CheckFits("billing", existing, wanted).message()), HasSubstr("ack_policy \"none\""));
-  existing = wanted;
-  existing["deliver_group"] = "queue";
-  EXPECT_THAT(std::string(CheckFits("billing", existing, wanted).message()), HasSubstr("deliver_group \"queue\""));
-  existing = wanted;
-  existing.erase("deliver_subject");
-  EXPECT_THAT(std::string(CheckFits("billing", existing, wanted).message()), HasSubstr("\"pull\""));
-}
-
 TEST(ApiJsonTest, ReadsTheFactsOfAConsumer) {
   const auto facts = ReadConsumerFacts(ParseJson(
       R"({"created":"then","config":{"deliver_subject":"inbox"},"push_bound":true,"ack_floor":{"stream_seq":9}})"));
@@ -198,16 +165,6 @@ TEST(ApiJsonTest, ReadsWhatAConsumerHasPending) {
   EXPECT_EQ(facts->delivered, 11U);
   EXPECT_EQ(facts->deliveries, 12U);
   EXPECT_EQ(facts->pending, 3U);
-}
-
-TEST(ApiJsonTest, AReleasedConsumerIsKnownAndTheMarkGoesWithItsNextOwner) {
-  const Json config = {{"deliver_subject", "inbox"}, {"ack_policy", "explicit"}};
-  const auto facts = ReadConsumerFacts(Json{{"config", Released(config)}});
-  ASSERT_TRUE(facts.ok());
-  EXPECT_TRUE(facts->released);
-  EXPECT_EQ(Adjusted(facts->config, config), config);
-  const Json described = {{"deliver_subject", "inbox"}, {"description", "a user's own words"}};
-  EXPECT_EQ(Adjusted(described, config)["description"], "a user's own words");
 }
 
 TEST(ApiJsonTest, ReadsAStoredMessage) {

@@ -5,10 +5,10 @@
 #include <random>
 
 #include "jetstream/consume/ack_batch.h"
-#include "jetstream/consume/gap_detector.h"
 #include "jetstream/consume/pull_flow_control.h"
 #include "jetstream/recovery/ack_audit.h"
 #include "jetstream/recovery/awaited_redeliveries.h"
+#include "jetstream/recovery/gap_detector.h"
 #include "jetstream/recovery/may_be_pending.h"
 #include "jetstream/recovery/outstanding_deliveries.h"
 #include "jetstream/recovery/recent_acks.h"

@@ -70,7 +70,9 @@ TEST(StatusMappingTest, EveryJetStreamErrorOfOursHasItsCode) {
       {10100, Code::kFailedPrecondition}, {10105, Code::kAlreadyExists},
       {10109, Code::kFailedPrecondition}, {10121, Code::kFailedPrecondition},
       {10148, Code::kAlreadyExists},      {10158, Code::kUnavailable},
-      {10167, Code::kUnavailable},
+      {10167, Code::kUnavailable},        {10093, Code::kFailedPrecondition},
+      {10098, Code::kFailedPrecondition}, {10101, Code::kFailedPrecondition},
+      {10116, Code::kFailedPrecondition},
   };
   for (const auto& [err_code, code] : expected) {
     EXPECT_EQ(CodeOf(ApiError{400, err_code, ""}), code) << err_code;

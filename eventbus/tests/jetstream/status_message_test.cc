@@ -24,6 +24,8 @@ TEST(StatusMessageTest, TellsWhatEachStatusOfAPullMeans) {
   EXPECT_EQ(Meaning(409, "Leadership Change"), StatusMeaning::kBackOff);
   EXPECT_EQ(Meaning(409, "Server Shutdown"), StatusMeaning::kBackOff);
   EXPECT_EQ(Meaning(409, "Exceeded MaxWaiting"), StatusMeaning::kBackOff);
+  EXPECT_EQ(Meaning(409, "Exceeded MaxRequestBatch of 1"), StatusMeaning::kUnfit);
+  EXPECT_EQ(Meaning(409, "Exceeded MaxRequestExpires of 1s"), StatusMeaning::kUnfit);
   EXPECT_EQ(Meaning(409, ""), StatusMeaning::kBackOff);
   EXPECT_EQ(Meaning(423, "Nats-Wrong-Pin-Id"), StatusMeaning::kBackOff);
   EXPECT_EQ(Meaning(503, ""), StatusMeaning::kConsumerGone);

@@ -99,6 +99,12 @@ void InvariantChecker::NotUnderWay(const InFlightMessage& item) {
   if (!item.stale) hand_.at(item.sequence).under_way = false;
 }
 
+void InvariantChecker::LookedUp(const InFlightMessage& item) {
+  if (item.stale) return;
+  NotUnderWay(item);
+  if (hand_.at(item.sequence).ownership_lost) Release(item.sequence);
+}
+
 void InvariantChecker::LetterStays(const InFlightMessage& item) {
   if (!item.stale) hand_.at(item.sequence).letter_stays = true;
 }
@@ -134,8 +140,8 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
   const std::uint64_t sequence = action.item != nullptr ? action.item->sequence : action.message->stream_sequence();
   ledger_.Require(scenario_.flow.acknowledges || action.kind == Kind::kDispatch, "acknowledged when handled",
                   "at most once, and something was settled", sequence);
-  const bool begins =
-      action.kind == Kind::kDispatch || action.kind == Kind::kDeadLetter || action.kind == Kind::kRemoveLetter;
+  const bool begins = action.kind == Kind::kDispatch || action.kind == Kind::kDeadLetter ||
+                      action.kind == Kind::kRemoveLetter || action.kind == Kind::kLookUp;
   if (begins && !action.item->stale) hand_.at(sequence).under_way = true;
   switch (action.kind) {
     case Kind::kAck:
@@ -164,6 +170,9 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
       held.given_up = scenario_.flow.retries_in_place;
       return;
     }
+    case Kind::kLookUp:
+      return ledger_.Require(!closed_ && scenario_.flow.look_up_after.count() > 0, "look up",
+                             "a message was looked up for nothing", sequence);
     case Kind::kDispatch:
       ledger_.Require(!closed_, "drain", "a message was dispatched after the end", sequence);
       return CheckTurn(*action.item, flow);

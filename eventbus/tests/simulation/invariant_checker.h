@@ -35,6 +35,8 @@ class InvariantChecker {
   void NotUnderWay(const InFlightMessage& item);
   /// The same, of one whose turn in its actor is over; that it was forgotten is the flow's to tell.
   void LeavesHandler(const InFlightMessage& item);
+  /// It was looked up and is there; that it was forgotten is the flow's to tell.
+  void LookedUp(const InFlightMessage& item);
   /// Its letter could not be removed, which is to be tried again.
   void LetterStays(const InFlightMessage& item);
   void StreamMadeAgain(const DeliveryStateMachine& flow);

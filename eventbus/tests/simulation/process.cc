@@ -111,6 +111,9 @@ void Process::Execute(Actions& actions) {
       case Action::Kind::kRemoveLetter:
         RemoveLetter(*action.item);
         break;
+      case Action::Kind::kLookUp:
+        LookUp(*action.item);
+        break;
       case Action::Kind::kExtend:
       case Action::Kind::kStuck:
         break;
@@ -329,6 +332,17 @@ void Process::StoreLetter(InFlightMessage& item) {
         invariants_.NotUnderWay(item);
         flow_->DeadLettered(item, told, event_queue_.now(), actions);
       });
+    });
+  });
+}
+
+// Nothing is deleted from the stream here.
+void Process::LookUp(InFlightMessage& item) {
+  Later(network_.Delay() + network_.Delay(), [this, &item] {
+    if (item.stale) invariants_.StaleEnded();
+    Do([&](Actions& actions) {
+      invariants_.LookedUp(item);
+      flow_->LookedUp(item, /*gone=*/false, event_queue_.now(), actions);
     });
   });
 }

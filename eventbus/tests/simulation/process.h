@@ -80,6 +80,7 @@ class Process {
 
   void StoreLetter(InFlightMessage& item);
   void RemoveLetter(InFlightMessage& item);
+  void LookUp(InFlightMessage& item);
 
   void AwaitQuiet(TimePoint deadline);
   void Abandon();

@@ -23,6 +23,8 @@ void DrawDelivery(Random& random, Scenario& scenario) {
   flow.ack_wait = Draw(random, 1000, random.PerMille(500) ? 3000 : 30'000);
   flow.max_in_flight = random.From(1, random.PerMille(500) ? 12 : 64);
   flow.seed = random.Next();
+  // Of the seed, so that the draws after it stay what they were.
+  if (flow.acknowledges && flow.seed % 2 == 0) flow.look_up_after = milliseconds(flow.seed % 512 + 1);
   flow.stuck_after = random.PerMille(500) ? Draw(random, 100, 2000) : milliseconds{0};
   flow.outage_after = random.PerMille(500) ? random.From(2, 12) : 0;
   flow.retry = {.max_attempts = random.PerMille(100) ? 0 : random.From(1, 5),

@@ -25,6 +25,8 @@ struct SubscriptionStats {
   std::uint64_t naks = 0;        ///< messages requested again
   std::uint64_t terminated = 0;  ///< Term, each after its dead letter was stored
   std::uint64_t dead_lettered = 0;
+  std::uint64_t gone = 0;             ///< messages that were to run again and were deleted from their stream meanwhile
+  std::uint64_t answers_refused = 0;  ///< acknowledgements that the server refused for lack of permission
   std::uint64_t undecodable = 0;      ///< the body was no envelope, or its aggregate ID differed from the header
   std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats

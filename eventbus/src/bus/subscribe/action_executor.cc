@@ -28,6 +28,10 @@ std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
       case Action::Kind::kRemoveLetter:
         dead_letters_.Remove(item->letter, [this, item](bool removed) { listener_.OnLetterRemoved(*item, removed); });
         break;
+      case Action::Kind::kLookUp:
+        look_ups_.LookUp(spec_.consumer_spec.stream, item->sequence,
+                         [this, item](bool gone) { listener_.OnLookedUp(*item, gone); });
+        break;
       case Action::Kind::kAck:
         acks.push_back({action.message.get(), AckType::kAck});
         break;

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/subscribe/message_look_up.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/actions.h"
 #include "delivery/in_flight_message.h"
@@ -15,7 +16,7 @@
 namespace penstock::eventbus {
 
 /// Carries out what the delivery logic asks for: hands messages to the pool, answers the server, stores and removes
-/// dead letters.
+/// dead letters, looks messages up.
 ///
 /// **Thread safety:** thread-safe once `UseConsumer` was called; no locks of its own. **Ownership:** all that it is
 /// given outlives it. **Blocking:** no.
@@ -29,14 +30,15 @@ class ActionExecutor {
     virtual void OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) = 0;
     virtual void OnDeadLettered(InFlightMessage& item, bool stored) = 0;
     virtual void OnLetterRemoved(InFlightMessage& item, bool removed) = 0;
+    virtual void OnLookedUp(InFlightMessage& item, bool gone) = 0;
 
    protected:
     ~Listener() = default;
   };
 
   ActionExecutor(const SubscriptionSpec& spec, actorpool::internal::PoolAccess pool, DeadLetterWriter& dead_letters,
-                 Listener& listener)
-      : spec_(spec), pool_(pool), dead_letters_(dead_letters), listener_(listener) {}
+                 MessageLookUp& look_ups, Listener& listener)
+      : spec_(spec), pool_(pool), dead_letters_(dead_letters), look_ups_(look_ups), listener_(listener) {}
 
   /// Where answers and credit go. Before any action.
   void UseConsumer(Consumer& consumer) { consumer_ = &consumer; }
@@ -55,6 +57,7 @@ class ActionExecutor {
   const SubscriptionSpec& spec_;
   actorpool::internal::PoolAccess pool_;
   DeadLetterWriter& dead_letters_;
+  MessageLookUp& look_ups_;
   Listener& listener_;
   Consumer* consumer_ = nullptr;
 };

@@ -35,7 +35,7 @@ class Subscription::HandlerCall final : public DeferralSource {
 Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
     : spec_(std::move(spec)),
       context_(std::move(context)),
-      executor_(spec_, context_.pool, context_.dead_letters, *this),
+      executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
       flow_(spec_.flow),
       factory_(spec_, context_.pool) {}
 
@@ -285,6 +285,14 @@ void Subscription::OnLetterRemoved(InFlightMessage& item, bool removed) {
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
 }
 
+void Subscription::OnLookedUp(InFlightMessage& item, bool gone) {
+  Call call(*this);
+  if (gone)
+    Log(LogLevel::kWarning, absl::StrFormat("message %d is to run again and is gone from its stream", item.sequence));
+  RunActions([&](TimePoint now, Actions& actions)
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LookedUp(item, gone, now, actions); });
+}
+
 void Subscription::Tick(TimePoint now) {
   Call call(*this);
   if (!quarantine_known_.load(std::memory_order_acquire) && now >= next_look_up_) {
@@ -374,6 +382,7 @@ SubscriptionStats Subscription::Stats() const {
   if (!open) return stats;
   const ConsumerStats consumer = consumer_->Stats();
   stats.resubscribes = consumer.resubscribes;
+  stats.answers_refused = consumer.answers_refused;
   const bool lost = lost_.load(std::memory_order_relaxed);
   stats.active = consumer.active && !lost;
   stats.standing_by = consumer.standing_by && !lost;

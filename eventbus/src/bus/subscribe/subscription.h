@@ -17,6 +17,7 @@
 #include "bus/subscribe/completion_queue.h"
 #include "bus/subscribe/deferral.h"
 #include "bus/subscribe/message_factory.h"
+#include "bus/subscribe/message_look_up.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
@@ -31,6 +32,7 @@ namespace penstock::eventbus {
 struct SubscriptionContext {
   actorpool::internal::PoolAccess pool;
   DeadLetterWriter& dead_letters;
+  MessageLookUp& look_ups;
   const LogSink& log;
   std::function<void()> request_tick;  ///< `NextTick` is sooner now
 };
@@ -102,6 +104,7 @@ class Subscription final : private ActionExecutor::Listener {
   void OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) override;
   void OnDeadLettered(InFlightMessage& item, bool stored) override;
   void OnLetterRemoved(InFlightMessage& item, bool removed) override;
+  void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
   absl::Status LookUpQuarantine();

@@ -10,6 +10,8 @@
 namespace penstock::eventbus {
 namespace {
 
+constexpr std::chrono::seconds kLookUpAfter{2};
+
 std::chrono::milliseconds AckWaitOf(const EnvelopeSubscribeOptions& options) {
   if (options.ack_wait.count() > 0) return options.ack_wait;
   return options.sharing == Sharing::kExclusive ? std::chrono::minutes{5} : std::chrono::seconds{30};
@@ -46,6 +48,7 @@ SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeO
                .outage_after = options.outage_after,
                .ack_wait = spec.consumer_spec.ack_wait,
                .stuck_after = options.stuck_after,
+               .look_up_after = kLookUpAfter,
                .max_in_flight = options.max_in_flight,
                .max_bytes = options.max_in_flight_bytes,
                .largest_message = largest_message,

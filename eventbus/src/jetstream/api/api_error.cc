@@ -56,10 +56,14 @@ constexpr std::array kApiRows = {
     ApiRow{10074, Code::kFailedPrecondition, kUntilHealed, "ask for fewer replicas, or add servers"},
     ApiRow{10076, Code::kFailedPrecondition, kOutage, kEnableJetStream},  // not enabled
     ApiRow{10077, Code::kResourceExhausted, kUntilHealed, kCheckDisk},    // store failed
+    ApiRow{10093, Code::kFailedPrecondition, kUntilHealed, "add the topic's subject to the stream"},
+    ApiRow{10098, Code::kFailedPrecondition, kUntilHealed, "a work queue takes explicit acknowledgements only"},
     ApiRow{10099, Code::kFailedPrecondition, kLasting, "a work queue takes one consumer per subject"},
     ApiRow{10100, Code::kFailedPrecondition, kLasting, "a work queue takes one consumer per subject"},
+    ApiRow{10101, Code::kFailedPrecondition, kUntilHealed, "a work queue takes consumers that begin with everything"},
     ApiRow{10105, Code::kAlreadyExists, kUntilHealed, "another process owns it"},  // consumer exists and is active
     ApiRow{10109, Code::kFailedPrecondition, kUntilHealed, "the stream is sealed"},
+    ApiRow{10116, Code::kFailedPrecondition, kUntilHealed, "take backoff off the consumer"},
     ApiRow{10121, Code::kFailedPrecondition, kUntilHealed, "lower max_in_flight"},  // max_ack_pending over the limit
     ApiRow{10148, Code::kAlreadyExists, kUntilHealed, ""},                          // consumer already exists
     ApiRow{api_code::kMessageIdInProcess, Code::kUnavailable, kMoment, kWait},

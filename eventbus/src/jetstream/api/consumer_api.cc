@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
-#include "naming/names.h"
 #include "naming/timestamp.h"
 
 namespace penstock::eventbus::jetstream {
@@ -17,31 +16,6 @@ constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
 constexpr std::chrono::seconds kCreationSlack(1);
 
 constexpr std::array kDeliverPolicies = {"all", "new", "by_start_sequence"};  // in the order of `StartPoint::Kind`
-
-// A consumer has no field of its own for this before 2.10.
-constexpr char kReleased[] = "released by its owner";
-
-// The server leaves out what is at its default, so a missing member equals the default.
-struct Field {
-  const char* name;
-  const char* default_value;
-};
-constexpr std::array kFixedFields = {Field{"filter_subject", ""}, Field{"ack_policy", "none"},
-                                     Field{"deliver_group", ""}};
-constexpr std::array kAdjustableFields = {"ack_wait", "max_ack_pending", "max_deliver", "idle_heartbeat",
-                                          "deliver_subject"};
-
-std::string TextOf(const Json& config, const Field& field) {
-  const Json& member = Member(config, field.name);
-  return member.is_string() ? StringMember(config, field.name) : field.default_value;
-}
-
-absl::Status Misfit(const std::string& name, const char* field, const std::string& existing,
-                    const std::string& wanted) {
-  return MarkedAsLasting(absl::FailedPreconditionError(
-      absl::StrCat("open consumer \"", name, "\": it exists with ", field, " ", Quoted(existing), " but needs ",
-                   Quoted(wanted), "; use another durable, or delete it")));
-}
 
 }  // namespace
 
@@ -74,37 +48,6 @@ Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std
   return config;
 }
 
-Json Adjusted(const Json& existing, const Json& wanted) {
-  Json adjusted = existing;
-  if (!adjusted.is_object()) return wanted;
-  for (const char* name : kAdjustableFields) {
-    const Json& value = Member(wanted, name);
-    // The server leaves out an unlimited `max_ack_pending` or `max_deliver` in some versions.
-    const bool unlimited = value.is_number_integer() && value.get<std::int64_t>() == -1;
-    if (!value.is_null() && !(unlimited && Member(existing, name).is_null())) adjusted[name] = value;
-  }
-  if (StringMember(existing, "description") == kReleased) adjusted.erase("description");
-  return adjusted;
-}
-
-Json Released(Json config) {
-  config["description"] = kReleased;
-  return config;
-}
-
-absl::Status CheckFits(const std::string& name, const Json& existing, const Json& wanted) {
-  const bool pushed = !StringMember(existing, "deliver_subject").empty();
-  const bool wants_push = !StringMember(wanted, "deliver_subject").empty();
-  if (pushed != wants_push) {
-    return Misfit(name, "delivery", pushed ? "push" : "pull", wants_push ? "push (exclusive)" : "pull (shared)");
-  }
-  for (const Field& field : kFixedFields) {
-    const std::string present = TextOf(existing, field), needed = TextOf(wanted, field);
-    if (present != needed) return Misfit(name, field.name, present, needed);
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   ConsumerFacts facts;
   facts.config = Member(reply, "config");
@@ -113,13 +56,14 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   }
   facts.deliver_subject = StringMember(facts.config, "deliver_subject");
   facts.bound = BoolMember(reply, "push_bound");
-  facts.released = StringMember(facts.config, "description") == kReleased;
+  facts.released = IsReleased(facts.config);
   facts.created = StringMember(reply, "created");
   facts.acknowledged = UintMember(Member(reply, "ack_floor"), "stream_seq").value_or(0);
   facts.acknowledged_deliveries = UintMember(Member(reply, "ack_floor"), "consumer_seq").value_or(0);
   facts.delivered = UintMember(Member(reply, "delivered"), "stream_seq").value_or(0);
   facts.deliveries = UintMember(Member(reply, "delivered"), "consumer_seq").value_or(0);
   facts.pending = UintMember(reply, "num_ack_pending").value_or(0);
+  facts.undelivered = UintMember(reply, "num_pending").value_or(0);
   return facts;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
+#include "jetstream/api/consumer_settings.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/protocol/json.h"
 #include "transport/transport.h"
@@ -31,6 +32,7 @@ struct ConsumerFacts {
   std::uint64_t delivered = 0;                ///< the last sequence of the stream that was sent
   std::uint64_t deliveries = 0;               ///< how often anything was sent
   std::uint64_t pending = 0;                  ///< sent and not settled
+  std::uint64_t undelivered = 0;              ///< in the stream and not sent yet
 };
 
 /// Where a new consumer begins.
@@ -44,17 +46,6 @@ struct StartPoint {
 /// are pulled from.
 Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std::string& deliver_subject,
                     const StartPoint& start);
-
-/// `config` with the mark of an owner that gives the consumer up; `Adjusted` takes it off again.
-Json Released(Json config);
-
-/// `existing` with those members of `wanted` that may change during a consumer's life; equal to `existing` when none
-/// differs.
-Json Adjusted(const Json& existing, const Json& wanted);
-
-/// `kFailedPrecondition`, marked as lasting, naming the first field in which `existing` differs and cannot be changed,
-/// and both values.
-absl::Status CheckFits(const std::string& name, const Json& existing, const Json& wanted);
 
 /// Reads the reply to CONSUMER.INFO and CONSUMER.CREATE. `kInternal` when it is not one.
 absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply);

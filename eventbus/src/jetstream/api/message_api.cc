@@ -106,6 +106,15 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, con
   return Get(api, stream, {{"seq", sequence}}, About("read message ", sequence, stream), stop);
 }
 
+absl::StatusOr<bool> HasMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence) {
+  constexpr std::chrono::milliseconds kBudget(1000);
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, {{"seq", sequence}}, kBudget);
+  if (!reply.ok()) return reply.status();
+  if (reply->Refused(api_code::kNoMessageFound)) return false;
+  if (reply->error) return ApiStatus(About("look up message ", sequence, stream), *reply->error);
+  return true;
+}
+
 absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence) {
   const std::string what = About("delete message ", sequence, stream);
   if (sequence == 0) return absl::NotFoundError(absl::StrCat(what, ": sequences begin at 1"));

@@ -31,6 +31,9 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, const std::string& stream,
                                                              std::uint64_t sequence, const std::stop_token& stop);
 
+/// As `Transport::HasMessage`.
+absl::StatusOr<bool> HasMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence);
+
 /// As `Transport::DeleteMessage`.
 absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence);
 

@@ -69,8 +69,14 @@ absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string&
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), budget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
-  return StreamIdentity{StringMember(reply->body, "created"),
-                        UintMember(Member(reply->body, "state"), "last_seq").value_or(0)};
+  const Json &state = Member(reply->body, "state"), &config = Member(reply->body, "config");
+  return StreamIdentity{
+      .created = StringMember(reply->body, "created"),
+      .last_sequence = UintMember(state, "last_seq").value_or(0),
+      .first_sequence = UintMember(state, "first_seq").value_or(0),
+      .subjects = StringsMember(config, "subjects"),
+      .inactive_threshold = UintMember(Member(config, "consumer_limits"), "inactive_threshold").value_or(0),
+      .work_queue = StringMember(config, "retention") == "workqueue"};
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
@@ -34,6 +35,10 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
 struct StreamIdentity {
   std::string created{};  ///< in the server's words; compare with `SameTime`
   std::uint64_t last_sequence = 0;
+  std::uint64_t first_sequence = 0;
+  std::vector<std::string> subjects{};
+  std::uint64_t inactive_threshold = 0;  ///< ns after which it forgets a consumer that nobody uses; 0: as each says
+  bool work_queue = false;  ///< it keeps what is not acknowledged, and its consumers begin with all of that
 };
 
 /// `kNotFound` when there is no such stream.

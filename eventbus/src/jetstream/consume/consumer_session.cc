@@ -67,7 +67,7 @@ absl::StatusOr<ConsumerSession::Outcome> ConsumerSession::SynchroniseFirst(std::
     link = connection_.AwaitLink(deadline);
     absl::StatusOr<Outcome> outcome =
         link == nullptr ? absl::UnavailableError(absl::StrCat("not connected to ", connection_.redacted_url()))
-                        : Synchronise(link);
+                        : SynchroniseOn(link);
     if (!absl::IsUnavailable(outcome.status()) && !absl::IsDeadlineExceeded(outcome.status())) return outcome;
     Withdraw();
     const auto pause = std::chrono::ceil<std::chrono::milliseconds>(BackOff());
@@ -77,6 +77,11 @@ absl::StatusOr<ConsumerSession::Outcome> ConsumerSession::SynchroniseFirst(std::
     return absl::Status(outcome.status().code(), absl::StrCat(Describe("cannot begin to receive: "), cause,
                                                               "; tried for ", tried.count(), "ms"));
   }
+}
+
+absl::StatusOr<ConsumerSession::Outcome> ConsumerSession::SynchroniseOn(const std::shared_ptr<Link>& link) {
+  if (absl::Status may = MayAnswer(*link); !may.ok()) return may;
+  return Synchronise(link);
 }
 
 void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome) {
@@ -94,6 +99,7 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
   generation_ = link->generation();
   Heard();
   active_.store(true, std::memory_order_relaxed);
+  inspection_.Restart(resumed_at_);
   inbox_->Release();
   OnTick(link, Clock::now());
 }
@@ -140,6 +146,7 @@ ConsumerSession::Clock::duration ConsumerSession::Watch(const std::shared_ptr<Li
   if (why == nullptr && now - last_heard() > LongestSilence()) why = "the server fell silent";
   if (why == nullptr) {
     OnTick(link, now);
+    Inspect(now);
     return Tick();
   }
   LogLine(log_, LogLevel::kInfo, Describe(why) + "; synchronising");
@@ -149,7 +156,7 @@ ConsumerSession::Clock::duration ConsumerSession::Watch(const std::shared_ptr<Li
 
 ConsumerSession::Clock::duration ConsumerSession::TrySynchronise(const std::shared_ptr<Link>& link) {
   Withdraw();
-  absl::StatusOr<Outcome> outcome = Synchronise(link);
+  absl::StatusOr<Outcome> outcome = SynchroniseOn(link);
   if (!outcome.ok()) return GoOnAfter(std::move(outcome).status());
   Resume(link, *outcome);
   return *outcome == Outcome::kFlowing ? Tick() : StandByPause();
@@ -229,7 +236,7 @@ void ConsumerSession::Withdraw() {
 absl::Status ConsumerSession::LookAtStream() {
   absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token());
   if (!stream.ok()) return stream.status();
-  const bool same_time = stream_created_.empty() || SameTime(stream->created, stream_created_);
+  const bool same_time = stream_.created.empty() || SameTime(stream->created, stream_.created);
   const absl::StatusOr<std::optional<bool>> as_it_was = IsAsItWas(lineage_.Doubts(same_time, stream->last_sequence));
   if (!as_it_was.ok()) return as_it_was.status();
   const StreamLineage::Verdict verdict = lineage_.Saw(same_time, stream->last_sequence, *as_it_was, Clock::now());
@@ -237,8 +244,7 @@ absl::Status ConsumerSession::LookAtStream() {
     return absl::UnavailableError(absl::StrCat("the server has the stream up to message ", stream->last_sequence,
                                                " and sent ", lineage_.highest()));
   }
-  stream_created_ = std::move(stream->created);
-  stream_sequence_ = stream->last_sequence;
+  stream_ = *std::move(stream);
   if (verdict == StreamLineage::Verdict::kSame) return absl::OkStatus();
   stream_made_again_ = true;
   OnStreamMadeAgain(lineage_.highest());
@@ -254,32 +260,10 @@ absl::StatusOr<std::optional<bool>> ConsumerSession::IsAsItWas(const std::option
 }
 
 absl::StatusOr<bool> ConsumerSession::IsSameStream(const std::string& created, const StreamMarks::Mark& mark) {
-  if (stream_created_.empty() || !SameTime(created, stream_created_)) return false;
+  if (stream_.created.empty() || !SameTime(created, stream_.created)) return false;
   const absl::StatusOr<std::optional<bool>> as_it_was = IsAsItWas(mark);
   if (!as_it_was.ok()) return as_it_was.status();
   return as_it_was->value_or(false);
-}
-
-absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made) {
-  const bool first = synchronised_ == 0;
-  const bool made_again = !first && (made || !SameTime(created, consumer_created_));
-  if (first || made_again) {
-    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
-  }
-  consumer_created_ = created;
-  const bool stream_too = std::exchange(stream_made_again_, false);
-  if (!made_again || stopping_.load(std::memory_order_relaxed)) return absl::OkStatus();
-  epoch_.fetch_add(1, std::memory_order_acq_rel);
-  LogLine(log_, LogLevel::kWarning,
-          Describe(made ? "it was gone and was created again"
-                        : "the server tells another creation time; earlier deliveries are "
-                          "not acknowledged any more"));
-  if (stream_too) {
-    if (events_.on_stream_recreated) events_.on_stream_recreated();
-  } else if (made && spec_.kind == ConsumerKind::kExclusive && events_.on_consumer_recreated) {
-    events_.on_consumer_recreated();
-  }
-  return absl::OkStatus();
 }
 
 void ConsumerSession::Deliver(MessageHandle message, const AckSubject& ack) {
@@ -292,6 +276,7 @@ void ConsumerSession::Deliver(MessageHandle message, const AckSubject& ack) {
 void ConsumerSession::FlushArrivals() {
   std::vector<std::unique_ptr<StoredMessage>> arrivals = std::exchange(arrivals_, {});
   if (arrivals.empty()) return;
+  NoteArrival(*arrivals.back());
   OnArrivals(arrivals);
   if (stopping_.load(std::memory_order_relaxed)) return;
   {
@@ -397,10 +382,11 @@ ConsumerStats ConsumerSession::Stats() const {
   const bool connected = connection_.connected();
   return {.active = active_.load(std::memory_order_relaxed) && connected,
           .standing_by = standing_by_.load(std::memory_order_relaxed) && connected,
-          .resubscribes = resubscribes_.load(std::memory_order_relaxed)};
+          .resubscribes = resubscribes_.load(std::memory_order_relaxed),
+          .answers_refused = answers_refused_.load(std::memory_order_relaxed)};
 }
 
-std::string ConsumerSession::Describe(const char* what) const {
+std::string ConsumerSession::Describe(const std::string& what) const {
   return absl::StrCat("consumer ", Quoted(spec_.consumer), " of stream ", Quoted(spec_.stream), ": ", what);
 }
 

@@ -22,9 +22,10 @@
 #include "jetstream/api/stream_api.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
+#include "jetstream/consume/consumer_inspection.h"
 #include "jetstream/message/received_message.h"
-#include "jetstream/recovery/stream_lineage.h"
 #include "jetstream/protocol/unique_name.h"
+#include "jetstream/recovery/stream_lineage.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
 #include "transport/transport.h"
@@ -78,6 +79,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   virtual void OnStreamMadeAgain(std::uint64_t /*kept_up_to*/) {}
   /// When to look again while another process owns the consumer.
   virtual Clock::duration StandByPause() { return Tick(); }
+  /// The configuration that the consumer has by now, if nobody changed it; nothing while that is not known.
+  virtual std::optional<Json> Expected() const = 0;
+  /// The lowest sequence that came here and is not settled, where that is known.
+  virtual std::optional<std::uint64_t> LowestInHand() const { return std::nullopt; }
   /// How long the server may be silent now.
   virtual Clock::duration LongestSilence() const = 0;
   /// Called when the session has stopped.
@@ -105,12 +110,14 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// stream has less than was delivered of it, `kUnavailable`: its server lags behind. When it stays so, it has lost
   /// its end.
   absl::Status LookAtStream();
-  /// When the stream was created, in the server's words, when it was looked at.
-  const std::string& stream_created() const { return stream_created_; }
-  /// Whether the stream is the one that was created then, and still has `mark`.
+  /// The stream when it was looked at.
+  const StreamIdentity& stream() const { return stream_; }
+  /// Whether the stream is the one that was created then, in the server's words, and still has `mark`.
   absl::StatusOr<bool> IsSameStream(const std::string& created, const StreamMarks::Mark& mark);
-  /// The last sequence of the stream when it was looked at.
-  std::uint64_t stream_sequence() const { return stream_sequence_; }
+  /// As `CheckFits`, with what is around the consumer.
+  absl::Status CheckFitsHere(const Json& existing, const Json& wanted);
+  /// Logs which settings of somebody else's consumer are about to be changed.
+  void TellChanges(const Json& existing, const Json& adjusted);
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
   /// acknowledgements of before mean nothing any more; when its stream is too, sequences neither, and the owner is
   /// told. Before the inbox is released.
@@ -136,8 +143,11 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
     return Clock::time_point(Clock::duration(last_heard_.load(std::memory_order_relaxed)));
   }
   Clock::duration Jittered(std::chrono::milliseconds least, std::chrono::milliseconds most);
-  std::string Describe(const char* what) const;
+  std::string Describe(const std::string& what) const;
   std::stop_token stop_token() const { return stop_.get_token(); }
+  /// Up to where everything was settled when the consumer was looked at; 0: not known. Of the session's thread.
+  void NoteSettled(std::uint64_t floor) { floor_ = floor; }
+  std::uint64_t settled() const { return floor_; }
   const std::string& consumer_created() const { return consumer_created_; }
   bool synchronised_before() const { return synchronised_ > 0; }
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
@@ -152,17 +162,23 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
 
  private:
   void OnConnectionChanged() override { Nudge(); }
+  void OnDenied(const std::string& subject) override;
 
   void Run();
   Clock::duration Round();
   Clock::duration Watch(const std::shared_ptr<Link>& link);
   Clock::duration TrySynchronise(const std::shared_ptr<Link>& link);
   absl::StatusOr<Outcome> SynchroniseFirst(std::shared_ptr<Link>& link);
+  absl::StatusOr<Outcome> SynchroniseOn(const std::shared_ptr<Link>& link);
+  absl::Status MayAnswer(Link& link);
   void Resume(const std::shared_ptr<Link>& link, Outcome outcome);
   void NoteStandBy();
   Clock::duration GoOnAfter(absl::Status status);
   /// How long to wait before the next try; longer every time, until deliveries have gone on for a while.
   Clock::duration BackOff();
+  void Inspect(Clock::time_point now);
+  void InspectSettings(const Json& config, const Json& expected, const StreamIdentity& stream);
+  void NoteArrival(const StoredMessage& last);
   void Withdraw();
   void GiveUp(absl::Status why);
   void Rest();
@@ -175,6 +191,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::atomic<std::uint64_t> epoch_{1};      // acquire/release: orders `on_stream_recreated` before what settles in it
   std::atomic<std::uint64_t> resubscribes_{0};      // relaxed: a counter
   std::atomic<std::uint64_t> strangers_{0};         // relaxed: a counter
+  std::atomic<std::uint64_t> answers_refused_{0};   // relaxed: a counter
+  std::atomic<bool> answer_refused_{false};         // relaxed: since it was asked whether they are taken
+  std::atomic<std::uint64_t> highest_{0};           // relaxed: the last sequence that came
+  std::atomic<std::uint64_t> followed_by_{0};       // relaxed: how many were to follow it
   std::atomic<bool> active_{false};                 // relaxed: a gauge
   std::atomic<bool> standing_by_{false};            // relaxed: a gauge
   std::atomic<bool> restless_{false};               // something arrived since `resting` was told
@@ -198,12 +218,14 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   Clock::time_point resumed_at_{};
   std::uint64_t inboxes_ = 0;
   std::chrono::milliseconds backoff_{0};
-  std::string last_trouble_{};         // logged once
-  bool stand_by_logged_ = false;       // since messages came last
-  std::string consumer_created_{};     // in the server's words
-  std::string stream_created_{};       // likewise
-  std::uint64_t stream_sequence_ = 0;  // its last when it was looked at
+  std::string last_trouble_{};      // logged once
+  bool stand_by_logged_ = false;    // since messages came last
+  std::string consumer_created_{};  // in the server's words
+  StreamIdentity stream_{};         // when it was looked at
   bool stream_made_again_ = false;
+  std::uint64_t floor_ = 0;
+  std::uint64_t asked_permission_on_ = 0;  // the generation of the link whose user may answer
+  ConsumerInspection inspection_{};
   std::minstd_rand random_;
 
   // Of the inbox's thread; read while no inbox is open.

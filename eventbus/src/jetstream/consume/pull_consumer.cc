@@ -43,31 +43,53 @@ absl::StatusOr<PullConsumer::Outcome> PullConsumer::Synchronise(const std::share
   MutexLock lock(mutex_);
   link_ = link;
   reply_prefix_ = prefix;
+  credit_.LimitRequests(UintMember(consumer->config, "max_batch").value_or(0));
   ask_from_ = {};
   return Outcome::kFlowing;
+}
+
+Json PullConsumer::Wanted() const { return ConsumerConfig(spec_, name_, "", WhereToBegin()); }
+
+// One that is lost begins again behind what was settled when it was looked at last.
+StartPoint PullConsumer::WhereToBegin() const {
+  if (spec_.kind == ConsumerKind::kAtMostOnce) return {StartPoint::Kind::kNew, 0};
+  if (settled() == 0 || stream().work_queue) return {StartPoint::Kind::kFirst, 0};
+  return {StartPoint::Kind::kSequence, settled() + 1};
 }
 
 absl::StatusOr<ConsumerFacts> PullConsumer::EnsureConsumer(bool& made) {
   absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, name_, stop_token());
   if (!facts.ok()) return facts.status();
-  const bool lossy = spec_.kind == ConsumerKind::kAtMostOnce;
-  const StartPoint start{lossy ? StartPoint::Kind::kNew : StartPoint::Kind::kFirst, 0};
-  const Json wanted = ConsumerConfig(spec_, name_, "", start);
-  if (*facts) {
-    const Json& existing = (*facts)->config;
-    if (absl::Status fits = CheckFits(name_, existing, wanted); !fits.ok()) return fits;
-    const Json adjusted = Adjusted(existing, wanted);
-    if (adjusted == existing) return **std::move(facts);
-    const absl::StatusOr<ConsumerFacts> changed = PutConsumer(api_, spec_.stream, adjusted, stop_token());
-    if (!changed.ok()) return changed.status();
-    return **std::move(facts);
-  }
-  if (lossy && !spec_.stream_spec.name.empty()) {
+  if (*facts) return Fit(**std::move(facts));
+  if (spec_.kind == ConsumerKind::kAtMostOnce && !spec_.stream_spec.name.empty()) {
     const absl::StatusOr<StreamFacts> stream = EnsureStream(api_, spec_.stream_spec, stop_token());
     if (!stream.ok()) return stream.status();
   }
+  if (settled() > 0) {
+    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  }
   made = true;
-  return PutConsumer(api_, spec_.stream, wanted, stop_token());
+  return Put(Wanted());
+}
+
+// The reply to an update proves nothing of when the consumer was made.
+absl::StatusOr<ConsumerFacts> PullConsumer::Fit(ConsumerFacts facts) {
+  if (absl::Status fits = CheckFitsHere(facts.config, Wanted()); !fits.ok()) return fits;
+  NoteSettled(facts.acknowledged);
+  const Json adjusted = Adjusted(facts.config, Wanted());
+  if (adjusted == facts.config) return facts;
+  TellChanges(facts.config, adjusted);
+  absl::StatusOr<ConsumerFacts> put = Put(adjusted);
+  if (!put.ok()) return put.status();
+  facts.config = std::move(put->config);
+  return facts;
+}
+
+absl::StatusOr<ConsumerFacts> PullConsumer::Put(const Json& config) {
+  absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
+  if (!put.ok()) return put.status();
+  if (absl::Status taken = CheckTaken(name_, put->config, Wanted()); !taken.ok()) return taken;
+  return put;
 }
 
 PullConsumer::Clock::duration PullConsumer::LongestSilence() const {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -28,10 +29,16 @@ class PullConsumer final : public ConsumerSession {
   absl::StatusOr<Outcome> Synchronise(const std::shared_ptr<Link>& link) override;
   void OnMessage(MessageHandle message, bool more) override;
   void OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) override;
+  std::optional<Json> Expected() const override { return Wanted(); }
   Clock::duration LongestSilence() const override;
+  void OnStreamMadeAgain(std::uint64_t kept_up_to) override { NoteSettled(std::min(settled(), kept_up_to)); }
   void OnStopped() override;
 
+  Json Wanted() const;
+  StartPoint WhereToBegin() const;
   absl::StatusOr<ConsumerFacts> EnsureConsumer(bool& made);
+  absl::StatusOr<ConsumerFacts> Fit(ConsumerFacts facts);
+  absl::StatusOr<ConsumerFacts> Put(const Json& config);
   void HandOn();
   void OnStatus(std::string_view subject, const StatusMessage& status);
   void Ask(Clock::time_point now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

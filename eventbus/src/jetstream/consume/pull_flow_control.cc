@@ -14,7 +14,8 @@ std::optional<PullFlowControl::Request> PullFlowControl::Next() {
   const std::size_t used = held_ + asked_;
   const std::size_t free = used < window_ ? window_ - used : 0;
   if (free == 0 || (asked_ > 0 && free < window_ / 4)) return std::nullopt;
-  const Request request{++last_id_, std::min(free, std::max<std::size_t>(1, window_ / 2))};
+  const std::size_t half = std::max<std::size_t>(1, window_ / 2);
+  const Request request{++last_id_, std::min(free, most_ == 0 ? half : std::min(half, most_))};
   asked_ += request.batch;
   recent_.push_back(request);
   if (recent_.size() > kMostRecent) recent_.pop_front();

@@ -32,6 +32,8 @@ class PullFlowControl {
   /// The server ended request `id` with `pending` messages not delivered, where it said so. Ids that are not
   /// outstanding are ignored.
   void Ended(std::uint64_t id, std::optional<std::uint64_t> pending);
+  /// The server takes no request for more than `count` messages; 0: it does.
+  void LimitRequests(std::size_t count) { most_ = count; }
   /// Nothing more will come of what was asked for.
   void Forget();
 
@@ -41,6 +43,7 @@ class PullFlowControl {
 
  private:
   std::size_t window_;
+  std::size_t most_ = 0;  // of one request; 0: any
   std::size_t held_ = 0;
   std::size_t asked_ = 0;
   std::uint64_t last_id_ = 0;

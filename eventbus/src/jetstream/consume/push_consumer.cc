@@ -39,6 +39,15 @@ PushConsumer::~PushConsumer() {
 
 PushConsumer::Clock::duration PushConsumer::Tick() const { return ownership_time::kProbe; }
 
+std::optional<Json> PushConsumer::Expected() const {
+  if (window_.load(std::memory_order_relaxed) != applied_window_) return std::nullopt;
+  return Wanted(StringMember(bound_config_, "deliver_subject"), {});
+}
+
+std::optional<std::uint64_t> PushConsumer::LowestInHand() const {
+  return outstanding_.size() == 0 ? std::nullopt : outstanding_.Lowest();
+}
+
 PushConsumer::Clock::duration PushConsumer::StandByPause() {
   return ownership_.Pause(Clock::now(), Jittered(ownership_time::kShortestPause, ownership_time::kLongestPause));
 }
@@ -80,14 +89,17 @@ void PushConsumer::Prove(const std::shared_ptr<Link>& link, Clock::time_point no
   if (link->Ping(now + ownership_time::kLease, stop_token())) proven_.store(Stamp(now), std::memory_order_relaxed);
 }
 
+bool PushConsumer::IsBoundHere(const ConsumerFacts& facts) const {
+  return facts.deliver_subject == StringMember(bound_config_, "deliver_subject");
+}
+
 // A ping is not enough once the lease ran out: the server may have given the consumer away meanwhile. A reply that
 // names our inbox is, on the connection that listens on it.
 void PushConsumer::ProveAnew(const std::shared_ptr<Link>& link, Clock::time_point now) {
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token());
   if (!facts.ok() || connection_.link() != link) return;
-  const bool ours = *facts && (*facts)->deliver_subject == StringMember(bound_config_, "deliver_subject");
-  if (ours && (*facts)->bound) return proven_.store(Stamp(now), std::memory_order_relaxed);
+  if (*facts && IsBoundHere(**facts) && (*facts)->bound) return proven_.store(Stamp(now), std::memory_order_relaxed);
   RequestSynchronisation("it is not ours any more");
 }
 
@@ -119,10 +131,14 @@ void PushConsumer::SetWindow(std::size_t max_in_flight) {
   if (window_.exchange(max_in_flight, std::memory_order_relaxed) != max_in_flight) Nudge();
 }
 
-// Tried again at the next tick when it fails.
+// Tried again at the next tick when it fails. On the configuration as it is now: an operator may have changed what is
+// not ours.
 void PushConsumer::ApplyWindow() {
   const std::size_t window = window_.load(std::memory_order_relaxed);
-  Json config = bound_config_;
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
+  if (!facts.ok() || !*facts || !IsBoundHere(**facts)) return;
+  Json config = (*facts)->config;
   config["max_ack_pending"] = window;
   if (!PutIfThere(config, stop_token())) return;
   bound_config_ = std::move(config);
@@ -139,7 +155,10 @@ void PushConsumer::OnRelease() {
   if (!acks.Await(*link, kQuickBudget, {}).ok()) return;  // nobody answers
   ReportSettled();
   if (claim_) lease_.Release(claim_name_, *claim_, CallLimit::In(kQuickBudget)).IgnoreError();
-  PutIfThere(Released(bound_config_), {});
+  const absl::StatusOr<std::optional<ConsumerFacts>> facts =
+      LookUpConsumer(api_, spec_.stream, spec_.consumer, {}, kQuickBudget);
+  // With what others changed meanwhile.
+  if (facts.ok() && *facts && IsBoundHere(**facts)) PutIfThere(Released((*facts)->config), {});
 }
 
 // Updating a consumer that was deleted meanwhile creates it again from its first start: that must not stay. The time in
@@ -252,6 +271,7 @@ void PushConsumer::OnStatus(MessageHandle message) {
   const std::optional<StatusMessage> status = ReadStatus(*message);
   if (!status) return WarnOfStranger();
   if (MeaningOf(*status) != StatusMeaning::kHeartbeat) return LoseTrack("the server ended the delivery");
+  AnswerFlowControl(*status);
   const bool up_to_date = gaps_.UpToDate(status->last_consumer_sequence.value_or(0));
   if (!up_to_date) return LoseTrack("a gap before a heartbeat");
   // A server that has nothing to send has sent all that it will.
@@ -259,6 +279,15 @@ void PushConsumer::OnStatus(MessageHandle message) {
   if (!barrier_.up() || insisting_.load(std::memory_order_relaxed) || !stalled) return;
   barrier_.Lift();
   ReleaseHeld();
+}
+
+// At once: `max_ack_pending` bounds what is in hand.
+void PushConsumer::AnswerFlowControl(const StatusMessage& status) {
+  const std::string& subject = status.flow_control_subject;
+  if (!subject.starts_with("$JS.FC.")) return;
+  const std::shared_ptr<Link> link = connection_.link();
+  // One that is lost shows in the next heartbeat, which asks for it again.
+  if (link != nullptr) link->Publish({subject, ""}).IgnoreError();
 }
 
 // What was collected before the gap is in order and may go on; it is pending at the server, so nothing is lost if it

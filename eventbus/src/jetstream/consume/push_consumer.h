@@ -12,13 +12,13 @@
 
 #include "jetstream/consume/ack_floor_tracker.h"
 #include "jetstream/consume/consumer_session.h"
-#include "jetstream/consume/gap_detector.h"
 #include "jetstream/lease/fence_issuer.h"
 #include "jetstream/lease/session_lease.h"
 #include "jetstream/ownership/claim_contest.h"
 #include "jetstream/ownership/ownership.h"
 #include "jetstream/recovery/ack_audit.h"
 #include "jetstream/recovery/awaited_redeliveries.h"
+#include "jetstream/recovery/gap_detector.h"
 #include "jetstream/recovery/outstanding_deliveries.h"
 #include "jetstream/recovery/recent_acks.h"
 #include "jetstream/recovery/recovery_barrier.h"
@@ -53,6 +53,8 @@ class PushConsumer final : public ConsumerSession {
   Clock::duration LongestSilence() const override { return ownership_time::kSilence; }
   Clock::duration StandByPause() override;
   bool AnswersEach(AckType type) const override;
+  std::optional<Json> Expected() const override;
+  std::optional<std::uint64_t> LowestInHand() const override;
   void OnWithdraw() override;
   void OnRelease() override;
   void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
@@ -94,7 +96,9 @@ class PushConsumer final : public ConsumerSession {
   bool IssueFence(std::chrono::milliseconds budget);
   void RetryFence(Clock::time_point now);
   bool Ours(const ConsumerFacts& facts) const;
+  bool IsBoundHere(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
+  absl::Status PutAdjusted(const Json& existing, const std::string& subject);
 
   void AgeAcks(Clock::time_point now);
   void Prove(const std::shared_ptr<Link>& link, Clock::time_point now);
@@ -111,6 +115,7 @@ class PushConsumer final : public ConsumerSession {
   void OnDelivery(MessageHandle message, const AckSubject& ack, bool more);
   void ReleaseHeld();
   void OnStatus(MessageHandle message);
+  void AnswerFlowControl(const StatusMessage& status);
   void LoseTrack(const char* why);
 
   static std::int64_t Stamp(Clock::time_point time) { return time.time_since_epoch().count(); }

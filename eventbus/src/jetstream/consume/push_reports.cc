@@ -7,7 +7,7 @@ namespace penstock::eventbus::jetstream {
 
 void PushConsumer::ReportSettled() {
   if (!claim_) return;
-  const SettledReport report{.stream_created = stream_created(),
+  const SettledReport report{.stream_created = stream().created,
                              .consumer_created = consumer_created(),
                              .mark = runs_.mark(),
                              .runs = runs_.Longest(SettledReport::kMostRuns)};

@@ -16,8 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kSettleBudget(1000);
-constexpr milliseconds kFenceRetryBudget(250);
-constexpr milliseconds kFenceRetry(2000);
 // The first version whose cluster commits one of two writes that expect the same revision (nats-server #4320).
 constexpr ServerVersion kSerialisesWrites = {2, 9, 21};
 constexpr milliseconds kAskQuorumEvery(200);
@@ -54,7 +52,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   }
   // Before a claim is won, which would keep others off.
   if (*facts) {
-    if (absl::Status fits = CheckFits(spec_.consumer, (*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
+    if (absl::Status fits = CheckFitsHere((*facts)->config, Wanted("any", {})); !fits.ok()) return fits;
   }
   const absl::StatusOr<Taking> taking = MayTake(*link, step, *facts ? (*facts)->deliver_subject : "");
   if (!taking.ok()) return taking.status();
@@ -200,7 +198,8 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::AfterRefusal(const absl::Sta
 absl::StatusOr<StartPoint> PushConsumer::WhereToBegin() {
   if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
   const std::optional<std::uint64_t> lowest = outstanding_.Lowest();
-  if (!lowest) return StartPoint{StartPoint::Kind::kFirst, 0};
+  // A work queue takes no other start, and has nothing that was acknowledged.
+  if (!lowest || stream().work_queue) return StartPoint{StartPoint::Kind::kFirst, 0};
   return StartPoint{StartPoint::Kind::kSequence, runs_.FirstUnsettledFrom(*lowest)};
 }
 
@@ -239,10 +238,9 @@ absl::Status PushConsumer::AskForPending(Link& link, const ConsumerFacts& facts)
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts,
                                                          const std::string& subject, bool made) {
   if (absl::Status opened = OpenInbox(link, subject); !opened.ok()) return opened;
-  const Json config = Adjusted(facts.config, Wanted(subject, {}));
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop_token());
-  if (absl::IsAlreadyExists(put.status())) return Outcome::kStandingBy;
-  if (!put.ok()) return put.status();
+  const absl::Status put = PutAdjusted(facts.config, subject);
+  if (absl::IsAlreadyExists(put)) return Outcome::kStandingBy;
+  if (!put.ok()) return put;
   const std::uint64_t fence = TakeFence(*link);
   // Another process may have done the same at the same time: whose inbox it is now is whose consumer it is.
   const Clock::time_point asked = Clock::now();
@@ -262,40 +260,11 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
   return Outcome::kFlowing;
 }
 
-// After the consumer was bound and before that is looked at: see `FenceIssuer`. In a cluster without a lease nothing
-// would make it rise.
-std::uint64_t PushConsumer::TakeFence(const Link& link) {
-  if (claim_) return claim_->revision;
-  if (connection_.clustered()) {
-    fence_due_ = Clock::time_point::max();
-    return 0;
-  }
-  const bool another_link = std::exchange(fence_link_, link.generation()) != link.generation();
-  if (!another_link && fence_due_ == Clock::time_point::max()) return 0;
-  return IssueFence(kApiBudget) ? issued_fence_ : 0;
-}
-
-bool PushConsumer::IssueFence(milliseconds budget) {
-  const absl::StatusOr<std::uint64_t> issued =
-      fences_.Issue({claim_name_, inbox_prefix_, issued_fence_}, CallLimit::In(budget, stop_token()));
-  if (issued.ok()) {
-    issued_fence_ = *issued;
-    fence_trouble_.clear();
-    return true;
-  }
-  const bool may_heal = absl::IsUnavailable(issued.status()) || absl::IsDeadlineExceeded(issued.status());
-  fence_due_ = may_heal ? Clock::now() + kFenceRetry : Clock::time_point::max();
-  const std::string text(issued.status().message());
-  if (text == fence_trouble_ || absl::IsCancelled(issued.status())) return false;
-  LogLine(log_, LogLevel::kWarning, Describe("goes on without a fencing token: ") + text);
-  fence_trouble_ = text;
-  return false;
-}
-
-// All that is pending comes again with it.
-void PushConsumer::RetryFence(Clock::time_point now) {
-  if (now < fence_due_) return;
-  if (IssueFence(kFenceRetryBudget)) RequestSynchronisation("it has a fencing token now");
+absl::Status PushConsumer::PutAdjusted(const Json& existing, const std::string& subject) {
+  const Json wanted = Wanted(subject, {}), adjusted = Adjusted(existing, wanted);
+  TellChanges(existing, adjusted);
+  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, adjusted, stop_token());
+  return put.ok() ? CheckTaken(spec_.consumer, put->config, wanted) : put.status();
 }
 
 absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made, std::uint64_t fence) {
@@ -305,7 +274,7 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
     recent_acks_.Clear(epoch());
     awaited_.Clear();
   }
-  gaps_.Expect(std::max(bound.delivered, stream_sequence()));
+  gaps_.Expect(std::max(bound.delivered, stream().last_sequence));
   bound_config_ = bound.config;
   applied_window_ = static_cast<std::size_t>(UintMember(bound_config_, "max_ack_pending").value_or(0));
   // A new leader of a cluster can report that nothing is pending, and send it later all the same (2.9.10, seen by

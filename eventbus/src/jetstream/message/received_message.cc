@@ -85,6 +85,9 @@ std::optional<StatusMessage> ReadStatus(const ReceivedMessage& message) {
   status.description = line.substr(std::min(line.size(), kStatusCodeDigits + 1));
   status.pending_messages = NumberField(message.raw_headers(), "Nats-Pending-Messages");
   status.last_consumer_sequence = NumberField(message.raw_headers(), "Nats-Last-Consumer");
+  status.flow_control_subject = message.reply().empty()
+                                    ? FindHeader(message.raw_headers(), "Nats-Consumer-Stalled").value_or("")
+                                    : message.reply();
   return status;
 }
 

@@ -10,6 +10,8 @@ namespace {
 StatusMeaning MeaningOfConflict(const std::string& text) {
   const std::string description = absl::AsciiStrToLower(text);
   if (absl::StrContains(description, "consumer deleted")) return StatusMeaning::kConsumerGone;
+  // A limit of the consumer's that was set since: no request of ours is over it.
+  if (absl::StrContains(description, "exceeded maxrequest")) return StatusMeaning::kUnfit;
   if (absl::StrContains(description, "push based")) return StatusMeaning::kUnfit;
   if (absl::StrContains(description, "batch completed")) return StatusMeaning::kRequestEnded;
   return StatusMeaning::kBackOff;

@@ -14,6 +14,9 @@ struct StatusMessage {
   std::string description{};
   std::optional<std::uint64_t> pending_messages{};        ///< of the request's batch, those that did not come
   std::optional<std::uint64_t> last_consumer_sequence{};  ///< with a push consumer's heartbeat
+  /// The server sends no more until something is published there: it asks for that, or, with a heartbeat, says that it
+  /// still waits for it.
+  std::string flow_control_subject{};
 };
 
 /// The meaning of a status for the consumer that requested messages.
