@@ -207,7 +207,7 @@ TEST_F(JetStreamPublishOrderTest, APublishThatRunsOutOfTimeTakesThoseBehindItAlo
   ASSERT_THAT(other, IsOk());
   EXPECT_EQ(other->body, "3") << "its key has nothing to do with it";
   EXPECT_THAT(results[0].get(), StatusIs(absl::StatusCode::kDeadlineExceeded));
-  EXPECT_THAT(results[1].get(), StatusIs(absl::StatusCode::kAborted, testing::HasSubstr("nothing was sent")));
+  EXPECT_THAT(results[1].get(), StatusIs(absl::StatusCode::kAborted, ::testing::HasSubstr("nothing was sent")));
   Publish("1", kKey, results);
   const auto again = impostor.Next();
   ASSERT_THAT(again, IsOk());

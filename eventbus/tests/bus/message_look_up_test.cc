@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <memory>
+#include <string>
+#include <utility>
 
-#include "memory/memory_transport.h"
+#include "transport/connect.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -13,12 +16,12 @@ namespace {
 class MessageLookUpTest : public testing::Test {
  protected:
   void SetUp() override {
-    ASSERT_TRUE(transport_.EnsureStream({.name = "ORDERS", .subjects = {"orders"}}).ok());
+    ASSERT_TRUE(transport_->EnsureStream({.name = "ORDERS", .subjects = {"orders"}}).ok());
     for (int i = 0; i < 2; ++i) {
       OutboundMessage message{.subject = "orders", .body = "x", .message_id = std::to_string(i)};
-      ASSERT_TRUE(transport_.Publish(std::move(message), [](const absl::StatusOr<PubAck>&) {}).ok());
+      ASSERT_TRUE(transport_->Publish(std::move(message), [](const absl::StatusOr<PubAck>&) {}).ok());
     }
-    ASSERT_TRUE(transport_.DeleteMessage("ORDERS", 1).ok());
+    ASSERT_TRUE(transport_->DeleteMessage("ORDERS", 1).ok());
   }
 
   bool IsGone(const std::string& stream, std::uint64_t sequence) {
@@ -27,8 +30,8 @@ class MessageLookUpTest : public testing::Test {
     return gone.get_future().get();
   }
 
-  MemoryTransport transport_{""};
-  MessageLookUp look_ups_{transport_};
+  std::unique_ptr<Transport> transport_ = *ConnectMemory({.url = "memory://look-ups", .client_id = "test"});
+  MessageLookUp look_ups_{*transport_};
 };
 
 TEST_F(MessageLookUpTest, TellsWhatIsDeletedFromWhatIsThere) {

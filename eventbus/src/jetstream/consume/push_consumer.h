@@ -71,6 +71,7 @@ class PushConsumer final : public ConsumerSession {
 
   void ReportSettled();
   absl::Status LearnSettled(const ConsumerFacts& facts);
+  absl::Status AwaitMark(const StreamMarks::Mark& mark);
   void TellLearned();
   Ownership::Step Decide(const std::optional<ConsumerFacts>& facts);
   absl::Status NoteFloor(const ConsumerFacts& facts);
@@ -145,6 +146,7 @@ class PushConsumer final : public ConsumerSession {
   std::optional<ClaimWin> claim_{};
   std::uint64_t learned_of_ = 0;                    // the revision of the claim whose reports were read
   RecoveryBarrier::Ranges learned_{};               // from them, and not told yet
+  std::optional<Clock::time_point> lags_since_{};   // the stream, behind what an owner before was sent
   bool fences_opened_ = false;                      // was tried, while another owns the consumer
   std::uint64_t issued_fence_ = 0;                  // last, by `fences_`
   std::string fence_trouble_{};                     // logged once
