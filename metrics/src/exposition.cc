@@ -17,10 +17,10 @@ namespace {
 
 // The text format first: it is what a client gets that says nothing.
 const std::array<MediaType, 2>& Offers() {
-  static const std::array<MediaType, 2> offers = {
+  static const std::array<MediaType, 2> kOffers = {
       MediaType{.name = "text/plain", .parameters = {{"version", "0.0.4"}}},
       MediaType{.name = "application/openmetrics-text", .parameters = {{"version", "1.0.0"}}}};
-  return offers;
+  return kOffers;
 }
 
 void Join(prometheus::MetricFamily from, prometheus::MetricFamily& to) {

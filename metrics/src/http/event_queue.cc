@@ -37,7 +37,7 @@ std::optional<std::string> EncodeEvent(const ServerSentEvent& event) {
   return bytes;
 }
 
-absl::Status EventQueue::Push(std::string bytes) {
+absl::Status EventQueue::Push(std::string_view bytes) {
   const MutexLock lock(mutex_);
   if (overflowed_) return absl::ResourceExhaustedError("send event: the client was too slow; the stream has ended");
   if (closed_) return absl::CancelledError("send event: the stream has ended; let go of it");
@@ -92,8 +92,8 @@ void EventQueue::Abandon() {
 }
 
 absl::Status QueuedEventStream::Send(const ServerSentEvent& event) {
-  std::optional<std::string> bytes = EncodeEvent(event);
-  if (bytes) return queue_->Push(*std::move(bytes));
+  const std::optional<std::string> bytes = EncodeEvent(event);
+  if (bytes) return queue_->Push(*bytes);
   return absl::InvalidArgumentError("send event: type or id has a line break or a zero byte; remove it");
 }
 

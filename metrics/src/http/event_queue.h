@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "penstock/actorpool/internal/mutex.h"
@@ -27,7 +28,7 @@ class EventQueue {
   EventQueue(std::size_t max_bytes, Wake wake) : max_bytes_(max_bytes), wake_(std::move(wake)) {}
 
   /// For those who send; see `EventStream`.
-  absl::Status Push(std::string bytes);
+  absl::Status Push(std::string_view bytes);
   bool closed() const;
   void Close();
 
