@@ -10,6 +10,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// A server that is slow needs no more; one that takes requests and no writes holds the recovery up for so long.
+constexpr milliseconds kFenceBudget(1500);
 constexpr milliseconds kFenceRetryBudget(250);
 constexpr milliseconds kFenceRetry(2000);
 
@@ -25,7 +27,7 @@ std::uint64_t PushConsumer::TakeFence(const Link& link) {
   }
   const bool another_link = std::exchange(fence_link_, link.generation()) != link.generation();
   if (!another_link && fence_due_ == Clock::time_point::max()) return 0;
-  return IssueFence(kApiBudget) ? issued_fence_ : 0;
+  return IssueFence(kFenceBudget) ? issued_fence_ : 0;
 }
 
 bool PushConsumer::IssueFence(milliseconds budget) {
