@@ -200,9 +200,10 @@ TEST_F(AConsumerInUse, WhoseWindowAnOperatorLoweredGetsItBack) {
   ASSERT_THAT(bus->SubscribeEnvelope("orders", Billing(), Logging(log_)), IsOk());
   PublishNumbered(*bus, "orders", 1, 3);
   ASSERT_TRUE(log_.Reaches(3));
+  const Json window = Info("billing")["config"]["max_ack_pending"];
   Change("billing", "max_ack_pending", 1);
-  EXPECT_TRUE(lines_.Gets("somebody changed its settings; setting max_ack_pending from 1 to 100"));
-  EXPECT_TRUE(Eventually([&] { return Info("billing")["config"]["max_ack_pending"] == 100; }, kPatience));
+  EXPECT_TRUE(lines_.Gets("somebody changed its settings; setting max_ack_pending from 1 to "));
+  EXPECT_TRUE(Eventually([&] { return Info("billing")["config"]["max_ack_pending"] == window; }, kPatience));
 }
 
 TEST_F(AConsumerInUse, WhoseRequestsAnOperatorLimitedGetsEverything) {

@@ -20,7 +20,10 @@ TEST(ConsumerInspectionTest, LooksSoonAfterASynchronisationAndThenRegularly) {
   EXPECT_TRUE(inspection.Due(now));
   EXPECT_FALSE(inspection.Due(now));
   EXPECT_FALSE(inspection.Due(now + ConsumerInspection::kEvery - milliseconds(1)));
-  EXPECT_TRUE(inspection.Due(now + ConsumerInspection::kEvery));
+  now += ConsumerInspection::kEvery;
+  EXPECT_TRUE(inspection.Due(now));
+  inspection.Failed(now);
+  EXPECT_TRUE(inspection.Due(now + ConsumerInspection::kFirst)) << "sooner after one without an answer";
 }
 
 TEST(ConsumerInspectionTest, APauseIsSaidWhenItBeginsChangesAndEnds) {

@@ -135,6 +135,12 @@ TEST(ConsumerSettingsTest, ARateLimitLetsTheLargestMessagePassInHalfASecond) {
               AllOf(HasSubstr("rate_limit_bps \"15999\""), HasSubstr("raise it")));
 }
 
+TEST(ConsumerSettingsTest, AStartTimeFitsWhereTheServerUpdatesItsConsumer) {
+  const Json wanted = Wanted(ConsumerUse::kShared), existing = With(wanted, "opt_start_time", "2020-01-01T00:00:00Z");
+  EXPECT_THAT(Refusal(existing, wanted), HasSubstr("opt_start_time \"2020-01-01T00:00:00Z\""));
+  EXPECT_EQ(Refusal(existing, wanted, {.updates_with_start_time = true}), "");
+}
+
 TEST(ConsumerSettingsTest, WhatAServerLeavesOutIsItsDefault) {
   const Json wanted = Wanted(ConsumerUse::kShared);
   Json existing = wanted;

@@ -86,6 +86,10 @@ bool IsFastEnough(const Json& existing, const Json& /*wanted*/, const Surroundin
   return bits == 0 || bits >= kLeastRateFactor * static_cast<double>(around.largest_message_bytes);
 }
 
+bool HasNoStartTime(const Json& existing, const Json& /*wanted*/, const Surroundings& around) {
+  return around.updates_with_start_time || IsNone(Member(existing, "opt_start_time"));
+}
+
 template <const char* const& kField>
 bool HasNo(const Json& existing, const Json& /*wanted*/, const Surroundings& /*around*/) {
   return IsNone(Member(existing, kField));
@@ -107,7 +111,7 @@ constexpr std::array kSettings = {
     ConsumerSetting{"filter_subjects", kRequiredByAll, "none, or only the topic's subject", HasOneFilter},
     ConsumerSetting{"deliver_policy", kKeptByAll, kAny},
     ConsumerSetting{"opt_start_seq", kKeptByAll, kAny},
-    ConsumerSetting{"opt_start_time", kKeptByAll, kAny},
+    ConsumerSetting{"opt_start_time", kRequiredByAll, "any; none on 2.9", HasNoStartTime},
     ConsumerSetting{"replay_policy", kRequiredByAll, "instant", nullptr, "instant"},
     ConsumerSetting{"headers_only", kSetByAll, "false", nullptr, "", true},
     // When it delivers.

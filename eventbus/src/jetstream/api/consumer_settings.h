@@ -36,6 +36,7 @@ const char* NameOf(Treatment treatment);
 struct Surroundings {
   std::size_t largest_message_bytes = 1 << 20;  ///< `max_payload` of the server
   std::vector<std::string> stream_subjects{};
+  bool updates_with_start_time = false;  ///< servers before 2.10 update no consumer that has one
 };
 
 struct ConsumerSetting {

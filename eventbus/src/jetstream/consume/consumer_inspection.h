@@ -36,6 +36,8 @@ class ConsumerInspection {
   void Forget() { first_ = delivered_ = undelivered_ = 0; }
   /// True once each time that a look is due.
   bool Due(Time now);
+  /// The look had no answer in time.
+  void Failed(Time now) { due_ = now + kFirst; }
   /// The sentences to log, in order.
   std::vector<std::string> Saw(const Sight& sight);
 

@@ -168,6 +168,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   Clock::duration GoOnAfter(absl::Status status);
   /// How long to wait before the next try; longer every time, until deliveries have gone on for a while.
   Clock::duration BackOff();
+  Surroundings Around(const StreamIdentity& stream) const;
   void Inspect(Clock::time_point now);
   void InspectSettings(const Json& config, const Json& expected, const StreamIdentity& stream);
   void NoteArrival(const StoredMessage& last);

@@ -8,10 +8,12 @@
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/consumer_session.h"
+#include "jetstream/protocol/server_version.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
+constexpr ServerVersion kUpdatesWithStartTime = {2, 10, 0};
 constexpr std::chrono::milliseconds kFirstProbe(1000);
 constexpr std::chrono::milliseconds kProbeAgain(250);  // an election is not to hold up a session that ran
 // Two of them are over before a lease is (`ownership_time::kLease`).
@@ -60,7 +62,13 @@ absl::Status ConsumerSession::CheckFitsHere(const Json& existing, const Json& wa
   const Json limits = {{"inactive_threshold", stream_.inactive_threshold}, {"max_deliver", -1}};
   const bool forgets = spec_.kind != ConsumerKind::kAtMostOnce && stream_.inactive_threshold > 0;
   if (forgets) return CheckTaken(spec_.consumer, limits, wanted);
-  return CheckFits(spec_.consumer, existing, wanted, {connection_.max_payload_bytes(), stream_.subjects});
+  return CheckFits(spec_.consumer, existing, wanted, Around(stream_));
+}
+
+Surroundings ConsumerSession::Around(const StreamIdentity& stream) const {
+  return {.largest_message_bytes = connection_.max_payload_bytes(),
+          .stream_subjects = stream.subjects,
+          .updates_with_start_time = IsAtLeast(connection_.server_version(), kUpdatesWithStartTime)};
 }
 
 void ConsumerSession::TellChanges(const Json& existing, const Json& adjusted) {
@@ -114,10 +122,11 @@ void ConsumerSession::Inspect(Clock::time_point now) {
   if (!expected) return;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kLookBudget);
-  if (!facts.ok() || !*facts) return;  // a loss is noticed otherwise
+  if (!facts.ok()) return inspection_.Failed(now);
+  if (!*facts) return;  // a loss is noticed otherwise
   floor_ = (*facts)->acknowledged;
   const absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token(), kLookBudget);
-  if (!stream.ok()) return;
+  if (!stream.ok()) return inspection_.Failed(now);
   for (const std::string& sentence : inspection_.Saw({.paused_until = PausedUntil((*facts)->config),
                                      .first_sequence = stream->first_sequence,
                                      .delivered = (*facts)->delivered,
@@ -131,8 +140,8 @@ void ConsumerSession::Inspect(Clock::time_point now) {
 }
 
 void ConsumerSession::InspectSettings(const Json& config, const Json& expected, const StreamIdentity& stream) {
-  const Surroundings around{connection_.max_payload_bytes(), stream.subjects};
-  if (!CheckFits(spec_.consumer, config, expected, around).ok()) return RequestSynchronisation("it fits no longer");
+  if (!CheckFits(spec_.consumer, config, expected, Around(stream)).ok())
+    return RequestSynchronisation("it fits no longer");
   const std::string changes = Changes(config, Adjusted(config, expected));
   if (changes.empty()) return;
   LogLine(log_, LogLevel::kWarning, Describe("somebody changed its settings; setting ") + changes);
