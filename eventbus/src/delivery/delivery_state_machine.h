@@ -39,7 +39,7 @@ class DeliveryStateMachine {
   /// A dead letter was stored, or could not be.
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
   /// The letter of a redriven message was removed, or could not be.
-  void LetterRemoved(InFlightMessage& item, bool removed, TimePoint now, Actions& out);
+  void LetterRemoved(InFlightMessage& item, LetterRemoval removal, TimePoint now, Actions& out);
   /// Time has passed. To be called at `next_tick()`.
   void Tick(TimePoint now, Actions& out);
   /// Which messages are in the dead letters. Before the first message arrives, and after `OwnershipLost`; only with

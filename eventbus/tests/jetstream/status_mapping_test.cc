@@ -70,7 +70,8 @@ TEST(StatusMappingTest, EveryJetStreamErrorOfOursHasItsCode) {
       {10100, Code::kFailedPrecondition}, {10105, Code::kAlreadyExists},
       {10109, Code::kFailedPrecondition}, {10121, Code::kFailedPrecondition},
       {10148, Code::kAlreadyExists},      {10158, Code::kUnavailable},
-      {10167, Code::kUnavailable},
+      {10167, Code::kUnavailable},        {10057, Code::kFailedPrecondition},
+      {10169, Code::kFailedPrecondition},
   };
   for (const auto& [err_code, code] : expected) {
     EXPECT_EQ(CodeOf(ApiError{400, err_code, ""}), code) << err_code;

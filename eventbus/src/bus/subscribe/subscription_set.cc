@@ -22,7 +22,7 @@ constexpr Counter kCounters[] = {
     &SubscriptionStats::naks,         &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
     &SubscriptionStats::skipped,      &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
     &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
-    &SubscriptionStats::resubscribes};
+    &SubscriptionStats::resubscribes, &SubscriptionStats::letters_kept};
 
 /// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {

@@ -34,6 +34,7 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
 struct StreamIdentity {
   std::string created{};  ///< in the server's words; compare with `SameTime`
   std::uint64_t last_sequence = 0;
+  StreamFacts facts{};
 };
 
 /// `kNotFound` when there is no such stream.

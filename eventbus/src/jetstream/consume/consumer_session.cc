@@ -13,6 +13,7 @@
 #include "jetstream/consume/ack_batch.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
+#include "stream/stream_review.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -227,12 +228,23 @@ absl::Status ConsumerSession::LookAtStream() {
     return absl::UnavailableError(absl::StrCat("the server has the stream up to message ", stream->last_sequence,
                                                " and sent ", lineage_.highest()));
   }
+  if (absl::Status fits = CheckStream(stream->facts); !fits.ok()) return fits;
   stream_created_ = std::move(stream->created);
   stream_sequence_ = stream->last_sequence;
   if (verdict == StreamLineage::Verdict::kSame) return absl::OkStatus();
   stream_made_again_ = true;
   OnStreamMadeAgain(lineage_.highest());
   return absl::OkStatus();
+}
+
+// It may have been made by somebody else since the subscription began.
+absl::Status ConsumerSession::CheckStream(const StreamFacts& found) const {
+  if (spec_.stream_spec.subjects.empty()) return absl::OkStatus();
+  const bool lossy = spec_.kind == ConsumerKind::kAtMostOnce;
+  const StreamNeed need{.use = lossy ? StreamUse::kPlainTopic : StreamUse::kEnvelopeTopic,
+                        .access = StreamAccess::kConsume,
+                        .wanted = spec_.stream_spec};
+  return ReviewStream(found, need, StorageMismatch::kWarn).status;
 }
 
 absl::StatusOr<std::optional<bool>> ConsumerSession::IsAsItWas(const std::optional<StreamMarks::Mark>& mark) {

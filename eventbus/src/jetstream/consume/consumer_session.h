@@ -103,6 +103,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// stream has less than was delivered of it, `kUnavailable`: its server lags behind. When it stays so, it has lost
   /// its end.
   absl::Status LookAtStream();
+  absl::Status CheckStream(const StreamFacts& found) const;
   /// The last sequence of the stream when it was looked at.
   std::uint64_t stream_sequence() const { return stream_sequence_; }
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
