@@ -29,6 +29,8 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(connection.publish_retries));
   out.Counter("storage_mismatch_total", "Existing streams whose storage differs from the requested one.");
   out.Sample(static_cast<double>(stats.storage_mismatches));
+  out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, their storage apart.");
+  out.Sample(static_cast<double>(stats.stream_warnings));
   out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency,
                 kBoundsPerPublishBucket);
   out.Gauge("build_info", "Always 1; the labels tell the version and the transport.");

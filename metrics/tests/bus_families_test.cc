@@ -112,6 +112,7 @@ TEST(BusFamiliesTest, WritesTheConnection) {
   const std::string text = Render(SmallBus(), {.metric_namespace = "n"});
   EXPECT_THAT(text, HasSubstr("n_connected 1\n"));
   EXPECT_THAT(text, HasSubstr("n_storage_mismatch_total 61\n"));
+  EXPECT_THAT(text, HasSubstr("n_stream_warnings_total 62\n"));
   EXPECT_THAT(text, HasSubstr("n_reconnects_total 62\n"));
   EXPECT_THAT(text, HasSubstr("n_publishes_pending 64\n"));
   EXPECT_THAT(text, HasSubstr("n_publish_retries_total 65\n"));

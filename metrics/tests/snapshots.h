@@ -13,6 +13,7 @@ inline BusStats SmallBus() {
   stats.client_id = "billing-eu.1";
   stats.transport = "memory";
   stats.storage_mismatches = 61;
+  stats.stream_warnings = 62;
   stats.connection = {.connected = true, .reconnects = 62, .publishes_pending = 64, .publish_retries = 65};
   stats.pool.name = "pool";
   stats.pool.inbox_capacity = 10;

@@ -41,7 +41,7 @@ class EventBus::Core {
         pool_(std::move(pool)),
         transport_(std::move(transport)),
         streams_(options_, *transport_),
-        letter_writer_(options_, *transport_),
+        letter_writer_(options_, *transport_, streams_),
         look_ups_(*transport_),
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
@@ -63,7 +63,8 @@ class EventBus::Core {
 
   absl::StatusOr<SubscriptionId> Subscribe(eventbus::SubscriptionSpec spec, Storage storage) {
     if (auto status = CheckOpen("subscribe"); !status.ok()) return status;
-    if (auto status = streams_.Ensure(spec.topic, storage); !status.ok()) return status;
+    if (auto status = streams_.Ensure(spec.topic, storage, eventbus::StreamAccess::kConsume); !status.ok())
+      return status;
     if (spec.flow.acknowledges) {
       if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
       if (transport_->MayStoreTwice()) spec.flow.duplicate_window = streams_.DuplicateWindow(spec.topic);
@@ -134,6 +135,7 @@ class EventBus::Core {
     BusStats stats{.client_id = options_.client_id,
                    .transport = std::string(transport_->name()),
                    .storage_mismatches = streams_.mismatches(),
+                   .stream_warnings = streams_.warnings(),
                    .connection = transport_->Stats(),
                    .pool = pool_->Stats(),
                    .publish_latency = publisher_.Latency(),

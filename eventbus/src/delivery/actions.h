@@ -28,6 +28,13 @@ struct Action {
   std::unique_ptr<StoredMessage> message{};
 };
 
+/// The result of `kRemoveLetter`.
+enum class LetterRemoval {
+  kRemoved,  ///< the letter is gone
+  kRefused,  ///< it stays until somebody changes the stream or our permissions; the message does not wait for that
+  kFailed,   ///< not now: tried again
+};
+
 /// The actions that an event leads to, in order.
 struct Actions {
   absl::InlinedVector<Action, 4> list{};

@@ -146,9 +146,11 @@ void DeliveryStateMachine::DeadLettered(InFlightMessage& item, bool stored, Time
   Conclude(item, out);
 }
 
-void DeliveryStateMachine::LetterRemoved(InFlightMessage& item, bool removed, TimePoint now, Actions& out) {
+// A letter that stays is as good as removed to this process: its message is not to be handled again.
+void DeliveryStateMachine::LetterRemoved(InFlightMessage& item, LetterRemoval removal, TimePoint now, Actions& out) {
   state_.now = now;
-  if (removed) {
+  if (removal == LetterRemoval::kRefused) ++state_.counters.letters_kept;
+  if (removal != LetterRemoval::kFailed) {
     state_.removed_letters.Add(item.letter);
     if (item.result.kind == HandlerResult::Kind::kHandled) state_.quarantine.Release(item.key_hash, item.origin);
     return item.stale ? Forget(item, out) : Conclude(item, out);

@@ -39,7 +39,7 @@ class DeliveryStateMachine {
   /// A dead letter was stored, or could not be.
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
   /// The letter of a redriven message was removed, or could not be.
-  void LetterRemoved(InFlightMessage& item, bool removed, TimePoint now, Actions& out);
+  void LetterRemoved(InFlightMessage& item, LetterRemoval removal, TimePoint now, Actions& out);
   /// A message that is to run again was looked up: it is gone from its stream, or may be there.
   void LookedUp(InFlightMessage& item, bool gone, TimePoint now, Actions& out);
   /// Time has passed. To be called at `next_tick()`.

@@ -96,7 +96,7 @@ class JetStreamTransport final : public Transport {
   }
 
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override {
-    if (connection_->closed()) return Closed("delete from stream", stream);
+    if (connection_->closed()) return absl::CancelledError(Closed("delete from stream", stream).message());
     return jetstream::DeleteMessage(api_, stream, sequence);
   }
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "memory/broker_consumer.h"
-#include "memory/subject.h"
+#include "naming/subject.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::memory {
@@ -66,15 +66,16 @@ absl::StatusOr<StreamFacts> Broker::EnsureStream(const StreamSpec& spec) {
   }
   MutexLock lock(mutex_);
   if (const auto found = streams_.find(spec.name); found != streams_.end()) {
-    const StreamSpec& has = found->second->log.spec();
-    return StreamFacts{.subjects = has.subjects, .storage = has.storage, .created = false};
+    return FactsOf(found->second->log.spec());
   }
   if (absl::Status status = CheckNoOverlap(spec); !status.ok()) return status;
   const auto& stream = streams_.emplace(spec.name, std::make_unique<BrokerStream>(spec)).first->second;
   for (const std::string& subject : spec.subjects) {
     if (!HasWildcard(subject)) stream_by_subject_.emplace(subject, stream.get());
   }
-  return StreamFacts{.subjects = spec.subjects, .storage = spec.storage, .created = true};
+  StreamFacts facts = FactsOf(spec);
+  facts.created = true;
+  return facts;
 }
 
 absl::Status Broker::CheckNoOverlap(const StreamSpec& spec) const {

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "memory/subject.h"
 #include "naming/decimal.h"
+#include "naming/subject.h"
 
 namespace penstock::eventbus::memory {
 namespace {

@@ -127,7 +127,7 @@ absl::StatusOr<bool> MemoryTransport::HasMessage(const std::string& stream, std:
 }
 
 absl::Status MemoryTransport::DeleteMessage(const std::string& stream, std::uint64_t sequence) {
-  if (!connected()) return Closed(absl::StrCat("delete from stream \"", stream, "\""));
+  if (!connected()) return absl::CancelledError("delete a message: the embedded bus is closed");
   if (broker_->Delete(stream, sequence)) return absl::OkStatus();
   return absl::NotFoundError(
       absl::StrCat("delete message ", sequence, " of stream \"", stream, "\": the stream does not have it"));

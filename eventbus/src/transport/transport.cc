@@ -3,9 +3,38 @@
 
 #include <functional>
 
+#include "absl/strings/cord.h"
+#include "transport/refusal.h"
+
 namespace penstock::eventbus {
+namespace {
+
+constexpr const char* kStreamMissingMark = "penstock/stream-missing";
+
+}  // namespace
+
+absl::Status MarkedAsStreamMissing(absl::Status status) {
+  status.SetPayload(kStreamMissingMark, absl::Cord());
+  return status;
+}
+
+bool IsStreamMissing(const absl::Status& status) { return status.GetPayload(kStreamMissingMark).has_value(); }
 
 std::string_view StorageName(Storage storage) { return storage == Storage::kMemory ? "memory" : "file"; }
+
+StreamFacts FactsOf(const StreamSpec& spec) {
+  StreamFacts facts;
+  facts.subjects = spec.subjects;
+  facts.storage = spec.storage;
+  facts.duplicate_window = spec.duplicate_window;
+  facts.discard = spec.discard;
+  facts.max_messages_per_subject = spec.max_messages_per_subject;
+  facts.max_bytes = spec.max_bytes;
+  facts.max_message_bytes = spec.max_message_bytes;
+  facts.max_age = spec.max_age;
+  facts.replicas = spec.replicas;
+  return facts;
+}
 
 std::size_t SizeBytes(const OutboundMessage& message) {
   std::size_t size = message.body.size() + kHeaderBlockBytes + HeaderFieldBytes(header::kMessageId, message.message_id);

@@ -21,36 +21,10 @@
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/key_value_store.h"
+#include "transport/stream_facts.h"
 
 // The interface between the bus and what carries its messages: JetStream, or the embedded transport.
 namespace penstock::eventbus {
-
-enum class Storage { kMemory, kFile };
-std::string_view StorageName(Storage storage);  // "memory", "file"
-
-/// The fate of a new message when the stream is full.
-enum class Discard { kOld, kNew };
-
-struct StreamSpec {
-  std::string name{};
-  std::vector<std::string> subjects{};
-  Storage storage = Storage::kFile;
-  Discard discard = Discard::kOld;
-  std::chrono::milliseconds max_age{0};       ///< 0: none
-  std::int64_t max_bytes = 0;                 ///< 0: none
-  std::int64_t max_messages_per_subject = 0;  ///< the oldest leave; 0: none
-  std::int64_t max_message_bytes = 0;         ///< of headers and body; 0: none
-  std::chrono::seconds duplicate_window{120};
-  int replicas = 1;
-};
-
-/// A stream as the server has it.
-struct StreamFacts {
-  std::vector<std::string> subjects{};
-  Storage storage = Storage::kFile;
-  bool created = false;  ///< by this call
-  std::chrono::nanoseconds duplicate_window{0};
-};
 
 /// How messages are asked for and acknowledged.
 enum class ConsumerKind {
@@ -71,8 +45,8 @@ struct ConsumerSpec {
   /// AckPolicy "all" for an exclusive consumer: one acknowledgement on the wire stands for many messages, and never
   /// passes one that is not acknowledged. `Acknowledge` means the same to its caller.
   bool ack_all = false;
-  /// Used for `kAtMostOnce` only, to create the stream again when it vanished (a memory stream does not survive its
-  /// server).
+  /// The stream as the bus would make it. Whenever it is looked at, it is compared with this. `kAtMostOnce` creates it
+  /// again when it vanished (a memory stream does not survive its server).
   StreamSpec stream_spec{};
 };
 
@@ -227,13 +201,15 @@ class Transport {
   virtual void SetInlineExecutor(actorpool::internal::InlineExecutor& /*executor*/) {}
 
   /// The first message of the stream at or after `from_sequence` whose subject `filter` takes, outside of any delivery:
-  /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream.
+  /// it is not to be settled. Blocks for a few seconds at most. `kNotFound` when there is none, or no such stream
+  /// (`IsStreamMissing`).
   virtual absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream,
                                                                      const std::string& filter,
                                                                      std::uint64_t from_sequence) = 0;
 
   /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`
-  /// when the stream does not have it (any more).
+  /// when the stream does not have it (any more), or is not there (`IsStreamMissing`). `IsRefusal` for what stays
+  /// refused until somebody changes stream or permissions. `kCancelled` when the transport is closed.
   virtual absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) = 0;
 
   /// Whether the stream has the message; an error when that cannot be said now, also without such a stream. Blocks for

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "letters.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -56,7 +57,9 @@ TEST_F(DeadLetterWriterTest, RemovesALetterAndTakesAnAbsentOneAsRemoved) {
 TEST_F(DeadLetterWriterTest, TellsTheEndOfEveryRemovalBeforeItStops) {
   constexpr int kCount = 50;
   int told = 0;  // of the writer's thread, then of ours: `Stop` is in between
-  for (std::uint64_t i = 1; i <= kCount; ++i) writer_->Remove(i, [&told](bool removed) { told += removed ? 1 : 0; });
+  for (std::uint64_t i = 1; i <= kCount; ++i) {
+    writer_->Remove(i, [&told](LetterRemoval removal) { told += removal == LetterRemoval::kRemoved ? 1 : 0; });
+  }
   writer_->Stop();
   EXPECT_EQ(told, kCount);
   EXPECT_FALSE(Remove(1)) << "after the stop";
@@ -69,6 +72,19 @@ TEST_F(DeadLetterWriterTest, AClosedTransportStoresAndRemovesNothing) {
   EXPECT_FALSE(Store(4, "k"));
   EXPECT_FALSE(Remove(1));
   EXPECT_EQ(writer_->Outstanding("orders", "billing").status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// As a server's answers are, since the embedded bus has none of them.
+TEST(RefusalTest, OnlyWhatSomebodyHasToChangeIsARefusal) {
+  EXPECT_TRUE(IsRefusal(absl::PermissionDeniedError("")));
+  EXPECT_TRUE(IsRefusal(absl::FailedPreconditionError("")));
+  for (const auto code :
+       {absl::StatusCode::kUnavailable, absl::StatusCode::kDeadlineExceeded, absl::StatusCode::kCancelled,
+        absl::StatusCode::kInternal, absl::StatusCode::kNotFound, absl::StatusCode::kResourceExhausted}) {
+    EXPECT_FALSE(IsRefusal(absl::Status(code, "")));
+  }
+  EXPECT_TRUE(IsStreamMissing(MarkedAsStreamMissing(absl::NotFoundError("gone"))));
+  EXPECT_FALSE(IsStreamMissing(absl::NotFoundError("gone")));
 }
 
 }  // namespace

@@ -55,9 +55,9 @@ class LettersTest : public testing::Test {
     ASSERT_TRUE(transport.ok());
     transport_ = *std::move(transport);
     streams_ = std::make_unique<TopicStreams>(options_, *transport_);
-    writer_ = std::make_unique<DeadLetterWriter>(options_, *transport_);
+    writer_ = std::make_unique<DeadLetterWriter>(options_, *transport_, *streams_);
     letters_ = DeadLettersFactory::Make(options_, *transport_, *streams_);
-    ASSERT_TRUE(streams_->Ensure("orders", Storage::kFile).ok());
+    ASSERT_TRUE(streams_->Ensure("orders", Storage::kFile, StreamAccess::kPublish).ok());
     ASSERT_TRUE(streams_->EnsureDeadLetters().ok());
   }
   void TearDown() override { writer_->Stop(); }
@@ -73,7 +73,7 @@ class LettersTest : public testing::Test {
   }
   bool Remove(std::uint64_t letter) {
     std::promise<bool> told;
-    writer_->Remove(letter, [&told](bool removed) { told.set_value(removed); });
+    writer_->Remove(letter, [&told](LetterRemoval removal) { told.set_value(removal == LetterRemoval::kRemoved); });
     return told.get_future().get();
   }
   // The message at or after `from` of the topic.

@@ -129,7 +129,8 @@ class SubscriptionTest : public testing::Test {
   const BusOptions options_{.client_id = "billing"};
   const LogSink log_{};
   HandFedTransport transport_;
-  DeadLetterWriter letters_{options_, transport_};
+  TopicStreams streams_{options_, transport_};
+  DeadLetterWriter letters_{options_, transport_, streams_};
   MessageLookUp look_ups_{transport_};
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;

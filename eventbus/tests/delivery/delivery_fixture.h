@@ -88,10 +88,13 @@ class DeliveryStateMachineTest : public testing::Test {
     Note(actions);
   }
   void RemoveLetter(std::uint64_t sequence, bool removed) {
+    RemoveLetter(sequence, removed ? LetterRemoval::kRemoved : LetterRemoval::kFailed);
+  }
+  void RemoveLetter(std::uint64_t sequence, LetterRemoval removal) {
     InFlightMessage* item = removals_.at(sequence);
     removals_.erase(sequence);
     Actions actions;
-    flow_->LetterRemoved(*item, removed, now_, actions);
+    flow_->LetterRemoved(*item, removal, now_, actions);
     Note(actions);
   }
   void LookedUp(std::uint64_t sequence, bool gone) {

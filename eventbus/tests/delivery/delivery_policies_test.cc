@@ -66,6 +66,21 @@ TEST_F(DeliveryPoliciesTest, ARedrivenKeyIsHandledInItsOldOrderAndThenReleased) 
   EXPECT_EQ(flow_->Stats().quarantined_keys, 0u);
 }
 
+TEST_F(DeliveryPoliciesTest, ALetterThatMustStayHoldsNeitherItsMessageNorItsKey) {
+  Quarantine();
+  KnowLettersOf("a", {1});
+  Redrive(11, 1, 101);
+  Arrive(12, "a");
+  Finish(11);
+  RemoveLetter(11, LetterRemoval::kRefused);
+  EXPECT_THAT(Said(), ElementsAre("run 11", "remove letter of 11", "run 12", "ack 11"));
+  EXPECT_EQ(flow_->Stats().letters_kept, 1u);
+  EXPECT_EQ(flow_->Stats().quarantined_keys, 0u);
+  Finish(12);
+  Redrive(13, 1, 101);
+  EXPECT_THAT(Said(), ElementsAre("ack 12", "ack 13")) << "redriven once more, its message is not handled again";
+}
+
 TEST_F(DeliveryPoliciesTest, WhatFailsAgainAfterARedriveTakesItsFollowersBackWithIt) {
   Quarantine();
   KnowLettersOf("a", {1, 2});

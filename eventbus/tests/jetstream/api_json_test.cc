@@ -119,6 +119,45 @@ TEST(ApiJsonTest, ReadsTheFactsOfAStream) {
   }
 }
 
+TEST(ApiJsonTest, ReadsEverySettingThatThereIsARuleFor) {
+  const auto facts = ReadStreamFacts(ParseJson(R"({"config":{"subjects":["a"],"storage":"file",
+      "retention":"interest","discard":"new","discard_new_per_subject":true,"max_msgs":5,"max_msgs_per_subject":6,
+      "max_bytes":7,"max_msg_size":8,"max_age":9,"duplicate_window":10,"num_replicas":3,"no_ack":true,"sealed":true,
+      "deny_delete":true,"allow_rollup_hdrs":true,"allow_msg_counter":true,"persist_mode":"async",
+      "subject_delete_marker_ttl":11,"mirror":{"name":"ORIGIN"},"subject_transform":{"src":"a.*","dest":"b.*"}},
+      "state":{"consumer_count":12}})"));
+  ASSERT_TRUE(facts.ok());
+  EXPECT_EQ(facts->retention, Retention::kInterest);
+  EXPECT_EQ(facts->discard, Discard::kNew);
+  EXPECT_TRUE(facts->discard_new_per_subject && facts->no_ack && facts->sealed && facts->denies_delete);
+  EXPECT_TRUE(facts->allows_rollup && facts->counts && facts->persists_later);
+  EXPECT_EQ(facts->max_messages, 5);
+  EXPECT_EQ(facts->max_messages_per_subject, 6);
+  EXPECT_EQ(facts->max_bytes, 7);
+  EXPECT_EQ(facts->max_message_bytes, 8);
+  EXPECT_EQ(facts->max_age.count(), 9);
+  EXPECT_EQ(facts->duplicate_window.count(), 10);
+  EXPECT_EQ(facts->marker_ttl.count(), 11);
+  EXPECT_EQ(facts->replicas, 3);
+  EXPECT_EQ(facts->mirror_of, "ORIGIN");
+  EXPECT_EQ(facts->subject_transform->source, "a.*");
+  EXPECT_EQ(facts->subject_transform->destination, "b.*");
+  EXPECT_EQ(facts->consumers, 12U);
+}
+
+TEST(ApiJsonTest, AnUnlimitedLimitIsNone) {
+  for (const char* text : {R"({"config":{"storage":"file"}})",
+                           R"({"config":{"storage":"file","max_msgs":-1,"max_msgs_per_subject":-1,"max_bytes":-1,
+                               "max_msg_size":-1,"max_age":0,"subject_transform":"x","mirror":7}})"}) {
+    const auto facts = ReadStreamFacts(ParseJson(text));
+    ASSERT_TRUE(facts.ok());
+    EXPECT_EQ(facts->max_messages + facts->max_messages_per_subject + facts->max_bytes + facts->max_message_bytes, 0);
+    EXPECT_EQ(facts->retention, Retention::kLimits);
+    EXPECT_FALSE(facts->subject_transform.has_value());
+    EXPECT_EQ(facts->mirror_of, "");
+  }
+}
+
 TEST(ApiJsonTest, AnExclusiveConsumerIsPushedToAndHeartbeats) {
   EXPECT_EQ(ConsumerConfig(kExclusive, "billing", "inbox.1", {}),
             ParseJson(R"({"durable_name":"billing","deliver_subject":"inbox.1","filter_subject":"orders",
@@ -207,34 +246,27 @@ TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameTime) {
 }
 
 TEST(ApiJsonTest, ABucketsSettingsAreReadFromItsStream) {
-  const auto options = ReadBucketConfig(
-      "b", ParseJson(R"({"subjects":["$KV.b.>"],"retention":"limits","storage":"memory","max_msgs_per_subject":5,
-          "max_age":1500000000,"max_bytes":4096,"max_msg_size":512,"num_replicas":3,"allow_rollup_hdrs":true,
-          "allow_msg_ttl":true,"subject_delete_marker_ttl":2000000000})"));
-  ASSERT_TRUE(options.ok());
-  EXPECT_EQ(options->history, 5U);
-  EXPECT_EQ(options->time_to_live, std::chrono::milliseconds(1500));
-  EXPECT_EQ(options->key_time_to_live_marker, seconds(2));
-  EXPECT_EQ(options->max_bytes, 4096);
-  EXPECT_EQ(options->max_value_bytes, 512);
-  EXPECT_EQ(options->storage, BucketStorage::kMemory);
-  EXPECT_EQ(options->replicas, 3);
+  const auto options =
+      ReadBucketConfig(ParseJson(R"({"storage":"memory","max_msgs_per_subject":5,"max_age":1500000000,"max_bytes":4096,
+          "max_msg_size":512,"num_replicas":3,"allow_msg_ttl":true,"subject_delete_marker_ttl":2000000000})"));
+  EXPECT_EQ(options.history, 5U);
+  EXPECT_EQ(options.time_to_live, std::chrono::milliseconds(1500));
+  EXPECT_EQ(options.key_time_to_live_marker, seconds(2));
+  EXPECT_EQ(options.max_bytes, 4096);
+  EXPECT_EQ(options.max_value_bytes, 512);
+  EXPECT_EQ(options.storage, BucketStorage::kMemory);
+  EXPECT_EQ(options.replicas, 3);
 }
 
-TEST(ApiJsonTest, WhatIsNoBucketsStreamIsRefused) {
+TEST(ApiJsonTest, OddSettingsOfABucketAreNone) {
   for (const char* text :
-       {"null", "{}", "[]", R"({"subjects":"$KV.b.>"})", R"({"subjects":["$KV.b.>"],"retention":"limits"})",
-        R"({"subjects":["$KV.c.>"],"retention":"limits","allow_rollup_hdrs":true})",
-        R"({"subjects":["$KV.b.>"],"retention":"workqueue","allow_rollup_hdrs":true})"}) {
-    EXPECT_EQ(ReadBucketConfig("b", ParseJson(text)).status().code(), absl::StatusCode::kFailedPrecondition) << text;
+       {"null", "{}", "[]", R"({"max_msgs_per_subject":-1,"max_age":"x","max_msg_size":-1,"num_replicas":0})"}) {
+    const auto odd = ReadBucketConfig(ParseJson(text));
+    EXPECT_EQ(odd.history, 0U) << text;
+    EXPECT_EQ(odd.time_to_live.count(), 0) << text;
+    EXPECT_EQ(odd.max_value_bytes, 0) << text;
+    EXPECT_EQ(odd.replicas, 1) << text;
   }
-  const auto odd =
-      ReadBucketConfig("b", ParseJson(R"({"subjects":["$KV.b.>"],"retention":"limits","allow_rollup_hdrs":true,
-          "max_msgs_per_subject":-1,"max_age":"x","max_msg_size":-1,"num_replicas":0})"));
-  ASSERT_TRUE(odd.ok());
-  EXPECT_EQ(odd->history, 0U);
-  EXPECT_EQ(odd->max_value_bytes, 0);
-  EXPECT_EQ(odd->replicas, 1);
 }
 
 }  // namespace

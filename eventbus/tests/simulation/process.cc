@@ -360,7 +360,8 @@ void Process::RemoveLetter(InFlightMessage& item) {
       Do([&](Actions& actions) {
         invariants_.NotUnderWay(item);
         if (!told) invariants_.LetterStays(item);
-        flow_->LetterRemoved(item, told, event_queue_.now(), actions);
+        flow_->LetterRemoved(item, told ? LetterRemoval::kRemoved : LetterRemoval::kFailed, event_queue_.now(),
+                             actions);
       });
     });
   });

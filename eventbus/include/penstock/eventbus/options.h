@@ -42,7 +42,7 @@ enum class StorageMismatch {
   kRefuse,  ///< fail with `kFailedPrecondition`
 };
 
-/// Limits of the streams that the bus creates. Existing streams are used as they are.
+/// Limits of the streams that the bus creates. Existing ones are never changed (docs/operations.md).
 struct StreamLimits {
   /// Memory streams (`Publish`): the oldest messages are discarded when either limit is reached. Age 1 s to 1 year,
   /// size 1 MiB to 1 TiB.

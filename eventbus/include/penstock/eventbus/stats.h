@@ -27,6 +27,7 @@ struct SubscriptionStats {
   std::uint64_t dead_lettered = 0;
   std::uint64_t gone = 0;             ///< messages that were to run again and were deleted from their stream meanwhile
   std::uint64_t answers_refused = 0;  ///< acknowledgements that the server refused for lack of permission
+  std::uint64_t letters_kept = 0;     ///< letters of finished messages that the server refused to remove
   std::uint64_t undecodable = 0;      ///< the body was no envelope, or its aggregate ID differed from the header
   std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
@@ -66,6 +67,7 @@ struct BusStats {
   std::string client_id{};
   std::string transport{};  ///< "jetstream" or "memory"
   std::uint64_t storage_mismatches = 0;
+  std::uint64_t stream_warnings = 0;  ///< settings of existing streams that were warned of, their storage apart
   ConnectionStats connection{};
   actorpool::PoolStats pool{};
   actorpool::LatencySnapshot publish_latency{};  ///< from the call to the PubAck

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "bus/dead_letters/letter_headers.h"
 #include "penstock/actorpool/internal/thread_name.h"
 #include "penstock/eventbus/event_bus.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -22,58 +24,111 @@ std::string HostName() {
 
 }  // namespace
 
-DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transport)
+DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transport, TopicStreams& streams)
     : options_(options),
       transport_(transport),
+      streams_(streams),
       stream_(DeadLetterStreamName(options.base_stream_name)),
       host_(HostName()) {}
 
 void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done) {
+  if (!MayStore()) return done(false);
   origin.host = host_;
-  OutboundMessage letter = MakeLetter(item, origin, stream_, transport_.max_payload_bytes());
+  OutboundMessage letter = MakeLetter(item, origin, stream_, streams_.max_letter_bytes());
   auto told = std::make_shared<std::function<void(bool)>>(std::move(done));
-  const auto tell = [told, &log = options_.log](const absl::Status& status) {
-    if (!status.ok() && log) log(LogLevel::kError, absl::StrFormat("store a dead letter: %s", status.message()));
-    (*told)(status.ok());
-  };
-  const absl::Status sent =
-      transport_.Publish(std::move(letter), [tell](const absl::StatusOr<PubAck>& ack) { tell(ack.status()); });
-  if (!sent.ok()) tell(sent);
+  const absl::Status sent = transport_.Publish(
+      std::move(letter), [this, told](const absl::StatusOr<PubAck>& ack) { (*told)(IsStored(ack)); });
+  if (!sent.ok()) (*told)(IsStored(sent));
 }
 
-void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(bool removed)> done) {
+// A letter that was there before proves nothing new.
+bool DeadLetterWriter::IsStored(const absl::StatusOr<PubAck>& ack) {
+  LogTrouble(LogLevel::kError, "store a dead letter", ack.status());
+  MutexLock lock(mutex_);
+  if (absl::IsNotFound(ack.status())) doubt_.NotFound();
+  if (!ack.ok()) return false;
+  return ack->duplicate ? !doubt_.doubtful() : doubt_.Stored(ack->sequence);
+}
+
+bool DeadLetterWriter::MayStore() {
+  MutexLock lock(mutex_);
+  if (!doubt_.doubtful()) return true;
+  if (!stopping_) {
+    look_wanted_ = true;
+    Wake();
+  }
+  return false;
+}
+
+void DeadLetterWriter::Wake() {
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  work_.NotifyOne();
+}
+
+void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done) {
   {
     MutexLock lock(mutex_);
     if (!stopping_) {
       removals_.push_back({.letter = letter, .done = std::move(done)});
-      if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
-      work_.NotifyOne();
-      return;
+      return Wake();
     }
   }
-  done(false);
+  done(LetterRemoval::kFailed);
 }
 
 void DeadLetterWriter::Run() {
   SetThreadName("ps-letters");
   while (true) {
     Removal next;
+    bool look = false;
     {
       MutexLock lock(mutex_);
-      while (removals_.empty() && !stopping_) work_.Wait(lock);
-      if (removals_.empty()) return;
-      next = std::move(removals_.front());
-      removals_.pop_front();
+      while (removals_.empty() && !look_wanted_ && !stopping_) work_.Wait(lock);
+      look = std::exchange(look_wanted_, false) && !stopping_;
+      if (!look && removals_.empty()) return;
+      if (!look) {
+        next = std::move(removals_.front());
+        removals_.pop_front();
+      }
     }
-    next.done(RemoveNow(next.letter));
+    look ? LookAtStream() : next.done(RemoveNow(next.letter));
   }
 }
 
-bool DeadLetterWriter::RemoveNow(std::uint64_t letter) {
+void DeadLetterWriter::LookAtStream() {
+  const absl::Status looked = streams_.EnsureDeadLetters();
+  LogTrouble(LogLevel::kError, "store dead letters", looked);
+  if (!looked.ok()) return;
+  MutexLock lock(mutex_);
+  doubt_.LookedAt();
+}
+
+LetterRemoval DeadLetterWriter::RemoveNow(std::uint64_t letter) {
   const absl::Status status = transport_.DeleteMessage(stream_, letter);
-  if (status.ok() || absl::IsNotFound(status)) return true;
-  if (options_.log) options_.log(LogLevel::kError, absl::StrFormat("remove a dead letter: %s", status.message()));
-  return false;
+  if (IsStreamMissing(status)) return IsGone() ? LetterRemoval::kRemoved : LetterRemoval::kFailed;
+  const bool gone = status.ok() || absl::IsNotFound(status);
+  LogTrouble(IsRefusal(status) ? LogLevel::kWarning : LogLevel::kError, "remove a dead letter",
+             gone ? absl::OkStatus() : status);
+  if (gone) return LetterRemoval::kRemoved;
+  return IsRefusal(status) ? LetterRemoval::kRefused : LetterRemoval::kFailed;
+}
+
+bool DeadLetterWriter::IsGone() {
+  MutexLock lock(mutex_);
+  return doubt_.Missing(std::chrono::steady_clock::now());
+}
+
+void DeadLetterWriter::LogTrouble(LogLevel level, const char* what, const absl::Status& status) {
+  {
+    MutexLock lock(mutex_);
+    if (status.ok()) {
+      doubt_.Present();
+      std::erase_if(troubles_, [what](const auto& trouble) { return trouble.first == what; });
+      return;
+    }
+    if (!troubles_.emplace(what, status.code()).second) return;
+  }
+  if (options_.log) options_.log(level, absl::StrFormat("%s: %s", what, status.message()));
 }
 
 absl::StatusOr<std::vector<DeadLetterWriter::OutstandingLetter>> DeadLetterWriter::Outstanding(
@@ -82,6 +137,7 @@ absl::StatusOr<std::vector<DeadLetterWriter::OutstandingLetter>> DeadLetterWrite
   std::vector<OutstandingLetter> found;
   for (std::uint64_t from = 1;;) {
     const auto letter = transport_.ReadMessage(stream_, subject, from);
+    if (IsStreamMissing(letter.status())) return OfMissingStream(letter.status());
     if (absl::IsNotFound(letter.status())) return found;
     if (!letter.ok()) return letter.status();
     from = (*letter)->stream_sequence() + 1;
@@ -89,6 +145,14 @@ absl::StatusOr<std::vector<DeadLetterWriter::OutstandingLetter>> DeadLetterWrite
     found.push_back({.key = std::string((*letter)->Header(header::kAggregateId).value_or(std::string_view{})),
                      .origin = OriginOf(**letter)});
   }
+}
+
+absl::StatusOr<std::vector<DeadLetterWriter::OutstandingLetter>> DeadLetterWriter::OfMissingStream(
+    const absl::Status& missing) {
+  if (!IsGone()) return absl::UnavailableError(missing.message());
+  const absl::Status made = streams_.EnsureDeadLetters();
+  if (!made.ok()) return made;
+  return std::vector<OutstandingLetter>{};
 }
 
 void DeadLetterWriter::Stop() {

@@ -4,14 +4,20 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bus/dead_letters/letter_headers.h"
+#include "bus/dead_letters/stream_doubt.h"
+#include "bus/publish/topic_streams.h"
+#include "delivery/actions.h"
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
@@ -20,15 +26,17 @@
 namespace penstock::eventbus {
 
 /// Writes dead letters for the delivery logic: keeps messages that will not be handled, with their failure history, in
-/// the stream
-/// `{base}_dead_letters`, and removes the letters of those that were handled after a redrive.
+/// the stream `{base}_dead_letters`, and removes the letters of those that were handled after a redrive.
 ///
-/// **Thread safety:** thread-safe. Outlived by its transport.
+/// A stream that may have been made anew (`StreamDoubt`) is looked at, and made when it is missing, before any further
+/// letter goes there; until then letters count as not stored.
+///
+/// **Thread safety:** thread-safe. Outlived by its transport and its streams.
 /// **Blocking:** `Outstanding` only, and `Stop` for the removals that are queued.
 /// **Shutdown:** `Stop`; a closed transport makes it quick. The destructor stops.
 class DeadLetterWriter {
  public:
-  DeadLetterWriter(const BusOptions& options, Transport& transport);
+  DeadLetterWriter(const BusOptions& options, Transport& transport, TopicStreams& streams);
   ~DeadLetterWriter() { Stop(); }
   DeadLetterWriter(const DeadLetterWriter&) = delete;
   DeadLetterWriter& operator=(const DeadLetterWriter&) = delete;
@@ -38,9 +46,9 @@ class DeadLetterWriter {
   /// window).
   void Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done);
 
-  /// Removes a letter, later and on a thread of its own; `done` is told once, with true when the letter is gone, also
-  /// when it was gone before. After `Stop` it is told false at once.
-  void Remove(std::uint64_t letter, std::function<void(bool removed)> done);
+  /// Removes a letter, later and on a thread of its own; `done` is told once. One that was gone before is removed.
+  /// After `Stop` it is told `kFailed` at once.
+  void Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done);
 
   struct OutstandingLetter {
     std::string key{};         ///< percent-encoded, as in the header; empty: none
@@ -57,21 +65,35 @@ class DeadLetterWriter {
  private:
   struct Removal {
     std::uint64_t letter = 0;
-    std::function<void(bool removed)> done{};
+    std::function<void(LetterRemoval removal)> done{};
   };
 
+  /// Whether the stream has it for certain.
+  bool IsStored(const absl::StatusOr<PubAck>& ack);
+  bool MayStore();
   void Run();
-  bool RemoveNow(std::uint64_t letter);
+  void LookAtStream();
+  LetterRemoval RemoveNow(std::uint64_t letter);
+  /// The server says that there is no such stream; whether it is to be believed.
+  bool IsGone();
+  absl::StatusOr<std::vector<OutstandingLetter>> OfMissingStream(const absl::Status& missing);
+  /// Logs an error of its code once, until `what` succeeds.
+  void LogTrouble(LogLevel level, const char* what, const absl::Status& status);
+  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const BusOptions& options_;
   Transport& transport_;
+  TopicStreams& streams_;
   const std::string stream_;
   const std::string host_;
   Mutex mutex_;
   CondVar work_;
   std::deque<Removal> removals_ ABSL_GUARDED_BY(mutex_);
+  StreamDoubt doubt_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::pair<std::string, absl::StatusCode>> troubles_ ABSL_GUARDED_BY(mutex_);  ///< logged
+  bool look_wanted_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_ ABSL_GUARDED_BY(mutex_);  ///< begins with the first removal
+  std::thread thread_ ABSL_GUARDED_BY(mutex_);  ///< begins with its first work
   Mutex stop_mutex_;                            ///< held while `Stop` joins
 };
 

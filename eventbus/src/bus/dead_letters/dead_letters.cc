@@ -197,8 +197,11 @@ class DeadLetters::Round {
           absl::StrCat("its body was too large to be kept beside the failure history, and stream \"",
                        StreamName(base, letter.topic), "\" does not have it any more"));
     }
-    if (auto status = letters_.context_->streams.Ensure(letter.topic, eventbus::Storage::kFile); !status.ok())
+    if (auto status =
+            letters_.context_->streams.Ensure(letter.topic, eventbus::Storage::kFile, eventbus::StreamAccess::kPublish);
+        !status.ok()) {
       return status;
+    }
     return eventbus::AwaitAck([&](eventbus::PublishDone done) {
       return letters_.context_->transport.Publish(eventbus::MakeRedriven(letter, StreamOf(letters_.context_->options)),
                                                   std::move(done));

@@ -87,22 +87,33 @@ absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::str
 absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done) {
   AddFence(message);
   if (auto status = CheckSize(to.topic, message); !status.ok()) return status;
-  if (auto status = streams_.Ensure(to.topic, storage); !status.ok()) return status;
+  if (auto status = streams_.Ensure(to.topic, storage, StreamAccess::kPublish); !status.ok()) return status;
   if (to.counts == nullptr) to.counts = MakeCounts(to.topic);
   const auto begun = std::chrono::steady_clock::now();
-  auto counted = [done = std::move(done), counts = std::move(to.counts), begun,
+  auto counted = [this, done = std::move(done), counts = std::move(to.counts), begun,
                   bytes = message.body.size()](absl::StatusOr<PubAck> ack) mutable {
     if (ack.ok()) {
       counts->latency->Observe(std::chrono::steady_clock::now() - begun);
-      counts->published.Add(1);
       counts->bytes.Add(bytes);
-      if (ack->duplicate) counts->duplicates.Add(1);
-    } else {
-      counts->failed.Add(1);
     }
+    Count(*counts, ack);
     if (done) done(std::move(ack));
   };
   return transport_.Publish(std::move(message), std::move(counted));
+}
+
+// No stream that was found, or a sequence below an earlier one: the stream may have been made anew. What was sent again
+// looks the same, which costs a look.
+void EnvelopePublisher::Count(Counts& counts, const absl::StatusOr<PubAck>& ack) {
+  if (!ack.ok()) {
+    counts.failed.Add(1);
+    if (absl::IsNotFound(ack.status())) streams_.LookAgain(counts.topic);
+    return;
+  }
+  counts.published.Add(1);
+  if (ack->duplicate) return counts.duplicates.Add(1);
+  const std::uint64_t before = counts.last_sequence.exchange(ack->sequence, std::memory_order_relaxed);
+  if (ack->sequence <= before) streams_.LookAgain(counts.topic);
 }
 
 absl::Status EnvelopePublisher::CheckSize(std::string_view topic, const OutboundMessage& message) const {
@@ -123,6 +134,7 @@ std::shared_ptr<EnvelopePublisher::Counts> EnvelopePublisher::FindCounts(std::st
 // The one there is, when another thread was faster.
 std::shared_ptr<EnvelopePublisher::Counts> EnvelopePublisher::MakeCounts(std::string_view topic) {
   auto counts = std::make_shared<Counts>();
+  counts->topic = topic;
   counts->latency = latency_;
   MutexLock lock(mutex_);
   return counts_.try_emplace(std::string(topic), std::move(counts)).first->second;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,7 +23,8 @@ namespace penstock::eventbus {
 /// Checks, encodes, counts and sends what the bus publishes.
 ///
 /// **Thread safety:** thread-safe. **Blocking:** while the transport's window is full, and for a topic's first publish,
-/// which makes its stream. Callbacks given to it may outlive its methods, not its transport.
+/// which makes its stream. Callbacks given to it may outlive its methods, not its transport; the transport is closed
+/// before this is destroyed.
 class EnvelopePublisher {
  public:
   EnvelopePublisher(const BusOptions& options, Transport& transport, TopicStreams& streams);
@@ -39,8 +42,10 @@ class EnvelopePublisher {
   using Latencies = actorpool::LatencyHistogram<actorpool::SharedCounter>;
   /// Statistics of one topic.
   struct Counts {
+    std::string topic{};
     actorpool::SharedCounter published, duplicates, failed, bytes;
-    std::shared_ptr<Latencies> latency{};  // of all topics together
+    std::atomic<std::uint64_t> last_sequence{0};  // relaxed: a hint, that of the last PubAck
+    std::shared_ptr<Latencies> latency{};         // of all topics together
   };
   /// A topic as somebody publishes to it.
   struct Destination {
@@ -51,6 +56,8 @@ class EnvelopePublisher {
   /// Checks topic and options.
   absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
   absl::Status Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done);
+  /// On a thread of the transport.
+  void Count(Counts& counts, const absl::StatusOr<PubAck>& ack);
   absl::Status CheckSize(std::string_view topic, const OutboundMessage& message) const;
   std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
   std::shared_ptr<Counts> MakeCounts(std::string_view topic);

@@ -22,21 +22,39 @@ StreamSpec TopicStreams::SpecFor(std::string_view topic, Storage storage) const 
           .replicas = limits.replicas};
 }
 
-absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage) {
-  const std::uint64_t generation = storage == Storage::kMemory ? transport_.generation() : 0;
+// A publish goes on to a stream that may have been made anew when it cannot be looked at now: it is sent again until it
+// was stored.
+absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage, StreamAccess access) {
+  const bool memory = storage == Storage::kMemory;
+  const std::uint64_t generation = memory ? transport_.generation() : 0;
+  Found before;
   {
     MutexLock lock(mutex_);
-    const Seen& all = storage == Storage::kMemory ? memory_seen_ : file_seen_;
-    auto seen = all.find(topic);
-    if (seen != all.end() && seen->second.generation == generation) return absl::OkStatus();
+    const Seen& all = memory ? memory_seen_ : file_seen_;
+    if (const auto seen = all.find(topic); seen != all.end()) before = seen->second;
   }
-  const StreamSpec spec = SpecFor(topic, storage);
-  auto facts = transport_.EnsureStream(spec);
-  if (!facts.ok()) return facts.status();
-  if (auto status = Check(spec, *facts); !status.ok()) return status;
+  const bool known = before.publishable && before.generation == generation;
+  if (access == StreamAccess::kPublish && known && !before.doubtful) return absl::OkStatus();
+  const auto facts = Look({.use = memory ? StreamUse::kPlainTopic : StreamUse::kEnvelopeTopic,
+                           .access = access,
+                           .wanted = SpecFor(topic, storage)});
+  const bool mute = absl::IsUnavailable(facts.status()) || absl::IsDeadlineExceeded(facts.status());
+  if (!facts.ok()) return access == StreamAccess::kPublish && known && mute ? absl::OkStatus() : facts.status();
   MutexLock lock(mutex_);
-  (storage == Storage::kMemory ? memory_seen_ : file_seen_)[std::string(topic)] = {generation, facts->duplicate_window};
+  Found& seen = (memory ? memory_seen_ : file_seen_)[std::string(topic)];
+  const bool stands = seen.publishable && !seen.doubtful && seen.generation == generation;
+  seen.publishable = access == StreamAccess::kPublish || stands;
+  seen.doubtful = false;
+  seen.generation = generation;
+  seen.duplicate_window = facts->duplicate_window;
   return absl::OkStatus();
+}
+
+void TopicStreams::LookAgain(std::string_view topic) {
+  MutexLock lock(mutex_);
+  for (Seen* all : {&memory_seen_, &file_seen_}) {
+    if (const auto seen = all->find(topic); seen != all->end()) seen->second.doubtful = true;
+  }
 }
 
 std::chrono::nanoseconds TopicStreams::DuplicateWindow(std::string_view topic) const {
@@ -45,34 +63,48 @@ std::chrono::nanoseconds TopicStreams::DuplicateWindow(std::string_view topic) c
   return seen == file_seen_.end() ? std::chrono::nanoseconds{0} : seen->second.duplicate_window;
 }
 
-absl::Status TopicStreams::Check(const StreamSpec& wanted, const StreamFacts& found) {
-  const std::string& subject = wanted.subjects.front();
-  if (std::find(found.subjects.begin(), found.subjects.end(), subject) == found.subjects.end()) {
-    return absl::FailedPreconditionError(absl::StrFormat(
-        "use stream %s: it exists without the subject %s; choose another base_stream_name or add the subject",
-        Quoted(wanted.name), Quoted(subject)));
-  }
-  if (found.storage == wanted.storage) return absl::OkStatus();
-  const std::string text =
-      absl::StrFormat("stream %s keeps its messages in %s storage, though this use of %s asks for %s",
-                      Quoted(wanted.name), StorageName(found.storage), Quoted(subject), StorageName(wanted.storage));
-  mismatches_.fetch_add(1, std::memory_order_relaxed);
-  if (options_.storage_mismatch == StorageMismatch::kRefuse) {
-    return absl::FailedPreconditionError(text + "; delete the stream or use another topic");
-  }
-  if (options_.log) options_.log(LogLevel::kWarning, text + "; it is used as it is");
-  return absl::OkStatus();
-}
-
 absl::Status TopicStreams::EnsureDeadLetters() {
   const std::string name = DeadLetterStreamName(options_.base_stream_name);
-  const auto facts = transport_.EnsureStream({.name = name,
-                                              .subjects = {name + ".>"},
-                                              .storage = Storage::kFile,
-                                              .discard = Discard::kNew,
-                                              .duplicate_window = options_.limits.duplicate_window,
-                                              .replicas = options_.limits.replicas});
+  const auto facts = Look({.use = StreamUse::kDeadLetters,
+                           .wanted = {.name = name,
+                                      .subjects = {name + ".>"},
+                                      .storage = Storage::kFile,
+                                      .discard = Discard::kNew,
+                                      .duplicate_window = options_.limits.duplicate_window,
+                                      .replicas = options_.limits.replicas}});
+  if (facts.ok()) letter_limit_.store(facts->max_message_bytes, std::memory_order_relaxed);
   return facts.status();
+}
+
+std::size_t TopicStreams::max_letter_bytes() const {
+  const auto limit = static_cast<std::size_t>(letter_limit_.load(std::memory_order_relaxed));
+  const std::size_t payload = transport_.max_payload_bytes();
+  return limit == 0 ? payload : std::min(limit, payload);
+}
+
+absl::StatusOr<StreamFacts> TopicStreams::Look(StreamNeed need) {
+  need.publish_timeout = options_.publish_timeout;
+  need.max_payload_bytes = transport_.max_payload_bytes();
+  absl::StatusOr<StreamFacts> facts = transport_.EnsureStream(need.wanted);
+  if (!facts.ok()) return facts;
+  const StreamReview review = ReviewStream(*facts, need, options_.storage_mismatch);
+  Note(review);
+  if (!review.status.ok()) return review.status;
+  return facts;
+}
+
+void TopicStreams::Note(const StreamReview& review) {
+  for (const std::string& text : review.warnings) CountNews(text, warnings_);
+  if (!review.storage_mismatch.empty()) CountNews(review.storage_mismatch, mismatches_);
+}
+
+void TopicStreams::CountNews(const std::string& text, std::atomic<std::uint64_t>& counter) {
+  {
+    MutexLock lock(mutex_);
+    if (!told_.insert(text).second) return;
+  }
+  counter.fetch_add(1, std::memory_order_relaxed);
+  if (options_.log) options_.log(LogLevel::kWarning, text);
 }
 
 }  // namespace penstock::eventbus

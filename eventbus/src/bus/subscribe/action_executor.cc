@@ -26,7 +26,8 @@ std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
         StoreDeadLetter(*item);
         break;
       case Action::Kind::kRemoveLetter:
-        dead_letters_.Remove(item->letter, [this, item](bool removed) { listener_.OnLetterRemoved(*item, removed); });
+        dead_letters_.Remove(item->letter,
+                             [this, item](LetterRemoval removal) { listener_.OnLetterRemoved(*item, removal); });
         break;
       case Action::Kind::kLookUp:
         look_ups_.LookUp(spec_.consumer_spec.stream, item->sequence,

@@ -29,7 +29,7 @@ class ActionExecutor {
     virtual absl::Status Work(InFlightMessage& item) = 0;
     virtual void OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) = 0;
     virtual void OnDeadLettered(InFlightMessage& item, bool stored) = 0;
-    virtual void OnLetterRemoved(InFlightMessage& item, bool removed) = 0;
+    virtual void OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) = 0;
     virtual void OnLookedUp(InFlightMessage& item, bool gone) = 0;
 
    protected:

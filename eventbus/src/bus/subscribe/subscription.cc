@@ -279,10 +279,10 @@ void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
 }
 
-void Subscription::OnLetterRemoved(InFlightMessage& item, bool removed) {
+void Subscription::OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) {
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)
-                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removed, now, actions); });
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removal, now, actions); });
 }
 
 void Subscription::OnLookedUp(InFlightMessage& item, bool gone) {
@@ -297,9 +297,11 @@ void Subscription::Tick(TimePoint now) {
   Call call(*this);
   if (!quarantine_known_.load(std::memory_order_acquire) && now >= next_look_up_) {
     next_look_up_ = now + kLookUpPause;
-    if (auto status = LookUpQuarantine(); !status.ok()) {
-      Log(LogLevel::kWarning, "cannot read its dead letters yet: " + std::string(status.message()));
+    const std::string trouble(LookUpQuarantine().message());
+    if (!trouble.empty() && trouble != look_up_trouble_) {
+      Log(LogLevel::kWarning, "cannot read its dead letters yet: " + trouble);
     }
+    look_up_trouble_ = trouble;
   }
   RunActions([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (open_) flow_.Tick(now, actions);

@@ -103,7 +103,7 @@ class Subscription final : private ActionExecutor::Listener {
   absl::Status Work(InFlightMessage& item) override;
   void OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) override;
   void OnDeadLettered(InFlightMessage& item, bool stored) override;
-  void OnLetterRemoved(InFlightMessage& item, bool removed) override;
+  void OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) override;
   void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
@@ -149,6 +149,7 @@ class Subscription final : private ActionExecutor::Listener {
   MessageFactory factory_;              // of the consumer's thread
   bool consumes_ = false;               // likewise: it takes what is finished, until it rests
   TimePoint next_look_up_{};            // of the ticking thread
+  std::string look_up_trouble_{};       // likewise: logged last
   std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself
 };
 

@@ -22,7 +22,8 @@ constexpr Counter kCounters[] = {
     &SubscriptionStats::naks,         &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
     &SubscriptionStats::skipped,      &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
     &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
-    &SubscriptionStats::resubscribes, &SubscriptionStats::gone,        &SubscriptionStats::answers_refused};
+    &SubscriptionStats::resubscribes, &SubscriptionStats::gone,        &SubscriptionStats::answers_refused,
+    &SubscriptionStats::letters_kept};
 
 /// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {

@@ -47,6 +47,8 @@ constexpr std::array kApiRows = {
     ApiRow{10047, Code::kResourceExhausted, kUntilHealed, "raise the server's JetStream storage limit"},
     ApiRow{10052, Code::kFailedPrecondition, kUntilHealed, "check the stream's limits"},  // invalid stream config
     ApiRow{10054, Code::kInvalidArgument, kUntilHealed, "send less, or raise the stream's max_msg_size"},
+    ApiRow{api_code::kMessageNotDeleted, Code::kFailedPrecondition, kUntilHealed,
+           "check the stream's deny_delete and the server's disk"},
     ApiRow{10058, Code::kAlreadyExists, kUntilHealed, ""},       // stream name in use
     ApiRow{10059, Code::kNotFound, kUntilHealed, ""},            // stream not found
     ApiRow{10060, Code::kFailedPrecondition, kUntilHealed, ""},  // expected stream does not match
@@ -67,6 +69,7 @@ constexpr std::array kApiRows = {
     ApiRow{10121, Code::kFailedPrecondition, kUntilHealed, "lower max_in_flight"},  // max_ack_pending over the limit
     ApiRow{10148, Code::kAlreadyExists, kUntilHealed, ""},                          // consumer already exists
     ApiRow{api_code::kMessageIdInProcess, Code::kUnavailable, kMoment, kWait},
+    ApiRow{10169, Code::kFailedPrecondition, kUntilHealed, "the stream takes only increments of counters"},
     ApiRow{10167, Code::kUnavailable, kMoment, "lower publish_window"},  // too many requests
     // Those without a row above go by their class.
     ApiRow{400, Code::kFailedPrecondition, kUntilHealed, ""},

@@ -12,6 +12,7 @@
 #include "jetstream/message/header_block.h"
 #include "naming/decimal.h"
 #include "naming/timestamp.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -52,11 +53,18 @@ std::optional<std::string> BytesMember(const Json& value, const char* name) {
   return bytes;
 }
 
+// JetStream that is switched off comes back; a stream that is not there, as a server that comes back may say, too.
+absl::Status StatusOf(const std::string& what, const ApiError& error) {
+  absl::Status status = ApiStatus(what, error);
+  if (DurationOf(error) == RefusalDuration::kOutage) return absl::UnavailableError(status.message());
+  return error.err_code == api_code::kStreamNotFound ? MarkedAsStreamMissing(std::move(status)) : status;
+}
+
 absl::StatusOr<std::unique_ptr<StoredMessage>> Get(ApiClient& api, const std::string& stream, const Json& request,
                                                    const std::string& what, const std::stop_token& stop) {
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, request, kApiBudget, stop);
   if (!reply.ok()) return reply.status();
-  if (reply->error) return ApiStatus(what, *reply->error);
+  if (reply->error) return StatusOf(what, *reply->error);
   return ReadStoredMessage(reply->body);
 }
 
@@ -122,10 +130,11 @@ absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint6
       api.Call("STREAM.MSG.DELETE." + stream, {{"seq", sequence}, {"no_erase", true}}, kApiBudget);
   if (!reply.ok()) return reply.status();
   if (!reply->error) return absl::OkStatus();
+  if (!reply->Refused(api_code::kMessageNotDeleted)) return StatusOf(what, *reply->error);
   // A server has the same error for a message that is gone and for one that must not be deleted.
   const absl::StatusOr<ApiReply> left = api.Call("STREAM.MSG.GET." + stream, {{"seq", sequence}}, kApiBudget);
-  if (left.ok() && left->Refused(api_code::kNoMessageFound)) return ApiStatus(what, *left->error);
-  return ApiStatus(what, *reply->error);
+  if (left.ok() && left->Refused(api_code::kNoMessageFound)) return StatusOf(what, *left->error);
+  return StatusOf(what, *reply->error);
 }
 
 }  // namespace penstock::eventbus::jetstream

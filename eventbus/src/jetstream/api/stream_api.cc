@@ -2,6 +2,7 @@
 #include "jetstream/api/stream_api.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -18,6 +19,52 @@ absl::StatusOr<StreamFacts> FactsOf(const StreamSpec& spec, const absl::StatusOr
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(About(spec), *reply->error);
   return ReadStreamFacts(reply->body);
+}
+
+// An unlimited limit is -1, 0, or left out, depending on server and setting.
+std::int64_t Limit(const Json& config, const char* name) {
+  return std::max<std::int64_t>(IntMember(config, name).value_or(0), 0);
+}
+
+std::chrono::nanoseconds Time(const Json& config, const char* name) {
+  return std::chrono::nanoseconds(Limit(config, name));
+}
+
+Retention RetentionOf(const Json& config) {
+  const std::string retention = StringMember(config, "retention");
+  if (retention == "interest") return Retention::kInterest;
+  return retention == "workqueue" ? Retention::kWorkQueue : Retention::kLimits;
+}
+
+std::optional<SubjectTransform> TransformOf(const Json& config) {
+  const Json& transform = Member(config, "subject_transform");
+  if (!transform.is_object()) return std::nullopt;
+  return SubjectTransform{StringMember(transform, "src"), StringMember(transform, "dest")};
+}
+
+void ReadLimits(const Json& config, StreamFacts& facts) {
+  facts.max_messages = Limit(config, "max_msgs");
+  facts.max_messages_per_subject = Limit(config, "max_msgs_per_subject");
+  facts.max_bytes = Limit(config, "max_bytes");
+  facts.max_message_bytes = Limit(config, "max_msg_size");
+  facts.max_age = Time(config, "max_age");
+  facts.duplicate_window = Time(config, "duplicate_window");
+  facts.marker_ttl = Time(config, "subject_delete_marker_ttl");
+  facts.replicas = static_cast<int>(std::max<std::int64_t>(Limit(config, "num_replicas"), 1));
+}
+
+void ReadPolicies(const Json& config, StreamFacts& facts) {
+  facts.retention = RetentionOf(config);
+  facts.discard = StringMember(config, "discard") == "new" ? Discard::kNew : Discard::kOld;
+  facts.discard_new_per_subject = BoolMember(config, "discard_new_per_subject");
+  facts.no_ack = BoolMember(config, "no_ack");
+  facts.sealed = BoolMember(config, "sealed");
+  facts.denies_delete = BoolMember(config, "deny_delete");
+  facts.allows_rollup = BoolMember(config, "allow_rollup_hdrs");
+  facts.counts = BoolMember(config, "allow_msg_counter");
+  facts.persists_later = StringMember(config, "persist_mode") == "async";
+  facts.mirror_of = StringMember(Member(config, "mirror"), "name");
+  facts.subject_transform = TransformOf(config);
 }
 
 }  // namespace
@@ -47,9 +94,13 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {
   if (storage != StorageName(Storage::kFile) && storage != StorageName(Storage::kMemory)) {
     return absl::InternalError("JetStream API: the reply does not describe a stream");
   }
-  return StreamFacts{.subjects = StringsMember(config, "subjects"),
-                     .storage = storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory,
-                     .duplicate_window = std::chrono::nanoseconds(UintMember(config, "duplicate_window").value_or(0))};
+  StreamFacts facts;
+  facts.subjects = StringsMember(config, "subjects");
+  facts.storage = storage == StorageName(Storage::kFile) ? Storage::kFile : Storage::kMemory;
+  facts.consumers = UintMember(Member(reply, "state"), "consumer_count").value_or(0);
+  ReadPolicies(config, facts);
+  ReadLimits(config, facts);
+  return facts;
 }
 
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop) {
@@ -69,6 +120,8 @@ absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string&
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), budget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
+  absl::StatusOr<StreamFacts> facts = ReadStreamFacts(reply->body);
+  if (!facts.ok()) return facts.status();
   const Json &state = Member(reply->body, "state"), &config = Member(reply->body, "config");
   return StreamIdentity{
       .created = StringMember(reply->body, "created"),
@@ -76,7 +129,8 @@ absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string&
       .first_sequence = UintMember(state, "first_seq").value_or(0),
       .subjects = StringsMember(config, "subjects"),
       .inactive_threshold = UintMember(Member(config, "consumer_limits"), "inactive_threshold").value_or(0),
-      .work_queue = StringMember(config, "retention") == "workqueue"};
+      .work_queue = StringMember(config, "retention") == "workqueue",
+      .facts = *std::move(facts)};
 }
 
 }  // namespace penstock::eventbus::jetstream

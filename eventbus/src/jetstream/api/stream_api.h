@@ -39,6 +39,7 @@ struct StreamIdentity {
   std::vector<std::string> subjects{};
   std::uint64_t inactive_threshold = 0;  ///< ns after which it forgets a consumer that nobody uses; 0: as each says
   bool work_queue = false;  ///< it keeps what is not acknowledged, and its consumers begin with all of that
+  StreamFacts facts{};
 };
 
 /// `kNotFound` when there is no such stream.

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bucket/bucket_layout.h"
@@ -13,6 +12,7 @@
 #include "jetstream/api/stream_api.h"
 #include "jetstream/bucket/time_left.h"
 #include "naming/names.h"
+#include "stream/stream_review.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -34,11 +34,16 @@ nanoseconds Time(const Json& config, const char* name) { return nanoseconds(Limi
 absl::StatusOr<BucketSpec> Settings(const BucketSpec& spec, const absl::StatusOr<ApiReply>& reply) {
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(About(spec.name), *reply->error);
-  absl::StatusOr<BucketOptions> options = ReadBucketConfig(spec.name, Member(reply->body, "config"));
-  if (!options.ok()) return options.status();
-  options->reads = spec.options.reads;
-  if (absl::Status fits = CheckBucketFits(spec, *options); !fits.ok()) return fits;
-  return BucketSpec{spec.name, *options};
+  const absl::StatusOr<StreamFacts> found = ReadStreamFacts(reply->body);
+  if (!found.ok()) return found.status();
+  const StreamNeed need{.use = StreamUse::kBucket, .wanted = BucketStreamSpec(spec)};
+  if (absl::Status fits = ReviewStream(*found, need, StorageMismatch::kRefuse).status; !fits.ok()) {
+    return Prefixed(About(spec.name), fits);
+  }
+  BucketOptions options = ReadBucketConfig(Member(reply->body, "config"));
+  options.reads = spec.options.reads;
+  if (absl::Status fits = CheckBucketFits(spec, options); !fits.ok()) return fits;
+  return BucketSpec{spec.name, options};
 }
 
 // A server that knows no such time to live would leave the setting out without a word.
@@ -67,14 +72,7 @@ Json BucketConfig(const BucketSpec& spec) {
   return config;
 }
 
-absl::StatusOr<BucketOptions> ReadBucketConfig(const std::string& name, const Json& config) {
-  const std::vector<std::string> subjects = {BucketSubject(name, ">")};
-  if (StringsMember(config, "subjects") != subjects || !BoolMember(config, "allow_rollup_hdrs") ||
-      StringMember(config, "retention") != "limits") {
-    return absl::FailedPreconditionError(absl::StrCat(
-        About(name), ": stream \"", BucketStreamName(name), "\" is not a bucket's: it needs the subject \"",
-        subjects.front(), "\", allow_rollup_hdrs and retention by limits; use another bucket"));
-  }
+BucketOptions ReadBucketConfig(const Json& config) {
   BucketOptions options;
   options.history = static_cast<std::uint32_t>(Limit(config, "max_msgs_per_subject"));
   options.time_to_live = duration_cast<std::chrono::milliseconds>(Time(config, "max_age"));

@@ -12,9 +12,8 @@ namespace penstock::eventbus::jetstream {
 /// The request that makes the stream.
 Json BucketConfig(const BucketSpec& spec);
 
-/// The settings of the bucket `name` in the configuration of its stream; `reads` is the default.
-/// `kFailedPrecondition` when the stream is laid out otherwise than a bucket's.
-absl::StatusOr<BucketOptions> ReadBucketConfig(const std::string& name, const Json& config);
+/// The settings of a bucket in the configuration of its stream; `reads` is the default.
+BucketOptions ReadBucketConfig(const Json& config);
 
 /// Makes the bucket when it is missing, and returns its settings when it fits. Errors as `Transport::OpenBucket`.
 absl::StatusOr<BucketSpec> EnsureBucket(ApiClient& api, const BucketSpec& spec, const CallLimit& limit);

@@ -244,6 +244,7 @@ absl::Status ConsumerSession::LookAtStream() {
     return absl::UnavailableError(absl::StrCat("the server has the stream up to message ", stream->last_sequence,
                                                " and sent ", lineage_.highest()));
   }
+  if (absl::Status fits = CheckStream(stream->facts); !fits.ok()) return fits;
   stream_ = *std::move(stream);
   if (verdict == StreamLineage::Verdict::kSame) return absl::OkStatus();
   stream_made_again_ = true;

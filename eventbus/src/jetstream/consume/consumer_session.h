@@ -112,6 +112,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   absl::Status LookAtStream();
   /// The stream when it was looked at.
   const StreamIdentity& stream() const { return stream_; }
+  absl::Status CheckStream(const StreamFacts& found) const;
   /// Whether the stream is the one that was created then, in the server's words, and still has `mark`.
   absl::StatusOr<bool> IsSameStream(const std::string& created, const StreamMarks::Mark& mark);
   /// As `CheckFits`, with what is around the consumer.

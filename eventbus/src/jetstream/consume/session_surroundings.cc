@@ -9,6 +9,7 @@
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/protocol/server_version.h"
+#include "stream/stream_review.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -52,6 +53,16 @@ absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made
     events_.on_consumer_recreated();
   }
   return absl::OkStatus();
+}
+
+// It may have been made by somebody else since the subscription began.
+absl::Status ConsumerSession::CheckStream(const StreamFacts& found) const {
+  if (spec_.stream_spec.subjects.empty()) return absl::OkStatus();
+  const bool lossy = spec_.kind == ConsumerKind::kAtMostOnce;
+  const StreamNeed need{.use = lossy ? StreamUse::kPlainTopic : StreamUse::kEnvelopeTopic,
+                        .access = StreamAccess::kConsume,
+                        .wanted = spec_.stream_spec};
+  return ReviewStream(found, need, StorageMismatch::kWarn).status;
 }
 
 // An unfiltered consumer fits a stream that has nothing else, which the stream tells.

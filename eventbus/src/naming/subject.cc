@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/subject.h"
+#include "naming/subject.h"
 
-namespace penstock::eventbus::memory {
+namespace penstock::eventbus {
 namespace {
 
 // Walks over the tokens of a subject.
@@ -43,6 +43,18 @@ bool SubjectsOverlap(std::string_view left, std::string_view right) {
   return lefts.done() && rights.done();
 }
 
+bool SubjectCovers(std::string_view pattern, std::string_view part) {
+  Tokens patterns(pattern);
+  Tokens parts(part);
+  while (!patterns.done() && !parts.done()) {
+    const std::string_view wide = patterns.Next();
+    const std::string_view narrow = parts.Next();
+    if (wide == ">") return true;
+    if (narrow == ">" || (wide != narrow && wide != "*")) return false;
+  }
+  return patterns.done() && parts.done();
+}
+
 bool HasWildcard(std::string_view pattern) {
   if (pattern.empty()) return true;
   Tokens tokens(pattern);
@@ -53,4 +65,4 @@ bool HasWildcard(std::string_view pattern) {
   return false;
 }
 
-}  // namespace penstock::eventbus::memory
+}  // namespace penstock::eventbus

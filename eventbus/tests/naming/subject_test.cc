@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "memory/subject.h"
+#include "naming/subject.h"
 
 #include <gtest/gtest.h>
 
-namespace penstock::eventbus::memory {
+namespace penstock::eventbus {
 namespace {
 
 TEST(SubjectTest, APatternWithoutWildcardsTakesOnlyItself) {
@@ -47,5 +47,24 @@ TEST(SubjectTest, PatternsOverlapWhenOneSubjectFitsBoth) {
   EXPECT_FALSE(SubjectsOverlap("a.b", "a_b"));
 }
 
+TEST(SubjectTest, APatternCoversWhatItTakesWhole) {
+  EXPECT_TRUE(SubjectCovers("chat.room", "chat.room"));
+  EXPECT_TRUE(SubjectCovers("chat.*", "chat.room"));
+  EXPECT_TRUE(SubjectCovers("chat.*", "chat.*"));
+  EXPECT_TRUE(SubjectCovers("chat.>", "chat.*.x"));
+  EXPECT_TRUE(SubjectCovers("chat.>", "chat.>"));
+  EXPECT_TRUE(SubjectCovers(">", "chat.>"));
+}
+
+TEST(SubjectTest, APatternDoesNotCoverWhatItTakesInPart) {
+  EXPECT_FALSE(SubjectCovers("chat.room", "chat.*"));
+  EXPECT_FALSE(SubjectCovers("chat.*", "chat.>"));
+  EXPECT_FALSE(SubjectCovers("chat.room.>", "chat.>"));
+  EXPECT_FALSE(SubjectCovers("chat.>", "chat"));
+  EXPECT_FALSE(SubjectCovers("chat.*", "chat.room.x"));
+  EXPECT_FALSE(SubjectCovers("chat.*", "chat"));
+  EXPECT_FALSE(SubjectCovers("chat", "talk"));
+}
+
 }  // namespace
-}  // namespace penstock::eventbus::memory
+}  // namespace penstock::eventbus
