@@ -27,7 +27,7 @@ class MessageLookUpTest : public testing::Test {
     return gone.get_future().get();
   }
 
-  MemoryTransport transport_{""};
+  memory::MemoryTransport transport_{""};
   MessageLookUp look_ups_{transport_};
 };
 
