@@ -2,6 +2,7 @@
 #include <prometheus/text_serializer.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "families.h"
 
@@ -12,6 +13,13 @@ namespace {
 constexpr std::size_t kBoundsPerPublishBucket = 2;
 static_assert(actorpool::LatencySnapshot::kUpperBoundsSeconds.size() % kBoundsPerPublishBucket == 0,
               "the last finite bound must be kept");
+
+std::uint64_t LettersKept(const BusStats& stats) {
+  std::uint64_t kept = 0;
+  for (const SubscriptionStats& one : stats.subscriptions) kept += one.letters_kept;
+  for (const SubscriptionStats& one : stats.ended_subscriptions) kept += one.letters_kept;
+  return kept;
+}
 
 void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   const ConnectionStats& connection = stats.connection;
@@ -33,6 +41,9 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(stats.storage_mismatches));
   out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, their storage apart.");
   out.Sample(static_cast<double>(stats.stream_warnings));
+  out.Counter("letters_kept_total",
+              "Dead letters whose messages were redriven and finished, and which the server refused to remove.");
+  out.Sample(static_cast<double>(LettersKept(stats)));
   out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency,
                 kBoundsPerPublishBucket);
   out.Gauge("build_info", "Always 1; the labels tell the version and the transport.");

@@ -29,7 +29,7 @@ constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
     {true, "published_bytes_total", "Bytes in the bodies of published messages.", &TopicPublishStats::bytes},
 }};
 
-constexpr std::array<Column<SubscriptionStats>, 21> kSubscriptionColumns = {{
+constexpr std::array<Column<SubscriptionStats>, 20> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Received messages that had been delivered before.", &SubscriptionStats::redelivered},
     {true, "duplicates_total", "Received messages that were already in flight or finished, and not handled again.",
@@ -38,9 +38,6 @@ constexpr std::array<Column<SubscriptionStats>, 21> kSubscriptionColumns = {{
     {true, "naks_total", "Naks: messages requested again.", &SubscriptionStats::naks},
     {true, "terminated_total", "Messages ended for good, each after its dead letter was stored.",
      &SubscriptionStats::terminated},
-    {true, "letters_kept_total",
-     "Dead letters whose messages were redriven and finished, and which the server refused to remove.",
-     &SubscriptionStats::letters_kept},
     {true, "undecodable_total",
      "Messages whose body was no envelope, or whose aggregate ID differed from that in the header.",
      &SubscriptionStats::undecodable},

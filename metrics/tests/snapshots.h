@@ -50,6 +50,7 @@ inline BusStats SmallBus() {
                           .naks = 45,
                           .terminated = 46,
                           .dead_lettered = 47,
+                          .letters_kept = 63,
                           .undecodable = 48,
                           .resubscribes = 49,
                           .evicted = 55,
