@@ -53,6 +53,7 @@ TEST_P(ExclusiveConsumerContractTest, DeliversOnlyItsFilterSubject) {
   for (const char* subject : {"mixed.a", "mixed.b", "mixed.a.c", "mixed.a"}) ASSERT_THAT(Publish("x", subject), IsOk());
   ConsumerSpec spec = Billing();
   spec.stream = "MIXED";
+  spec.stream_spec = {.name = "MIXED", .subjects = {"mixed.>"}};
   spec.filter_subject = "mixed.a";
   ConsumerRecorder recorder;
   const auto consumer = Open(spec, recorder);
@@ -321,6 +322,7 @@ TEST_P(ExclusiveConsumerContractTest, RefusesADurableOfAnotherKindOrFilter) {
   ASSERT_THAT(transport().EnsureStream({.name = "MIXED", .subjects = {"mixed.>"}}), IsOk());
   ConsumerSpec spec = Billing();
   spec.stream = "MIXED";
+  spec.stream_spec = {.name = "MIXED", .subjects = {"mixed.>"}};
   spec.filter_subject = "mixed.a";
   const auto mixed = Open(spec, recorder);
   spec.filter_subject = "mixed.b";

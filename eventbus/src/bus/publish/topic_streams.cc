@@ -2,6 +2,7 @@
 #include "bus/publish/topic_streams.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "naming/names.h"
@@ -35,15 +36,18 @@ absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage, Strea
   }
   const bool known = before.publishable && before.generation == generation;
   if (access == StreamAccess::kPublish && known && !before.doubtful) return absl::OkStatus();
-  const auto facts = Look({.use = memory ? StreamUse::kPlainTopic : StreamUse::kEnvelopeTopic,
-                           .access = access,
-                           .wanted = SpecFor(topic, storage)});
+  StreamNeed need{.use = memory ? StreamUse::kPlainTopic : StreamUse::kEnvelopeTopic,
+                  .access = access,
+                  .wanted = SpecFor(topic, storage)};
+  const auto facts = Look(need);
   const bool mute = absl::IsUnavailable(facts.status()) || absl::IsDeadlineExceeded(facts.status());
   if (!facts.ok()) return access == StreamAccess::kPublish && known && mute ? absl::OkStatus() : facts.status();
+  need.access = StreamAccess::kPublish;
+  const bool publishable = access == StreamAccess::kPublish || HasNoNews(*facts, std::move(need));
   MutexLock lock(mutex_);
   Found& seen = (memory ? memory_seen_ : file_seen_)[std::string(topic)];
   const bool stands = seen.publishable && !seen.doubtful && seen.generation == generation;
-  seen.publishable = access == StreamAccess::kPublish || stands;
+  seen.publishable = publishable || stands;
   seen.doubtful = false;
   seen.generation = generation;
   seen.duplicate_window = facts->duplicate_window;
@@ -83,14 +87,28 @@ std::size_t TopicStreams::max_letter_bytes() const {
 }
 
 absl::StatusOr<StreamFacts> TopicStreams::Look(StreamNeed need) {
-  need.publish_timeout = options_.publish_timeout;
-  need.max_payload_bytes = transport_.max_payload_bytes();
   absl::StatusOr<StreamFacts> facts = transport_.EnsureStream(need.wanted);
   if (!facts.ok()) return facts;
-  const StreamReview review = ReviewStream(*facts, need, options_.storage_mismatch);
+  const StreamReview review = Review(*facts, std::move(need));
   Note(review);
   if (!review.status.ok()) return review.status;
   return facts;
+}
+
+StreamReview TopicStreams::Review(const StreamFacts& facts, StreamNeed need) const {
+  need.publish_timeout = options_.publish_timeout;
+  need.max_payload_bytes = transport_.max_payload_bytes();
+  return ReviewStream(facts, need, options_.storage_mismatch);
+}
+
+// A stream of which there is nothing more to say needs no look of its own when it is used so, which would block.
+bool TopicStreams::HasNoNews(const StreamFacts& facts, StreamNeed need) const {
+  const StreamReview review = Review(facts, std::move(need));
+  MutexLock lock(mutex_);
+  const auto told = [this](const std::string& text) ABSL_NO_THREAD_SAFETY_ANALYSIS { return told_.contains(text); };
+  const bool all_told =
+      std::ranges::all_of(review.warnings, told) && (review.storage_mismatch.empty() || told(review.storage_mismatch));
+  return review.status.ok() && all_told;
 }
 
 void TopicStreams::Note(const StreamReview& review) {

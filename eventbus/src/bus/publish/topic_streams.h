@@ -60,6 +60,8 @@ class TopicStreams {
   using Seen = std::map<std::string, Found, std::less<>>;
 
   absl::StatusOr<StreamFacts> Look(StreamNeed need);
+  StreamReview Review(const StreamFacts& facts, StreamNeed need) const;
+  bool HasNoNews(const StreamFacts& facts, StreamNeed need) const;
   void Note(const StreamReview& review);
   void CountNews(const std::string& text, std::atomic<std::uint64_t>& counter);
 
