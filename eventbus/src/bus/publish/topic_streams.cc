@@ -105,10 +105,9 @@ StreamReview TopicStreams::Review(const StreamFacts& facts, StreamNeed need) con
 bool TopicStreams::HasNoNews(const StreamFacts& facts, StreamNeed need) const {
   const StreamReview review = Review(facts, std::move(need));
   MutexLock lock(mutex_);
-  const auto told = [this](const std::string& text) ABSL_NO_THREAD_SAFETY_ANALYSIS { return told_.contains(text); };
-  const bool all_told =
-      std::ranges::all_of(review.warnings, told) && (review.storage_mismatch.empty() || told(review.storage_mismatch));
-  return review.status.ok() && all_told;
+  bool told = review.status.ok() && (review.storage_mismatch.empty() || told_.contains(review.storage_mismatch));
+  for (const std::string& text : review.warnings) told = told && told_.contains(text);
+  return told;
 }
 
 void TopicStreams::Note(const StreamReview& review) {
