@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "http_connection.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
@@ -167,7 +168,7 @@ class HttpEndpoint::Core {
     FileDescriptor socket(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     // The connection stays in the queue, and polling for it would return at once.
     out_of_descriptors_ = !socket.valid() && (errno == EMFILE || errno == ENFILE);
-    if (socket.valid()) connections_.emplace_back(std::move(socket), Clock::now() + options_.connection_timeout);
+    if (socket.valid()) connections_.emplace_back(std::move(socket), DeadlineAfter(options_.connection_timeout));
   }
 
   HttpReply Respond(std::string_view path) const {

@@ -18,6 +18,7 @@
 #include "bus/subscribe/subscription_set.h"
 #include "naming/names.h"
 #include "options/options_check.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/pool_access.h"
 #include "transport/connect.h"
@@ -94,7 +95,7 @@ class EventBus::Core {
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
-    if (!drain_deadline || subscriptions_.WaitQuiescent(std::chrono::steady_clock::now() + kLastWait)) pool_->Stop();
+    if (!drain_deadline || subscriptions_.WaitQuiescent(DeadlineAfter(kLastWait))) pool_->Stop();
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
     const absl::Status flushed = transport_->Flush(FlushTime(drain_deadline));
     DrainReport report{flushed, Settled() - before, rest.handed_back, rest.abandoned};
@@ -215,7 +216,7 @@ DrainReport EventBus::Drain(std::chrono::milliseconds timeout) {
         "drain: called from a handler, which it would have to wait for; call it elsewhere")};
   }
   if (timeout.count() < 0) return {absl::InvalidArgumentError("drain: the timeout is negative; give 0 or more")};
-  return core_->Shut(std::chrono::steady_clock::now() + timeout);
+  return core_->Shut(DeadlineAfter(timeout));
 }
 
 void EventBus::Close() {

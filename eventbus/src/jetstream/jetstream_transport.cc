@@ -19,6 +19,7 @@
 #include "jetstream/consume/pull_consumer.h"
 #include "jetstream/consume/push_consumer.h"
 #include "jetstream/publish/publisher.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {
@@ -167,7 +168,7 @@ class JetStreamTransport final : public Transport {
   }
 
   absl::Status AwaitFlushed(std::chrono::milliseconds timeout) {
-    const auto deadline = Connection::Clock::now() + timeout;
+    const auto deadline = DeadlineAfter(timeout);
     if (absl::Status idle = publisher_->AwaitIdle(deadline); !idle.ok()) return idle;
     const std::shared_ptr<Link> link = connection_->link();
     if (link == nullptr) return absl::UnavailableError("flush: not connected; what was sent last may be lost");
@@ -189,7 +190,7 @@ class JetStreamTransport final : public Transport {
 }  // namespace jetstream
 
 absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options) {
-  const auto deadline = jetstream::Connection::Clock::now() + options.connect_timeout;
+  const auto deadline = DeadlineAfter(options.connect_timeout);
   absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection = jetstream::Connection::Open(options, deadline);
   if (!connection.ok()) return connection.status();
   auto transport = std::make_unique<jetstream::JetStreamTransport>(*std::move(connection), options);

@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/eventbus/bucket.h"
 
 namespace penstock::eventbus {
@@ -26,7 +27,7 @@ struct CallLimit {
   std::stop_token stop{};
 
   static CallLimit In(std::chrono::milliseconds time, std::stop_token stop = {}) {
-    return {std::chrono::steady_clock::now() + time, std::move(stop)};
+    return {DeadlineAfter(time), std::move(stop)};
   }
 };
 

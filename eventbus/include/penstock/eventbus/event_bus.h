@@ -136,7 +136,7 @@ class EventBus {
   /// Stops receiving, finishes and acknowledges what was received, waits for outstanding PubAcks, and closes the bus.
   /// Messages that cannot be finished within `timeout` are handed back: the next owner of the durable gets them, in
   /// order. Returns at the latest shortly after `timeout`, even if a handler is still running (the destructor waits for
-  /// it). Must not be called from a handler.
+  /// it); any duration may be given, and `max()` waits for ever. Must not be called from a handler.
   DrainReport Drain(std::chrono::milliseconds timeout);
 
   /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent.

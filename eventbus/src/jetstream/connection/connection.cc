@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
@@ -227,7 +228,7 @@ std::shared_ptr<Link> Connection::AwaitLink(Clock::time_point deadline) const {
 }
 
 bool Connection::Pause(std::chrono::milliseconds time) const {
-  const Clock::time_point deadline = Clock::now() + time;
+  const Clock::time_point deadline = DeadlineAfter(time);
   MutexLock lock(mutex_);
   while (!closing_ && changed_.WaitUntil(lock, deadline)) {
   }
@@ -305,7 +306,7 @@ void Connection::OnInfo(const ServerInfo& info) {
 
 void Connection::Close(std::chrono::milliseconds flush) {
   if (const std::shared_ptr<Link> open = link(); open != nullptr && flush.count() > 0) {
-    open->Ping(Clock::now() + flush);
+    open->Ping(DeadlineAfter(flush));
   }
   std::shared_ptr<Link> last;
   {
