@@ -19,6 +19,7 @@
 #include "http_connection.h"
 #include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/file_descriptor.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::metrics {
@@ -111,6 +112,7 @@ class HttpEndpoint::Core {
 
   ~Core() { Stop(); }
 
+  const OriginProcess& origin() const { return origin_; }
   std::uint16_t port() const { return port_; }
 
   void Stop() {
@@ -176,6 +178,7 @@ class HttpEndpoint::Core {
     return handler == options_.handlers.end() ? Refusal(404) : handler->second();
   }
 
+  const OriginProcess origin_{};
   const HttpOptions options_;
   const std::uint16_t port_;
   FileDescriptor listener_;  // of the thread
@@ -202,7 +205,9 @@ absl::StatusOr<std::unique_ptr<HttpEndpoint>> HttpEndpoint::Listen(HttpOptions o
 }
 
 HttpEndpoint::HttpEndpoint(std::unique_ptr<Core> core) : core_(std::move(core)) {}
-HttpEndpoint::~HttpEndpoint() = default;
+HttpEndpoint::~HttpEndpoint() {
+  if (core_->origin().left()) LeaveToParent(std::move(core_));
+}
 
 std::uint16_t HttpEndpoint::port() const { return core_->port(); }
 

@@ -20,6 +20,7 @@
 #include "options/options_check.h"
 #include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/actorpool/internal/pool_access.h"
 #include "transport/connect.h"
 
@@ -140,6 +141,7 @@ class EventBus::Core {
     return stats;
   }
 
+  const OriginProcess origin_{};
   const BusOptions options_;
   const std::unique_ptr<actorpool::ActorPool> pool_;  // before the transport, whose I/O threads may run its actors
   const std::unique_ptr<eventbus::Transport> transport_;
@@ -152,11 +154,11 @@ class EventBus::Core {
   Mutex shut_mutex_;
 };
 
-absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) {
+absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, const std::stop_token& stop) {
   if (auto status = options.Validate(); !status.ok()) return status;
   if (!options.pool.log) options.pool.log = options.log;
-  auto transport =
-      options.url.starts_with("memory://") ? eventbus::ConnectMemory(options) : eventbus::ConnectJetStream(options);
+  auto transport = options.url.starts_with("memory://") ? eventbus::ConnectMemory(options)
+                                                        : eventbus::ConnectJetStream(options, stop);
   if (!transport.ok()) return transport.status();
   auto pool = actorpool::ActorPool::Create(options.pool);
   if (!pool.ok()) return pool.status();
@@ -165,7 +167,9 @@ absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) 
 }
 
 EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
-EventBus::~EventBus() = default;
+EventBus::~EventBus() {
+  if (core_->origin_.left()) LeaveToParent(std::move(core_));
+}
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
   return eventbus::AwaitAck(

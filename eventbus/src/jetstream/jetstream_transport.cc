@@ -52,9 +52,9 @@ class JetStreamTransport final : public Transport {
   }
 
   /// Before anything else; may fail, by `deadline` at the latest.
-  absl::Status Start(const BusOptions& options, Connection::Clock::time_point deadline) {
+  absl::Status Start(const BusOptions& options, Connection::Clock::time_point deadline, const std::stop_token& stop) {
     const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Connection::Clock::now());
-    absl::Status enabled = CheckJetStream(std::min(left, kLongestCheck));
+    absl::Status enabled = CheckJetStream(std::min(left, kLongestCheck), stop);
     if (enabled.ok()) {
       publisher_ = Publisher::Start(*connection_, {options.publish_timeout, options.publish_window});
     } else {
@@ -132,9 +132,10 @@ class JetStreamTransport final : public Transport {
   }
 
  private:
-  absl::Status CheckJetStream(std::chrono::milliseconds budget) {
+  absl::Status CheckJetStream(std::chrono::milliseconds budget, const std::stop_token& stop) {
     const std::string what = absl::StrCat("connect to ", connection_->redacted_url());
-    const absl::StatusOr<ApiReply> reply = api_.Call("INFO", Json(), budget);
+    const absl::StatusOr<ApiReply> reply = api_.Call("INFO", Json(), budget, stop);
+    if (stop.stop_requested()) return absl::CancelledError(absl::StrCat(what, ": stopped before it was connected"));
     // A user that may not ask may still be allowed what the bus needs; one that gets no answers is not.
     if (absl::IsPermissionDenied(reply.status())) {
       const std::shared_ptr<Link> link = connection_->link();
@@ -189,12 +190,13 @@ class JetStreamTransport final : public Transport {
 }  // namespace
 }  // namespace jetstream
 
-absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options) {
+absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options, const std::stop_token& stop) {
   const auto deadline = DeadlineAfter(options.connect_timeout);
-  absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection = jetstream::Connection::Open(options, deadline);
+  absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection =
+      jetstream::Connection::Open(options, deadline, stop);
   if (!connection.ok()) return connection.status();
   auto transport = std::make_unique<jetstream::JetStreamTransport>(*std::move(connection), options);
-  if (absl::Status started = transport->Start(options, deadline); !started.ok()) return started;
+  if (absl::Status started = transport->Start(options, deadline, stop); !started.ok()) return started;
   return transport;
 }
 

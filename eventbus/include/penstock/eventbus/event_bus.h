@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -70,13 +71,16 @@ using SubscriptionId = std::uint64_t;
 /// an election does on a cluster of nats-server 2.10 or later: each goes out when the one before it has its PubAck or
 /// has failed. One that failed with `kDeadlineExceeded` may still be stored, even after later ones.
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
+/// **Child processes:** inherit no descriptor, blocked signal or ignored signal of the bus's. A child made with `fork`
+/// may only destroy the bus, or call `exit`: that touches nothing of the parent's.
 class EventBus {
  public:
   /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for invalid options, `kUnavailable` when no
   /// server answers, `kDeadlineExceeded` when one accepts the connection and then answers no request,
   /// `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no JetStream, or
-  /// for an error of TLS, `kResourceExhausted` when descriptors, threads or memory are used up.
-  static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options);
+  /// for an error of TLS, `kResourceExhausted` when descriptors, threads or memory are used up, `kCancelled` soon after
+  /// `stop` is requested; once connected, `stop` has no effect.
+  static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options, const std::stop_token& stop = {});
 
   ~EventBus();
   EventBus(const EventBus&) = delete;
