@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ingress_queue.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::actorpool {
 namespace {
@@ -77,7 +78,7 @@ RunResult Actor::RunBurst(LatencyMeter& meter, TimePoint budget_end) {
     const std::optional<RestartDecision> decision = Supervise(completion, now);
     Complete(task, completion);
     if (!decision.has_value()) continue;
-    const TimePoint resume_at = now + decision->pause;
+    const TimePoint resume_at = LaterBy(now, decision->pause);
     return {.next = LoadBatch(resume_at) ? RunResult::Next::kPause : RunResult::Next::kIdle,
             .resume_at = resume_at,
             .ended_at = now};

@@ -73,7 +73,9 @@ absl::StatusOr<std::unique_ptr<ActorPool>> ActorPool::Create(ActorPoolOptions op
 
 ActorPool::ActorPool(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 
-ActorPool::~ActorPool() = default;
+ActorPool::~ActorPool() {
+  if (core_->origin().left()) LeaveToParent(std::move(core_));
+}
 
 absl::Status ActorPool::ProcessMessage(Message&& message, std::chrono::milliseconds timeout) {
   if (!message.work) return absl::InvalidArgumentError("process message: it has no work; set Message::work");

@@ -19,12 +19,4 @@ inline std::int64_t CoarseTick() {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
-/// The time `timeout` from now: now for a negative one, `TimePoint::max()` when the sum would overflow.
-inline TimePoint DeadlineAfter(std::chrono::milliseconds timeout) {
-  const TimePoint now = Clock::now();
-  if (timeout.count() <= 0) return now;
-  const auto longest = std::chrono::floor<std::chrono::milliseconds>(TimePoint::max() - now);
-  return timeout < longest ? now + timeout : TimePoint::max();
-}
-
 }  // namespace penstock::actorpool

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actor.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::actorpool {
 namespace {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::actorpool {

@@ -21,6 +21,7 @@
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/inline_executor.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/actorpool/internal/pool_access.h"
 #include "scheduler.h"
 #include "supervision/restart_log.h"
@@ -38,6 +39,7 @@ class ActorPool::Core final : public internal::InlineExecutor {
   Core& operator=(const Core&) = delete;
 
   absl::Status StartWorkers();
+  const OriginProcess& origin() const { return origin_; }
 
   /// The actor of a key hash, and of the next message without key.
   std::size_t ActorOf(std::uint64_t key_hash) const { return SlotOf(key_hash, options_.actors); }
@@ -72,6 +74,7 @@ class ActorPool::Core final : public internal::InlineExecutor {
   bool End(TimePoint deadline);
   void EndNow();
 
+  const OriginProcess origin_{};
   const ActorPoolOptions options_;
   const int queue_bits_;
   RestartLog restart_log_;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "escape_controls.h"
 #include "health.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/metrics/exposition.h"
 #include "penstock/metrics/http_endpoint.h"
 #include "penstock/sdk/stderr_log.h"
@@ -74,7 +75,7 @@ class Service::Core {
     auto signals = StopSignals::Watch(options_.bus.log);
     if (!signals.ok()) return signals.status();
     signals_ = *std::move(signals);
-    auto bus = EventBus::Connect(options_.bus);
+    auto bus = EventBus::Connect(options_.bus, signals_->stop_token());
     if (!bus.ok()) return bus.status();
     bus_ = *std::move(bus);
     auto collector = metrics::BusCollector::Create([this] { return bus_->Stats(); }, options_.metrics);
@@ -93,6 +94,7 @@ class Service::Core {
     return report.status;
   }
 
+  const OriginProcess& origin() const { return origin_; }
   EventBus& bus() { return *bus_; }
   StopSignals& signals() { return *signals_; }
   std::uint16_t metrics_port() const { return endpoint_ ? endpoint_->port() : 0; }
@@ -140,6 +142,7 @@ class Service::Core {
 
   void Log(LogLevel level, const std::string& line) const { options_.bus.log(level, line); }
 
+  const OriginProcess origin_{};
   ServiceOptions options_;
   StallWatch stall_watch_;  // of the endpoint's I/O thread
   // Made in this order, and destroyed from the last to the first.
@@ -157,7 +160,9 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Create(ServiceOptions options)
 }
 
 Service::Service(std::unique_ptr<Core> core) : core_(std::move(core)) {}
-Service::~Service() = default;
+Service::~Service() {
+  if (core_->origin().left()) LeaveToParent(std::move(core_));
+}
 
 EventBus& Service::bus() { return core_->bus(); }
 std::uint16_t Service::metrics_port() const { return core_->metrics_port(); }

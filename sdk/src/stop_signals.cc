@@ -1,72 +1,147 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stop_signals.h"
 
-#include <poll.h>
-#include <pthread.h>
-#include <sys/eventfd.h>
-#include <sys/signalfd.h>
+#include <semaphore.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <system_error>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock {
 namespace {
 
-/// The next signal that waits to be handled, or 0.
-int NextSignal(int signal_fd) {
-  signalfd_siginfo info{};
-  return read(signal_fd, &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+constexpr std::array<int, 2> kSignals = {SIGTERM, SIGINT};
+constexpr std::size_t kMostWatchers = 8;
+
+using Actions = std::array<struct sigaction, kSignals.size()>;
+
+void Restore(const Actions& former) {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &former[i], nullptr);
+}
+
+// Calls of the process that a signal interrupts go on, as far as the system allows it.
+void Install(void (*handler)(int signal), Actions& former) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  action.sa_flags = SA_RESTART;
+  sigemptyset(&action.sa_mask);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) sigaction(kSignals[i], &action, &former[i]);
+}
+
+void UnblockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : kSignals) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
 }
 
 }  // namespace
 
-StopSignals::StopSignals(LogSink log) : log_(std::move(log)) {
-  sigemptyset(&signals_);
-  sigaddset(&signals_, SIGTERM);
-  sigaddset(&signals_, SIGINT);
-  pthread_sigmask(SIG_BLOCK, &signals_, &former_mask_);
+struct StopSignals::Watcher {
+  std::atomic<bool> watches{false};
+  sem_t woken{};  // not a descriptor, which a child would inherit and another file could take over
+};
+
+/// The state of the handler of the signals. A handler is a function, so this cannot be a member. Its atomics are
+/// lock-free and sequentially consistent.
+struct StopSignals::HandlerState {
+  static_assert(std::atomic<int>::is_always_lock_free && std::atomic<bool>::is_always_lock_free);
+
+  std::atomic<pid_t> process{0};  // that the handler was installed in; 0: it is not
+  std::atomic<int> last{0};
+  Actions former{};  // written before `process`
+  std::array<Watcher, kMostWatchers> watchers{};
+
+  Mutex mutex;  // not taken by the handler
+  std::size_t count ABSL_GUARDED_BY(mutex) = 0;
+};
+
+StopSignals::HandlerState& StopSignals::Handler() {
+  static auto* const state = new HandlerState;
+  return *state;
 }
+
+// Only calls that are safe in a handler. In a child made with `fork` the signal is not for us: it is raised again, to
+// come once this has returned.
+void StopSignals::OnSignal(int signal) {
+  const int error = errno;
+  HandlerState& state = Handler();
+  if (getpid() == state.process.load()) {
+    state.last.store(signal);
+    for (Watcher& watcher : state.watchers) {
+      if (watcher.watches.load()) sem_post(&watcher.woken);
+    }
+  } else {
+    Restore(state.former);
+    raise(signal);
+  }
+  errno = error;
+}
+
+// A child made with `fork` begins anew.
+StopSignals::Watcher* StopSignals::Enter() {
+  HandlerState& state = Handler();
+  MutexLock lock(state.mutex);
+  if (state.count > 0 && state.process.load() != getpid()) {
+    Restore(state.former);
+    for (Watcher& watcher : state.watchers) watcher.watches.store(false);
+    state.count = 0;
+  }
+  auto* const unused = std::ranges::find_if(state.watchers, [](const Watcher& each) { return !each.watches.load(); });
+  if (unused == state.watchers.end()) return nullptr;
+  sem_init(&unused->woken, /*pshared=*/0, 0);
+  unused->watches.store(true);
+  if (state.count++ == 0) {
+    state.process.store(getpid());
+    Install(OnSignal, state.former);
+  }
+  return unused;
+}
+
+void StopSignals::Leave(Watcher& watcher) {
+  HandlerState& state = Handler();
+  MutexLock lock(state.mutex);
+  if (--state.count == 0) Restore(state.former);
+  watcher.watches.store(false);
+}
+
+StopSignals::StopSignals(LogSink log, Watcher& watcher)
+    : log_(std::move(log)), watcher_(watcher), thread_([this] { WatchLoop(); }) {}
 
 absl::StatusOr<std::unique_ptr<StopSignals>> StopSignals::Watch(LogSink log) {
-  std::unique_ptr<StopSignals> signals(new StopSignals(std::move(log)));
-  if (absl::Status status = signals->Open(); !status.ok()) return status;
-  return signals;
-}
-
-absl::Status StopSignals::Open() {
-  signal_fd_ = FileDescriptor(signalfd(-1, &signals_, SFD_NONBLOCK | SFD_CLOEXEC));
-  end_fd_ = FileDescriptor(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
-  if (!signal_fd_.valid() || !end_fd_.valid()) {
+  Watcher* const watcher = Enter();
+  if (watcher == nullptr) {
     return absl::ResourceExhaustedError(
-        absl::StrCat("watch for signals: ", std::system_category().message(errno), "; raise the limit on open files"));
+        absl::StrCat("watch for signals: ", kMostWatchers, " do so already; make one Service per process"));
   }
   try {
-    thread_ = std::thread([this] { WatchLoop(); });
+    return std::unique_ptr<StopSignals>(new StopSignals(std::move(log), *watcher));
   } catch (const std::system_error& error) {
+    Leave(*watcher);
     return absl::ResourceExhaustedError(
         absl::StrCat("watch for signals: ", error.what(), "; raise the limit on threads"));
   }
-  return absl::OkStatus();
 }
 
 StopSignals::~StopSignals() {
-  if (thread_.joinable()) {
-    eventfd_write(end_fd_.get(), 1);
-    thread_.join();
-  }
-  // A signal that came while we were already stopping must not end the process now that it is over.
-  while (signal_fd_.valid() && NextSignal(signal_fd_.get()) != 0) continue;
-  pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
+  ending_.store(true);
+  sem_post(&watcher_.woken);
+  thread_.join();
+  Leave(watcher_);
 }
 
 void StopSignals::WaitForStop() const {
@@ -86,17 +161,19 @@ void StopSignals::GiveUp(int signal) const {
   std::_Exit(128 + signal);
 }
 
+// Signals that came together count as one. False when this goes.
+bool StopSignals::AwaitSignal() {
+  while (sem_wait(&watcher_.woken) != 0) continue;  // interrupted
+  while (sem_trywait(&watcher_.woken) == 0) continue;
+  return !ending_.load();
+}
+
 void StopSignals::WatchLoop() {
   SetThreadName("penstock-signal");
-  std::array<pollfd, 2> polled = {{{.fd = signal_fd_.get(), .events = POLLIN, .revents = 0},
-                                   {.fd = end_fd_.get(), .events = POLLIN, .revents = 0}}};
-  bool signalled = false;
-  while (polled[1].revents == 0) {
-    poll(polled.data(), polled.size(), -1);
-    const int signal = NextSignal(signal_fd_.get());
-    if (signal == 0) continue;
-    if (signalled) GiveUp(signal);
-    signalled = true;
+  UnblockSignals();
+  for (bool stopping = false; AwaitSignal(); stopping = true) {
+    const int signal = Handler().last.load();
+    if (stopping) GiveUp(signal);
     Stop(signal);
   }
 }

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <signal.h>
-
+#include <atomic>
 #include <memory>
 #include <stop_token>
 #include <thread>
 
 #include "absl/status/statusor.h"
-#include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/log.h"
 
 namespace penstock {
 
-/// Turns the first SIGTERM or SIGINT into a stop request, and a second one into the end of the process.
+/// Turns the first SIGTERM or SIGINT into a stop request, and a second one into the end of the process. Two that come
+/// before the first is noticed count as one.
 ///
-/// The signals are blocked in the thread that makes it, and so in all threads made later; signals that were not handled
-/// when it goes are discarded, and its destructor unblocks them in the thread that runs it. **Thread safety:**
-/// thread-safe.
+/// It handles the signals and blocks none, so that programs which the process starts can be stopped as usual; one of
+/// its threads takes them even when all others block them. A child made with `fork` reacts to them as if there were no
+/// `StopSignals`. Every one that a process has gets the signals. The destructor of the last one restores what they did
+/// before; a signal that comes while it runs may be lost. **Thread safety:** thread-safe.
 class StopSignals {
  public:
-  /// `kResourceExhausted` when the system has no descriptor or thread left.
+  /// `kResourceExhausted` when the system has no thread left, and when the process has eight already.
   static absl::StatusOr<std::unique_ptr<StopSignals>> Watch(LogSink log);
 
   ~StopSignals();
@@ -33,17 +33,22 @@ class StopSignals {
   void WaitForStop() const;
 
  private:
-  explicit StopSignals(LogSink log);
-  absl::Status Open();
+  struct Watcher;
+  struct HandlerState;
+
+  StopSignals(LogSink log, Watcher& watcher);
+  static HandlerState& Handler();
+  static void OnSignal(int signal);
+  static Watcher* Enter();
+  static void Leave(Watcher& watcher);
+  bool AwaitSignal();
   void WatchLoop();
   void Stop(int signal);
   [[noreturn]] void GiveUp(int signal) const;
 
   const LogSink log_;
-  sigset_t signals_{};
-  sigset_t former_mask_{};
-  FileDescriptor signal_fd_;
-  FileDescriptor end_fd_;
+  Watcher& watcher_;                 // of `Handler()`
+  std::atomic<bool> ending_{false};  // sequentially consistent; read after the watcher was woken
   std::stop_source stop_;
   std::thread thread_;
 };

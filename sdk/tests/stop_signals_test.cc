@@ -2,6 +2,7 @@
 #include "stop_signals.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <condition_variable>
@@ -49,12 +50,60 @@ TEST(StopSignalsTest, EndsTheProcessAtOnceOnASecondSignal) {
   EXPECT_EXIT(signal_twice(), testing::ExitedWithCode(128 + SIGINT), "");
 }
 
-TEST(StopSignalsTest, UnblocksTheSignalsWhenItGoes) {
-  Watch().reset();
+TEST(StopSignalsTest, BlocksNoSignal) {
+  const auto signals = Watch();
   sigset_t mask;
   sigemptyset(&mask);
   pthread_sigmask(SIG_SETMASK, nullptr, &mask);
-  EXPECT_EQ(sigismember(&mask, SIGTERM), 0);
+  for (const int signal : {SIGTERM, SIGINT}) EXPECT_EQ(sigismember(&mask, signal), 0);
+}
+
+TEST(StopSignalsTest, TakesASignalThatTheOtherThreadsBlock) {
+  sigset_t blocked, before;
+  sigemptyset(&blocked);
+  sigaddset(&blocked, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &blocked, &before);
+  const auto signals = Watch();
+  kill(getpid(), SIGTERM);
+  signals->WaitForStop();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+TEST(StopSignalsTest, TellsEveryOneOfTheProcess) {
+  const auto one = Watch();
+  auto other = Watch();
+  other.reset();
+  const auto another = Watch();
+  kill(getpid(), SIGINT);
+  one->WaitForStop();
+  another->WaitForStop();
+}
+
+TEST(StopSignalsTest, LeavesAForkedChildToItsSignals) {
+  const auto signals = Watch();
+  for (const int signal : {SIGTERM, SIGINT}) EXPECT_EXIT(raise(signal), testing::KilledBySignal(signal), "");
+  EXPECT_FALSE(signals->stop_token().stop_requested());
+}
+
+TEST(StopSignalsTest, BeginsAnewInAForkedChild) {
+  const auto inherited = Watch();
+  const auto stop_in_the_child = [&] {
+    const auto signals = Watch();
+    kill(getpid(), SIGTERM);
+    signals->WaitForStop();
+    std::_Exit(inherited->stop_token().stop_requested() ? 1 : 0);
+  };
+  EXPECT_EXIT(stop_in_the_child(), testing::ExitedWithCode(0), "");
+  EXPECT_FALSE(inherited->stop_token().stop_requested());
+}
+
+TEST(StopSignalsTest, RestoresWhatTheSignalsDidWhenTheLastOneGoes) {
+  auto one = Watch();
+  Watch().reset();
+  struct sigaction action {};
+  sigaction(SIGTERM, nullptr, &action);
+  EXPECT_NE(action.sa_handler, SIG_DFL);
+  one.reset();
   EXPECT_EXIT(raise(SIGTERM), testing::KilledBySignal(SIGTERM), "");
 }
 

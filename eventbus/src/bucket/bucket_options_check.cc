@@ -21,7 +21,7 @@ constexpr std::int64_t kMaxBytes = std::int64_t{1} << 50;
 constexpr std::int32_t kMinValueBytes = 256;
 constexpr std::int32_t kMaxValueBytes = 64 << 20;
 
-bool IsUnsetOrWithin(std::chrono::nanoseconds least, std::chrono::milliseconds value) {
+bool IsUnsetOrWithin(std::chrono::milliseconds least, std::chrono::milliseconds value) {
   return value.count() == 0 || (value >= least && value <= kTenYears);
 }
 

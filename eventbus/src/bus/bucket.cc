@@ -27,7 +27,9 @@ auto Within(const Options& options, const char* what, std::string_view key, Call
 }  // namespace
 
 Bucket::Bucket(std::unique_ptr<eventbus::KeyValueStore> store) : store_(std::move(store)) {}
-Bucket::~Bucket() = default;
+Bucket::~Bucket() {
+  if (store_->origin().left()) LeaveToParent(std::move(store_));
+}
 
 absl::StatusOr<BucketEntry> Bucket::Get(std::string_view key, const BucketCallOptions& options) {
   return Within(options, "get", key, [&](const CallLimit& limit) { return store_->Get(key, limit); });
@@ -76,7 +78,9 @@ const std::string& Bucket::name() const { return store_->spec().name; }
 const BucketOptions& Bucket::settings() const { return store_->spec().options; }
 
 BucketWatch::BucketWatch(std::unique_ptr<eventbus::KeyValueWatch> watch) : watch_(std::move(watch)) {}
-BucketWatch::~BucketWatch() = default;
+BucketWatch::~BucketWatch() {
+  if (watch_->origin().left()) LeaveToParent(std::move(watch_));
+}
 void BucketWatch::Stop() { watch_->Stop(); }
 
 }  // namespace penstock

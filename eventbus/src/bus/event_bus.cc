@@ -18,7 +18,9 @@
 #include "bus/subscribe/subscription_set.h"
 #include "naming/names.h"
 #include "options/options_check.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/actorpool/internal/pool_access.h"
 #include "transport/connect.h"
 
@@ -98,7 +100,7 @@ class EventBus::Core {
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
-    if (!drain_deadline || subscriptions_.WaitQuiescent(std::chrono::steady_clock::now() + kLastWait)) pool_->Stop();
+    if (!drain_deadline || subscriptions_.WaitQuiescent(DeadlineAfter(kLastWait))) pool_->Stop();
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
     const absl::Status flushed = transport_->Flush(FlushTime(drain_deadline));
     DrainReport report{flushed, Settled() - before, rest.handed_back, rest.abandoned};
@@ -144,6 +146,7 @@ class EventBus::Core {
     return stats;
   }
 
+  const OriginProcess origin_{};
   const BusOptions options_;
   const std::unique_ptr<actorpool::ActorPool> pool_;  // before the transport, whose I/O threads may run its actors
   const std::unique_ptr<eventbus::Transport> transport_;
@@ -157,11 +160,11 @@ class EventBus::Core {
   Mutex shut_mutex_;
 };
 
-absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) {
+absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, const std::stop_token& stop) {
   if (auto status = options.Validate(); !status.ok()) return status;
   if (!options.pool.log) options.pool.log = options.log;
-  auto transport =
-      options.url.starts_with("memory://") ? eventbus::ConnectMemory(options) : eventbus::ConnectJetStream(options);
+  auto transport = options.url.starts_with("memory://") ? eventbus::ConnectMemory(options)
+                                                        : eventbus::ConnectJetStream(options, stop);
   if (!transport.ok()) return transport.status();
   auto pool = actorpool::ActorPool::Create(options.pool);
   if (!pool.ok()) return pool.status();
@@ -170,7 +173,9 @@ absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options) 
 }
 
 EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
-EventBus::~EventBus() = default;
+EventBus::~EventBus() {
+  if (core_->origin_.left()) LeaveToParent(std::move(core_));
+}
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
   return eventbus::AwaitAck(
@@ -221,7 +226,7 @@ DrainReport EventBus::Drain(std::chrono::milliseconds timeout) {
         "drain: called from a handler, which it would have to wait for; call it elsewhere")};
   }
   if (timeout.count() < 0) return {absl::InvalidArgumentError("drain: the timeout is negative; give 0 or more")};
-  return core_->Shut(std::chrono::steady_clock::now() + timeout);
+  return core_->Shut(DeadlineAfter(timeout));
 }
 
 void EventBus::Close() {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "penstock/actorpool/internal/deadline.h"
+
 namespace penstock::eventbus {
 namespace {
 
@@ -130,7 +132,7 @@ void TurnScheduler::BeginLetter(InFlightMessage& item, MessageState state, Actio
 void TurnScheduler::Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out) {
   if (state_.closed) return SetState(item, MessageState::kParked);
   if (delay.count() == 0) return RetryNow(item, out);
-  item.due = state_.now + delay;
+  item.due = LaterBy(state_.now, delay);
   SetState(item, MessageState::kWaiting);
 }
 
@@ -171,7 +173,7 @@ void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
 
 TimePoint TurnScheduler::GivenUpAt(const InFlightMessage& item, TimePoint now) const {
   if (item.sequence <= state_.settled_elsewhere) return now + kUnderWay;
-  return now + 2 * state_.options.ack_wait + kRedeliveryPatience;
+  return LaterBy(LaterBy(now, 2 * state_.options.ack_wait), kRedeliveryPatience);
 }
 
 void TurnScheduler::Tick(Actions& out) {

@@ -10,11 +10,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
+#include "envelope/json_text.h"
 #include "envelope/json_walk.h"
 #include "naming/decimal.h"
 #include "naming/names.h"
 #include "naming/timestamp.h"
-#include "nlohmann/json.hpp"
 
 namespace penstock::eventbus {
 namespace {
@@ -23,13 +23,17 @@ namespace {
 using Fault = std::string_view;
 using Reader = Fault (*)(std::string_view value, Envelope& envelope);
 
+// What identifies something must be the same text for every reader, and half a surrogate pair is not.
 Fault TextOf(std::string_view value, std::string& out) {
   if (!value.starts_with('"')) return "is no text";
-  if (value.find('\\') == std::string_view::npos) {
-    out = value.substr(1, value.size() - 2);
-  } else {
-    out = nlohmann::json::parse(value.begin(), value.end(), nullptr, false).get<std::string>();
-  }
+  JsonText decoded = DecodeJsonText(value);
+  out = std::move(decoded.text);
+  return decoded.has_lone_surrogate ? "has half a surrogate pair, which is no character" : Fault{};
+}
+
+Fault AttributeOf(std::string_view value, std::string& out) {
+  if (!value.starts_with('"')) return "is no text";
+  out = DecodeJsonText(value).text;
   return {};
 }
 
@@ -64,7 +68,7 @@ Fault ReadAttributes(std::string_view value, Envelope& envelope) {
   Fault fault;
   const absl::Status status = ForEachMember(value, [&](const std::string& key, std::string_view text) {
     const auto [attribute, added] = envelope.attributes.try_emplace(key);
-    fault = added ? TextOf(text, attribute->second) : "has a key twice";
+    fault = added ? AttributeOf(text, attribute->second) : "has a key twice";
     return fault.empty();
   });
   return status.ok() ? fault : "is no object of texts";

@@ -7,7 +7,9 @@
 
 #include "absl/status/status.h"
 
-// JSON without a tree: nothing here recurses or grows with the nesting of hostile text. Errors are `kInvalidArgument`.
+// JSON without a tree: nothing here recurses or grows with the nesting of hostile text. Only the grammar of RFC 8259 is
+// checked, so that what is passed on need not fit any type of ours: numbers may be of any size, and the escape of half
+// a surrogate pair is a character like others. Errors are `kInvalidArgument`.
 namespace penstock::eventbus {
 
 /// Levels of objects and arrays that one in another may have.

@@ -19,6 +19,7 @@
 #include "jetstream/consume/pull_consumer.h"
 #include "jetstream/consume/push_consumer.h"
 #include "jetstream/publish/publisher.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "transport/connect.h"
 
 namespace penstock::eventbus {
@@ -51,9 +52,9 @@ class JetStreamTransport final : public Transport {
   }
 
   /// Before anything else; may fail, by `deadline` at the latest.
-  absl::Status Start(const BusOptions& options, Connection::Clock::time_point deadline) {
+  absl::Status Start(const BusOptions& options, Connection::Clock::time_point deadline, const std::stop_token& stop) {
     const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Connection::Clock::now());
-    absl::Status enabled = CheckJetStream(std::min(left, kLongestCheck));
+    absl::Status enabled = CheckJetStream(std::min(left, kLongestCheck), stop);
     if (enabled.ok()) {
       publisher_ = Publisher::Start(*connection_, {options.publish_timeout, options.publish_window});
     } else {
@@ -136,9 +137,10 @@ class JetStreamTransport final : public Transport {
   }
 
  private:
-  absl::Status CheckJetStream(std::chrono::milliseconds budget) {
+  absl::Status CheckJetStream(std::chrono::milliseconds budget, const std::stop_token& stop) {
     const std::string what = absl::StrCat("connect to ", connection_->redacted_url());
-    const absl::StatusOr<ApiReply> reply = api_.Call("INFO", Json(), budget);
+    const absl::StatusOr<ApiReply> reply = api_.Call("INFO", Json(), budget, stop);
+    if (stop.stop_requested()) return absl::CancelledError(absl::StrCat(what, ": stopped before it was connected"));
     // A user that may not ask may still be allowed what the bus needs; one that gets no answers is not.
     if (absl::IsPermissionDenied(reply.status())) {
       const std::shared_ptr<Link> link = connection_->link();
@@ -172,7 +174,7 @@ class JetStreamTransport final : public Transport {
   }
 
   absl::Status AwaitFlushed(std::chrono::milliseconds timeout) {
-    const auto deadline = Connection::Clock::now() + timeout;
+    const auto deadline = DeadlineAfter(timeout);
     if (absl::Status idle = publisher_->AwaitIdle(deadline); !idle.ok()) return idle;
     const std::shared_ptr<Link> link = connection_->link();
     if (link == nullptr) return absl::UnavailableError("flush: not connected; what was sent last may be lost");
@@ -193,12 +195,13 @@ class JetStreamTransport final : public Transport {
 }  // namespace
 }  // namespace jetstream
 
-absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options) {
-  const auto deadline = jetstream::Connection::Clock::now() + options.connect_timeout;
-  absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection = jetstream::Connection::Open(options, deadline);
+absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options, const std::stop_token& stop) {
+  const auto deadline = DeadlineAfter(options.connect_timeout);
+  absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection =
+      jetstream::Connection::Open(options, deadline, stop);
   if (!connection.ok()) return connection.status();
   auto transport = std::make_unique<jetstream::JetStreamTransport>(*std::move(connection), options);
-  if (absl::Status started = transport->Start(options, deadline); !started.ok()) return started;
+  if (absl::Status started = transport->Start(options, deadline, stop); !started.ok()) return started;
   return transport;
 }
 

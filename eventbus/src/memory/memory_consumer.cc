@@ -3,14 +3,13 @@
 
 #include <algorithm>
 
+#include "penstock/actorpool/internal/deadline.h"
+
 namespace penstock::eventbus::memory {
 namespace {
 
 // Looking through everything unsettled costs time; deadlines that lie close together are served by one look.
 constexpr std::chrono::milliseconds kOverdueGap{10};
-
-// Longer than any service runs, and safe to add to a time point.
-constexpr std::chrono::milliseconds kLongestDelay = std::chrono::hours(24 * 365);
 
 }  // namespace
 
@@ -75,7 +74,7 @@ void MemoryConsumer::TakeNew(const MemoryStream& stream, std::size_t limit, Time
 }
 
 TimePoint MemoryConsumer::AckDeadline(TimePoint now) {
-  const TimePoint due = now + std::min(spec_.ack_wait, kLongestDelay);
+  const TimePoint due = LaterBy(now, spec_.ack_wait);
   next_overdue_ = std::min(next_overdue_, due);
   return due;
 }

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "naming/decimal.h"
 #include "naming/subject.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::eventbus::memory {
 namespace {
@@ -136,7 +137,7 @@ void MemoryStream::RememberId(std::string id, std::uint64_t sequence, TimePoint 
 }
 
 void MemoryStream::ForgetIds(TimePoint now) {
-  while (!ids_in_order_.empty() && ids_in_order_.front().stored + spec_.duplicate_window <= now) {
+  while (!ids_in_order_.empty() && LaterBy(ids_in_order_.front().stored, spec_.duplicate_window) <= now) {
     sequence_by_id_.erase(ids_in_order_.front().id);
     ids_in_order_.pop_front();
   }
@@ -145,13 +146,14 @@ void MemoryStream::ForgetIds(TimePoint now) {
 void MemoryStream::Expire(TimePoint now) {
   ForgetIds(now);
   if (spec_.max_age.count() <= 0) return;
-  while (!entries_.empty() && entries_.front().stored + spec_.max_age <= now) DiscardFirst();
+  while (!entries_.empty() && LaterBy(entries_.front().stored, spec_.max_age) <= now) DiscardFirst();
 }
 
 TimePoint MemoryStream::NextExpiry() const {
   TimePoint next = TimePoint::max();
-  if (!ids_in_order_.empty()) next = ids_in_order_.front().stored + spec_.duplicate_window;
-  if (spec_.max_age.count() > 0 && !entries_.empty()) next = std::min(next, entries_.front().stored + spec_.max_age);
+  if (!ids_in_order_.empty()) next = LaterBy(ids_in_order_.front().stored, spec_.duplicate_window);
+  if (spec_.max_age.count() > 0 && !entries_.empty())
+    next = std::min(next, LaterBy(entries_.front().stored, spec_.max_age));
   return next;
 }
 

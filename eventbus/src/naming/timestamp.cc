@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/time/time.h"
 #include "naming/decimal.h"
 
@@ -25,7 +26,8 @@ bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 
 // Whether `text` is as `form`, in which 0 stands for any digit.
 bool HasForm(std::string_view text, std::string_view form) {
-  return std::ranges::equal(text, form, [](char c, char as) { return as == '0' ? IsDigit(c) : c == as; });
+  return std::ranges::equal(text, form,
+                            [](char c, char as) { return as == '0' ? IsDigit(c) : absl::ascii_toupper(c) == as; });
 }
 
 // The number at a place that is known to have one.
@@ -44,7 +46,7 @@ std::optional<std::int64_t> TakeFraction(std::string_view& text) {
   if (!text.starts_with('.')) return 0;
   text.remove_prefix(1);
   const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, IsDigit) - text.begin());
-  if (digits == 0 || digits > 9) return std::nullopt;
+  if (digits == 0) return std::nullopt;
   std::string nine(text.substr(0, digits));
   nine.resize(9, '0');
   text.remove_prefix(digits);
@@ -52,7 +54,7 @@ std::optional<std::int64_t> TakeFraction(std::string_view& text) {
 }
 
 std::optional<seconds> OffsetOf(std::string_view text) {
-  if (text == "Z") return seconds{0};
+  if (text == "Z" || text == "z") return seconds{0};
   if (HasForm(text, "+00:00")) return HourAndMinuteAt(text, 1);
   if (!HasForm(text, "-00:00")) return std::nullopt;
   const std::optional<seconds> west = HourAndMinuteAt(text, 1);

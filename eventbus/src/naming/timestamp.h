@@ -19,8 +19,8 @@ std::optional<std::chrono::system_clock::time_point> TimestampFrom(std::int64_t 
 /// RFC 3339 in UTC, as Go's RFC3339Nano: a fraction only when there is one, without trailing zeros.
 std::string FormatTimestamp(std::chrono::system_clock::time_point time);
 
-/// Reads RFC 3339 with any offset and up to nine digits of a fraction. Nothing for all else, leap seconds included, and
-/// as `TimestampFrom`.
+/// Reads RFC 3339 with any offset; `t` and `z` may be lower case. Of a fraction nine digits count, as in Go. Nothing
+/// for all else, leap seconds included, and as `TimestampFrom`.
 std::optional<std::chrono::system_clock::time_point> ParseTimestamp(std::string_view text);
 
 }  // namespace penstock::eventbus

@@ -11,6 +11,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "penstock/actorpool/internal/deadline.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/eventbus/bucket.h"
 
 namespace penstock::eventbus {
@@ -26,7 +28,7 @@ struct CallLimit {
   std::stop_token stop{};
 
   static CallLimit In(std::chrono::milliseconds time, std::stop_token stop = {}) {
-    return {std::chrono::steady_clock::now() + time, std::move(stop)};
+    return {DeadlineAfter(time), std::move(stop)};
   }
 };
 
@@ -35,6 +37,10 @@ class KeyValueWatch {
  public:
   virtual ~KeyValueWatch() = default;
   virtual void Stop() = 0;
+  const OriginProcess& origin() const { return origin_; }
+
+ private:
+  const OriginProcess origin_{};
 };
 
 /// As `penstock::Bucket`, with the caller's deadlines. Writes that expect a revision go to the server once at most, and
@@ -67,6 +73,7 @@ class KeyValueStore {
   virtual absl::StatusOr<std::unique_ptr<KeyValueWatch>> Watch(std::string_view pattern, BucketWatchEvents events,
                                                                const CallLimit& limit) = 0;
   virtual const BucketSpec& spec() const = 0;  ///< as the server had it when it was opened
+  const OriginProcess& origin() const { return origin_; }
 
   absl::StatusOr<std::uint64_t> Put(std::string_view key, std::string_view value, const CallLimit& limit) {
     return Put(key, value, limit, Seconds(0));
@@ -81,6 +88,9 @@ class KeyValueStore {
   absl::StatusOr<std::uint64_t> Delete(std::string_view key, const CallLimit& limit) {
     return Delete(key, BucketOperation::kDelete, std::nullopt, limit);
   }
+
+ private:
+  const OriginProcess origin_{};
 };
 
 }  // namespace penstock::eventbus

@@ -71,6 +71,20 @@ TEST_F(DeliveryStateMachineTest, WaitsHereBeforeALaterRetryAndTakesTheHandlersDe
   EXPECT_THAT(Said(), ElementsAre("nak 5", "run 5"));
 }
 
+TEST_F(DeliveryStateMachineTest, WaitsForEverWhenTheHandlersDelayIsPastTheEndOfTime) {
+  now_ += std::chrono::hours(24 * 365);
+  for (const milliseconds endless : {milliseconds::max(), milliseconds(std::chrono::hours(24 * 365 * 300))}) {
+    Begin();
+    running_.clear();
+    Arrive(1, "a");
+    Fail(1, endless);
+    Arrive(2, "b");
+    EXPECT_THAT(Said(), ElementsAre("run 1", "run 2"));
+    Pass(std::chrono::hours(24 * 365));
+    EXPECT_THAT(Said(), testing::Not(testing::Contains("run 1")));
+  }
+}
+
 TEST_F(DeliveryStateMachineTest, ARedeliveryThatComesTooEarlyDoesNotShortenTheWait) {
   Arrive(1, "a");
   Fail(1, milliseconds{100});

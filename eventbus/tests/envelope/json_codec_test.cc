@@ -154,10 +154,41 @@ TEST(JsonCodecTest, RefusesMembersOfTheWrongTypeOrRange) {
                           {R"(,"event_id":"e")", "field \"event_id\" occurs twice"},
                           {R"(,"aggregate_id":"b")", "field \"aggregate_id\" occurs twice"},
                           {R"(,"\u0070ayload":1)", "field \"payload\" occurs twice"},
-                          {R"(,"x":1e999)", "is no JSON document"},
+                          {R"(,"event_version":1e999)", "occurs twice"},
+                          {R"(,"trace_id":"\ud83d")", "field \"trace_id\" has half a surrogate pair"},
+                          {R"(,"timestamp":"\ud83d")", "field \"timestamp\" has half a surrogate pair"},
+                          {R"(,"attributes":{"\ud83d":"x"})", "field \"attributes\" has"},
                           {R"(,"x":NaN)", "is no JSON document"}}) {
     EXPECT_THAT(DecodeEnvelope(Body(one.members), kJson), IsRefusedFor(one.text)) << one.members;
   }
+}
+
+TEST(JsonCodecTest, PassesOnWhatIsJsonAndNoText) {
+  for (const std::string payload : {R"("\ud83d")", R"({"\uDC00":["a\udfffb\ud83d\u0041"]})", "1e999", "-1E+99999"}) {
+    const auto envelope = DecodeEnvelope(
+        R"({"event_id":"e","aggregate_id":"a","event_type":"t","event_version":1,"x":"\udc00","payload":)" + payload +
+            R"(,"attributes":{"k":"cut \ud83d","f":"\ud83d\ude00"}})",
+        kJson);
+    ASSERT_THAT(envelope, IsAccepted());
+    EXPECT_EQ(envelope->payload, payload);
+    EXPECT_EQ(envelope->attributes.at("k"), "cut \xEF\xBF\xBD");
+    EXPECT_EQ(envelope->attributes.at("f"), "\xF0\x9F\x98\x80");
+    const auto encoded = EncodeEnvelope(*envelope, EnvelopeFormat::kJson);
+    ASSERT_THAT(encoded, IsAccepted());
+    EXPECT_NE(encoded->find("\"payload\":" + payload), std::string::npos) << *encoded;
+    EXPECT_EQ(DecodeEnvelope(*encoded, kJson).value(), *envelope);
+    const auto binary = EncodeEnvelope(*envelope, EnvelopeFormat::kProtobuf);
+    EXPECT_EQ(DecodeEnvelope(*binary, ContentType(EnvelopeFormat::kProtobuf)).value(), *envelope);
+  }
+}
+
+TEST(JsonCodecTest, RefusesHalfACharacterInWhatNamesTheEvent) {
+  for (const std::string field : {"event_id", "aggregate_id", "event_type"}) {
+    const std::string body = R"({"payload":1,"event_version":1,")" + field + R"(":"a\ud83d"})";
+    EXPECT_THAT(DecodeEnvelope(body, kJson), IsRefusedFor("field \"" + field + "\" has half a surrogate pair"));
+  }
+  EXPECT_THAT(AggregateIdOf(R"({"aggregate_id":"\udc00"})", kJson),
+              IsRefusedFor("field \"aggregate_id\" has half a surrogate pair"));
 }
 
 TEST(JsonCodecTest, NeedsEveryRequiredMember) {

@@ -37,6 +37,15 @@ TEST(TimestampTest, IsReadWithAnyOffsetAndFraction) {
   EXPECT_EQ(ParseTimestamp("2024-02-29T12:00:00-00:00"), noon);
   EXPECT_EQ(ParseTimestamp("2024-02-29T12:00:00.5Z"), noon + 500ms);
   EXPECT_EQ(ParseTimestamp("2024-02-29T12:00:00.123456789+00:00"), noon + 123'456'789ns);
+  EXPECT_EQ(ParseTimestamp("2024-02-29T12:00:00.12345678999Z"), noon + 123'456'789ns);
+}
+
+TEST(TimestampTest, IsReadInLowerCase) {
+  const auto noon = sys_days{year{2024} / 2 / 29} + 12h;
+  EXPECT_EQ(ParseTimestamp("2024-02-29t12:00:00z"), noon);
+  EXPECT_EQ(ParseTimestamp("2024-02-29t12:00:00Z"), noon);
+  EXPECT_EQ(ParseTimestamp("2024-02-29T12:00:00.5z"), noon + 500ms);
+  EXPECT_EQ(ParseTimestamp("2024-02-29t14:00:00+02:00"), noon);
 }
 
 TEST(TimestampTest, GoesZeroTimeIsUnset) {
@@ -51,7 +60,6 @@ TEST(TimestampTest, RefusesWhatIsNoTime) {
                                       "2024-02-29",
                                       "2024-02-29T12:00:00",
                                       "2024-02-29 12:00:00Z",
-                                      "2024-02-29t12:00:00z",
                                       "2023-02-29T12:00:00Z",
                                       "2024-13-01T00:00:00Z",
                                       "2024-00-01T00:00:00Z",
@@ -62,7 +70,6 @@ TEST(TimestampTest, RefusesWhatIsNoTime) {
                                       "2024-01-01T00:00:60Z",
                                       "2024-01-01T00:00:00.Z",
                                       "2024-01-01T00:00:00,5Z",
-                                      "2024-01-01T00:00:00.1234567890Z",
                                       "2024-01-01T00:00:00+24:00",
                                       "2024-01-01T00:00:00+02:60",
                                       "2024-01-01T00:00:00+0200",

@@ -118,7 +118,7 @@ class BucketWatch {
   void Stop();
 
  private:
-  const std::unique_ptr<eventbus::KeyValueWatch> watch_;
+  std::unique_ptr<eventbus::KeyValueWatch> watch_;
 };
 
 /// A bucket of keys and values, stored as every NATS client stores them: `nats kv`, nats.go and others read and write
@@ -183,7 +183,7 @@ class Bucket {
   const BucketOptions& settings() const;
 
  private:
-  const std::unique_ptr<eventbus::KeyValueStore> store_;
+  std::unique_ptr<eventbus::KeyValueStore> store_;
 };
 
 }  // namespace penstock

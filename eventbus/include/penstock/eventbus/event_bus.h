@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -71,13 +72,16 @@ using SubscriptionId = std::uint64_t;
 /// has failed. One that failed with `kDeadlineExceeded` may still be stored; those of its aggregate that waited behind
 /// it fail with `kAborted` and were not sent, so that whoever publishes again, in order, keeps the order.
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
+/// **Child processes:** inherit no descriptor, blocked signal or ignored signal of the bus's. A child made with `fork`
+/// may only destroy the bus, or call `exit`: that touches nothing of the parent's.
 class EventBus {
  public:
   /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for invalid options, `kUnavailable` when no
   /// server answers, `kDeadlineExceeded` when one accepts the connection and then answers no request,
   /// `kUnauthenticated` or `kPermissionDenied` when it refuses us, `kFailedPrecondition` when it has no JetStream, or
-  /// for an error of TLS, `kResourceExhausted` when descriptors, threads or memory are used up.
-  static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options);
+  /// for an error of TLS, `kResourceExhausted` when descriptors, threads or memory are used up, `kCancelled` soon after
+  /// `stop` is requested; once connected, `stop` has no effect.
+  static absl::StatusOr<std::unique_ptr<EventBus>> Connect(BusOptions options, const std::stop_token& stop = {});
 
   ~EventBus();
   EventBus(const EventBus&) = delete;
@@ -137,7 +141,7 @@ class EventBus {
   /// Stops receiving, finishes and acknowledges what was received, waits for outstanding PubAcks, and closes the bus.
   /// Messages that cannot be finished within `timeout` are handed back: the next owner of the durable gets them, in
   /// order. Returns at the latest shortly after `timeout`, even if a handler is still running (the destructor waits for
-  /// it). Must not be called from a handler.
+  /// it); any duration may be given, and `max()` waits for ever. Must not be called from a handler.
   DrainReport Drain(std::chrono::milliseconds timeout);
 
   /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent.

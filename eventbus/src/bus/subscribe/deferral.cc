@@ -11,7 +11,8 @@ DeferredOutcome& DeferredOutcome::operator=(DeferredOutcome&& other) noexcept {
 }
 
 DeferredOutcome::~DeferredOutcome() {
-  if (deferral_) deferral_->Settle(Retry("its deferred outcome was dropped")).IgnoreError();  // settled before, mostly
+  if (!deferral_ || deferral_->origin().left()) return;
+  deferral_->Settle(Retry("its deferred outcome was dropped")).IgnoreError();  // settled before, mostly
 }
 
 absl::Status DeferredOutcome::Settle(const Outcome& outcome) {

@@ -7,6 +7,7 @@
 
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/internal/mutex.h"
+#include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/eventbus/outcome.h"
 
 namespace penstock::eventbus {
@@ -24,6 +25,7 @@ class Deferral {
 
   /// See `DeferredOutcome::Settle`.
   absl::Status Settle(const Outcome& outcome);
+  const OriginProcess& origin() const { return origin_; }
   /// The handler's call has ended.
   void Returned();
   /// The message is handed back; its outcome does not matter any more.
@@ -33,6 +35,7 @@ class Deferral {
   // `lock` is released when the message ends.
   void FinishIfOver(MutexLock& lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  const OriginProcess origin_{};
   Mutex mutex_;
   const std::function<void(HandlerResult result)> finish_;
   std::optional<HandlerResult> result_ ABSL_GUARDED_BY(mutex_);

@@ -11,7 +11,7 @@ void CircuitBreaker::Failed(std::uint64_t sequence, bool probe, TimePoint now) {
   if (open_) {
     if (!probe) return;
     pause_ = std::max(std::min(pause_ * 2, retry_.max_backoff), kShortestPause);
-    next_probe_ = now + pause_;
+    next_probe_ = LaterBy(now, pause_);
     return;
   }
   failed_.insert(sequence);
@@ -19,7 +19,7 @@ void CircuitBreaker::Failed(std::uint64_t sequence, bool probe, TimePoint now) {
   failed_.clear();
   open_ = true;
   pause_ = std::max(retry_.min_backoff, kShortestPause);
-  next_probe_ = now + pause_;
+  next_probe_ = LaterBy(now, pause_);
 }
 
 bool CircuitBreaker::Succeeded() {

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "delivery/in_flight_message.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/eventbus/options.h"
 
 namespace penstock::eventbus {
@@ -33,7 +34,7 @@ class CircuitBreaker {
   /// A message is being tried: no other until it failed.
   void Probe() { next_probe_ = TimePoint::max(); }
   /// The message that was to be tried did not run.
-  void ProbeAgain(TimePoint now) { next_probe_ = now + pause_; }
+  void ProbeAgain(TimePoint now) { next_probe_ = LaterBy(now, pause_); }
 
  private:
   static constexpr std::chrono::milliseconds kShortestPause{10};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -35,7 +36,7 @@ absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json&
                                          std::chrono::milliseconds budget, const std::stop_token& stop) {
   const std::string full_subject = absl::StrCat("$JS.API.", subject);
   const std::string body = request.is_null() ? "" : WriteJson(request);
-  const auto deadline = Connection::Clock::now() + budget;
+  const auto deadline = DeadlineAfter(budget);
   while (true) {
     absl::StatusOr<ApiReply> reply = Attempt(full_subject, body, deadline, stop);
     if (!WorthAnotherTry(reply)) return reply;

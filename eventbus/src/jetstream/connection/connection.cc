@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
@@ -26,14 +27,19 @@ bool IsRefusal(const absl::Status& status) { return !absl::IsUnavailable(status)
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options, Clock::time_point deadline) {
+absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& options, Clock::time_point deadline,
+                                                             const std::stop_token& stop) {
   FileDescriptor cancel(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!cancel.valid()) {
     return absl::ResourceExhaustedError(
         absl::StrCat("connect: ", std::generic_category().message(errno), "; raise the limit of open files"));
   }
   std::shared_ptr<Connection> connection(new Connection(options, std::move(cancel)));
-  if (absl::Status status = connection->ConnectFirst(deadline); !status.ok()) return status;
+  {
+    const std::stop_callback ends(stop, [raw = connection.get()] { raw->EndWaits(); });
+    if (absl::Status status = connection->ConnectFirst(deadline); !status.ok()) return status;
+  }
+  if (connection->closed()) return connection->Stopped();
   connection->supervisor_ = std::thread([raw = connection.get()] { raw->Supervise(); });
   return connection;
 }
@@ -56,6 +62,7 @@ absl::Status Connection::ConnectFirst(Clock::time_point deadline) {
     const Clock::duration share = time / static_cast<std::int64_t>(servers_.size());
     absl::StatusOr<std::shared_ptr<Link>> link =
         Connect(std::min(deadline, Clock::now() + std::max<Clock::duration>(share, kFirstConnectInterval)));
+    if (closed()) return Stopped();
     if (link.ok()) {
       Adopt(*std::move(link));
       return absl::OkStatus();
@@ -113,6 +120,10 @@ IoEvents Connection::EventsOf() {
   };
   return {
       .ended = calls(&Connection::OnEnded), .error = calls(&Connection::OnError), .info = calls(&Connection::OnInfo)};
+}
+
+absl::Status Connection::Stopped() const {
+  return absl::CancelledError(absl::StrCat("connect to ", redacted_url_, ": stopped before it was connected"));
 }
 
 absl::Status Connection::About(const absl::Status& status) const {
@@ -227,7 +238,7 @@ std::shared_ptr<Link> Connection::AwaitLink(Clock::time_point deadline) const {
 }
 
 bool Connection::Pause(std::chrono::milliseconds time) const {
-  const Clock::time_point deadline = Clock::now() + time;
+  const Clock::time_point deadline = DeadlineAfter(time);
   MutexLock lock(mutex_);
   while (!closing_ && changed_.WaitUntil(lock, deadline)) {
   }
@@ -303,18 +314,25 @@ void Connection::OnInfo(const ServerInfo& info) {
   changed_.NotifyAll();
 }
 
-void Connection::Close(std::chrono::milliseconds flush) {
-  if (const std::shared_ptr<Link> open = link(); open != nullptr && flush.count() > 0) {
-    open->Ping(Clock::now() + flush);
-  }
-  std::shared_ptr<Link> last;
+void Connection::EndWaits() {
   {
     MutexLock lock(mutex_);
     closing_ = true;
-    last = std::exchange(link_, nullptr);
     changed_.NotifyAll();
   }
   eventfd_write(cancel_.get(), 1);
+}
+
+void Connection::Close(std::chrono::milliseconds flush) {
+  if (const std::shared_ptr<Link> open = link(); open != nullptr && flush.count() > 0) {
+    open->Ping(DeadlineAfter(flush));
+  }
+  EndWaits();
+  std::shared_ptr<Link> last;
+  {
+    MutexLock lock(mutex_);
+    last = std::exchange(link_, nullptr);
+  }
   if (supervisor_.joinable()) supervisor_.join();
   if (last != nullptr) last->Close(flush);
 }

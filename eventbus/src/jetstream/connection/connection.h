@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -45,8 +46,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   using Clock = std::chrono::steady_clock;
 
   /// With options that were validated. Tries until `deadline`; a server's refusal is returned once every server was
-  /// tried. `kUnavailable`, `kUnauthenticated`, `kInvalidArgument`, `kFailedPrecondition` (TLS).
-  static absl::StatusOr<std::shared_ptr<Connection>> Open(const BusOptions& options, Clock::time_point deadline);
+  /// tried. `kUnavailable`, `kUnauthenticated`, `kInvalidArgument`, `kFailedPrecondition` (TLS), `kCancelled` (`stop`).
+  static absl::StatusOr<std::shared_ptr<Connection>> Open(const BusOptions& options, Clock::time_point deadline,
+                                                          const std::stop_token& stop);
 
   ~Connection();
   Connection(const Connection&) = delete;
@@ -92,6 +94,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const BusOptions& options, FileDescriptor cancel);
 
   absl::Status ConnectFirst(Clock::time_point deadline);
+  void EndWaits();
+  absl::Status Stopped() const;
   absl::StatusOr<std::shared_ptr<Link>> Connect(Clock::time_point deadline);
   absl::StatusOr<ReachedServer> Reach(const WaitLimit& limit);
   absl::StatusOr<std::shared_ptr<Link>> Establish(ReachedServer server, const WaitLimit& limit);

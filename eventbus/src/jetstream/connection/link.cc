@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "jetstream/protocol/unique_name.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::eventbus::jetstream {
 std::string_view DeniedSubject(std::string_view text) {
@@ -88,7 +89,7 @@ void Link::OnEnded() {
 
 void Link::Close(std::chrono::milliseconds flush) {
   if (loop_ == nullptr) return;
-  if (usable() && loop_->has_queued() && flush.count() > 0) loop_->Ping(Clock::now() + flush);
+  if (usable() && loop_->has_queued() && flush.count() > 0) loop_->Ping(DeadlineAfter(flush));
   loop_->Stop();
 }
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -45,6 +46,26 @@ void CloseOnExec(int relay_port) {
   }
 }
 
+// When it is opened first, the library makes the process ignore SIGPIPE, and programs that the process starts inherit
+// that. A handler that does nothing protects the process as well, and no other program gets it.
+void OpenLibrary() {
+  static const bool kOpened = [] {
+    struct sigaction before {};
+    struct sigaction after {};
+    sigaction(SIGPIPE, nullptr, &before);
+    const bool opened = nats_Open(/*lockSpinCount=*/-1) == NATS_OK;
+    sigaction(SIGPIPE, nullptr, &after);
+    if (before.sa_handler == SIG_IGN || after.sa_handler != SIG_IGN) return opened;
+    if (before.sa_handler == SIG_DFL) {
+      before.sa_handler = [](int /*signal*/) {};
+      before.sa_flags = SA_RESTART;
+    }
+    sigaction(SIGPIPE, &before, nullptr);
+    return opened;
+  }();
+  static_cast<void>(kOpened);  // an error comes again, from the options
+}
+
 absl::Status Apply(natsOptions* options, int relay_port, const std::string& admission,
                    const std::string& credentials_file, std::chrono::milliseconds timeout) {
   const std::string url = absl::StrCat("nats://127.0.0.1:", relay_port);
@@ -72,6 +93,7 @@ absl::Status Apply(natsOptions* options, int relay_port, const std::string& admi
 
 absl::StatusOr<NatsSession> OpenSession(int relay_port, const std::string& admission,
                                         const std::string& credentials_file, std::chrono::milliseconds timeout) {
+  OpenLibrary();
   natsOptions* raw = nullptr;
   if (const natsStatus created = natsOptions_Create(&raw); created != NATS_OK) return NatsError("options", created);
   const std::unique_ptr<natsOptions, void (*)(natsOptions*)> options(raw, natsOptions_Destroy);

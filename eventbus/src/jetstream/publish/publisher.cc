@@ -8,6 +8,7 @@
 #include "jetstream/api/api_error.h"
 #include "jetstream/message/received_message.h"
 #include "naming/decimal.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -32,7 +33,7 @@ std::unique_ptr<Publisher> Publisher::Start(Connection& connection, Limits limit
 Publisher::~Publisher() { Close(); }
 
 absl::Status Publisher::Publish(const OutboundMessage& message, PublishDone done) {
-  const Clock::time_point deadline = Clock::now() + limits_.timeout;
+  const Clock::time_point deadline = DeadlineAfter(limits_.timeout);
   // Ascends in each thread, which is all the order that resending has to keep; so composing needs no lock.
   const std::uint64_t index = last_index_.fetch_add(1, std::memory_order_relaxed) + 1;
   absl::StatusOr<EncodedPublish> composed = EncodedPublish::Encode(message, absl::StrCat(inbox_prefix_, index));

@@ -68,10 +68,10 @@ struct ServiceOptions {
 
 /// The whole life of a microservice: connects, serves its metrics, runs until it is told to stop, drains.
 ///
-/// `Create` blocks SIGTERM and SIGINT in the calling thread and in all threads created from it later. Call it at the
-/// start of `main`: in a thread that existed before, a signal would end the process. The first of these signals
-/// requests a stop; a second one ends the process at once with exit code 128 + signal; the server redelivers
-/// unacknowledged messages. One `Service` per process.
+/// From `Create` on it handles SIGTERM and SIGINT, while it connects too. The first of these signals requests a stop; a
+/// second one ends the process at once with exit code 128 + signal; the server redelivers unacknowledged messages. No
+/// signal is blocked: a call of yours that the system cannot resume, such as `sleep`, ends with `EINTR`. One `Service`
+/// per process.
 ///
 /// **Thread safety:** thread-safe, except that `Run` is called once.
 /// **Ownership:** owns the bus, the HTTP endpoint and a thread named `penstock-signal`. What handlers, checks and
@@ -79,11 +79,12 @@ struct ServiceOptions {
 /// **Blocking:** `Create` as `EventBus::Connect`, `Run` until the service was stopped and drained, the destructor as
 /// `EventBus::Close` and until handlers of `routes` have returned.
 /// **Ordering:** as `EventBus`.
-/// **Shutdown:** `Run` drains; the destructor closes the bus and unblocks the signals in the thread that calls it.
+/// **Shutdown:** `Run` drains; the destructor closes the bus and restores what the signals did before.
+/// **Child processes:** as `EventBus`; SIGTERM and SIGINT end them as usual.
 class Service {
  public:
-  /// `kInvalidArgument` for invalid options; `kAlreadyExists` when the metrics port is taken; else as
-  /// `EventBus::Connect` and `metrics::HttpEndpoint::Listen`.
+  /// `kInvalidArgument` for invalid options; `kAlreadyExists` when the metrics port is taken; `kCancelled` when a
+  /// signal came before the bus was connected; else as `EventBus::Connect` and `metrics::HttpEndpoint::Listen`.
   static absl::StatusOr<std::unique_ptr<Service>> Create(ServiceOptions options);
 
   ~Service();
