@@ -6,6 +6,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_join.h"
@@ -52,10 +53,7 @@ struct Setting {
   std::array<StreamVerdict, kStreamUses> verdicts;
 };
 
-std::vector<Setting> Settings() {
-  using std::chrono::seconds;
-  const auto old = [](StreamFacts& f) { f.discard = Discard::kOld; };
-  const auto discard_new = [](StreamFacts& f) { f.discard = Discard::kNew; };
+std::vector<Setting> PolicySettings() {
   return {
       {"subjects",
        [](auto& f) {
@@ -86,6 +84,14 @@ std::vector<Setting> Settings() {
       {"sealed", [](auto& f) { f.sealed = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kFits}},
       {"allow_msg_counter", [](auto& f) { f.counts = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
       {"deny_delete", [](auto& f) { f.denies_delete = true; }, {kFits, kFits, kWarns, kFits}},
+  };
+}
+
+std::vector<Setting> LimitSettings() {
+  using std::chrono::seconds;
+  const auto old = [](StreamFacts& f) { f.discard = Discard::kOld; };
+  const auto discard_new = [](StreamFacts& f) { f.discard = Discard::kNew; };
+  return {
       {"max_msgs",
        [old](auto& f) {
          old(f);
@@ -165,6 +171,12 @@ std::vector<Setting> Settings() {
       {"num_replicas", [](auto& f) { f.replicas = 0; }, {kWarns, kWarns, kWarns, kAsAsked}},
       {"subject_delete_marker_ttl", [](auto& f) { f.marker_ttl = seconds(1); }, {kWarns, kWarns, kWarns, kAsAsked}},
   };
+}
+
+std::vector<Setting> Settings() {
+  std::vector<Setting> settings = PolicySettings();
+  for (Setting& limit : LimitSettings()) settings.push_back(std::move(limit));
+  return settings;
 }
 
 bool RefusedFor(StreamVerdict verdict, StreamAccess access) {
