@@ -199,11 +199,7 @@ TEST_P(StoredMessageContractTest, AMessageDeletedBeforeItsRedeliveryDoesNotComeA
 TEST_P(StoredMessageContractTest, AClosedTransportRefusesBoth) {
   transport().Close();
   EXPECT_THAT(Read("letters.a", 1), StatusIs(absl::StatusCode::kFailedPrecondition));
-<<<<<<< HEAD
-  EXPECT_THAT(Delete(1), StatusIs(absl::StatusCode::kCancelled)) << "no refusal of the server";
-=======
   EXPECT_THAT(Delete(1), StatusIs(absl::StatusCode::kCancelled));
->>>>>>> streams
 }
 
 }  // namespace
