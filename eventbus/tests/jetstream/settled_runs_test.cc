@@ -126,8 +126,8 @@ TEST(SettledReportTest, IsNothingWhenAnyOfItCannotBe) {
                                   std::string("s c 9 1 1"),
                                   std::string("s c 9 1 1-4 "),
                                   std::string("s c 9 1 -1-4"),
-                                  "s c " + highest + " 1 1-" + highest,
-                                  "s c " + highest + "0 1 1-4",
+                                  absl::StrCat("s c ", highest, " 1 1-", highest),
+                                  absl::StrCat("s c ", highest, "0 1 1-4"),
                                   many,
                                   std::string("\0 \0 9 1 1-4\n", 12)}) {
     EXPECT_FALSE(DecodeSettledReport(text)) << text;
