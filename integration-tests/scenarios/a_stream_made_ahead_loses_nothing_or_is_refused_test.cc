@@ -37,7 +37,7 @@ void PrintTo(const Row& row, std::ostream* out) { *out << row.settings.dump(); }
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
-std::vector<Row> Rows() {
+std::vector<Row> TopicRows() {
   return {
       {"Plain", Of::kTopic, json::object()},
       {"CoveredByPattern", Of::kTopic, {{"subjects", {"orders.>"}}}},
@@ -67,6 +67,12 @@ std::vector<Row> Rows() {
       {"ShortWindow", Of::kTopic, {{"duplicate_window", kSecond}}, Fate::kWarns, "duplicate_window"},
       {"OneConsumer", Of::kTopic, {{"max_consumers", 1}}},
       {"Compressed", Of::kTopic, {{"compression", "s2"}}, Fate::kFits, "", 10},
+  };
+}
+
+// Settings that only later servers have.
+std::vector<Row> LaterTopicRows() {
+  return {
       {"LaterSequence", Of::kTopic, {{"first_seq", 1000}}, Fate::kFits, "", 10},
       {"OtherSubjectStored",
        Of::kTopic,
@@ -100,6 +106,11 @@ std::vector<Row> Rows() {
       {"Batches", Of::kTopic, {{"allow_atomic", true}}, Fate::kFits, "", 12},
       {"Schedules", Of::kTopic, {{"allow_msg_schedules", true}}, Fate::kFits, "", 12},
 
+  };
+}
+
+std::vector<Row> LetterRows() {
+  return {
       {"Plain", Of::kLetters, json::object()},
       {"CoveredByOneOfTwo", Of::kLetters, {{"subjects", {"others.*", "TRIAL_dead_letters.>"}}}},
       {"ForeignSubjects", Of::kLetters, {{"subjects", {"letters.>"}}}, Fate::kNoSubscribe, "subjects"},
@@ -141,6 +152,12 @@ std::vector<Row> Rows() {
       {"Counters", Of::kLetters, {{"allow_msg_counter", true}}, Fate::kNoSubscribe, "allow_msg_counter", 12},
       {"Asynchronous", Of::kLetters, {{"persist_mode", "async"}}, Fate::kWarns, "persist_mode", 12},
   };
+}
+
+std::vector<Row> Rows() {
+  std::vector<Row> rows = TopicRows();
+  for (const auto& more : {LaterTopicRows(), LetterRows()}) rows.insert(rows.end(), more.begin(), more.end());
+  return rows;
 }
 
 int MinorVersion(const RawNats& raw) {

@@ -88,7 +88,6 @@ std::vector<Setting> PolicySettings() {
 }
 
 std::vector<Setting> LimitSettings() {
-  using std::chrono::seconds;
   const auto old = [](StreamFacts& f) { f.discard = Discard::kOld; };
   const auto discard_new = [](StreamFacts& f) { f.discard = Discard::kNew; };
   return {
@@ -140,6 +139,13 @@ std::vector<Setting> LimitSettings() {
          f.max_bytes = kLeastBytes;
        },
        {kFits, kFits, kWarns, kFits}},
+  };
+}
+
+std::vector<Setting> FurtherLimitSettings() {
+  using std::chrono::seconds;
+  const auto discard_new = [](StreamFacts& f) { f.discard = Discard::kNew; };
+  return {
       {"max_msgs_per_subject",
        [discard_new](auto& f) {
          discard_new(f);
@@ -176,6 +182,7 @@ std::vector<Setting> LimitSettings() {
 std::vector<Setting> Settings() {
   std::vector<Setting> settings = PolicySettings();
   for (Setting& limit : LimitSettings()) settings.push_back(std::move(limit));
+  for (Setting& limit : FurtherLimitSettings()) settings.push_back(std::move(limit));
   return settings;
 }
 
