@@ -86,7 +86,7 @@ void JetStreamFixture::DeleteConsumer(const std::string& consumer) {
 }
 
 absl::StatusOr<std::shared_ptr<jetstream::Connection>> OpenConnection(const BusOptions& options) {
-  return jetstream::Connection::Open(options, jetstream::Connection::Clock::now() + options.connect_timeout);
+  return jetstream::Connection::Open(options, jetstream::Connection::Clock::now() + options.connect_timeout, {});
 }
 
 std::vector<std::string> Numbers(int count, int first) {
