@@ -23,7 +23,7 @@ struct CollectorOptions {
   std::string metric_namespace{};
   /// Topics shown by name. The first ones seen keep their names; the counts of all further ones appear under
   /// `topic="other"`. The same holds for pairs of topic and durable. A topic costs 4 series, a pair 21; with 5 of each
-  /// a bus has about 200 series. Range 1 to 1,000.
+  /// a bus has about 220 series. Range 1 to 1,000.
   std::size_t max_topics = 5;
   /// Reports the actor pool's families per actor (label `actor_id`) instead of in total: 8 series per actor, about
   /// 2,000 for 256 actors.
