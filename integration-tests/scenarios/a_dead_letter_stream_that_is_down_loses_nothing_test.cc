@@ -91,7 +91,7 @@ class ADeadLetterStreamThatIsDownLosesNothing : public Scenario {
   std::unique_ptr<EventBus> bus_;
 };
 
-// It is made again.
+// It is created again.
 TEST_F(ADeadLetterStreamThatIsDownLosesNothing, WhenItIsGone) {
   Ask(std::string("STREAM.DELETE.") + kStream, nullptr);
   PublishPoison();
