@@ -71,8 +71,8 @@ struct StopSignals::HandlerState {
 };
 
 StopSignals::HandlerState& StopSignals::Handler() {
-  static auto* const state = new HandlerState;
-  return *state;
+  static auto* const kState = new HandlerState;
+  return *kState;
 }
 
 // Only calls that are safe in a handler. In a child made with `fork` the signal is not for us: it is raised again, to

@@ -8,6 +8,7 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "penstock/penstock.h"
@@ -90,7 +91,7 @@ Option OfBucket(std::string name, std::int64_t least, std::int64_t most, Call ca
           }};
 }
 
-std::vector<Option> Options() {
+std::vector<Option> OptionsOfBusAndService() {
   return {
       OfBus<milliseconds>(
           "connect_timeout", 100, 10 * kMinute, [](auto& o) -> auto& { return o.connect_timeout; }),
@@ -128,6 +129,11 @@ std::vector<Option> Options() {
        [](std::int64_t count) {
          return metrics::HttpEndpoint::Listen({.connection_timeout = milliseconds(count)}).status();
        }},
+  };
+}
+
+std::vector<Option> OptionsOfBuckets() {
+  return {
       OfBucket(
           "time_to_live", 100, 3'650 * kDay,
           [](EventBus& bus, Bucket&, std::int64_t count) {
@@ -155,6 +161,12 @@ std::vector<Option> Options() {
                  return bucket.Put("k", "v", {.time_to_live = seconds(count)}).status();
                }),
   };
+}
+
+std::vector<Option> Options() {
+  std::vector<Option> options = OptionsOfBusAndService();
+  for (Option& option : OptionsOfBuckets()) options.push_back(std::move(option));
+  return options;
 }
 
 class DurationsTest : public ::testing::TestWithParam<Option> {};
