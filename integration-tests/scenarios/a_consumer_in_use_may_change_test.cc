@@ -37,7 +37,7 @@ class AConsumerInUse : public MadeAhead {
   }
 
   // k0's first event fails until it is to be handled.
-  EnvelopeHandler FailingFirst(Outcome failure) {
+  EnvelopeHandler FailingFirst(const Outcome& failure) {
     return [this, failure](const Envelope& event, const Delivery&) {
       if (event.aggregate_id == "k0" && event.payload == "0" && !fixed_) {
         attempts_.fetch_add(1);
@@ -62,10 +62,10 @@ class AConsumerInUse : public MadeAhead {
   }
 
   // The poison message is deleted by hand: its key goes on, and it is not tried any more.
-  void ExpectThatADeletedMessageIsForgotten(EnvelopeSubscribeOptions options, Outcome failure) {
+  void ExpectThatADeletedMessageIsForgotten(EnvelopeSubscribeOptions options, const Outcome& failure) {
     UseServer();
     auto bus = Connect(LoggingOptions());
-    ASSERT_THAT(bus->SubscribeEnvelope("orders", std::move(options), FailingFirst(std::move(failure))), IsOk());
+    ASSERT_THAT(bus->SubscribeEnvelope("orders", std::move(options), FailingFirst(failure)), IsOk());
     PublishNumbered(*bus, "orders", 1, 5);
     ASSERT_TRUE(Eventually([&] { return attempts_ >= 1; }, kPatience));
     DeleteFromStream(1);

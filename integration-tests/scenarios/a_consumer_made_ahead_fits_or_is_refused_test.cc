@@ -35,10 +35,10 @@ struct Case {
   int until = 10000;
 };
 
-const std::vector<Case>& Cases() {
+std::vector<Case> CasesOfKind() {
   using enum Use;
   using enum End;
-  static const std::vector<Case> kCases = {
+  return {
       {"PlainExclusive", "name", kExclusive, {}, kWorks},
       {"PlainCumulative", "ack_policy", kCumulative, {}, kWorks},
       {"PlainShared", "name", kShared, {}, kWorks},
@@ -87,6 +87,13 @@ const std::vector<Case>& Cases() {
        210},
       {"DeliverNew", "deliver_policy", kExclusive, {{"deliver_policy", "new"}}, kWorksFromNowOn},
       {"DeliverLast", "deliver_policy", kShared, {{"deliver_policy", "last"}}, kWorksFromNowOn},
+  };
+}
+
+std::vector<Case> CasesOfDelivery() {
+  using enum Use;
+  using enum End;
+  return {
       {"DeliverLastPerSubject",
        "deliver_policy",
        kCumulative,
@@ -130,6 +137,13 @@ const std::vector<Case>& Cases() {
        {{"backoff", Json::array({kSecond, 2 * kSecond})}, {"max_deliver", 5}},
        kWorks,
        "backoff from [1000000000,2000000000] to none"},
+  };
+}
+
+std::vector<Case> CasesOfLimits() {
+  using enum Use;
+  using enum End;
+  return {
       {"BackoffShared",
        "backoff",
        kShared,
@@ -174,6 +188,13 @@ const std::vector<Case>& Cases() {
        kRefused,
        R"(priority_policy "overflow" but needs "none")",
        211},
+  };
+}
+
+std::vector<Case> CasesOfGroups() {
+  using enum Use;
+  using enum End;
+  return {
       {"PriorityGroups",
        "priority_groups",
        kGroup,
@@ -210,6 +231,15 @@ const std::vector<Case>& Cases() {
       {"Metadata", "metadata", kShared, {{"metadata", {{"team", "billing"}}}}, kWorks, "", 210},
       {"Description", "description", kExclusive, {{"description", "of the billing team"}}, kWorks},
   };
+}
+
+const std::vector<Case>& Cases() {
+  static const std::vector<Case> kCases = [] {
+    std::vector<Case> cases;
+    for (const auto& some : {CasesOfKind(), CasesOfDelivery(), CasesOfLimits(), CasesOfGroups()})
+      cases.insert(cases.end(), some.begin(), some.end());
+    return cases;
+  }();
   return kCases;
 }
 

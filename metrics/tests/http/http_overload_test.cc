@@ -115,7 +115,7 @@ TEST(HttpOverloadTest, ConnectionsThatSendHalfABodyDoNotDelayAGoodClient) {
 
 TEST(HttpOverloadTest, ConnectionsThatDoNotReadTheirReplyDoNotDelayAGoodClient) {
   HttpOptions options = WithHealth();
-  options.routes["/big"] = Saying(std::string(16'000'000, 'b'));
+  options.routes["/big"] = Saying(std::string(std::size_t{16} << 20, 'b'));
   options.max_connections = 4;
   options.max_waiting = 64;
   const auto endpoint = Serve(std::move(options));
