@@ -237,7 +237,7 @@ void PushConsumer::ReleaseHeld() {
 
 void PushConsumer::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
   outstanding_.Arrived(messages);
-  runs_.Delivered({messages.back()->stream_sequence(), messages.back()->stored_at()});
+  if (leaves_word()) runs_.Delivered({messages.back()->stream_sequence(), messages.back()->stored_at()});
   if (spec_.ack_all) cumulative_.Arrived(messages);
 }
 
@@ -248,7 +248,7 @@ bool PushConsumer::AnswersEach(AckType type) const {
 void PushConsumer::OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) {
   outstanding_.Settled(sequences);
   awaited_.Over(sequences);
-  if (connection_.clustered()) runs_.Settled(sequences, epoch);
+  if (leaves_word()) runs_.Settled(sequences, epoch);
   if (!spec_.ack_all) recent_acks_.Sent(sequences, epoch);
 }
 

@@ -69,6 +69,8 @@ class PushConsumer final : public ConsumerSession {
   void OnAskedFor(std::uint64_t sequence) override { awaited_.Asked(sequence); }
   absl::Status OnAcknowledged(Link& link, std::span<const std::uint64_t> sequences) override;
 
+  /// Only a session can carry it.
+  bool leaves_word() const { return session_.load(std::memory_order_relaxed) != 0; }
   void ReportSettled();
   absl::Status LearnSettled(const ConsumerFacts& facts);
   absl::Status AwaitMark(const StreamMarks::Mark& mark);
