@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -103,13 +104,20 @@ class Process {
   void Report(const std::string& report) { lease_->Report(consumer_, report); }
   /// Whether there is `text` in a value of the bucket before long, under keys that fit `keys`.
   bool BucketHas(const std::string& keys, const std::string& text) {
+    return BucketShows(keys, [&](const BucketEntry& entry) { return entry.value.find(text) != entry.value.npos; });
+  }
+  /// Whether a key that fits `keys` is purged before long.
+  bool BucketForgets(const std::string& keys) {
+    return BucketShows(keys, [](const BucketEntry& entry) { return entry.operation == BucketOperation::kPurge; });
+  }
+  bool BucketShows(const std::string& keys, const std::function<bool(const BucketEntry& entry)>& wanted) {
     std::atomic<bool> has = false;
     auto store = transport_->OpenBucket({.name = "leases"}, CallLimit::In(seconds(5)));
     EXPECT_TRUE(store.ok()) << store.status();
     auto watch = (*store)->Watch(keys,
                                  {.on_entry =
                                       [&](const BucketEntry& entry) {
-                                        if (entry.value.find(text) != entry.value.npos) has = true;
+                                        if (wanted(entry)) has = true;
                                       }},
                                  CallLimit::In(seconds(5)));
     EXPECT_TRUE(watch.ok()) << watch.status();
@@ -254,6 +262,15 @@ TEST_F(SessionLeaseTest, WhatWasReportedIsThereWhenWhoeverEndedTheSessionWonNoth
   const auto won = third.Win(kPatience);
   ASSERT_TRUE(won);
   EXPECT_EQ(won->reports, std::vector<std::string>{"what the first has settled"});
+}
+
+TEST_F(SessionLeaseTest, TheCopyOfAnEndedSessionIsRemovedOnceItsOnlyClaimIsWon) {
+  ASSERT_TRUE(first_.Win(kPatience));
+  first_.Report("what the first has settled");
+  ASSERT_TRUE(second_.BucketHas("session.*", "what the first has settled"));
+  first_.Die();
+  ASSERT_TRUE(second_.Win(kPatience));
+  EXPECT_TRUE(second_.BucketForgets("ended.*"));
 }
 
 TEST_F(SessionLeaseTest, WhatWasReportedStaysWithAClaimThatIsGivenUp) {

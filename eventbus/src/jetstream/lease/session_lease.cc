@@ -146,24 +146,22 @@ absl::Status SessionLease::End(KeyValueStore& store, const ClaimEntry& entry, st
 
 absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                             const ClaimEntry& entry, std::uint64_t expected,
-                                                            const CallLimit& limit) const {
+                                                            const CallLimit& limit) {
   const std::string key = ClaimKey(wanted.consumer);
   const std::string value =
       Format(ClaimValue{own.id, wanted.inboxes, entry.reports.empty() ? "" : entry.reports.front()});
   const absl::StatusOr<std::uint64_t> revision =
       expected == 0 ? store.Create(key, value, limit) : store.Update(key, value, expected, limit);
   if (ClaimContest::Won(AnswerIn(revision.status()))) {
-    Tidy(store, entry, limit);
+    // What an ended session told of one consumer only stands in the claim now.
+    if (ParseSession(entry.session_value).reports.size() == 1) {
+      MutexLock lock(mutex_);
+      copies_.push_back(EndedKey(entry.sight.session));
+    }
     return ClaimWin{own.number, *revision, entry.reports};
   }
   if (AnswerIn(revision.status()) == ClaimContest::Answer::kRefused) return std::nullopt;
   return revision.status();
-}
-
-// What an ended session told of one consumer only stands in the claim now.
-void SessionLease::Tidy(KeyValueStore& store, const ClaimEntry& entry, const CallLimit& limit) const {
-  if (ParseSession(entry.session_value).reports.size() != 1) return;
-  store.Delete(EndedKey(entry.sight.session), BucketOperation::kPurge, std::nullopt, limit).IgnoreError();
 }
 
 void SessionLease::Abandon(const std::string& consumer, const std::string& inboxes) {
@@ -192,6 +190,19 @@ void SessionLease::GiveBack(KeyValueStore& store, const std::stop_token& stop) {
   if (!over) return;
   MutexLock lock(mutex_);
   abandoned_.erase(abandoned_.begin());
+}
+
+// Here, since whoever wins a claim is in a hurry, and one at a time, since the session has to be renewed. One that
+// cannot be removed does no harm.
+void SessionLease::RemoveCopy(KeyValueStore& store, const std::stop_token& stop) {
+  std::string key;
+  {
+    MutexLock lock(mutex_);
+    if (copies_.empty()) return;
+    key = std::move(copies_.back());
+    copies_.pop_back();
+  }
+  store.Delete(key, BucketOperation::kPurge, std::nullopt, CallLimit::In(kGiveBackBudget, stop)).IgnoreError();
 }
 
 absl::StatusOr<std::shared_ptr<KeyValueStore>> SessionLease::Store() const {
@@ -251,7 +262,10 @@ absl::Status SessionLease::KeepAlive(const std::stop_token& stop) {
   }
   const bool reads = renewal_.Next() == SessionRenewal::Step::kRead;
   const absl::Status renewed = reads ? Resolve(*store, key, stop) : Renew(*store, key, stop);
-  if (renewed.ok()) GiveBack(*store, stop);
+  if (renewed.ok()) {
+    GiveBack(*store, stop);
+    RemoveCopy(*store, stop);
+  }
   MutexLock lock(mutex_);
   trouble_ = renewed;
   changed_.NotifyAll();

@@ -112,10 +112,9 @@ class SessionLease {
                            const CallLimit& limit) const;
   absl::Status End(KeyValueStore& store, const ClaimEntry& entry, std::optional<std::uint64_t> expected,
                    const CallLimit& limit) const;
-  void Tidy(KeyValueStore& store, const ClaimEntry& entry, const CallLimit& limit) const;
   absl::StatusOr<std::optional<ClaimWin>> Write(KeyValueStore& store, const Try& wanted, const Own& own,
                                                 const ClaimEntry& entry, std::uint64_t expected,
-                                                const CallLimit& limit) const;
+                                                const CallLimit& limit);
   std::string TakeReport(const std::string& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   void Begin();
@@ -123,6 +122,7 @@ class SessionLease {
   absl::Status Open(const std::stop_token& stop);
   absl::Status KeepAlive(const std::stop_token& stop);
   void GiveBack(KeyValueStore& store, const std::stop_token& stop);
+  void RemoveCopy(KeyValueStore& store, const std::stop_token& stop);
   absl::Status Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
   absl::Status Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
   void Lose();
@@ -142,6 +142,7 @@ class SessionLease {
   std::shared_ptr<KeyValueStore> store_ ABSL_GUARDED_BY(mutex_);
   std::vector<Abandoned> abandoned_ ABSL_GUARDED_BY(mutex_){};
   std::map<std::string, std::string> reports_ ABSL_GUARDED_BY(mutex_);  // by consumer
+  std::vector<std::string> copies_ ABSL_GUARDED_BY(mutex_){};           // keys of ended sessions' that are of no use
   absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                        // why there is no proof
   std::string id_ ABSL_GUARDED_BY(mutex_){};
 
