@@ -6,8 +6,6 @@
 
 #include "jetstream/consume/ack_batch.h"
 #include "jetstream/consume/pull_flow_control.h"
-#include "jetstream/recovery/ack_audit.h"
-#include "jetstream/recovery/awaited_redeliveries.h"
 #include "jetstream/recovery/gap_detector.h"
 #include "jetstream/recovery/may_be_pending.h"
 #include "jetstream/recovery/outstanding_deliveries.h"
@@ -297,47 +295,6 @@ TEST(MayBePendingTest, IsAllThatWasDeliveredAfterTheFloorOrItsTwoEnds) {
   ASSERT_EQ(ends.size(), 65'536u);
   EXPECT_EQ(ends.front(), 11u);
   EXPECT_EQ(ends.back(), 1'000'000u);
-}
-
-TEST(AckAuditTest, SuspectsAServerThatCountsMoreTwice) {
-  constexpr AckAudit::Time kLast{std::chrono::hours(1)};
-  AckAudit audit;
-  const auto after = [&](int ms) { return kLast + std::chrono::milliseconds(ms); };
-  EXPECT_FALSE(audit.Due(after(999), kLast, std::nullopt));
-  EXPECT_TRUE(audit.Due(after(1000), kLast, std::nullopt));
-  EXPECT_FALSE(audit.Saw(5, 4, after(1000), kLast));
-  EXPECT_TRUE(audit.Due(after(1100), kLast, std::nullopt));
-  EXPECT_TRUE(audit.Saw(5, 4, after(1100), kLast));
-  audit.Restart();
-  EXPECT_FALSE(audit.Saw(5, 5, after(1200), kLast));
-  EXPECT_FALSE(audit.Due(after(3'600'000), kLast, std::nullopt)) << "nothing has come since all was in order";
-}
-
-TEST(AwaitedRedeliveriesTest, AreThoseThatNeitherCameNorWereSettled) {
-  AwaitedRedeliveries awaited;
-  EXPECT_EQ(awaited.First(), std::nullopt);
-  for (const std::uint64_t sequence : {7u, 5u, 9u}) awaited.Asked(sequence);
-  EXPECT_EQ(awaited.First(), 5u);
-  const std::vector<std::uint64_t> over = {5, 6, 9};
-  awaited.Over(over);
-  EXPECT_EQ(awaited.First(), 7u);
-  awaited.Clear();
-  EXPECT_EQ(awaited.First(), std::nullopt);
-}
-
-TEST(AckAuditTest, LooksLessAndLessOftenWhileTheFirstAwaitedMessageStaysTheSame) {
-  constexpr AckAudit::Time kStart{std::chrono::hours(1)};
-  AckAudit audit;
-  const auto after = [&](int ms) { return kStart + std::chrono::milliseconds(ms); };
-  const auto due = [&](int ms, std::uint64_t first) { return audit.Due(after(ms), after(ms), first); };
-  EXPECT_FALSE(due(0, 7));
-  EXPECT_FALSE(due(1999, 7));
-  EXPECT_TRUE(due(2000, 7));
-  EXPECT_FALSE(audit.Saw(9, 1, after(2000), after(2000))) << "messages come: their answers are under way";
-  EXPECT_FALSE(due(5999, 7));
-  EXPECT_TRUE(due(6000, 7));
-  EXPECT_FALSE(due(6001, 8)) << "another one";
-  EXPECT_TRUE(due(8001, 8));
 }
 
 TEST(RecoveryBarrierTest, HoldsWhatComesAgainUntilAllOfItIsThere) {
