@@ -5,12 +5,16 @@
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <deque>
 #include <fstream>
+#include <mutex>
 #include <random>
 #include <sstream>
 #include <utility>
@@ -62,15 +66,41 @@ bool IsFree(int port) {
   return bind(tried.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
 }
 
+// Ports that this process has given out and that perhaps nobody listens on yet, or not at the moment: a name in the
+// abstract namespace stands for each, so that no other process of the tests gives them out either.
+class PortsInUse {
+ public:
+  // False when this or another process has it.
+  bool Take(int port) {
+    FileDescriptor name(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string text = absl::StrCat("penstock-test-port-", port);
+    text.copy(&address.sun_path[1], text.size());
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
+    if (bind(name.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) return false;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    names_.push_back(std::move(name));
+    if (names_.size() > kMost) names_.pop_front();
+    return true;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 256;
+  std::mutex mutex_{};
+  std::deque<FileDescriptor> names_{};
+};
+
 }  // namespace
 
 // Below the ports that the kernel gives to outgoing connections: one of those could have the port of a server that is
 // down for a moment.
 int FreePort() {
+  static PortsInUse in_use;
   std::random_device random;
   std::uniform_int_distribution<int> ports(20'000, 32'000);
   int port = ports(random);
-  while (!IsFree(port)) port = ports(random);
+  while (!IsFree(port) || !in_use.Take(port)) port = ports(random);
   return port;
 }
 

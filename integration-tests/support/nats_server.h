@@ -26,7 +26,8 @@ struct NatsServerOptions {
   std::string binary{};
 };
 
-/// A port of loopback that nobody has at the moment.
+/// A port of loopback that nobody has at the moment, and that no test, of this process or another, is given again while
+/// this process lives (or has asked for 256 more).
 int FreePort();
 
 /// A real nats-server on a loopback port of its own, with a store in a temporary directory.

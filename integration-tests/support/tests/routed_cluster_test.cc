@@ -40,7 +40,8 @@ TEST_P(RoutedClusterTest, CutsOneServerOffUntilItHeals) {
   EXPECT_GT(cluster_->Isolate(0, GetParam()), 0u);
   // Servers that meet anew tell each other of the third: none may go past the proxies.
   cluster_->server(1).Stop();
-  ASSERT_TRUE(cluster_->server(1).Start().ok());
+  const absl::Status started = cluster_->server(1).Start();
+  ASSERT_TRUE(started.ok()) << started;
   ASSERT_TRUE(Reaches(1, 2, kDeadline));
   EXPECT_FALSE(Reaches(0, 1, kMoment));
   EXPECT_FALSE(Reaches(2, 0, kMoment));
