@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -116,6 +115,34 @@ class JetStreamQuorumTest : public ::testing::TestWithParam<RoutedCluster::Cut> 
     return Eventually([&] { return stored == count; }, kPatience);
   }
 
+  // Whether the reply to a request of the API contains `wanted`.
+  bool Ask(const std::string& subject, const std::string& wanted) {
+    auto raw = RawNats::Connect(cluster_->server(0).port());
+    if (!raw.ok()) return false;
+    const auto reply = raw->Request(subject, "", {}, seconds(2));
+    return reply.ok() && absl::StrContains(reply->body, wanted);
+  }
+  // Asks the consumer's leader to give way unless it is the one wanted.
+  bool LedBy(const std::string& server) {
+    if (Ask("$JS.API.CONSUMER.INFO.ORDERS.billing", absl::StrCat("\"leader\":\"", server, "\""))) return true;
+    Ask("$JS.API.CONSUMER.LEADER.STEPDOWN.ORDERS.billing", "success");
+    return false;
+  }
+  // Stops the owner, which has settled the first message only, as if it had settled the first sixty.
+  void LeaveWordOfSixty(Member& owner) {
+    const auto bucket = owner.transport().OpenBucket({.name = "PENSTOCK_OWNERSHIP"}, CallLimit::In(seconds(10)));
+    ASSERT_THAT(bucket, IsOk());
+    owner.Stop();
+    absl::StatusOr<BucketEntry> claim;
+    const auto left_word = [&] {
+      claim = (*bucket)->Get("claim.ORDERS.billing", CallLimit::In(seconds(5)));
+      return claim.ok() && claim->value.ends_with(" 1.1");
+    };
+    ASSERT_TRUE(Eventually(left_word, kPatience)) << (claim.ok() ? claim->value : claim.status().ToString());
+    const std::string more = claim->value.substr(0, claim->value.size() - 3) + "1.60";
+    ASSERT_THAT((*bucket)->Put("claim.ORDERS.billing", more, CallLimit::In(seconds(10))), IsOk());
+  }
+
   std::unique_ptr<RoutedCluster> cluster_;
   int ids_ = 0;
 };
@@ -154,22 +181,37 @@ TEST_P(JetStreamQuorumTest, AnOwnerThatIsCutOffStopsBeforeAnotherBegins) {
 // As after an election that lost the acknowledgements of an owner: it left word of them.
 TEST_P(JetStreamQuorumTest, ASuccessorIsToldWhatItsPredecessorsHaveSettled) {
   if (GetParam() != RoutedCluster::Cut::kReset) GTEST_SKIP() << "nothing is cut";
-  std::optional<Member> owner(std::in_place, *cluster_, 0);
-  owner->OpenWithoutAcks(Stream());
-  ASSERT_TRUE(Publish(*owner, 100));
-  ASSERT_TRUE(owner->recorder().Reach(100));
-  ASSERT_THAT(owner->AcknowledgeFirst(), IsOk());
-  const auto bucket = owner->transport().OpenBucket({.name = "PENSTOCK_OWNERSHIP"}, CallLimit::In(seconds(10)));
-  ASSERT_THAT(bucket, IsOk());
-  owner->Stop();
-  absl::StatusOr<BucketEntry> claim;
-  const auto left_word = [&] {
-    claim = (*bucket)->Get("claim.ORDERS.billing", CallLimit::In(seconds(5)));
-    return claim.ok() && claim->value.ends_with(" 1-1");
-  };
-  ASSERT_TRUE(Eventually(left_word, kPatience)) << (claim.ok() ? claim->value : claim.status().ToString());
-  const std::string more = claim->value.substr(0, claim->value.size() - 3) + "1-60";
-  ASSERT_THAT((*bucket)->Put("claim.ORDERS.billing", more, CallLimit::In(seconds(10))), IsOk());
+  Member owner(*cluster_, 0);
+  owner.OpenWithoutAcks(Stream());
+  ASSERT_TRUE(Publish(owner, 100));
+  ASSERT_TRUE(owner.recorder().Reach(100));
+  ASSERT_THAT(owner.AcknowledgeFirst(), IsOk());
+  LeaveWordOfSixty(owner);
+
+  Member successor(*cluster_, 1);
+  successor.OpenWithoutAcks(Stream());
+  ASSERT_TRUE(successor.recorder().Reach(99));
+  EXPECT_EQ(successor.recorder().recovered(), 60u);
+}
+
+// A replica that was cut off when the consumer was created tells a later time of its creation once it leads (2.10.27).
+TEST_P(JetStreamQuorumTest, ASuccessorIsToldItAlsoByAReplicaThatHasCreatedTheConsumerLate) {
+  if (GetParam() != RoutedCluster::Cut::kReset) GTEST_SKIP() << "the same, and slow";
+  Member owner(*cluster_, 0);
+  owner.OpenWithoutAcks(Stream());
+  owner.Stop();
+  ASSERT_TRUE(Eventually([&] { return Ask("$JS.API.CONSUMER.DELETE.ORDERS.billing", "\"success\":true"); }, kPatience));
+  ASSERT_GE(cluster_->Isolate(2, GetParam()), 1U);
+  owner.OpenWithoutAcks(Stream());
+  ASSERT_TRUE(Publish(owner, 100));
+  ASSERT_TRUE(owner.recorder().Reach(100));
+  const Clock::time_point late = Clock::now() + seconds(2);
+  ASSERT_TRUE(Eventually([&] { return Clock::now() > late; }, kPatience)) << "later than creation times may differ";
+  cluster_->Heal();
+  ASSERT_TRUE(Eventually([&] { return LedBy(RoutedCluster::NameOf(2)); }, kPatience));
+  ASSERT_TRUE(owner.Becomes(true));
+  ASSERT_TRUE(Eventually([&] { return owner.AcknowledgeFirst().ok(); }, kPatience));
+  LeaveWordOfSixty(owner);
 
   Member successor(*cluster_, 1);
   successor.OpenWithoutAcks(Stream());

@@ -237,6 +237,16 @@ TEST(ApiJsonTest, OnlyAnotherConsumerThatNobodyHasAcknowledgedToIsAnUnusedReplac
   EXPECT_FALSE(IsUnusedReplacement(out_of_order, before)) << "one past the floor is acknowledged";
 }
 
+TEST(ApiJsonTest, AConsumerIsKnownByItsTagWhereItHasOne) {
+  const std::string time = "2026-11-21T04:36:27Z", later = "2026-11-21T04:36:40Z", much_later = "2026-11-21T04:50:00Z";
+  EXPECT_TRUE(SameConsumer({time, "a"}, {later, "a"})) << "as a replica tells it that was cut off";
+  EXPECT_FALSE(SameConsumer({time, "a"}, {much_later, "a"})) << "created anew from a configuration that was saved";
+  EXPECT_FALSE(SameConsumer({time, "a"}, {time, "b"}));
+  EXPECT_TRUE(SameConsumer({time, "a"}, {time, ""})) << "of an older server, or not tagged yet";
+  EXPECT_FALSE(SameConsumer({time, "a"}, {later, ""}));
+  EXPECT_FALSE(SameConsumer({time, ""}, {later, ""}));
+}
+
 TEST(ApiJsonTest, CreationTimesThatAreCloseNameTheSameTime) {
   EXPECT_TRUE(SameTime("2026-11-21T04:36:27.044868851Z", "2026-11-21T04:36:27.04516767Z"));
   EXPECT_TRUE(SameTime("2026-11-21T04:36:26.999Z", "2026-11-21T04:36:27.001Z"));

@@ -214,5 +214,16 @@ TEST(ConsumerSettingsTest, TheDocumentShowsTheTable) {
   EXPECT_THAT(RowsOfTheDocument(), ::testing::ElementsAreArray(RowsOfTheCode()));
 }
 
+TEST(ConsumerSettingsTest, ATagStaysAndIsNotTold) {
+  const Json wanted = Wanted(ConsumerUse::kExclusive);
+  EXPECT_EQ(TagOf(wanted), "");
+  const Json theirs = With(wanted, "metadata", {{"team", "billing"}});
+  const Json tagged = Tagged(theirs, "tag");
+  EXPECT_EQ(TagOf(tagged), "tag");
+  EXPECT_EQ(TagOf(Adjusted(tagged, wanted)), "tag");
+  EXPECT_EQ(tagged["metadata"]["team"], "billing");
+  EXPECT_EQ(Changes(theirs, tagged), "");
+}
+
 }  // namespace
 }  // namespace penstock::eventbus::jetstream

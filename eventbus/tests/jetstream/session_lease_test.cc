@@ -102,6 +102,7 @@ class Process {
   /// All that follows is about this consumer.
   void Turn(const std::string& consumer) { consumer_ = consumer; }
   void Report(const std::string& report) { lease_->Report(consumer_, report); }
+  std::size_t RoomToReport(std::size_t max_payload) const { return lease_->RoomToReport(consumer_, max_payload); }
   /// Whether there is `text` in a value of the bucket before long, under keys that fit `keys`.
   bool BucketHas(const std::string& keys, const std::string& text) {
     return BucketShows(keys, [&](const BucketEntry& entry) { return entry.value.find(text) != entry.value.npos; });
@@ -286,6 +287,17 @@ TEST_F(SessionLeaseTest, WhatWasReportedStaysWithAClaimThatIsGivenUp) {
   ASSERT_TRUE(again);
   EXPECT_EQ(again->reports, std::vector<std::string>{"what the first has settled"})
       << "the second has told nothing new";
+}
+
+TEST_F(SessionLeaseTest, ReportsShareTheRoomOfOneMessage) {
+  EXPECT_EQ(first_.RoomToReport(1 << 10), 512u);
+  const std::size_t most = first_.RoomToReport(64 << 20);
+  EXPECT_LT(most, 1u << 20) << "it is written five times a second";
+  first_.Report("of the first");
+  EXPECT_EQ(first_.RoomToReport(1 << 10), 512u);
+  first_.Turn("orders.audit");
+  EXPECT_EQ(first_.RoomToReport(1 << 10), 256u);
+  EXPECT_EQ(first_.RoomToReport(64 << 20), most / 2);
 }
 
 TEST_F(SessionLeaseTest, OnlyAListenerWhoseClaimIsOverIsEvicted) {

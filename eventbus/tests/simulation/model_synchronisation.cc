@@ -98,11 +98,12 @@ void ModelConsumer::LearnSettled(const Sight& sight, const std::vector<std::stri
 
 void ModelConsumer::ReportSettled() {
   if (claim_ == 0) return;
+  jetstream::SettledRuns::Excerpt some = runs_.Some(jetstream::SettledReport::kMostRuns);
+  if (some.runs.empty()) return;
   const jetstream::SettledReport report{.stream_created = std::to_string(stream_generation_),
                                         .consumer_created = std::to_string(incarnation_),
-                                        .mark = runs_.mark(),
-                                        .runs = runs_.Longest(jetstream::SettledReport::kMostRuns)};
-  if (report.runs.empty() || report.runs.back().second > report.mark.sequence) return;
+                                        .mark = some.mark,
+                                        .runs = std::move(some.runs)};
   lease_.Report(jetstream::Encode(report));
 }
 

@@ -14,8 +14,15 @@ namespace {
 constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
 
 constexpr std::chrono::seconds kCreationSlack(1);
+constexpr std::chrono::minutes kReplicasDiffer(10);
 
 constexpr std::array kDeliverPolicies = {"all", "new", "by_start_sequence"};  // in the order of `StartPoint::Kind`
+
+bool Within(std::chrono::seconds slack, const std::string& one, const std::string& other) {
+  const auto first = ParseTimestamp(one), second = ParseTimestamp(other);
+  if (!first || !second) return one == other;
+  return std::chrono::abs(*first - *second) <= slack;
+}
 
 }  // namespace
 
@@ -58,6 +65,7 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   facts.bound = BoolMember(reply, "push_bound");
   facts.released = IsReleased(facts.config);
   facts.created = StringMember(reply, "created");
+  facts.tag = TagOf(facts.config);
   facts.acknowledged = UintMember(Member(reply, "ack_floor"), "stream_seq").value_or(0);
   facts.acknowledged_deliveries = UintMember(Member(reply, "ack_floor"), "consumer_seq").value_or(0);
   facts.delivered = UintMember(Member(reply, "delivered"), "stream_seq").value_or(0);
@@ -67,10 +75,11 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply) {
   return facts;
 }
 
-bool SameTime(const std::string& created, const std::string& other) {
-  const auto first = ParseTimestamp(created), second = ParseTimestamp(other);
-  if (!first || !second) return created == other;
-  return std::chrono::abs(*first - *second) <= kCreationSlack;
+bool SameTime(const std::string& created, const std::string& other) { return Within(kCreationSlack, created, other); }
+
+bool SameConsumer(const ConsumerIdentity& one, const ConsumerIdentity& other) {
+  if (one.tag.empty() || other.tag.empty()) return SameTime(one.created, other.created);
+  return one.tag == other.tag && Within(kReplicasDiffer, one.created, other.created);
 }
 
 // While nothing is acknowledged, every delivery is pending. Redeliveries count as used: then the consumer is kept.

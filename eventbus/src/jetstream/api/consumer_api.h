@@ -20,6 +20,12 @@ namespace penstock::eventbus::jetstream {
 /// How often an exclusive consumer speaks when it has nothing to send.
 inline constexpr std::chrono::milliseconds kPushHeartbeat(1000);
 
+/// Tells a consumer from one of the same name that was created later; compare with `SameConsumer`.
+struct ConsumerIdentity {
+  std::string created{};  ///< when, in the server's words
+  std::string tag{};      ///< see `TagOf`
+};
+
 /// A consumer as the server has it.
 struct ConsumerFacts {
   Json config{};
@@ -27,12 +33,15 @@ struct ConsumerFacts {
   bool bound = false;                         ///< somebody listens on the deliver subject
   bool released = false;                      ///< its last owner has given it up in order
   std::string created{};                      ///< when, in the server's words; compare with `SameTime`
+  std::string tag{};                          ///< see `TagOf`
   std::uint64_t acknowledged = 0;             ///< every sequence of the stream up to this one is settled
   std::uint64_t acknowledged_deliveries = 0;  ///< every delivery up to this one is settled; 0: not even the first
   std::uint64_t delivered = 0;                ///< the last sequence of the stream that was sent
   std::uint64_t deliveries = 0;               ///< how often anything was sent
   std::uint64_t pending = 0;                  ///< sent and not settled
   std::uint64_t undelivered = 0;              ///< in the stream and not sent yet
+
+  ConsumerIdentity identity() const { return {created, tag}; }
 };
 
 /// Where a new consumer begins.
@@ -56,6 +65,11 @@ absl::StatusOr<ConsumerFacts> ReadConsumerFacts(const Json& reply);
 /// next restart. The reply to the first update after a restart tells the time of that update; up to 2.10.27, so does
 /// INFO after one more restart.
 bool SameTime(const std::string& created, const std::string& other);
+
+/// Whether both may be the same consumer: those of one tag, unless they were created ten minutes apart (an operator may
+/// create one anew from a configuration that was saved), and where one has no tag, those of the `SameTime`. 2.10.27
+/// tells for each replica when that created it: one that was cut off then told a time 13 s later (seen by chaos).
+bool SameConsumer(const ConsumerIdentity& one, const ConsumerIdentity& other);
 
 /// Whether `facts` (from INFO, not from the reply to an update) describe another consumer than the one created at
 /// `created`, of which nobody has acknowledged anything: deleting it loses no position.

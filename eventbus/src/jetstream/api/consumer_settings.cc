@@ -18,6 +18,7 @@ using enum Treatment;
 using Treatments = std::array<Treatment, kConsumerUses>;
 
 // A consumer has no field of its own for this before 2.10.
+constexpr char kTag[] = "penstock_consumer";
 constexpr char kReleased[] = "released by its owner";
 constexpr char kAfterWords[] = "; ";
 constexpr std::size_t kLongestDescription = 4096;
@@ -250,13 +251,20 @@ std::string Changes(const Json& existing, const Json& adjusted) {
   std::vector<std::string> changes;
   for (const ConsumerSetting& setting : kSettings) {
     const std::string_view field = setting.field;
-    if (field == "deliver_subject" || field == "description") continue;
+    if (field == "deliver_subject" || field == "description" || field == "metadata") continue;
     const Json &before = Member(existing, setting.field), &after = Member(adjusted, setting.field);
     if (before == after) continue;
     changes.push_back(absl::StrCat(setting.field, " from ", TextOf(before, "none"), " to ", TextOf(after, "none")));
   }
   return absl::StrJoin(changes, ", ");
 }
+
+Json Tagged(Json config, const std::string& tag) {
+  config["metadata"][kTag] = tag;
+  return config;
+}
+
+std::string TagOf(const Json& config) { return StringMember(Member(config, "metadata"), kTag); }
 
 std::string PausedUntil(const Json& config) {
   constexpr const char* kNever = "0001-01-01";

@@ -66,9 +66,15 @@ absl::Status CheckFits(const std::string& name, const Json& existing, const Json
 /// `kFailedPrecondition`, naming the first vital field that the server has in `put` otherwise than it was told.
 absl::Status CheckTaken(const std::string& name, const Json& put, const Json& wanted);
 
-/// The differences, such as "headers_only from true to none"; empty when there are none. The bound inbox and the
-/// description are left out.
+/// The differences, such as "headers_only from true to none"; empty when there are none. What only we
+/// change is left out: the bound inbox, the description and the metadata.
 std::string Changes(const Json& existing, const Json& adjusted);
+
+/// `config` with a name of ours for this consumer, which every replica of it has: the times of its creation that they
+/// tell differ by as much as one of them was cut off then. Servers before 2.10 do not keep it.
+Json Tagged(Json config, const std::string& tag);
+/// That name; empty when it has none.
+std::string TagOf(const Json& config);
 
 /// Until when an operator paused the consumer, in the server's words; empty when nobody did.
 std::string PausedUntil(const Json& config);

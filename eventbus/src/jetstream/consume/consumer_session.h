@@ -122,7 +122,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Notes which consumer the session is at, `made` by this synchronisation or found. When it is another than before,
   /// acknowledgements of before mean nothing any more; when its stream is too, sequences neither, and the owner is
   /// told. Before the inbox is released.
-  absl::Status NoteConsumer(const std::string& created, bool made);
+  absl::Status NoteConsumer(const ConsumerIdentity& consumer, bool made);
   /// Asks the session's thread to synchronise again.
   void RequestSynchronisation(const char* why);
   /// Wakes the session's thread.
@@ -149,7 +149,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Up to where everything was settled when the consumer was looked at; 0: not known. Of the session's thread.
   void NoteSettled(std::uint64_t floor) { floor_ = floor; }
   std::uint64_t settled() const { return floor_; }
-  const std::string& consumer_created() const { return consumer_created_; }
+  const ConsumerIdentity& consumer() const { return consumer_; }
   bool synchronised_before() const { return synchronised_ > 0; }
   std::uint64_t epoch() const { return epoch_.load(std::memory_order_acquire); }
   bool stopping() const { return stopping_.load(std::memory_order_relaxed); }
@@ -220,10 +220,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   Clock::time_point resumed_at_{};
   std::uint64_t inboxes_ = 0;
   std::chrono::milliseconds backoff_{0};
-  std::string last_trouble_{};      // logged once
-  bool stand_by_logged_ = false;    // since messages came last
-  std::string consumer_created_{};  // in the server's words
-  StreamIdentity stream_{};         // when it was looked at
+  std::string last_trouble_{};    // logged once
+  bool stand_by_logged_ = false;  // since messages came last
+  ConsumerIdentity consumer_{};
+  StreamIdentity stream_{};  // when it was looked at
   bool stream_made_again_ = false;
   std::uint64_t floor_ = 0;
   std::uint64_t asked_permission_on_ = 0;  // the generation of the link whose user may answer

@@ -39,7 +39,7 @@ absl::StatusOr<PullConsumer::Outcome> PullConsumer::Synchronise(const std::share
   if (!consumer.ok()) return consumer.status();
   const std::string prefix = NextInbox() + ".";
   if (absl::Status opened = OpenInbox(link, prefix + "*"); !opened.ok()) return opened;
-  if (absl::Status noted = NoteConsumer(consumer->created, made); !noted.ok()) return noted;
+  if (absl::Status noted = NoteConsumer(consumer->identity(), made); !noted.ok()) return noted;
   MutexLock lock(mutex_);
   link_ = link;
   reply_prefix_ = prefix;

@@ -22,6 +22,13 @@ constexpr milliseconds kQuickBudget(250);
 constexpr std::size_t kMostUnacknowledged = 256;
 constexpr std::size_t kAcksPerWindow = 8;
 
+// The last one that came may be a redelivery.
+StreamMarks::Mark LastOf(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
+  const auto& last =
+      *std::ranges::max_element(messages, {}, [](const auto& message) { return message->stream_sequence(); });
+  return {last->stream_sequence(), last->stored_at()};
+}
+
 }  // namespace
 
 PushConsumer::PushConsumer(Connection& connection, SessionLease& lease, FenceIssuer& fences, ConsumerSpec spec,
@@ -120,7 +127,7 @@ void PushConsumer::Audit(Clock::time_point now) {
   if (!audit_.Due(now, last, first)) return;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
-  if (!facts.ok() || !*facts || !SameTime((*facts)->created, consumer_created())) return;
+  if (!facts.ok() || !*facts || !SameConsumer((*facts)->identity(), consumer())) return;
   const std::uint64_t floor = (*facts)->acknowledged;
   if (first && floor >= *first && events_.on_settled_elsewhere) events_.on_settled_elsewhere(floor);
   const bool lost = audit_.Saw((*facts)->pending, outstanding_.size(), now, last);
@@ -166,11 +173,11 @@ void PushConsumer::OnRelease() {
 bool PushConsumer::PutIfThere(const Json& config, const std::stop_token& stop) {
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, config, stop, kQuickBudget);
   if (!put.ok()) return false;
-  if (SameTime(put->created, consumer_created())) return true;
+  if (SameTime(put->created, consumer().created)) return true;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop, kQuickBudget);
-  if (facts.ok() && *facts && SameTime((*facts)->created, consumer_created())) return true;
-  if (facts.ok() && *facts && IsUnusedReplacement(**facts, consumer_created())) {
+  if (facts.ok() && *facts && SameTime((*facts)->created, consumer().created)) return true;
+  if (facts.ok() && *facts && IsUnusedReplacement(**facts, consumer().created)) {
     DeleteConsumer(api_, spec_.stream, spec_.consumer, stop).IgnoreError();
   }
   RequestSynchronisation("it may have been deleted and created again");
@@ -237,7 +244,7 @@ void PushConsumer::ReleaseHeld() {
 
 void PushConsumer::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
   outstanding_.Arrived(messages);
-  if (leaves_word()) runs_.Delivered({messages.back()->stream_sequence(), messages.back()->stored_at()});
+  if (leaves_word()) runs_.Delivered(LastOf(messages));
   if (spec_.ack_all) cumulative_.Arrived(messages);
 }
 

@@ -98,6 +98,7 @@ class PushConsumer final : public ConsumerSession {
   std::uint64_t TakeFence(const Link& link);
   bool IssueFence(std::chrono::milliseconds budget);
   void RetryFence(Clock::time_point now);
+  Json Named(Json config) const;
   bool Ours(const ConsumerFacts& facts) const;
   bool IsBoundHere(const ConsumerFacts& facts) const;
   Json Wanted(const std::string& subject, const StartPoint& start) const;
@@ -154,7 +155,7 @@ class PushConsumer final : public ConsumerSession {
   std::string fence_trouble_{};                     // logged once
   Clock::time_point fence_due_{};                   // when to try again; the maximum: with the next link
   std::uint64_t fence_link_ = 0;                    // the generation of the link of which that was said
-  std::string floor_of_{};                          // when the consumer whose floor was noted last was created
+  ConsumerIdentity floor_of_{};                     // the consumer whose floor was noted last
   bool without_quorum_ = false;                     // since it cannot be had; told once
   std::uint64_t asked_on_ = 0;                      // the generation of the link on which a quorum was asked for last
   std::string evicting_{};                          // the inbox of an owner whose session was ended here

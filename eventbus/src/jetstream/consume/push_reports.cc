@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an owner leaves in the bucket for its successor, and learns from owners before it.
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
 #include "jetstream/consume/push_consumer.h"
@@ -14,12 +16,17 @@ constexpr std::chrono::seconds kLongestLag(10);  // as `StreamLineage` has it
 
 void PushConsumer::ReportSettled() {
   if (!claim_) return;
-  const SettledReport report{.stream_created = stream().created,
-                             .consumer_created = consumer_created(),
-                             .mark = runs_.mark(),
-                             .runs = runs_.Longest(SettledReport::kMostRuns)};
-  if (report.runs.empty() || report.runs.back().second > report.mark.sequence) return;
-  lease_.Report(claim_name_, Encode(report));
+  const std::size_t room = lease_.RoomToReport(claim_name_, connection_.max_payload_bytes());
+  for (std::size_t runs = SettledReport::kMostRuns; runs > 0; runs /= 2) {
+    SettledRuns::Excerpt some = runs_.Some(runs);
+    if (some.runs.empty()) return;
+    std::string report = Encode({.stream_created = stream().created,
+                                 .consumer_created = consumer().created,
+                                 .consumer_tag = consumer().tag,
+                                 .mark = some.mark,
+                                 .runs = std::move(some.runs)});
+    if (report.size() <= room) return lease_.Report(claim_name_, std::move(report));
+  }
 }
 
 // A report is of one stream and one consumer: whoever deleted the consumer may want all of it once more.
@@ -28,7 +35,7 @@ absl::Status PushConsumer::LearnSettled(const ConsumerFacts& facts) {
   bool believed = claim_->reports.empty();
   for (const std::string& text : claim_->reports) {
     const std::optional<SettledReport> report = DecodeSettledReport(text);
-    if (!report || !SameTime(report->consumer_created, facts.created)) continue;
+    if (!report || !SameConsumer({report->consumer_created, report->consumer_tag}, facts.identity())) continue;
     if (absl::Status there = AwaitMark(report->mark); !there.ok()) return there;
     const absl::StatusOr<bool> same = IsSameStream(report->stream_created, report->mark);
     if (!same.ok()) return same.status();

@@ -8,6 +8,7 @@
 #include "jetstream/consume/acks_by_sequence.h"
 #include "jetstream/consume/push_consumer.h"
 #include "jetstream/protocol/server_version.h"
+#include "jetstream/protocol/unique_name.h"
 #include "jetstream/recovery/may_be_pending.h"
 
 namespace penstock::eventbus::jetstream {
@@ -31,6 +32,11 @@ Json PushConsumer::Wanted(const std::string& subject, const StartPoint& start) c
   ConsumerSpec spec = spec_;
   spec.max_in_flight = window_.load(std::memory_order_relaxed);
   return ConsumerConfig(spec, spec.consumer, subject, start);
+}
+
+// Where a successor has to know whether it is the consumer that it is told of.
+Json PushConsumer::Named(Json config) const {
+  return claim_ && TagOf(config).empty() ? Tagged(std::move(config), UniqueName()) : config;
 }
 
 bool PushConsumer::Ours(const ConsumerFacts& facts) const {
@@ -150,9 +156,9 @@ void PushConsumer::YieldIfSilent(Clock::time_point now) {
 
 // Where the consumer stands is where this process would begin if it were deleted, whatever fails after this look.
 absl::Status PushConsumer::NoteFloor(const ConsumerFacts& facts) {
-  if (!SameTime(facts.created, floor_of_)) {
+  if (!SameConsumer(facts.identity(), floor_of_)) {
     if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
-    floor_of_ = facts.created;
+    floor_of_ = facts.identity();
   }
   outstanding_.SettledUpTo(facts.acknowledged);
   return absl::OkStatus();
@@ -182,7 +188,8 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::Make(const std::shared_ptr<Link>& link) {
   const absl::StatusOr<StartPoint> start = WhereToBegin();
   if (!start.ok()) return start.status();
-  const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, Wanted(NextInbox(), *start), stop_token());
+  const absl::StatusOr<ConsumerFacts> put =
+      PutConsumer(api_, spec_.stream, Named(Wanted(NextInbox(), *start)), stop_token());
   if (!put.ok()) return AfterRefusal(put.status());
   return Rebind(link, *put, /*made=*/true);
 }
@@ -213,7 +220,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Rebind(const std::shared_ptr
 // What was finished here and may not have been noted there, since its connection broke or the server changed its
 // leader: it is not to be handled again by whoever gets it next.
 absl::Status PushConsumer::AcknowledgeAgain(Link& link, const ConsumerFacts& facts) {
-  const bool same = synchronised_before() && SameTime(facts.created, consumer_created());
+  const bool same = synchronised_before() && SameConsumer(facts.identity(), consumer());
   // Another that has it would wait in vain for what it asked the server for once more.
   const bool too_late = ownership_.state() == Ownership::State::kStandBy;
   if (spec_.ack_all || facts.pending == 0 || !same || too_late) return absl::OkStatus();
@@ -261,16 +268,16 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Bind(const std::shared_ptr<L
 }
 
 absl::Status PushConsumer::PutAdjusted(const Json& existing, const std::string& subject) {
-  const Json wanted = Wanted(subject, {}), adjusted = Adjusted(existing, wanted);
+  const Json wanted = Wanted(subject, {}), adjusted = Named(Adjusted(existing, wanted));
   TellChanges(existing, adjusted);
   const absl::StatusOr<ConsumerFacts> put = PutConsumer(api_, spec_.stream, adjusted, stop_token());
   return put.ok() ? CheckTaken(spec_.consumer, put->config, wanted) : put.status();
 }
 
 absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point asked, bool made, std::uint64_t fence) {
-  const std::string before = consumer_created();
-  if (absl::Status noted = NoteConsumer(bound.created, made); !noted.ok()) return noted;
-  if (made || !SameTime(before, bound.created)) {
+  const ConsumerIdentity before = consumer();
+  if (absl::Status noted = NoteConsumer(bound.identity(), made); !noted.ok()) return noted;
+  if (made || !SameConsumer(before, bound.identity())) {
     recent_acks_.Clear(epoch());
     awaited_.Clear();
   }

@@ -31,13 +31,13 @@ bool IsAnswerOf(const std::string& subject, const std::string& stream, const std
 
 }  // namespace
 
-absl::Status ConsumerSession::NoteConsumer(const std::string& created, bool made) {
+absl::Status ConsumerSession::NoteConsumer(const ConsumerIdentity& consumer, bool made) {
   const bool first = !synchronised_before();
-  const bool made_again = !first && (made || !SameTime(created, consumer_created_));
+  const bool made_again = !first && (made || !SameConsumer(consumer, consumer_));
   if (first || made_again) {
     if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
   }
-  consumer_created_ = created;
+  consumer_ = consumer;
   const bool stream_too = std::exchange(stream_made_again_, false);
   if (!made_again || stopping()) return absl::OkStatus();
   epoch_.fetch_add(1, std::memory_order_acq_rel);

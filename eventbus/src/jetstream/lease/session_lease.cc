@@ -20,6 +20,7 @@ constexpr milliseconds kRenewalBudget(400);
 constexpr milliseconds kRetry(50);
 constexpr milliseconds kGiveBackBudget(150);
 constexpr int kFailuresToOpen = 50;
+constexpr std::size_t kMostReported = 128 << 10;  // bytes, of all consumers
 
 std::string SessionKey(const std::string& id) { return absl::StrCat("session.", id); }
 std::string EndedKey(const std::string& id) { return absl::StrCat("ended.", id); }
@@ -90,6 +91,13 @@ absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& 
 void SessionLease::Report(const std::string& consumer, std::string report) {
   MutexLock lock(mutex_);
   reports_[consumer] = std::move(report);
+}
+
+// Half is for what else is in there, and for the claim, which may carry a report of before.
+std::size_t SessionLease::RoomToReport(const std::string& consumer, std::size_t max_payload) const {
+  MutexLock lock(mutex_);
+  const std::size_t consumers = reports_.size() + (reports_.contains(consumer) ? 0 : 1);
+  return std::min(kMostReported, max_payload / 2) / consumers;
 }
 
 std::string SessionLease::TakeReport(const std::string& consumer) {

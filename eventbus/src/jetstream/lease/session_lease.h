@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -82,6 +83,8 @@ class SessionLease {
   /// Tells what this process has settled of a consumer that it has claimed: an encoded `SettledReport`. Is in the
   /// bucket with the next renewal but one at the latest.
   void Report(const std::string& consumer, std::string report);
+  /// The most bytes that such a report may have: all of them are one message, of `max_payload` bytes at most.
+  std::size_t RoomToReport(const std::string& consumer, std::size_t max_payload) const;
   /// Gives a claim up for good, as soon as a quorum answers, whatever became of it: no call for these inboxes follows.
   /// Does not wait.
   void Abandon(const std::string& consumer, const std::string& inboxes);

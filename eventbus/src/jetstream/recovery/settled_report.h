@@ -19,16 +19,18 @@ namespace penstock::eventbus::jetstream {
 /// the stream that it was written for: those created then, the stream with `mark` as it was. All runs end at or before
 /// `mark`.
 struct SettledReport {
-  static constexpr std::size_t kMostRuns = 64;
+  static constexpr std::size_t kMostRuns = 2048;
 
   std::string stream_created{};    ///< in the server's words, without spaces
   std::string consumer_created{};  ///< likewise
+  std::string consumer_tag{};      ///< likewise; empty: it has none
   StreamMarks::Mark mark{};        ///< a message that was delivered
   std::vector<SettledRuns::Run> runs{};
 };
 
-/// One line, without its break: when stream and consumer were created, the mark's sequence and time in ns, and each
-/// run, separated by spaces.
+/// One line, without its break, of words separated by spaces: when stream and consumer were created, its tag or a
+/// hyphen, the mark's sequence and time in ns, and for each run how far its first is from the end of the one before (or
+/// from 0), a dot, and its length.
 std::string Encode(const SettledReport& report);
 
 /// Nothing for all that `Encode` does not write.

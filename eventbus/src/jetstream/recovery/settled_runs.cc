@@ -2,9 +2,26 @@
 #include "jetstream/recovery/settled_runs.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 
 namespace penstock::eventbus::jetstream {
+namespace {
+
+// Leaves of ascending runs the last ones, and as many of the others, which are the longest.
+void Choose(std::vector<SettledRuns::Run>& runs, std::size_t most) {
+  if (runs.size() <= most) return;
+  const auto last = runs.end() - static_cast<std::ptrdiff_t>(most / 2);
+  const auto longest = runs.begin() + static_cast<std::ptrdiff_t>(most - most / 2);
+  const auto longer = [](const SettledRuns::Run& a, const SettledRuns::Run& b) {
+    return a.second - a.first > b.second - b.first;
+  };
+  std::nth_element(runs.begin(), longest, last, longer);
+  runs.erase(longest, last);
+  std::ranges::sort(runs);
+}
+
+}  // namespace
 
 void SettledRuns::Settled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) {
   MutexLock lock(mutex_);
@@ -45,20 +62,12 @@ std::uint64_t SettledRuns::FirstUnsettledFrom(std::uint64_t sequence) const {
   return std::max(sequence, std::prev(after)->second + 1);
 }
 
-std::vector<SettledRuns::Run> SettledRuns::Longest(std::size_t most) const {
+SettledRuns::Excerpt SettledRuns::Some(std::size_t most) const {
   MutexLock lock(mutex_);
-  std::vector<Run> runs(runs_.begin(), runs_.end());
-  if (runs.size() <= most) return runs;
-  const auto longer = [](const Run& a, const Run& b) { return a.second - a.first > b.second - b.first; };
-  std::ranges::nth_element(runs, runs.begin() + static_cast<std::ptrdiff_t>(most), longer);
-  runs.resize(most);
-  std::ranges::sort(runs);
-  return runs;
-}
-
-StreamMarks::Mark SettledRuns::mark() const {
-  MutexLock lock(mutex_);
-  return mark_;
+  Excerpt some{.mark = mark_, .runs = {runs_.begin(), runs_.upper_bound(mark_.sequence)}};
+  if (!some.runs.empty()) some.runs.back().second = std::min(some.runs.back().second, mark_.sequence);
+  Choose(some.runs, most);
+  return some;
 }
 
 void SettledRuns::Add(Run run) {
@@ -75,14 +84,12 @@ void SettledRuns::Add(Run run) {
   runs_.emplace_hint(next, run.first, run.second);
 }
 
-// Half of them at once, so that this is rare; of equals the first, which a server is least likely to have forgotten.
+// Half of them at once, so that this is rare.
 void SettledRuns::Bound() {
   if (runs_.size() <= kMost) return;
-  std::vector<Run> by_length;  // length and first
-  for (const auto& [first, last] : runs_) by_length.emplace_back(last - first, first);
-  std::ranges::nth_element(by_length, by_length.begin() + kMost / 2);
-  by_length.resize(kMost / 2);
-  for (const auto& [length, first] : by_length) runs_.erase(first);
+  std::vector<Run> kept(runs_.begin(), runs_.end());
+  Choose(kept, kMost / 2);
+  runs_ = {kept.begin(), kept.end()};
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -17,11 +17,17 @@ namespace penstock::eventbus::jetstream {
 /// sequences. Nothing that a server reports goes in here: a new leader may report an older state, or one that never
 /// was.
 ///
-/// Bounded: beyond `kMost` runs the shortest are forgotten, which costs a repetition at most. Thread-safe.
+/// Bounded: of more than `kMost` runs some are forgotten, which costs a repetition at most: never the last ones, which
+/// a server is most likely to have lost, and of the others the shortest. Thread-safe.
 class SettledRuns {
  public:
   using Run = std::pair<std::uint64_t, std::uint64_t>;  ///< first and last
-  static constexpr std::size_t kMost = 512;
+  static constexpr std::size_t kMost = 4096;
+
+  struct Excerpt {
+    StreamMarks::Mark mark{};  ///< the last message that was delivered; sequence 0: none
+    std::vector<Run> runs{};   ///< ascending; none ends after `mark`
+  };
 
   /// Settled in `epoch`; sequences of another than the current one may mean other messages, and are ignored.
   void Settled(std::span<const std::uint64_t> sequences, std::uint64_t epoch);
@@ -38,10 +44,8 @@ class SettledRuns {
 
   /// The first sequence from `sequence` on that is not known to be settled.
   std::uint64_t FirstUnsettledFrom(std::uint64_t sequence) const;
-  /// The longest runs, `most` at most, ascending.
-  std::vector<Run> Longest(std::size_t most) const;
-  /// The last message that was delivered; sequence 0: none.
-  StreamMarks::Mark mark() const;
+  /// `most` runs at most, chosen as those that are kept.
+  Excerpt Some(std::size_t most) const;
 
  private:
   void Add(Run run) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
