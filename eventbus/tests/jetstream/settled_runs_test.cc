@@ -131,7 +131,7 @@ TEST(SettledReportTest, IsReadAsItWasWritten) {
 TEST(SettledReportTest, IsNothingWhenAnyOfItCannotBe) {
   ASSERT_TRUE(DecodeSettledReport("s c - 9 1 1.4 2.4"));
   ASSERT_TRUE(DecodeSettledReport("s c - 9 1"));
-  std::string many = "s c - 10000 1";
+  std::string many = "s c - 100000 1";
   for (std::size_t i = 0; i <= SettledReport::kMostRuns; ++i) absl::StrAppend(&many, " 2.1");
   const std::string highest = absl::StrCat(std::numeric_limits<std::uint64_t>::max());
   for (const std::string& text : {std::string(),

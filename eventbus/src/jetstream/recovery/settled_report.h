@@ -19,7 +19,7 @@ namespace penstock::eventbus::jetstream {
 /// the stream that it was written for: those created then, the stream with `mark` as it was. All runs end at or before
 /// `mark`.
 struct SettledReport {
-  static constexpr std::size_t kMostRuns = 2048;
+  static constexpr std::size_t kMostRuns = 8192;
 
   std::string stream_created{};    ///< in the server's words, without spaces
   std::string consumer_created{};  ///< likewise

@@ -22,7 +22,7 @@ namespace penstock::eventbus::jetstream {
 class SettledRuns {
  public:
   using Run = std::pair<std::uint64_t, std::uint64_t>;  ///< first and last
-  static constexpr std::size_t kMost = 4096;
+  static constexpr std::size_t kMost = 16'384;
 
   struct Excerpt {
     StreamMarks::Mark mark{};  ///< the last message that was delivered; sequence 0: none
