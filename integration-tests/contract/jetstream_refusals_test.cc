@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // What an operator takes from us and gives back, and a server that is slow: no subscription ends of it.
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <semaphore>
 #include <set>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "contract/jetstream_fixture.h"
+#include "support/relay/message_frame.h"
 #include "support/relay/protocol_relay.h"
 
 namespace penstock::eventbus::contract {
 namespace {
 
 using enum ConsumerKind;
+using penstock::testing::IsOkAndHolds;
 using penstock::testing::ProtocolRelay;
 using ::testing::HasSubstr;
 
@@ -167,6 +172,35 @@ TEST_F(JetStreamRefusalsTest, AFirstSubscriptionBeginsAtAServerThatIsSlowAllTheT
   EXPECT_THAT(consumer, IsOk());
   EXPECT_TRUE(recorder.Reach(10));
   over.release();
+}
+
+// The message that a process was to handle again would be acknowledged, and lost.
+TEST_F(JetStreamRefusalsTest, WhatTheLeaderOfAStreamLacksIsNotGone) {
+  PublishMany(*transport_, 5);
+  const auto relay = ProtocolRelay::Start({.server_port = server().port()});
+  ASSERT_THAT(relay, IsOk());
+  const auto transport = Connect({.url = (*relay)->url(), .client_id = "contract"});
+  std::atomic<int> lacks = 0;
+  std::atomic<bool> lags = false;
+  (*relay)->Rewrite([&](const std::string& frame) {
+    std::optional<penstock::testing::MessageFrame> message = penstock::testing::ReadMessageFrame(frame);
+    if (!message) return frame;
+    if (absl::StrContains(message->body, "stream_msg_get_response") && lacks > 0) {
+      --lacks;
+      message->body = R"({"type":"io.nats.jetstream.api.v1.stream_msg_get_response",)"
+                      R"("error":{"code":404,"err_code":10037,"description":"no message found"}})";
+    }
+    if (lags) message->body = absl::StrReplaceAll(message->body, {{R"("last_seq":5)", R"("last_seq":3)"}});
+    return penstock::testing::WriteMessageFrame(*message);
+  });
+  EXPECT_THAT(transport->HasMessage("ORDERS", 4), IsOkAndHolds(true));
+  lacks = 1;
+  EXPECT_THAT(transport->HasMessage("ORDERS", 4), IsOkAndHolds(true)) << "the next leader has it";
+  lacks = 9;
+  lags = true;
+  EXPECT_THAT(transport->HasMessage("ORDERS", 4), StatusIs(absl::StatusCode::kUnavailable, HasSubstr("up to 3")));
+  lags = false;
+  EXPECT_THAT(transport->HasMessage("ORDERS", 4), IsOkAndHolds(false));
 }
 
 TEST_F(JetStreamRefusalsTest, AFirstSubscriptionThatGetsNoAnswerSaysWhatItAskedForAndForHowLong) {

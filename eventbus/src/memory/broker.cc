@@ -183,6 +183,12 @@ std::shared_ptr<const Record> Broker::Read(std::string_view stream, std::string_
   return found->second->log.NextAfter(filter, from_sequence == 0 ? 0 : from_sequence - 1);
 }
 
+std::uint64_t Broker::LastSequence(std::string_view stream) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  return found == streams_.end() ? 0 : found->second->log.last_sequence();
+}
+
 std::shared_ptr<const Record> Broker::ReadLast(std::string_view stream, std::string_view subject) {
   MutexLock lock(mutex_);
   const auto found = streams_.find(stream);

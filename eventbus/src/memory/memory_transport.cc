@@ -122,6 +122,10 @@ absl::StatusOr<bool> MemoryTransport::HasMessage(const std::string& stream, std:
   if (!connected()) return Closed(absl::StrCat("look up in stream \"", stream, "\""));
   if (!broker_->FindSpec(stream))
     return absl::NotFoundError(absl::StrCat("look up in stream \"", stream, "\": there is none"));
+  if (const std::uint64_t last = broker_->LastSequence(stream); sequence > last) {
+    return absl::UnavailableError(
+        absl::StrCat("look up message ", sequence, " of stream \"", stream, "\": it has ", last, " so far"));
+  }
   const std::shared_ptr<const Record> record = broker_->Read(stream, ">", sequence);
   return record != nullptr && record->sequence == sequence;
 }

@@ -212,8 +212,8 @@ class Transport {
   /// refused until somebody changes stream or permissions. `kCancelled` when the transport is closed.
   virtual absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) = 0;
 
-  /// Whether the stream has the message; an error when that cannot be said now, also without such a stream. Blocks for
-  /// a second at most.
+  /// Whether the stream has the message; an error when that cannot be said now: `kUnavailable` also beyond the last
+  /// message that the server knows of, `kNotFound` without such a stream. Blocks for a second at most.
   virtual absl::StatusOr<bool> HasMessage(const std::string& stream, std::uint64_t sequence) = 0;
 
   /// Makes the bucket when it is missing, else opens it. Blocks until the limit at most. `kInvalidArgument` for an

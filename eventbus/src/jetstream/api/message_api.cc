@@ -17,6 +17,11 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+using Deadline = Clock::time_point;
+
+constexpr std::chrono::milliseconds kHasBudget(1000);
+
 constexpr int kNoMessage = 404;
 
 // A message as the API tells it: everything in strings of its own.
@@ -72,6 +77,23 @@ std::string About(const char* what, std::uint64_t sequence, const std::string& s
   return absl::StrCat(what, sequence, " of stream \"", stream, "\"");
 }
 
+std::chrono::milliseconds Left(Deadline deadline) {
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()), std::chrono::milliseconds(1));
+}
+
+absl::StatusOr<bool> Finds(ApiClient& api, const std::string& stream, std::uint64_t sequence, Deadline deadline) {
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, {{"seq", sequence}}, Left(deadline));
+  if (!reply.ok()) return reply.status();
+  if (reply->Refused(api_code::kNoMessageFound)) return false;
+  if (reply->error) return ApiStatus(About("look up message ", sequence, stream), *reply->error);
+  return true;
+}
+
+absl::Status NotYet(const std::string& stream, std::uint64_t sequence, std::uint64_t last) {
+  return absl::UnavailableError(
+      absl::StrCat(About("look up message ", sequence, stream), ": the server has the stream up to ", last));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& reply) {
@@ -114,13 +136,23 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, con
   return Get(api, stream, {{"seq", sequence}}, About("read message ", sequence, stream), stop);
 }
 
+// A server that has just become the leader of the stream may lack its end, and says of that that it is not found: only
+// a leader that has more says that a message is gone.
 absl::StatusOr<bool> HasMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence) {
-  constexpr std::chrono::milliseconds kBudget(1000);
-  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, {{"seq", sequence}}, kBudget);
-  if (!reply.ok()) return reply.status();
-  if (reply->Refused(api_code::kNoMessageFound)) return false;
-  if (reply->error) return ApiStatus(About("look up message ", sequence, stream), *reply->error);
-  return true;
+  const Deadline deadline = Clock::now() + kHasBudget;
+  absl::StatusOr<bool> found = Finds(api, stream, sequence, deadline);
+  if (!found.ok() || *found) return found;
+  const absl::StatusOr<StreamIdentity> before = IdentifyStream(api, stream, {}, Left(deadline));
+  if (!before.ok()) return before.status();
+  if (sequence < before->first_sequence) return false;
+  if (sequence > before->last_sequence) return NotYet(stream, sequence, before->last_sequence);
+  found = Finds(api, stream, sequence, deadline);
+  if (!found.ok() || *found) return found;
+  const absl::StatusOr<StreamIdentity> after = IdentifyStream(api, stream, {}, Left(deadline));
+  if (!after.ok()) return after.status();
+  if (sequence > after->last_sequence) return NotYet(stream, sequence, after->last_sequence);
+  if (before->leader == after->leader) return false;
+  return absl::UnavailableError(About("look up message ", sequence, stream) + ": the stream's leader changes");
 }
 
 absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence) {

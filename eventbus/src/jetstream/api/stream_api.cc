@@ -127,6 +127,7 @@ absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string&
       .created = StringMember(reply->body, "created"),
       .last_sequence = UintMember(state, "last_seq").value_or(0),
       .first_sequence = UintMember(state, "first_seq").value_or(0),
+      .leader = StringMember(Member(reply->body, "cluster"), "leader"),
       .subjects = StringsMember(config, "subjects"),
       .inactive_threshold = UintMember(Member(config, "consumer_limits"), "inactive_threshold").value_or(0),
       .work_queue = StringMember(config, "retention") == "workqueue",

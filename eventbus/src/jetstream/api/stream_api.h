@@ -36,6 +36,7 @@ struct StreamIdentity {
   std::string created{};  ///< in the server's words; compare with `SameTime`
   std::uint64_t last_sequence = 0;
   std::uint64_t first_sequence = 0;
+  std::string leader{};  ///< the server that said so; empty on one that is none of several
   std::vector<std::string> subjects{};
   std::uint64_t inactive_threshold = 0;  ///< ns after which it forgets a consumer that nobody uses; 0: as each says
   bool work_queue = false;  ///< it keeps what is not acknowledged, and its consumers begin with all of that
