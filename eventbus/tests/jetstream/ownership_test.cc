@@ -73,6 +73,14 @@ TEST_F(OwnershipTest, AVacantOneIsTakenWhenItsOwnerMustHaveStopped) {
   static_assert(ownership_time::kTakeOver > ownership_time::kLease);
 }
 
+TEST_F(OwnershipTest, AStandbyOfManyConsumersLooksLessOftenAtEach) {
+  EXPECT_EQ(Ownership::LookEvery(1).most, ownership_time::kLongestPause);
+  EXPECT_EQ(Ownership::LookEvery(8).most, ownership_time::kLongestPause);
+  EXPECT_EQ(Ownership::LookEvery(9).least, 2 * ownership_time::kShortestPause);
+  EXPECT_EQ(Ownership::LookEvery(1000).most, 4 * ownership_time::kLongestPause);
+  static_assert(ownership_time::kLongestPause < milliseconds(100));
+}
+
 TEST_F(OwnershipTest, TheWaitBeginsAnewWithEachOwnerAndEachListener) {
   Saw(Anothers(false));
   EXPECT_EQ(SawAfter(ownership_time::kTakeOver, Sight{.inbox = "a third's"}), Step::kStandBy);

@@ -275,6 +275,11 @@ void Connection::Leave(ConnectionObserver& observer) {
   std::erase(observers_, &observer);
 }
 
+std::size_t Connection::observers() const {
+  MutexLock lock(observers_mutex_);
+  return observers_.size();
+}
+
 void Connection::NotifyObservers() {
   MutexLock lock(observers_mutex_);
   for (ConnectionObserver* observer : observers_) observer->OnConnectionChanged();

@@ -64,6 +64,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void Observe(ConnectionObserver& observer);
   /// Waits for calls to `observer` that run. Not from one.
   void Leave(ConnectionObserver& observer);
+  std::size_t observers() const;
 
   const std::string& redacted_url() const { return redacted_url_; }
   std::uint64_t reconnects() const { return connections_.load(std::memory_order_relaxed) - 1; }
@@ -135,7 +136,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);  // of the server, to be logged and told
   std::vector<std::string> learnt_ ABSL_GUARDED_BY(mutex_);  // servers named by the last one
 
-  Mutex observers_mutex_;  // held while observers are called; taken before `mutex_`
+  mutable Mutex observers_mutex_;  // held while observers are called; taken before `mutex_`
   std::vector<ConnectionObserver*> observers_ ABSL_GUARDED_BY(observers_mutex_);
 
   // Of the thread that connects: the opener's, then the supervisor's.

@@ -56,7 +56,8 @@ std::optional<std::uint64_t> PushConsumer::LowestInHand() const {
 }
 
 PushConsumer::Clock::duration PushConsumer::StandByPause() {
-  return ownership_.Pause(Clock::now(), Jittered(ownership_time::kShortestPause, ownership_time::kLongestPause));
+  const auto [least, most] = Ownership::LookEvery(connection_.observers());
+  return ownership_.Pause(Clock::now(), Jittered(least, most));
 }
 
 bool PushConsumer::MayHandle(Clock::time_point now) const {

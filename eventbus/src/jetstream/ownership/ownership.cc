@@ -100,6 +100,13 @@ void Ownership::Enter(State state, Time now) {
   state_ = state;
 }
 
+Ownership::Interval Ownership::LookEvery(std::size_t consumers) {
+  constexpr std::size_t kForOnePause = 8;
+  const auto pauses = static_cast<int>(
+      std::clamp<std::size_t>((consumers + kForOnePause - 1) / kForOnePause, 1, ownership_time::kMostPauses));
+  return {pauses * ownership_time::kShortestPause, pauses * ownership_time::kLongestPause};
+}
+
 Ownership::Duration Ownership::Pause(Time now, Duration usual) const {
   if (state_ != State::kVacant) return usual;
   return std::clamp<Duration>(since_ + kTakeOver - now, std::chrono::milliseconds(1), usual);

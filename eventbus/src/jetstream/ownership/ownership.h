@@ -67,6 +67,13 @@ class Ownership {
   State state() const { return state_; }
   /// Whether another process has, or had, the consumer since `Taken`.
   bool lost() const { return lost_; }
+  /// How long a process with so many consumers waits between two looks at each, at least and at most: so that it asks
+  /// for some 300 a second, whatever their number up to 30.
+  struct Interval {
+    std::chrono::milliseconds least{};
+    std::chrono::milliseconds most{};
+  };
+  static Interval LookEvery(std::size_t consumers);
   /// How long a standby waits until its next look, at most `usual`.
   Duration Pause(Time now, Duration usual) const;
 

@@ -18,8 +18,9 @@ inline constexpr milliseconds kHalfOpen(1000);       ///< a server may believe s
 inline constexpr milliseconds kRecoveryStall(1000);  ///< a server may pause so long before all that was pending came
 inline constexpr milliseconds kAckMemory(2000);      ///< acknowledgements are remembered for one to two of these
 inline constexpr milliseconds kSpeaks(1500);         ///< a server that was heard within this takes acknowledgements in
-inline constexpr milliseconds kShortestPause(100);   ///< between two looks of a standby
-inline constexpr milliseconds kLongestPause(200);
+inline constexpr milliseconds kShortestPause(25);    ///< between two looks of a standby: a hand-over takes this long
+inline constexpr milliseconds kLongestPause(50);
+inline constexpr int kMostPauses = 4;  ///< as many times as long with many consumers, see `LookEvery`
 }  // namespace ownership_time
 
 /// The times of a process' session, by which an owner proves itself in a cluster too. A successor begins within 1 s of
