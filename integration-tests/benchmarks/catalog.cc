@@ -252,6 +252,13 @@ std::vector<Contest> GrowingSubscriptions() {
   return contests;
 }
 
+/// From the last event that an owner handles, which drains, to the first that its standby does. No peer has a standby.
+Contest HandOver() {
+  return {
+      .rows = {{.name = "hand_over", .figure = Figure::kP50}, {.name = "hand_over_p99", .figure = Figure::kP99}},
+      .ours = {.name = "penstock", .program = "load/hand_over_penstock", .size = 200, .ground = Ground::kFreshStream}};
+}
+
 /// The things that are kept in memory, each by itself.
 Contest Footprints() {
   return {
@@ -277,11 +284,9 @@ std::vector<Contest> AllContests(Effort effort) {
 }
 
 ContestTables ScaleContests() {
-  return {{"payload", GrowingPayloads()},
-          {"keys", GrowingKeys()},
-          {"actors", GrowingActors()},
-          {"subscriptions", GrowingSubscriptions()},
-          {"memory", {Footprints()}}};
+  return {{"payload", GrowingPayloads()}, {"keys", GrowingKeys()},
+          {"actors", GrowingActors()},    {"subscriptions", GrowingSubscriptions()},
+          {"hand_over", {HandOver()}},    {"memory", {Footprints()}}};
 }
 
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests) {
