@@ -14,6 +14,7 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds kSoon{20};
 constexpr std::size_t kEvents = 6;
+constexpr char kDurable[] = "trial";
 
 std::string PayloadOf(std::size_t event) { return (event % 2 == 0 ? "good " : "bad ") + std::to_string(event); }
 
@@ -92,6 +93,19 @@ absl::Status StreamTrial::MakeLetterStream(const json& settings) {
                     settings);
 }
 
+absl::Status StreamTrial::MakeConsumer(Sharing sharing, const json& settings) {
+  json config = {{"durable_name", kDurable},
+                 {"ack_policy", "explicit"},
+                 {"ack_wait", 30'000'000'000},
+                 {"filter_subject", kTrialTopic}};
+  if (sharing == Sharing::kExclusive) {
+    config["deliver_subject"] = "made.ahead";
+    config["idle_heartbeat"] = 1'000'000'000;
+  }
+  return Ask(absl::StrCat("$JS.API.CONSUMER.DURABLE.CREATE.", topic_stream(), ".", kDurable),
+             {{"stream_name", topic_stream()}, {"config", With(config, settings)}});
+}
+
 absl::Status StreamTrial::UpdateStream(const std::string& name, const json& settings) {
   return Ask("$JS.API.STREAM.UPDATE." + name, With(StreamInfo(name)["config"], settings));
 }
@@ -129,7 +143,7 @@ void StreamTrial::Redrive(EventBus& bus, Events& events, TrialResult& result) co
   result.redriven = events.handled() - (result.stored - result.rejected);
 }
 
-TrialResult StreamTrial::Run(BusOptions options) {
+TrialResult StreamTrial::Run(BusOptions options, Sharing sharing) {
   TrialResult result;
   std::mutex mutex;
   options.base_stream_name = base_;
@@ -146,7 +160,7 @@ TrialResult StreamTrial::Run(BusOptions options) {
   }
   Events events;
   result.subscribed = (*bus)
-                          ->SubscribeEnvelope(kTrialTopic, {.durable = "trial"},
+                          ->SubscribeEnvelope(kTrialTopic, {.durable = kDurable, .sharing = sharing},
                                               [&events](const Envelope& envelope, const Delivery&) {
                                                 return events.Handle(envelope.payload);
                                               })

@@ -36,7 +36,7 @@ struct TrialResult {
   BusStats stats{};
 };
 
-/// Makes streams ahead, as an operator would, then publishes, consumes, rejects and redrives on them.
+/// Makes streams and a consumer ahead, as an operator would, then publishes, consumes, rejects and redrives on them.
 ///
 /// **Thread safety:** thread-confined. **Blocking:** `Run` up to a minute.
 class StreamTrial {
@@ -49,6 +49,8 @@ class StreamTrial {
   absl::Status MakeLetterStream(const nlohmann::json& settings);
   /// Any stream. A setting of null leaves it out.
   absl::Status MakeStream(nlohmann::json config, const nlohmann::json& settings);
+  /// Makes the durable of the trial on the topic's stream, with these settings over those of a plain one.
+  absl::Status MakeConsumer(Sharing sharing, const nlohmann::json& settings);
   /// Changes a stream that is there.
   absl::Status UpdateStream(const std::string& name, const nlohmann::json& settings);
   nlohmann::json StreamInfo(const std::string& name);
@@ -57,7 +59,7 @@ class StreamTrial {
   std::string letter_stream() const { return DeadLetterStreamName(base_); }
 
   /// Six events of three keys, of which every second one is rejected until its letter was stored.
-  TrialResult Run(BusOptions options);
+  TrialResult Run(BusOptions options, Sharing sharing = Sharing::kExclusive);
 
  private:
   class Events;
