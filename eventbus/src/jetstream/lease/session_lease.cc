@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kOpenBudget(2000);
 // Shorter than a lease, so that one renewal that is lost does not end it.
 constexpr milliseconds kRenewalBudget(400);
+// While nobody answers: the first one that can again is to be heard within `session_time::kGrace`.
+constexpr milliseconds kRenewalRetryBudget(120);
 constexpr milliseconds kRetry(50);
 constexpr milliseconds kGiveBackBudget(150);
 constexpr int kFailuresToOpen = 50;
@@ -39,7 +41,8 @@ SessionLease::SessionLease(OpenStore open, std::string holder, LogSink log)
       holder_(std::move(holder)),
       log_(std::move(log)),
       trouble_(absl::UnavailableError("no quorum of servers has answered yet")),
-      id_(UniqueName()) {}
+      id_(UniqueName()),
+      renewal_budget_(kRenewalBudget) {}
 
 SessionLease::~SessionLease() {
   thread_.request_stop();
@@ -254,6 +257,7 @@ void SessionLease::Run(const std::stop_token& stop) {
     next = Clock::now() + session_time::kRenewal;
     const absl::Status kept = KeepAlive(stop);
     failures = kept.ok() ? 0 : failures + 1;
+    renewal_budget_ = kept.ok() ? kRenewalBudget : kRenewalRetryBudget;
     if (!kept.ok()) next = Clock::now() + kRetry;
     // The bucket may have been deleted.
     if (failures % kFailuresToOpen == kFailuresToOpen - 1) Open(stop).IgnoreError();
@@ -298,7 +302,7 @@ absl::Status SessionLease::Renew(KeyValueStore& store, const std::string& key, c
     value = Format(SessionValue{holder_, reports_});
   }
   const Clock::time_point sent = Clock::now();
-  const CallLimit limit = CallLimit::In(kRenewalBudget, stop);
+  const CallLimit limit = CallLimit::In(renewal_budget_, stop);
   const bool creates = renewal_.Next() == SessionRenewal::Step::kCreate;
   const absl::StatusOr<std::uint64_t> revision =
       creates ? store.Create(key, value, limit) : store.Update(key, value, renewal_.revision(), limit);
@@ -311,7 +315,7 @@ absl::Status SessionLease::Renew(KeyValueStore& store, const std::string& key, c
 }
 
 absl::Status SessionLease::Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop) {
-  const absl::StatusOr<BucketEntry> entry = store.Get(key, CallLimit::In(kRenewalBudget, stop));
+  const absl::StatusOr<BucketEntry> entry = store.Get(key, CallLimit::In(renewal_budget_, stop));
   if (!entry.ok() && !absl::IsNotFound(entry.status())) return entry.status();
   const SessionRenewal::Found found =
       renewal_.Read(entry.ok() ? std::optional<std::uint64_t>(entry->revision) : std::nullopt);

@@ -151,6 +151,7 @@ class SessionLease {
 
   // Of the thread.
   SessionRenewal renewal_{};
+  std::chrono::milliseconds renewal_budget_;
   std::jthread thread_{};
 };
 

@@ -40,7 +40,8 @@ class ClaimContest {
 
   /// Returns what follows from a look that was answered at `now`; `own` is this process' session. Counted from its
   /// sending, a slow look could show a renewal that was sent later. A session that has not changed for `patience` is
-  /// ended.
+  /// ended; but where no look was answered for a while, as in an election, its owner could not renew it either, and is
+  /// given the time to do so.
   Move Saw(const Sight& sight, const std::string& own, Time now,
            std::chrono::milliseconds patience = session_time::kRevocation);
   /// The session that held the claim was ended: what is next.
@@ -50,7 +51,9 @@ class ClaimContest {
 
  private:
   Sight seen_{};
-  Time since_{};  // `seen_` is unchanged
+  Time since_{};    // `seen_` is unchanged
+  Time looked_{};   // last
+  int graces_ = 0;  // given to `seen_`
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -34,6 +34,8 @@ inline constexpr milliseconds kRevocation(660);  ///< a standby ends a session t
 /// The same while the server believes that the session's owner listens: the consumer may then have to be created again,
 /// which costs more than to wait for an owner that comes back.
 inline constexpr milliseconds kEviction(900);
+inline constexpr milliseconds kUnseen(500);  ///< when no look was answered for so long, nobody could renew
+inline constexpr milliseconds kGrace(350);   ///< and an owner renews its session within this when one is again
 }  // namespace session_time
 
 }  // namespace penstock::eventbus::jetstream
