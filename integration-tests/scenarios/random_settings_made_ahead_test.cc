@@ -157,7 +157,7 @@ void ExpectNothingLost(const TrialResult& result) {
   EXPECT_TRUE(result.drained.ok()) << result.drained;
 }
 
-/// What became of all trials.
+/// The trials so far.
 struct Tally {
   int ran = 0;
   int refused = 0;
