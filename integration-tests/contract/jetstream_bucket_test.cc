@@ -106,7 +106,9 @@ TEST_F(JetStreamBucketTest, WhatOtherClientsWriteIsRead) {
   EXPECT_EQ(entry->revision, 1U);
   RawPut("k", "", "KV-Operation: DEL\r\n");
   EXPECT_THAT(store->Get("k", Soon()), StatusIs(Code::kNotFound, HasSubstr("revision 2")));
+  ASSERT_TRUE(recorder.Reach("-k"));
   RawPut("k", "", "KV-Operation: PURGE\r\nNats-Rollup: sub\r\n");
+  ASSERT_TRUE(recorder.Reach("--k")) << "before the next write replaces it";
   EXPECT_THAT(store->Create("k", "again", Soon()), IsOkAndHolds(4U));
   ASSERT_TRUE(recorder.Reach("k=again"));
   EXPECT_THAT(recorder.Log(), ElementsAre("up to date", "k=v", "-k", "--k", "k=again"));

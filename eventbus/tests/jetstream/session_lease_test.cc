@@ -289,6 +289,19 @@ TEST_F(SessionLeaseTest, WhatWasReportedStaysWithAClaimThatIsGivenUp) {
       << "the second has told nothing new";
 }
 
+TEST_F(SessionLeaseTest, AProcessThatHasGivenItsClaimsUpLeavesNoSession) {
+  const auto won = first_.Win(kPatience);
+  ASSERT_TRUE(won);
+  first_.Report("what the first has settled");
+  ASSERT_TRUE(first_.Release(*won).ok());
+  first_.Abandon();
+  first_.Die();
+  EXPECT_TRUE(second_.BucketForgets("session.*"));
+  const auto next = second_.Win(kPatience);
+  ASSERT_TRUE(next);
+  EXPECT_EQ(next->reports, std::vector<std::string>{"what the first has settled"}) << "the claim has it";
+}
+
 TEST_F(SessionLeaseTest, ReportsShareTheRoomOfOneMessage) {
   EXPECT_EQ(first_.RoomToReport(1 << 10), 512u);
   const std::size_t most = first_.RoomToReport(64 << 20);

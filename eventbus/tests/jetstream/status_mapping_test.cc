@@ -73,7 +73,7 @@ TEST(StatusMappingTest, EveryJetStreamErrorOfOursHasItsCode) {
       {10167, Code::kUnavailable},        {10093, Code::kFailedPrecondition},
       {10098, Code::kFailedPrecondition}, {10101, Code::kFailedPrecondition},
       {10116, Code::kFailedPrecondition}, {10057, Code::kFailedPrecondition},
-      {10169, Code::kFailedPrecondition},
+      {10169, Code::kFailedPrecondition}, {10043, Code::kNotFound},
   };
   for (const auto& [err_code, code] : expected) {
     EXPECT_EQ(CodeOf(ApiError{400, err_code, ""}), code) << err_code;

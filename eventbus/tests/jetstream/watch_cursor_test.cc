@@ -32,7 +32,7 @@ TEST(WatchCursorTest, BeginsWithTheLastMessageOfEachSubject) {
 
 TEST(WatchCursorTest, IsUpToDateOnceWhatWasPendingCame) {
   WatchCursor cursor;
-  cursor.FoundStream(kThen, 9);
+  cursor.FoundStream(kThen, 9, false, {});
   cursor.Began(2);
   EXPECT_FALSE(cursor.TakeUpToDate());
   EXPECT_EQ(cursor.Delivered(Delivery(1, 4, 3)), Verdict::kReport);
@@ -57,11 +57,11 @@ TEST(WatchCursorTest, OfNothingItIsUpToDateAtOnce) {
 
 TEST(WatchCursorTest, GoesOnBehindTheLastMessageReported) {
   WatchCursor cursor;
-  cursor.FoundStream(kThen, 4);
+  cursor.FoundStream(kThen, 4, false, {});
   cursor.Began(1);
   cursor.Delivered(Delivery(1, 4, 0));
   ASSERT_TRUE(cursor.TakeUpToDate());
-  cursor.FoundStream(kThen, 9);
+  cursor.FoundStream(kThen, 9, false, {});
   const Json config = cursor.ConsumerConfig("w", ">");
   EXPECT_EQ(config.at("deliver_policy"), "by_start_sequence");
   EXPECT_EQ(config.at("opt_start_seq"), 5);
@@ -72,10 +72,10 @@ TEST(WatchCursorTest, GoesOnBehindTheLastMessageReported) {
 
 TEST(WatchCursorTest, InterruptedBeforeItIsUpToDateItSkipsWhatItReported) {
   WatchCursor cursor;
-  cursor.FoundStream(kThen, 9);
+  cursor.FoundStream(kThen, 9, false, {});
   cursor.Began(3);
   cursor.Delivered(Delivery(1, 4, 2));
-  cursor.FoundStream(kThen, 9);
+  cursor.FoundStream(kThen, 9, false, {});
   EXPECT_EQ(cursor.ConsumerConfig("w", ">").at("deliver_policy"), "last_per_subject");
   cursor.Began(3);
   EXPECT_EQ(cursor.Delivered(Delivery(1, 4, 2)), Verdict::kSkip);
@@ -96,17 +96,32 @@ TEST(WatchCursorTest, AMissingDeliveryIsAGap) {
 TEST(WatchCursorTest, AStreamMadeAnewIsReportedFromItsBeginning) {
   for (const bool later : {true, false}) {
     WatchCursor cursor;
-    cursor.FoundStream(kThen, 9);
+    cursor.FoundStream(kThen, 9, false, {});
     cursor.Began(1);
     cursor.Delivered(Delivery(1, 9, 0));
     ASSERT_TRUE(cursor.TakeUpToDate());
-    cursor.FoundStream(later ? kLater : kThen, later ? 20 : 2);
+    cursor.FoundStream(later ? kLater : kThen, later ? 20 : 2, false, {});
     EXPECT_EQ(cursor.last_sequence(), 0U);
     EXPECT_EQ(cursor.ConsumerConfig("w", ">").at("deliver_policy"), "last_per_subject");
     cursor.Began(1);
     EXPECT_EQ(cursor.Delivered(Delivery(1, 2, 0)), Verdict::kReport);
     EXPECT_TRUE(cursor.TakeUpToDate()) << "again";
   }
+}
+
+TEST(WatchCursorTest, AServerOfAClusterThatLagsIsAskedAgain) {
+  constexpr WatchCursor::Time kNow{std::chrono::hours(1)};
+  WatchCursor cursor;
+  EXPECT_TRUE(cursor.FoundStream(kThen, 9, true, kNow));
+  cursor.Began(1);
+  cursor.Delivered(Delivery(1, 9, 0));
+  EXPECT_FALSE(cursor.FoundStream(kThen, 8, true, kNow));
+  EXPECT_FALSE(cursor.FoundStream(kThen, 8, true, kNow + std::chrono::seconds(9)));
+  EXPECT_EQ(cursor.last_sequence(), 9U) << "nothing older is reported after it";
+  EXPECT_TRUE(cursor.FoundStream(kThen, 9, true, kNow + std::chrono::seconds(9)));
+  EXPECT_FALSE(cursor.FoundStream(kThen, 8, true, kNow + std::chrono::seconds(12)));
+  EXPECT_TRUE(cursor.FoundStream(kThen, 8, true, kNow + std::chrono::seconds(22)));
+  EXPECT_EQ(cursor.last_sequence(), 0U) << "it has lost its end";
 }
 
 }  // namespace

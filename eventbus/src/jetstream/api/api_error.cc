@@ -44,6 +44,7 @@ constexpr std::array kApiRows = {
     ApiRow{10035, Code::kPermissionDenied, kUntilHealed, kCheckPermissions},
     ApiRow{10037, Code::kNotFound, kUntilHealed, ""},                     // no message found
     ApiRow{10039, Code::kFailedPrecondition, kOutage, kEnableJetStream},  // not enabled for account
+    ApiRow{10043, Code::kNotFound, kUntilHealed, ""},                     // sequence not found
     ApiRow{10047, Code::kResourceExhausted, kUntilHealed, "raise the server's JetStream storage limit"},
     ApiRow{10052, Code::kFailedPrecondition, kUntilHealed, "check the stream's limits"},  // invalid stream config
     ApiRow{10054, Code::kInvalidArgument, kUntilHealed, "send less, or raise the stream's max_msg_size"},

@@ -7,6 +7,7 @@
 #include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
 #include "naming/timestamp.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -94,8 +95,11 @@ absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, cons
   const absl::StatusOr<ApiReply> reply =
       api.Call(absl::StrCat("CONSUMER.INFO.", stream, ".", name), Json(), budget, stop);
   if (!reply.ok()) return reply.status();
-  if (reply->Refused(api_code::kConsumerNotFound) || reply->Refused(api_code::kStreamNotFound)) return std::nullopt;
-  if (reply->error) return ApiStatus(absl::StrCat("look up consumer \"", name, "\""), *reply->error);
+  if (reply->Refused(api_code::kConsumerNotFound)) return std::nullopt;
+  if (reply->error) {
+    absl::Status status = ApiStatus(absl::StrCat("look up consumer \"", name, "\""), *reply->error);
+    return reply->Refused(api_code::kStreamNotFound) ? MarkedAsStreamMissing(std::move(status)) : status;
+  }
   return ReadConsumerFacts(reply->body);
 }
 

@@ -75,7 +75,8 @@ bool SameConsumer(const ConsumerIdentity& one, const ConsumerIdentity& other);
 /// `created`, of which nobody has acknowledged anything: deleting it loses no position.
 bool IsUnusedReplacement(const ConsumerFacts& facts, const std::string& created);
 
-/// The consumer, or nothing when the server does not have it (or its stream).
+/// The consumer, or nothing when the server does not have it. Without its stream `kNotFound` (`IsStreamMissing`), which
+/// a server that comes back also says for a moment of one that it has.
 absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, const std::string& stream,
                                                             const std::string& name, const std::stop_token& stop,
                                                             std::chrono::milliseconds budget = kApiBudget);

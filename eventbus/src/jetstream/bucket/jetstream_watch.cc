@@ -66,7 +66,11 @@ absl::Status JetStreamWatch::Begin(std::shared_ptr<Link> link, const CallLimit& 
 absl::Status JetStreamWatch::MakeConsumer(const CallLimit& limit) {
   const absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, plan_.stream, limit.stop, TimeLeft(limit));
   if (!stream.ok()) return stream.status();
-  cursor_.FoundStream(stream->created, stream->last_sequence);
+  const bool clustered = !stream->leader.empty();
+  if (!cursor_.FoundStream(stream->created, stream->last_sequence, clustered, std::chrono::steady_clock::now())) {
+    return absl::UnavailableError(absl::StrCat("the server has the bucket up to revision ", stream->last_sequence,
+                                               " and reported ", cursor_.last_sequence()));
+  }
   consumer_ = UniqueName();
   const Json request = {{"stream_name", plan_.stream}, {"config", cursor_.ConsumerConfig(consumer_, plan_.filter)}};
   const absl::StatusOr<ApiReply> reply =

@@ -8,15 +8,21 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
+constexpr std::chrono::seconds kLongestLag(10);  // as `StreamLineage` has it
 // The server removes a consumer that nobody has pulled from for so long.
 constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
 
 }  // namespace
 
-void WatchCursor::FoundStream(const std::string& created, std::uint64_t last_sequence) {
-  const bool same = created_.empty() || (SameTime(created_, created) && last_sequence >= last_sequence_);
-  if (!same) *this = WatchCursor();
+bool WatchCursor::FoundStream(const std::string& created, std::uint64_t last_sequence, bool clustered, Time now) {
+  const bool same_time = created_.empty() || SameTime(created_, created);
+  const bool lags = same_time && last_sequence < last_sequence_;
+  if (lags && !lags_since_) lags_since_ = now;
+  if (lags && clustered && now - *lags_since_ < kLongestLag) return false;
+  if (lags || !same_time) *this = WatchCursor();
   created_ = created;
+  lags_since_.reset();
+  return true;
 }
 
 Json WatchCursor::ConsumerConfig(const std::string& name, const std::string& filter) const {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "jetstream/message/ack_subject.h"
@@ -15,9 +17,12 @@ namespace penstock::eventbus::jetstream {
 /// **Thread safety:** thread-compatible.
 class WatchCursor {
  public:
+  using Time = std::chrono::steady_clock::time_point;
+
   /// The stream, as it is found before a consumer is made. Another one than before, which was created at another time
-  /// or has fewer messages than were reported, is reported from its beginning.
-  void FoundStream(const std::string& created, std::uint64_t last_sequence);
+  /// or has fewer messages than were reported, is reported from its beginning. A server of a cluster may lag behind:
+  /// for 10 s the latter is false, and it is to be asked again.
+  bool FoundStream(const std::string& created, std::uint64_t last_sequence, bool clustered, Time now);
 
   /// The configuration of the next consumer. Until the watch is up to date: the last message of each subject; then
   /// everything behind the last one reported.
@@ -45,6 +50,7 @@ class WatchCursor {
   std::uint64_t initial_ = 0;        // messages that were pending when the consumer began
   bool complete_ = false;            // all of them came
   bool up_to_date_ = false;          // and it was told
+  std::optional<Time> lags_since_{};
 };
 
 }  // namespace penstock::eventbus::jetstream

@@ -256,8 +256,11 @@ absl::StatusOr<std::optional<bool>> ConsumerSession::IsAsItWas(const std::option
   if (!mark) return std::nullopt;
   const absl::StatusOr<std::unique_ptr<StoredMessage>> message =
       ReadMessageAt(api_, spec_.stream, mark->sequence, stop_token());
-  if (absl::IsUnavailable(message.status()) || absl::IsDeadlineExceeded(message.status())) return message.status();
-  return message.ok() && (*message)->stored_at() == mark->stored_at;
+  if (message.ok()) return (*message)->stored_at() == mark->stored_at;
+  const absl::StatusCode code = message.status().code();
+  // It may have expired, or been deleted, or may not be read by this user: that says nothing of the stream.
+  if (code == absl::StatusCode::kNotFound || code == absl::StatusCode::kPermissionDenied) return std::nullopt;
+  return message.status();
 }
 
 absl::StatusOr<bool> ConsumerSession::IsSameStream(const std::string& created, const StreamMarks::Mark& mark) {

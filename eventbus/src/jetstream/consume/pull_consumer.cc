@@ -8,6 +8,7 @@
 #include "absl/strings/str_replace.h"
 #include "jetstream/api/stream_api.h"
 #include "naming/decimal.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -59,9 +60,10 @@ StartPoint PullConsumer::WhereToBegin() const {
 
 absl::StatusOr<ConsumerFacts> PullConsumer::EnsureConsumer(bool& made) {
   absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, name_, stop_token());
-  if (!facts.ok()) return facts.status();
-  if (*facts) return Fit(**std::move(facts));
-  if (spec_.kind == ConsumerKind::kAtMostOnce && !spec_.stream_spec.name.empty()) {
+  const bool makes_stream = spec_.kind == ConsumerKind::kAtMostOnce && !spec_.stream_spec.name.empty();
+  if (!facts.ok() && !(makes_stream && IsStreamMissing(facts.status()))) return facts.status();
+  if (facts.ok() && *facts) return Fit(**std::move(facts));
+  if (makes_stream) {
     const absl::StatusOr<StreamFacts> stream = EnsureStream(api_, spec_.stream_spec, stop_token());
     if (!stream.ok()) return stream.status();
   }

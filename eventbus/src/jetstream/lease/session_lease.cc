@@ -86,9 +86,14 @@ absl::Status SessionLease::Release(const std::string& consumer, const ClaimWin& 
   std::string report;
   {
     MutexLock lock(mutex_);
-    report = TakeReport(consumer);
+    if (const auto found = reports_.find(consumer); found != reports_.end()) report = found->second;
   }
-  return (*store)->Update(ClaimKey(consumer), Format(ClaimValue{.report = report}), win.revision, limit).status();
+  const auto released = (*store)->Update(ClaimKey(consumer), Format(ClaimValue{.report = report}), win.revision, limit);
+  if (!released.ok()) return released.status();
+  MutexLock lock(mutex_);
+  reports_.erase(consumer);
+  claimed_.erase(consumer);
+  return absl::OkStatus();
 }
 
 void SessionLease::Report(const std::string& consumer, std::string report) {
@@ -161,6 +166,10 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store
   const std::string key = ClaimKey(wanted.consumer);
   const std::string value =
       Format(ClaimValue{own.id, wanted.inboxes, entry.reports.empty() ? "" : entry.reports.front()});
+  {
+    MutexLock lock(mutex_);
+    claimed_.insert(wanted.consumer);
+  }
   const absl::StatusOr<std::uint64_t> revision =
       expected == 0 ? store.Create(key, value, limit) : store.Update(key, value, expected, limit);
   if (ClaimContest::Won(AnswerIn(revision.status()))) {
@@ -177,10 +186,11 @@ absl::StatusOr<std::optional<ClaimWin>> SessionLease::Write(KeyValueStore& store
 
 void SessionLease::Abandon(const std::string& consumer, const std::string& inboxes) {
   MutexLock lock(mutex_);
-  if (begun_) abandoned_.push_back({consumer, inboxes, TakeReport(consumer)});
+  if (claimed_.contains(consumer)) abandoned_.push_back({consumer, inboxes, TakeReport(consumer)});
 }
 
-// A claim that was not acknowledged may be there all the same: what is read decides.
+// A claim that was not acknowledged may be there all the same: what is read decides, twice, since a server that has
+// just become the leader may not have it yet.
 void SessionLease::GiveBack(KeyValueStore& store, const std::stop_token& stop) {
   Abandoned claim;
   std::string id;
@@ -200,7 +210,22 @@ void SessionLease::GiveBack(KeyValueStore& store, const std::stop_token& stop) {
                          : entry.ok() || absl::IsNotFound(entry.status());
   if (!over) return;
   MutexLock lock(mutex_);
+  if (!ours && ++abandoned_.front().seen_over < 2) return;
+  claimed_.erase(claim.consumer);
   abandoned_.erase(abandoned_.begin());
+}
+
+// Of no use any more, and there would be one for each start of a process.
+void SessionLease::RemoveSession() {
+  std::shared_ptr<KeyValueStore> store;
+  std::string key;
+  {
+    MutexLock lock(mutex_);
+    if (!claimed_.empty() || renewal_.revision() == 0) return;
+    store = store_;
+    key = SessionKey(id_);
+  }
+  store->Delete(key, BucketOperation::kPurge, renewal_.revision(), CallLimit::In(kGiveBackBudget)).IgnoreError();
 }
 
 // Here, since whoever wins a claim is in a hurry, and one at a time, since the session has to be renewed. One that
@@ -262,6 +287,7 @@ void SessionLease::Run(const std::stop_token& stop) {
     // The bucket may have been deleted.
     if (failures % kFailuresToOpen == kFailuresToOpen - 1) Open(stop).IgnoreError();
   }
+  if (failures == 0) RemoveSession();
 }
 
 absl::Status SessionLease::KeepAlive(const std::stop_token& stop) {

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -41,7 +42,8 @@ struct ClaimWin {
 /// process that ends the session wins its claims; the session is then replaced by a new one, with another number.
 ///
 /// With the session goes what its process has settled of each consumer, so that a successor learns it. Before a session
-/// is ended it is copied to another key: whoever ends it may fail to win the claim, and there are other consumers.
+/// is ended it is copied to another key: whoever ends it may fail to win the claim, and there are other consumers. A
+/// process that has given all its claims up removes its session when it ends.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns a thread, `ps-lease`, and the store.
 /// **Blocking:** `TryClaim` and `Release` for their limits; the destructor for a call that runs.
@@ -106,6 +108,7 @@ class SessionLease {
     std::string consumer{};
     std::string inboxes{};
     std::string report{};
+    int seen_over = 0;  // how often it was another's, or nobody's, when it was read
   };
 
   absl::StatusOr<Own> AwaitLive(const CallLimit& limit);
@@ -125,6 +128,7 @@ class SessionLease {
   absl::Status Open(const std::stop_token& stop);
   absl::Status KeepAlive(const std::stop_token& stop);
   void GiveBack(KeyValueStore& store, const std::stop_token& stop);
+  void RemoveSession();
   void RemoveCopy(KeyValueStore& store, const std::stop_token& stop);
   absl::Status Renew(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
   absl::Status Resolve(KeyValueStore& store, const std::string& key, const std::stop_token& stop);
@@ -144,6 +148,7 @@ class SessionLease {
   bool begun_ ABSL_GUARDED_BY(mutex_) = false;
   std::shared_ptr<KeyValueStore> store_ ABSL_GUARDED_BY(mutex_);
   std::vector<Abandoned> abandoned_ ABSL_GUARDED_BY(mutex_){};
+  std::set<std::string> claimed_ ABSL_GUARDED_BY(mutex_){};             // consumers whose claim is ours, or may be
   std::map<std::string, std::string> reports_ ABSL_GUARDED_BY(mutex_);  // by consumer
   std::vector<std::string> copies_ ABSL_GUARDED_BY(mutex_){};           // keys of ended sessions' that are of no use
   absl::Status trouble_ ABSL_GUARDED_BY(mutex_);                        // why there is no proof
