@@ -135,6 +135,29 @@ TEST_F(JetStreamConnectionTest, WorksWithoutTheRightToAskForAccountFacts) {
   EXPECT_THAT(ConnectJetStream(options), IsOk());
 }
 
+// The two have other remedies.
+TEST_F(JetStreamConnectionTest, TellsAHostThatIsNotFoundFromAPortThatIsRefused) {
+  BusOptions options{.url = "nats://nobody.invalid:4222/", .client_id = "contract"};
+  options.connect_timeout = milliseconds(500);
+  EXPECT_THAT(ConnectJetStream(options),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       AllOf(HasSubstr("resolve \"nobody.invalid\": "), HasSubstr("check the name in the url"),
+                             Not(HasSubstr("check that the server runs")))));
+  options.url = absl::StrCat("nats://127.0.0.1:", penstock::testing::FreePort());
+  EXPECT_THAT(ConnectJetStream(options),
+              StatusIs(absl::StatusCode::kUnavailable, AllOf(HasSubstr("refused"), Not(HasSubstr("resolve")),
+                                                             HasSubstr("check that the server runs"))));
+}
+
+TEST_F(JetStreamConnectionTest, SaysWhichOfSeveralServersAnErrorIsAbout) {
+  const int first = penstock::testing::FreePort();
+  const int second = penstock::testing::FreePort();
+  BusOptions options{.url = absl::StrCat("nats://127.0.0.1:", first, ",nats://127.0.0.1:", second),
+                     .client_id = "contract"};
+  options.connect_timeout = milliseconds(500);
+  EXPECT_THAT(ConnectJetStream(options).status().message(), HasSubstr("server \"127.0.0.1:"));
+}
+
 TEST_F(JetStreamConnectionTest, LogsNeitherPasswordNorToken) {
   Launch({.config = R"(authorization: { user: "ada", password: "s3cret" })"});
   Mutex mutex;

@@ -140,7 +140,11 @@ std::string NatsServer::log() const {
 void NatsServer::WriteConfig() const {
   std::ofstream file(directory_ / "server.conf");
   file << "host: 127.0.0.1\nport: " << port_ << "\nlog_file: \"" << (directory_ / "server.log").string() << "\"\n";
-  if (options_.jetstream) file << "jetstream: { store_dir: \"" << store().string() << "\" }\n";
+  if (options_.jetstream) {
+    file << "jetstream: { store_dir: \"" << store().string() << "\"";
+    if (!options_.domain.empty()) file << ", domain: " << options_.domain;
+    file << " }\n";
+  }
   file << options_.config << "\n";
 }
 

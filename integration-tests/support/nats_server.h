@@ -16,6 +16,7 @@ namespace penstock::testing {
 
 struct NatsServerOptions {
   bool jetstream = true;
+  std::string domain{};  ///< of its JetStream
   /// False: it says nothing until the TLS handshake is over. It is up when it accepts a connection.
   bool greets = true;
   /// More configuration in the server's own syntax, such as `max_payload: 4096` or `authorization: { token: "s3cret"

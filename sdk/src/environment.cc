@@ -56,6 +56,12 @@ struct Variable {
 constexpr Variable kVariables[] = {
     {"URL", "a URL", [](ServiceOptions& o, std::string_view v) { return !(o.bus.url = v).empty(); }},
     {"CLIENT_ID", "a name", [](ServiceOptions& o, std::string_view v) { return !(o.bus.client_id = v).empty(); }},
+    {"JETSTREAM_DOMAIN", "a domain",
+     [](ServiceOptions& o, std::string_view v) { return !(o.bus.jetstream_domain = v).empty(); }},
+    {"JETSTREAM_API_PREFIX", "a prefix of subjects",
+     [](ServiceOptions& o, std::string_view v) { return !(o.bus.jetstream_api_prefix = v).empty(); }},
+    {"INBOX_PREFIX", "a prefix of subjects",
+     [](ServiceOptions& o, std::string_view v) { return !(o.bus.inbox_prefix = v).empty(); }},
     {"METRICS_HOST", "an address", [](ServiceOptions& o, std::string_view v) { return !(o.metrics_host = v).empty(); }},
     {"METRICS_PORT", "0 to 65535, or off", &SetPort},
     {"LOG_LEVEL", "debug, info, warning or error", &SetLogLevel},

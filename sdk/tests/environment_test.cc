@@ -37,10 +37,14 @@ TEST(EnvironmentTest, LeavesTheDefaultsAloneWithoutVariables) {
 TEST(EnvironmentTest, OverridesEveryFieldThatHasAVariable) {
   const auto options =
       Apply({"PENSTOCK_URL=nats://a:1?x=y", "PENSTOCK_CLIENT_ID=billing", "PENSTOCK_METRICS_HOST=0.0.0.0",
-             "PENSTOCK_METRICS_PORT=65535", "PENSTOCK_LOG_LEVEL=warning", "PENSTOCK_DRAIN_TIMEOUT_MS=1234"});
+             "PENSTOCK_METRICS_PORT=65535", "PENSTOCK_LOG_LEVEL=warning", "PENSTOCK_DRAIN_TIMEOUT_MS=1234",
+             "PENSTOCK_JETSTREAM_DOMAIN=hub", "PENSTOCK_JETSTREAM_API_PREFIX=JS.store", "PENSTOCK_INBOX_PREFIX=_my"});
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->bus.url, "nats://a:1?x=y");
   EXPECT_EQ(options->bus.client_id, "billing");
+  EXPECT_EQ(options->bus.jetstream_domain, "hub");
+  EXPECT_EQ(options->bus.jetstream_api_prefix, "JS.store");
+  EXPECT_EQ(options->bus.inbox_prefix, "_my");
   EXPECT_EQ(options->metrics_host, "0.0.0.0");
   EXPECT_EQ(options->metrics_port, 65535);
   EXPECT_EQ(options->log_level, LogLevel::kWarning);
@@ -66,6 +70,9 @@ TEST(EnvironmentTest, NamesTheVariableWhoseValueIsWrong) {
   EXPECT_THAT(ErrorOf("PENSTOCK_URL="), HasSubstr("PENSTOCK_URL"));
   EXPECT_THAT(ErrorOf("PENSTOCK_CLIENT_ID="), HasSubstr("PENSTOCK_CLIENT_ID"));
   EXPECT_THAT(ErrorOf("PENSTOCK_METRICS_HOST="), HasSubstr("PENSTOCK_METRICS_HOST"));
+  for (const char* entry : {"PENSTOCK_JETSTREAM_DOMAIN=", "PENSTOCK_JETSTREAM_API_PREFIX=", "PENSTOCK_INBOX_PREFIX="}) {
+    EXPECT_THAT(ErrorOf(entry), HasSubstr("wrong value; expected a"));
+  }
 }
 
 TEST(EnvironmentTest, RefusesVariablesItDoesNotKnow) {

@@ -65,8 +65,9 @@ class EventBus::Core {
 
   absl::StatusOr<SubscriptionId> Subscribe(eventbus::SubscriptionSpec spec, Storage storage) {
     if (auto status = CheckOpen("subscribe"); !status.ok()) return status;
-    if (auto status = streams_.Ensure(spec.topic, storage, eventbus::StreamAccess::kConsume); !status.ok())
-      return status;
+    if (auto room = streams_.Ensure(spec.topic, storage, eventbus::StreamAccess::kConsume); !room.ok()) {
+      return room.status();
+    }
     if (spec.flow.acknowledges) {
       if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
       if (transport_->MayStoreTwice()) spec.flow.duplicate_window = streams_.DuplicateWindow(spec.topic);

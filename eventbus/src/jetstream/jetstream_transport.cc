@@ -54,7 +54,8 @@ class JetStreamTransport final : public Transport {
   /// Before anything else; may fail, by `deadline` at the latest.
   absl::Status Start(const BusOptions& options, Connection::Clock::time_point deadline, const std::stop_token& stop) {
     const auto left = std::chrono::floor<std::chrono::milliseconds>(deadline - Connection::Clock::now());
-    absl::Status enabled = CheckJetStream(std::min(left, kLongestCheck), stop);
+    const bool remote = connection_->api_subjects().remote();
+    absl::Status enabled = CheckJetStream(remote ? left : std::min(left, kLongestCheck), stop);
     if (enabled.ok()) {
       publisher_ = Publisher::Start(*connection_, {options.publish_timeout, options.publish_window});
     } else {
@@ -147,8 +148,7 @@ class JetStreamTransport final : public Transport {
       return link != nullptr && link->answers_denied() ? reply.status() : absl::OkStatus();
     }
     if (absl::IsUnavailable(reply.status()) && connection_->connected()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat(what, ": the server has no JetStream; enable it there and for this account"));
+      return NoJetStream(what);
     }
     // Servers of a cluster that elect a leader have JetStream; what is asked of them next is tried again.
     const bool elects =
@@ -157,6 +157,19 @@ class JetStreamTransport final : public Transport {
     if (!reply.ok()) return reply.status();
     if (reply->error) return ApiStatus(what, *reply->error);
     return absl::OkStatus();
+  }
+
+  // That of another domain or account may only be out of reach for now.
+  absl::Status NoJetStream(const std::string& what) const {
+    const ApiSubjects& subjects = connection_->api_subjects();
+    if (!subjects.remote()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(what, ": the server has no JetStream; enable it there and for this account"));
+    }
+    return absl::UnavailableError(
+        absl::StrCat(what, ": nobody answers at \"", std::string(subjects.prefix()),
+                     ".INFO\"; check jetstream_domain or jetstream_api_prefix, the leaf node's "
+                     "connection, and what this account imports"));
   }
 
   // On three servers, where there are so many: what one alone keeps, is gone with it for a while.

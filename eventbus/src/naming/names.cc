@@ -37,6 +37,7 @@ namespace {
 constexpr std::size_t kMaxTopicBytes = 255;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMaxServerNameBytes = 255;
+constexpr std::size_t kMaxSubjectPrefixBytes = 128;
 constexpr std::size_t kMaxHeaders = 64;
 constexpr std::size_t kMaxHeaderNameBytes = 128;
 constexpr std::size_t kMaxHeaderValueBytes = 4096;
@@ -131,6 +132,21 @@ absl::Status CheckName(std::string_view field, std::string_view name) {
   const auto bad = std::ranges::find_if_not(name, IsNameCharacter);
   if (bad == name.end()) return absl::OkStatus();
   return BadField(field, At(name, static_cast<std::size_t>(bad - name.begin())) + kHint);
+}
+
+absl::Status CheckSubjectPrefix(std::string_view field, std::string_view prefix) {
+  constexpr const char* kHint = "; use tokens of visible ASCII without * > \" and \\, joined by single dots";
+  const auto is_plain = [](char c) {
+    return IsVisibleAscii(c) && std::string_view("*>\"\\").find(c) == std::string_view::npos;
+  };
+  if (prefix.empty()) return BadField(field, absl::StrCat("is empty", kHint));
+  if (prefix.size() > kMaxSubjectPrefixBytes) return BadField(field, TooLong(prefix.size(), kMaxSubjectPrefixBytes));
+  const auto bad = std::ranges::find_if_not(prefix, is_plain);
+  if (bad != prefix.end()) {
+    return BadField(field, absl::StrCat(At(prefix, static_cast<std::size_t>(bad - prefix.begin())), kHint));
+  }
+  const bool empty_token = prefix.front() == '.' || prefix.back() == '.' || prefix.find("..") != std::string_view::npos;
+  return Require(!empty_token, field, absl::StrCat("is ", Quoted(prefix), ", which has an empty token", kHint));
 }
 
 absl::Status CheckHeaders(const Headers& headers) {

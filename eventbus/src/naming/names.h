@@ -25,6 +25,10 @@ absl::Status CheckTopic(std::string_view what, std::string_view topic, std::stri
 /// A stream, durable, group or client name: 1 to 64 bytes of `[A-Za-z0-9_-]`.
 absl::Status CheckName(std::string_view field, std::string_view name);
 
+/// A prefix of other subjects: 1 to 128 bytes, tokens of visible ASCII without `*`, `>`, `"` and `\`, joined by
+/// single dots.
+absl::Status CheckSubjectPrefix(std::string_view field, std::string_view prefix);
+
 /// A user's header fields: names of `[!#$%&'*+.^_`|~0-9A-Za-z-]`, 1 to 128 bytes, not beginning with `Nats-` or
 /// `Penstock-` in any case, but for `Penstock-Fence`; values up to 4 KiB without CR, LF and NUL; at most 64 fields.
 absl::Status CheckHeaders(const Headers& headers);

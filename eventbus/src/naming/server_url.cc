@@ -30,6 +30,7 @@ struct UrlParts {
   std::optional<std::string_view> user_info{};
   std::string_view host{};
   std::optional<std::string_view> port{};
+  std::string_view tail{};  // from a "/", "?" or "#" behind host and port on
 };
 
 std::string_view SchemeOf(std::string_view url) {
@@ -45,6 +46,9 @@ UrlParts Split(std::string_view url) {
     parts.user_info = url.substr(0, at);
     url.remove_prefix(at + 1);
   }
+  const std::size_t end = std::min(url.find_first_of("/?#"), url.size());
+  parts.tail = url.substr(end);
+  url = url.substr(0, end);
   const std::size_t bracket = url.rfind(']');
   const std::size_t colon = url.find(':', bracket == std::string_view::npos ? 0 : bracket);
   parts.host = url.substr(0, colon);
@@ -65,6 +69,9 @@ bool IsHost(std::string_view host) {
 
 bool IsPort(std::string_view port) { return port.size() <= 5 && ParseDecimal<std::uint16_t>(port).value_or(0) > 0; }
 
+// A slash that nothing follows, as other URLs end.
+bool IsTailOfNothing(std::string_view tail) { return tail.empty() || tail == "/"; }
+
 // The fault of the name and password of a server, in words that do not show them.
 std::string_view UserInfoFault(std::string_view user_info) {
   if (user_info.empty() || user_info.front() == ':') return "the user before \"@\" is empty";
@@ -83,6 +90,7 @@ std::string_view ServerFault(const UrlParts& parts) {
   if (parts.host.empty()) return "its host is empty";
   if (!IsHost(parts.host)) return "its host is neither a name nor an address";
   if (parts.port.has_value() && !IsPort(*parts.port)) return "its port is not 1 to 65535";
+  if (!IsTailOfNothing(parts.tail)) return "it goes on behind host and port with a path, a query or a fragment";
   return {};
 }
 
@@ -116,6 +124,7 @@ std::string RedactServer(std::string_view url) {
   if (!shown) return parts.user_info.has_value() ? out : out + "***";
   out += parts.host;
   if (parts.port.has_value()) out.append(":").append(*parts.port);
+  if (IsTailOfNothing(parts.tail)) out += parts.tail;
   return out;
 }
 
@@ -147,7 +156,7 @@ std::string ServerAddress::Place() const {
 std::optional<ServerAddress> ParsePlace(std::string_view place) {
   const UrlParts parts = Split(place);
   const bool fits = parts.scheme.empty() && !parts.user_info.has_value() && IsHost(parts.host) &&
-                    parts.port.has_value() && IsPort(*parts.port);
+                    parts.port.has_value() && IsPort(*parts.port) && parts.tail.empty();
   return fits ? std::optional(AddressOf(parts)) : std::nullopt;
 }
 

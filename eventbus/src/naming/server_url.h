@@ -31,7 +31,7 @@ struct UrlFacts {
   bool has_credentials = false;          ///< a user or token stands in it
 };
 
-/// Reads `nats://[user:password@|token@]host[:port]`, `tls://...`, several of both joined by commas, or
+/// Reads `nats://[user:password@|token@]host[:port][/]`, `tls://...`, several of both joined by commas, or
 /// `memory://[name]`, where the name is up to 64 bytes of `[A-Za-z0-9_-]`. Hosts are names, IPv4 addresses, or IPv6
 /// addresses in brackets. `kInvalidArgument` without any user, password or token in its text.
 absl::StatusOr<UrlFacts> ReadUrl(std::string_view url);

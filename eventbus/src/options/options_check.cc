@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -102,6 +103,20 @@ absl::Status CheckTls(const TlsOptions& tls, const UrlFacts& url) {
                     CheckHostname("tls.expected_hostname", tls.expected_hostname));
 }
 
+absl::Status CheckSubjects(const BusOptions& options) {
+  const auto& [domain, prefix, inbox] =
+      std::tie(options.jetstream_domain, options.jetstream_api_prefix, options.inbox_prefix);
+  return FirstError(domain.empty() ? absl::OkStatus() : CheckSubjectPrefix("jetstream_domain", domain),
+                    Require(domain.find('.') == std::string::npos, "jetstream_domain",
+                            absl::StrCat("is ", Quoted(domain), "; use one token, or set jetstream_api_prefix")),
+                    Require(domain.empty() || prefix.empty(), "jetstream_api_prefix",
+                            "is set together with jetstream_domain, which is a prefix too; keep one"),
+                    prefix.empty() ? absl::OkStatus() : CheckSubjectPrefix("jetstream_api_prefix", prefix),
+                    CheckSubjectPrefix("inbox_prefix", inbox),
+                    Require(!inbox.starts_with('$'), "inbox_prefix",
+                            "begins with $, where servers have their own subjects; choose another"));
+}
+
 absl::Status CheckLimits(const StreamLimits& limits) {
   const int replicas = limits.replicas;
   return FirstError(CheckRanges({
@@ -138,7 +153,7 @@ absl::Status CheckBus(const BusOptions& options) {
   const StorageMismatch mismatch = options.storage_mismatch;
   return FirstError(
       CheckName("client_id", options.client_id), CheckName("base_stream_name", options.base_stream_name),
-      CheckCredentials(options.credentials, *url), CheckTls(options.tls, *url),
+      CheckCredentials(options.credentials, *url), CheckTls(options.tls, *url), CheckSubjects(options),
       Prefixed("field \"pool\"", options.pool.Validate()),
       Require(mismatch == kWarn || mismatch == kRefuse, "storage_mismatch", "is no choice; use kWarn or kRefuse"),
       CheckLimits(options.limits), CheckTimes(options), [&] { return CheckDuplicateWindow(options); });

@@ -3,7 +3,7 @@
 
 #include "absl/status/status.h"
 
-// How the errors of `Transport::DeleteMessage` and `Transport::ReadMessage` are told apart, beyond their codes.
+// How errors of `Transport` are told apart, beyond their codes.
 namespace penstock::eventbus {
 
 /// Whether the same call is refused until somebody changes the stream or the user's permissions. Any other error may
@@ -17,5 +17,10 @@ inline bool IsRefusal(const absl::Status& status) {
 /// of a stream that it has.
 absl::Status MarkedAsStreamMissing(absl::Status status);
 bool IsStreamMissing(const absl::Status& status);
+
+/// `status`, which is `kPermissionDenied`, marked as: this user may not look at the stream, which says nothing of
+/// whether it is there and may be published to.
+absl::Status MarkedAsUnseen(absl::Status status);
+bool IsUnseen(const absl::Status& status);
 
 }  // namespace penstock::eventbus

@@ -10,6 +10,7 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr const char* kStreamMissingMark = "penstock/stream-missing";
+constexpr const char* kUnseenMark = "penstock/unseen";
 
 }  // namespace
 
@@ -19,6 +20,13 @@ absl::Status MarkedAsStreamMissing(absl::Status status) {
 }
 
 bool IsStreamMissing(const absl::Status& status) { return status.GetPayload(kStreamMissingMark).has_value(); }
+
+absl::Status MarkedAsUnseen(absl::Status status) {
+  status.SetPayload(kUnseenMark, absl::Cord());
+  return status;
+}
+
+bool IsUnseen(const absl::Status& status) { return status.GetPayload(kUnseenMark).has_value(); }
 
 std::string_view StorageName(Storage storage) { return storage == Storage::kMemory ? "memory" : "file"; }
 

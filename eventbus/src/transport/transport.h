@@ -179,7 +179,8 @@ class Transport {
   virtual std::string_view name() const = 0;  // "jetstream", "memory"
 
   /// Makes the stream when it is missing; else reports it as it is and leaves it alone. Blocks for about 10 s at most
-  /// for each request. `kFailedPrecondition` when another stream has one of the subjects.
+  /// for each request. `kFailedPrecondition` when another stream has one of the subjects; `kPermissionDenied`,
+  /// `IsUnseen` when the user may not look.
   virtual absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) = 0;
 
   /// Makes or updates the consumer and begins to receive. Blocks for about 10 s at most. An exclusive consumer whose

@@ -214,6 +214,31 @@ TEST_F(DeadLettersTest, ABodyThatTheLetterHasNoRoomForComesFromTheTopicsStream) 
   EXPECT_THAT(std::string(report.first_error.message()), HasSubstr("does not have it any more"));
 }
 
+TEST_F(DeadLettersTest, HeadersThatTheLetterHasNoRoomForComeFromTheTopicsStream) {
+  const Headers headers = {{"Large", std::string(transport_->max_payload_bytes() - 100, 'x')}};
+  auto told = std::make_shared<std::promise<bool>>();
+  ASSERT_TRUE(transport_
+                  ->Publish({.subject = "orders", .body = "body", .message_id = "id", .headers = headers},
+                            [told](const absl::StatusOr<PubAck>& ack) { told->set_value(ack.ok()); })
+                  .ok());
+  ASSERT_TRUE(told->get_future().get());
+  Headers delivered = headers;
+  delivered.emplace_back(header::kMessageId, "id");
+  ASSERT_TRUE(Store(*FailedItem(1, "k", "body", std::move(delivered))));
+  const auto letter = letters_->Get(1);
+  ASSERT_TRUE(letter.ok());
+  EXPECT_EQ(letter->headers, headers);
+  EXPECT_EQ(letter->headers_omitted, 0U);
+  EXPECT_EQ(letter->body, "body");
+  EXPECT_EQ(letter->key, "k");
+  const RedriveReport report = Redrive({.topic = "orders"});
+  EXPECT_EQ(report.failed, 1U);
+  EXPECT_THAT(std::string(report.first_error.message()), HasSubstr("with the headers of a redrive it takes"));
+  ASSERT_TRUE(transport_->DeleteMessage("EVENTS_orders", 1).ok());
+  EXPECT_GT(letters_->Get(1)->headers_omitted, 1'000'000U);
+  EXPECT_THAT(std::string(Redrive({.topic = "orders"}).first_error.message()), HasSubstr("does not have it any more"));
+}
+
 TEST_F(DeadLettersTest, AClosedBusAnswersNothing) {
   transport_->Close();
   EXPECT_EQ(letters_->List().status().code(), absl::StatusCode::kFailedPrecondition);

@@ -23,13 +23,15 @@ TEST(AckSubjectTest, ReadsTheFormOfOlderServers) {
 
 TEST(AckSubjectTest, ReadsTheFormWithDomainAndAccount) {
   for (const std::string tail : {"", ".random", ".random.more"}) {
-    const std::string subject = "$JS.ACK._.ACCHASH.ORDERS.billing.1.2.3.4.5" + tail;
-    const auto ack = ParseAckSubject(subject);
-    ASSERT_TRUE(ack) << tail;
-    EXPECT_EQ(ack->stream, "ORDERS");
-    EXPECT_EQ(ack->consumer, "billing");
-    EXPECT_EQ(ack->stream_sequence, 2U);
-    EXPECT_EQ(ack->pending, 5U);
+    for (const std::string domain : {"_", "hub"}) {
+      const std::string subject = "$JS.ACK." + domain + ".ACCHASH.ORDERS.billing.1.2.3.4.5" + tail;
+      const auto ack = ParseAckSubject(subject);
+      ASSERT_TRUE(ack) << tail;
+      EXPECT_EQ(ack->stream, "ORDERS");
+      EXPECT_EQ(ack->consumer, "billing");
+      EXPECT_EQ(ack->stream_sequence, 2U);
+      EXPECT_EQ(ack->pending, 5U);
+    }
   }
 }
 

@@ -165,7 +165,7 @@ class Process {
     return std::make_unique<CutStore>(*std::move(store), fault_);
   }
 
-  const std::string inboxes_ = UniqueInbox() + ".";
+  const std::string inboxes_ = UniqueInbox("_INBOX") + ".";
   std::atomic<Fault> fault_{Fault::kNone};
   std::unique_ptr<Transport> transport_;
   std::string consumer_ = "orders.billing";

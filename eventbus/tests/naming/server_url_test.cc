@@ -6,6 +6,7 @@
 #include <string>
 
 #include "../refusal.h"
+#include "naming/names.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -13,13 +14,25 @@ namespace {
 TEST(ServerUrlTest, ReadsServersAndListsOfThem) {
   for (const std::string url :
        {"nats://127.0.0.1:4222", "nats://localhost", "tls://nats.example.org:443", "nats://my_nats-1:65535",
-        "nats://[::1]:4222", "nats://[2001:db8::7]", "nats://a:1,nats://b:2,tls://c"}) {
+        "nats://[::1]:4222", "nats://[2001:db8::7]", "nats://a:1,nats://b:2,tls://c", "nats://localhost:45222/",
+        "tls://h/", "nats://[::1]:4222/", "nats://a:1/,nats://b/"}) {
     const auto facts = ReadUrl(url);
     ASSERT_THAT(facts, IsAccepted()) << url;
     EXPECT_FALSE(facts->servers.empty()) << url;
     EXPECT_FALSE(facts->has_credentials) << url;
     EXPECT_EQ(facts->tls, url.find("tls://") != std::string::npos) << url;
   }
+}
+
+TEST(ServerUrlTest, ASlashAtTheEndIsNoPartOfHostOrPort) {
+  const auto facts = ReadUrl("nats://localhost:45222/,tls://bob:pw@[::1]/");
+  ASSERT_THAT(facts, IsAccepted());
+  EXPECT_EQ(facts->servers.at(0).Place(), "localhost:45222");
+  EXPECT_EQ(facts->servers.at(1).Place(), "[::1]:4222");
+  EXPECT_EQ(facts->servers.at(1).password, "pw");
+  EXPECT_FALSE(ParsePlace("h:1/").has_value()) << "servers name each other without one";
+  EXPECT_EQ(RedactUrl("nats://bob:pw@h:1/,nats://h/"), "nats://***@h:1/,nats://h/") << "shown as it is";
+  EXPECT_EQ(RedactUrl("nats://h:1/s3cret"), "nats://h:1");
 }
 
 TEST(ServerUrlTest, SeesCredentialsInAnyServerOfTheList) {
@@ -59,7 +72,11 @@ TEST(ServerUrlTest, RefusesAllElseAndSaysWhichServer) {
       {"nats://h:99999999999999999999", "port is not"},
       {"nats://h:+1", "port is not"},
       {"nats://h:42 22", "port is not"},
-      {"nats://h/path", "host is neither"},
+      {"nats://h:1x/", "port is not"},
+      {"nats://h/path", "goes on behind host and port"},
+      {"nats://h:1//", "goes on behind host and port"},
+      {"nats://h:1?tls=true", "goes on behind host and port"},
+      {"nats://a,nats://h:1/#x", "server 2: it goes on behind host and port"},
       {"nats://h o", "host is neither"},
       {"nats://h\r\nPUB x", "host is neither"},
       {std::string("nats://h\0", 9), "host is neither"},
@@ -88,9 +105,9 @@ TEST(ServerUrlTest, RefusesAllElseAndSaysWhichServer) {
 }
 
 TEST(ServerUrlTest, NeverRepeatsASecret) {
-  for (const std::string url :
-       {"nats://bob:s3cret@ho st", "nats://bob:s3cret@h:0", "bob:s3cret@h", "nats://bob:1,s3cret@h:1",
-        "nats://bob:s3@cret@h", "tls://bob:s3 cret@h", "nats://a,nats://bob:s3cret@", "memory://bob:s3cret@name"}) {
+  for (const std::string url : {"nats://bob:s3cret@ho st", "nats://bob:s3cret@h:0", "bob:s3cret@h",
+                                "nats://bob:1,s3cret@h:1", "nats://bob:s3@cret@h", "tls://bob:s3 cret@h",
+                                "nats://a,nats://bob:s3cret@", "nats://h:1/bob:s3cret", "memory://bob:s3cret@name"}) {
     const auto facts = ReadUrl(url);
     ASSERT_FALSE(facts.ok()) << url;
     EXPECT_EQ(facts.status().ToString().find("s3"), std::string::npos) << facts.status();

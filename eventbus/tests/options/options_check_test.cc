@@ -73,6 +73,38 @@ TEST(BusOptionsTest, ChecksUrlAndNames) {
          {[](auto& o) { o.pool.actors = 0; }, "\"pool\""}});
 }
 
+TEST(BusOptionsTest, TakesADomainOrAPrefixOfSubjects) {
+  Check({{[](auto& o) { o.jetstream_domain = "hub"; }, ""},
+         {[](auto& o) { o.jetstream_domain = "h.ub"; }, "\"jetstream_domain\" is \"h.ub\"; use one token"},
+         {[](auto& o) { o.jetstream_domain = "h ub"; }, "\"jetstream_domain\" has \" \""},
+         {[](auto& o) { o.jetstream_domain = ">"; }, "\"jetstream_domain\" has \">\""},
+         {[](auto& o) { o.jetstream_api_prefix = "$JS.hub.API"; }, ""},
+         {[](auto& o) { o.jetstream_api_prefix = "JS.store"; }, ""},
+         {[](auto& o) { o.jetstream_api_prefix = "JS.store."; },
+          "\"jetstream_api_prefix\" is \"JS.store.\", which has an"},
+         {[](auto& o) { o.jetstream_api_prefix = ".JS"; }, "\"jetstream_api_prefix\""},
+         {[](auto& o) { o.jetstream_api_prefix = "a..b"; }, "\"jetstream_api_prefix\""},
+         {[](auto& o) { o.jetstream_api_prefix = "a.*"; }, "\"jetstream_api_prefix\" has \"*\" at byte 2"},
+         {[](auto& o) { o.jetstream_api_prefix = "a\r\nPUB x"; }, "\"jetstream_api_prefix\""},
+         {[](auto& o) { o.jetstream_api_prefix = std::string(129, 'a'); }, "\"jetstream_api_prefix\" is 129 bytes"},
+         {[](auto& o) { o.jetstream_domain = o.jetstream_api_prefix = "a"; },
+          "\"jetstream_api_prefix\" is set together with jetstream_domain"}});
+}
+
+TEST(BusOptionsTest, TakesAnInboxPrefixThatCanBeSubscribedTo) {
+  Check({{[](auto& o) { o.inbox_prefix = "_INBOX_billing"; }, ""},
+         {[](auto& o) { o.inbox_prefix = "svc.billing.inbox"; }, ""},
+         {[](auto& o) { o.inbox_prefix = std::string(128, 'a'); }, ""},
+         {[](auto& o) { o.inbox_prefix = ""; }, "\"inbox_prefix\" is empty"},
+         {[](auto& o) { o.inbox_prefix = "_INBOX."; }, "\"inbox_prefix\""},
+         {[](auto& o) { o.inbox_prefix = "_INBOX.>"; }, "\"inbox_prefix\" has \">\" at byte 7"},
+         {[](auto& o) { o.inbox_prefix = "*"; }, "\"inbox_prefix\""},
+         {[](auto& o) { o.inbox_prefix = "my inbox"; }, "\"inbox_prefix\" has \" \" at byte 2"},
+         {[](auto& o) { o.inbox_prefix = "a\tb"; }, "\"inbox_prefix\""},
+         {[](auto& o) { o.inbox_prefix = "a..b"; }, "\"inbox_prefix\""},
+         {[](auto& o) { o.inbox_prefix = "$JS.API"; }, "\"inbox_prefix\" begins with $"}});
+}
+
 TEST(BusOptionsTest, TakesOneKindOfCredentials) {
   const ScratchFile file;
   const std::string& path = file.path();

@@ -56,7 +56,10 @@ struct DeadLetter {
   /// is no longer there, `body` is empty and `body_omitted` is set.
   std::string body{};
   std::size_t body_omitted = 0;  ///< size of the missing body; 0: the body is complete, or was not requested
-  Headers headers{};             ///< those of the original message, without `Nats-` headers and failure history
+  /// Size of the missing headers, which are left out and read like a body; 0: `headers` is complete, or bodies were not
+  /// requested.
+  std::size_t headers_omitted = 0;
+  Headers headers{};  ///< those of the original message, without `Nats-` headers and failure history
 };
 
 /// Selects the dead letters that match every field that is set.

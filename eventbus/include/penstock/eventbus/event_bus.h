@@ -102,8 +102,9 @@ class EventBus {
                             PublishOptions options = {});
 
   /// Stores an envelope in the topic's file stream and waits for the PubAck. Errors as `Publish`, and
-  /// `kInvalidArgument` for an invalid field of the envelope. The event ID is the message ID and the aggregate ID is
-  /// the key: `message_id` and `key` of `options` must be empty.
+  /// `kInvalidArgument` for an invalid field of the envelope. Below the limit of server and stream, about 1 KiB is kept
+  /// free for the headers that a dead letter and its redrive add (docs/dead-letters.md, Room). The event ID is the
+  /// message ID and the aggregate ID is the key: `message_id` and `key` of `options` must be empty.
   absl::StatusOr<PubAck> PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options = {});
 
   absl::Status PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,

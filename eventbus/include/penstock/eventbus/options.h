@@ -72,6 +72,17 @@ struct BusOptions {
   std::string base_stream_name = "EVENTS";
   Credentials credentials{};
   TlsOptions tls{};
+  /// The domain whose JetStream is used, such as that of a hub behind a leaf node: requests go to `$JS.<domain>.API`.
+  /// Empty: that of the server. One token, 1 to 128 bytes; not together with `jetstream_api_prefix`. With another
+  /// domain, nobody answers. This and the next two are ignored by `memory://`.
+  std::string jetstream_domain{};
+  /// The prefix under which the JetStream of another account is imported: requests go to `<prefix>.STREAM.INFO...`,
+  /// writes to buckets to `<prefix>.$KV...` (docs/operations.md). Empty: `$JS.API`. Tokens of visible ASCII without
+  /// `*`, `>`, `"` and `\`, joined by single dots; 1 to 128 bytes.
+  std::string jetstream_api_prefix{};
+  /// The subjects below which all answers and deliveries come, for users that may subscribe to their own only. The
+  /// rules of `jetstream_api_prefix`, and not beginning with `$`. What the server refuses there is an error of connect.
+  std::string inbox_prefix = "_INBOX";
   actorpool::ActorPoolOptions pool{};
   StorageMismatch storage_mismatch = StorageMismatch::kWarn;
   StreamLimits limits{};

@@ -44,13 +44,25 @@ absl::Status ForEach(const BusOptions& options, Transport& transport, const Dead
 
 // The letter may name a false stream, and the stream may have been created again since.
 void FetchBody(const BusOptions& options, Transport& transport, DeadLetter& letter) {
-  if (letter.body_omitted == 0 || !eventbus::CheckTopic("", letter.topic, options.base_stream_name).ok()) return;
+  if ((letter.body_omitted == 0 && letter.headers_omitted == 0) ||
+      !eventbus::CheckTopic("", letter.topic, options.base_stream_name).ok())
+    return;
   const auto original =
       transport.ReadMessage(StreamName(options.base_stream_name, letter.topic), letter.topic, letter.stream_sequence);
   if (!original.ok() || (*original)->stream_sequence() != letter.stream_sequence) return;
   if (eventbus::PercentDecode(eventbus::OriginalId(**original)) != letter.message_id) return;
   letter.body = std::string((*original)->payload());
   letter.body_omitted = 0;
+  if (std::exchange(letter.headers_omitted, 0) != 0) letter.headers = eventbus::OriginalHeaders(**original);
+}
+
+// A message that another program published with less room than its redrive needs.
+absl::Status CheckFits(const eventbus::OutboundMessage& redriven, std::size_t limit) {
+  const std::size_t size = eventbus::SizeBytes(redriven);
+  if (size <= limit) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("with the headers of a redrive it takes ", size, " bytes, the limit is ", limit,
+                   "; its letter stays: raise max_payload of the server and max_msg_size of stream and redrive again"));
 }
 
 // Whether the next letter would only meet the same.
@@ -88,7 +100,7 @@ absl::StatusOr<std::vector<DeadLetter>> DeadLetters::List(const DeadLetterQuery&
           FetchBody(context_->options, context_->transport, letter);
         } else {
           letter.body.clear();
-          letter.body_omitted = 0;
+          letter.body_omitted = letter.headers_omitted = 0;
         }
         letters.push_back(std::move(letter));
         return letters.size() < options.limit;
@@ -192,19 +204,18 @@ class DeadLetters::Round {
     const std::string& base = letters_.context_->options.base_stream_name;
     if (auto status = eventbus::CheckTopic("its topic", letter.topic, base); !status.ok()) return status;
     if (auto status = eventbus::CheckName("consumer", letter.consumer); !status.ok()) return status;
-    if (letter.body_omitted != 0) {
+    if (letter.body_omitted != 0 || letter.headers_omitted != 0) {
       return absl::FailedPreconditionError(
           absl::StrCat("its body was too large to be kept beside the failure history, and stream \"",
                        StreamName(base, letter.topic), "\" does not have it any more"));
     }
-    if (auto status =
-            letters_.context_->streams.Ensure(letter.topic, eventbus::Storage::kFile, eventbus::StreamAccess::kPublish);
-        !status.ok()) {
-      return status;
-    }
+    const auto limit =
+        letters_.context_->streams.Ensure(letter.topic, eventbus::Storage::kFile, eventbus::StreamAccess::kPublish);
+    if (!limit.ok()) return limit.status();
+    eventbus::OutboundMessage redriven = eventbus::MakeRedriven(letter, StreamOf(letters_.context_->options));
+    if (auto status = CheckFits(redriven, *limit); !status.ok()) return status;
     return eventbus::AwaitAck([&](eventbus::PublishDone done) {
-      return letters_.context_->transport.Publish(eventbus::MakeRedriven(letter, StreamOf(letters_.context_->options)),
-                                                  std::move(done));
+      return letters_.context_->transport.Publish(std::move(redriven), std::move(done));
     });
   }
 

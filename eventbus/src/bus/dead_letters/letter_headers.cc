@@ -3,11 +3,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "bus/publish/letter_room.h"
 #include "naming/decimal.h"
 #include "naming/names.h"
 #include "naming/timestamp.h"
@@ -20,11 +23,11 @@ using SystemTime = std::chrono::system_clock::time_point;
 constexpr std::size_t kLongestError = 1024;
 
 constexpr std::array kHistoryHeaders = {
-    header::kOriginalMessageId, header::kErrorClass,     header::kError,        header::kAttempts,
-    header::kFirstFailedAt,     header::kLastFailedAt,   header::kTopic,        header::kStream,
-    header::kStreamSequence,    header::kConsumer,       header::kHandler,      header::kHost,
-    header::kBodyOmitted,       header::kOriginSequence, header::kRedriveCount, header::kRedriveFor,
-    header::kDeadLetter};
+    header::kOriginalMessageId, header::kErrorClass,     header::kError,          header::kAttempts,
+    header::kFirstFailedAt,     header::kLastFailedAt,   header::kTopic,          header::kStream,
+    header::kStreamSequence,    header::kConsumer,       header::kHandler,        header::kHost,
+    header::kBodyOmitted,       header::kHeadersOmitted, header::kOriginSequence, header::kRedriveCount,
+    header::kRedriveFor,        header::kDeadLetter};
 
 // `Nats-*` headers are commands to the server; those of the original must not be given again.
 Headers WithoutHistory(Headers headers) {
@@ -44,8 +47,8 @@ std::string_view ErrorClass(HandlerResult::Kind kind) {
   return error_class::kExhausted;
 }
 
-std::string OneLine(std::string_view text) {
-  std::size_t size = std::min(text.size(), kLongestError);
+std::string OneLine(std::string_view text, std::size_t most) {
+  std::size_t size = std::min(text.size(), most);
   const auto continues = [&text](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
   while (size > 0 && size < text.size() && continues(size)) --size;
   std::string line(text.substr(0, size));
@@ -66,6 +69,7 @@ SystemTime Time(const StoredMessage& message, std::string_view name) {
   return ParseTimestamp(Text(message, name)).value_or(SystemTime{});
 }
 
+// What a letter is none without.
 void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers& headers) {
   const StoredMessage& message = *item.message;
   const auto add = [&headers](std::string_view name, std::string value) {
@@ -76,7 +80,6 @@ void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers
   if (!message.Header(header::kAggregateId)) add(header::kAggregateId, std::string(item.key));
   add(header::kOriginalMessageId, OriginalId(message));
   add(header::kErrorClass, std::string(ErrorClass(item.result.kind)));
-  add(header::kError, OneLine(item.result.reason));
   add(header::kAttempts, std::to_string(item.attempts()));
   if (item.first_failed_at != SystemTime{}) add(header::kFirstFailedAt, FormatTimestamp(item.first_failed_at));
   add(header::kLastFailedAt, FormatTimestamp(last));
@@ -85,9 +88,48 @@ void AddHistory(const InFlightMessage& item, const LetterOrigin& origin, Headers
   add(header::kStreamSequence, std::to_string(item.sequence));
   add(header::kOriginSequence, std::to_string(item.origin == 0 ? item.sequence : item.origin));
   add(header::kConsumer, std::string(origin.consumer));
-  add(header::kHandler, std::string(origin.handler));
-  add(header::kHost, OneLine(origin.host));
   if (item.letter != 0) add(header::kRedriveCount, std::to_string(HeaderNumber(message, header::kRedriveCount)));
+}
+
+std::size_t SizeOf(const Headers& headers) {
+  std::size_t size = 0;
+  for (const auto& [name, value] : headers) size += HeaderFieldBytes(name, value);
+  return size;
+}
+
+// Leaves out the first `count`, which are the original's, but for its key.
+void OmitHeaders(Headers& headers, std::size_t count) {
+  Headers own(std::make_move_iterator(headers.begin()),
+              std::make_move_iterator(headers.begin() + static_cast<std::ptrdiff_t>(count)));
+  headers.erase(headers.begin(), headers.begin() + static_cast<std::ptrdiff_t>(count));
+  for (auto& field : own) {
+    if (SameName(field.first, header::kAggregateId)) headers.push_back(field);
+  }
+  headers.emplace_back(header::kHeadersOmitted, std::to_string(SizeOf(own)));
+}
+
+// What a letter can do without, the least dispensable first: what does not fit is left out, and the reason is cut.
+// False: it is too large already.
+bool AddDetails(const InFlightMessage& item, const LetterOrigin& origin, std::size_t max_bytes,
+                OutboundMessage& letter) {
+  std::size_t size = SizeBytes(letter);
+  if (size > max_bytes) return false;
+  const auto add = [&](std::string_view name, std::string_view value, std::size_t most) {
+    const std::size_t room = max_bytes - size;
+    const std::size_t frame = HeaderFieldBytes(name, {});
+    if (value.empty() || frame >= room) return;
+    std::string line = OneLine(value, std::min(most, room - frame));
+    if (line.empty()) return;
+    size += frame + line.size();
+    letter.headers.emplace_back(name, std::move(line));
+  };
+  const auto add_whole = [&](std::string_view name, std::string_view value) {
+    if (HeaderFieldBytes(name, value) <= max_bytes - size) add(name, value, value.size());
+  };
+  add_whole(header::kHandler, origin.handler);
+  add_whole(header::kHost, origin.host.substr(0, kMostHostBytes));
+  add(header::kError, item.result.reason, kLongestError);
+  return true;
 }
 
 }  // namespace
@@ -110,13 +152,18 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
                                  item.sequence, ":", Nanoseconds(message.stored_at()), ":", message.delivery_count()),
       .headers = WithoutHistory(message.AllHeaders()),
       .order_key = OrderKeyOf(item.key)};
+  const std::size_t own_headers = letter.headers.size();
   AddHistory(item, origin, letter.headers);
-  if (SizeBytes(letter) > max_bytes) {
-    letter.headers.emplace_back(header::kBodyOmitted, std::to_string(letter.body.size()));
-    letter.body.clear();
-  }
+  if (AddDetails(item, origin, max_bytes, letter)) return letter;
+  letter.headers.emplace_back(header::kBodyOmitted, std::to_string(letter.body.size()));
+  letter.body.clear();
+  if (AddDetails(item, origin, max_bytes, letter)) return letter;
+  OmitHeaders(letter.headers, own_headers);
+  AddDetails(item, origin, max_bytes, letter);
   return letter;
 }
+
+Headers OriginalHeaders(const StoredMessage& message) { return WithoutHistory(message.AllHeaders()); }
 
 std::string OriginalId(const StoredMessage& message) {
   if (const auto kept = message.Header(header::kOriginalMessageId)) return std::string(*kept);
@@ -150,6 +197,7 @@ DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stre
           .message_id = PercentDecode(Text(message, header::kOriginalMessageId)),
           .body = std::string(message.payload()),
           .body_omitted = static_cast<std::size_t>(HeaderNumber(message, header::kBodyOmitted)),
+          .headers_omitted = static_cast<std::size_t>(HeaderNumber(message, header::kHeadersOmitted)),
           .headers = WithoutHistory(message.AllHeaders())};
 }
 

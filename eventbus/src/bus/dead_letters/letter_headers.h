@@ -30,14 +30,18 @@ std::uint64_t HeaderNumber(const StoredMessage& message, std::string_view name);
 std::string LetterSubject(std::string_view letter_stream, std::string_view topic);
 
 /// The letter of a message that is given up, for the stream `letter_stream`. Its message ID names the delivery, so that
-/// the stream keeps it once even if it is published twice. A body that would make the letter larger than `max_bytes` is
-/// left out.
+/// the stream keeps it once even if it is published twice. What would make the letter larger than `max_bytes` is left
+/// out, in this order: the end of the reason, all of it, the host, the handler, the body, the original's headers but
+/// for its key. When the body is left out, the reason, host and handler are there again.
 OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
                            std::size_t max_bytes);
 
 /// Reads a letter, body included. Anybody may have written it: a header that is missing or broken leaves its field
 /// empty, and the topic is whatever follows the stream in the subject.
 DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream);
+
+/// The headers of a message that its letter and its redrive keep.
+Headers OriginalHeaders(const StoredMessage& message);
 
 /// The message ID with which the message was first published, percent-encoded.
 std::string OriginalId(const StoredMessage& message);

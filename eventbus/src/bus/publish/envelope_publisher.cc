@@ -6,8 +6,10 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "bus/publish/handler_fence.h"
+#include "bus/publish/letter_room.h"
 #include "naming/names.h"
 #include "options/options_check.h"
 
@@ -86,8 +88,9 @@ absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::str
 
 absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done) {
   AddFence(message);
-  if (auto status = CheckSize(to.topic, message); !status.ok()) return status;
-  if (auto status = streams_.Ensure(to.topic, storage, StreamAccess::kPublish); !status.ok()) return status;
+  const auto limit = streams_.Ensure(to.topic, storage, StreamAccess::kPublish);
+  if (!limit.ok()) return limit.status();
+  if (auto status = CheckSize(message, storage, *limit); !status.ok()) return status;
   if (to.counts == nullptr) to.counts = MakeCounts(to.topic);
   const auto begun = std::chrono::steady_clock::now();
   auto counted = [this, done = std::move(done), counts = std::move(to.counts), begun,
@@ -116,13 +119,21 @@ void EnvelopePublisher::Count(Counts& counts, const absl::StatusOr<PubAck>& ack)
   if (ack->sequence <= before) streams_.LookAgain(counts.topic);
 }
 
-absl::Status EnvelopePublisher::CheckSize(std::string_view topic, const OutboundMessage& message) const {
+// Plain messages have no dead letters.
+absl::Status EnvelopePublisher::CheckSize(const OutboundMessage& message, Storage storage, std::size_t limit) const {
+  const bool envelope = storage == Storage::kFile;
   const std::size_t size = SizeBytes(message);
-  const std::size_t limit = transport_.max_payload_bytes();
-  if (size <= limit) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrFormat(
-      "publish to %s: body and headers take %d bytes, the server's limit is %d; send less or raise max_payload",
-      Quoted(topic), size, limit));
+  if (size + (envelope ? kMostLetterRoomBytes : 0) <= limit) return absl::OkStatus();
+  const std::size_t room = envelope ? LetterRoomBytes(message, options_.base_stream_name) : 0;
+  if (size + room <= limit) return absl::OkStatus();
+  const bool of_server = limit == transport_.max_payload_bytes();
+  const std::string what =
+      absl::StrFormat("publish to %s: body and headers take %d bytes, the limit is %d (%s)", Quoted(message.subject),
+                      size, limit, of_server ? "max_payload of the server" : "max_msg_size of its stream");
+  const std::string kept =
+      absl::StrFormat(", of which %d are kept free for the headers of a dead letter and of its redrive", room);
+  return absl::InvalidArgumentError(absl::StrCat(what, envelope ? kept : "", "; send at most ",
+                                                 limit - std::min(room, limit), " or raise the limit"));
 }
 
 std::shared_ptr<EnvelopePublisher::Counts> EnvelopePublisher::FindCounts(std::string_view topic) const {

@@ -58,7 +58,7 @@ class EnvelopePublisher {
   absl::Status Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done);
   /// On a thread of the transport.
   void Count(Counts& counts, const absl::StatusOr<PubAck>& ack);
-  absl::Status CheckSize(std::string_view topic, const OutboundMessage& message) const;
+  absl::Status CheckSize(const OutboundMessage& message, Storage storage, std::size_t limit) const;
   std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
   std::shared_ptr<Counts> MakeCounts(std::string_view topic);
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "naming/names.h"
 #include "penstock/eventbus/event_bus.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus {
 
@@ -25,7 +26,7 @@ StreamSpec TopicStreams::SpecFor(std::string_view topic, Storage storage) const 
 
 // A publish goes on to a stream that may have been made anew when it cannot be looked at now: it is sent again until it
 // was stored.
-absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage, StreamAccess access) {
+absl::StatusOr<std::size_t> TopicStreams::Ensure(std::string_view topic, Storage storage, StreamAccess access) {
   const bool memory = storage == Storage::kMemory;
   const std::uint64_t generation = memory ? transport_.generation() : 0;
   Found before;
@@ -35,15 +36,21 @@ absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage, Strea
     if (const auto seen = all.find(topic); seen != all.end()) before = seen->second;
   }
   const bool known = before.publishable && before.generation == generation;
-  if (access == StreamAccess::kPublish && known && !before.doubtful) return absl::OkStatus();
+  const bool publishes = access == StreamAccess::kPublish;
+  if (publishes && known && !before.doubtful) return Smaller(before.max_message_bytes);
   StreamNeed need{.use = memory ? StreamUse::kPlainTopic : StreamUse::kEnvelopeTopic,
                   .access = access,
                   .wanted = SpecFor(topic, storage)};
-  const auto facts = Look(need);
+  auto facts = Look(need);
   const bool mute = absl::IsUnavailable(facts.status()) || absl::IsDeadlineExceeded(facts.status());
-  if (!facts.ok()) return access == StreamAccess::kPublish && known && mute ? absl::OkStatus() : facts.status();
+  if (publishes && known && mute) return Smaller(before.max_message_bytes);
+  if (publishes && IsUnseen(facts.status())) {
+    NoteUnseen(need.wanted.name, facts.status());
+    facts = StreamFacts{};
+  }
+  if (!facts.ok()) return facts.status();
   need.access = StreamAccess::kPublish;
-  const bool publishable = access == StreamAccess::kPublish || HasNoNews(*facts, std::move(need));
+  const bool publishable = publishes || HasNoNews(*facts, std::move(need));
   MutexLock lock(mutex_);
   Found& seen = (memory ? memory_seen_ : file_seen_)[std::string(topic)];
   const bool stands = seen.publishable && !seen.doubtful && seen.generation == generation;
@@ -51,7 +58,20 @@ absl::Status TopicStreams::Ensure(std::string_view topic, Storage storage, Strea
   seen.doubtful = false;
   seen.generation = generation;
   seen.duplicate_window = facts->duplicate_window;
-  return absl::OkStatus();
+  seen.max_message_bytes = facts->max_message_bytes;
+  return Smaller(seen.max_message_bytes);
+}
+
+void TopicStreams::NoteUnseen(const std::string& stream, const absl::Status& why) {
+  CountNews(absl::StrFormat("stream %s is published to without a look at it: %s; allow that, or see to it that the "
+                            "stream is there and fits",
+                            Quoted(stream), why.message()),
+            warnings_);
+}
+
+std::size_t TopicStreams::Smaller(std::int64_t stream_limit) const {
+  const std::size_t payload = transport_.max_payload_bytes();
+  return stream_limit <= 0 ? payload : std::min(static_cast<std::size_t>(stream_limit), payload);
 }
 
 void TopicStreams::LookAgain(std::string_view topic) {
@@ -80,11 +100,7 @@ absl::Status TopicStreams::EnsureDeadLetters() {
   return facts.status();
 }
 
-std::size_t TopicStreams::max_letter_bytes() const {
-  const auto limit = static_cast<std::size_t>(letter_limit_.load(std::memory_order_relaxed));
-  const std::size_t payload = transport_.max_payload_bytes();
-  return limit == 0 ? payload : std::min(limit, payload);
-}
+std::size_t TopicStreams::max_letter_bytes() const { return Smaller(letter_limit_.load(std::memory_order_relaxed)); }
 
 absl::StatusOr<StreamFacts> TopicStreams::Look(StreamNeed need) {
   absl::StatusOr<StreamFacts> facts = transport_.EnsureStream(need.wanted);

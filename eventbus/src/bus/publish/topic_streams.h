@@ -29,8 +29,10 @@ class TopicStreams {
  public:
   TopicStreams(const BusOptions& options, Transport& transport) : options_(options), transport_(transport) {}
 
-  /// `kFailedPrecondition` for a stream that does not fit, naming the field. Whoever is to consume looks every time.
-  absl::Status Ensure(std::string_view topic, Storage storage, StreamAccess access);
+  /// The largest message that the stream takes, as far as is known. `kFailedPrecondition` for a stream that does not
+  /// fit, naming the field. Whoever is to consume looks every time. Whoever publishes may be a user that is not allowed
+  /// to look: it is warned of once, and the PubAck tells whether there is a stream.
+  absl::StatusOr<std::size_t> Ensure(std::string_view topic, Storage storage, StreamAccess access);
 
   /// The topic's stream may not be the one that was seen: the next publish looks.
   void LookAgain(std::string_view topic);
@@ -54,12 +56,15 @@ class TopicStreams {
   struct Found {
     std::uint64_t generation = 0;  ///< of the connection on which the stream was last seen
     std::chrono::nanoseconds duplicate_window{};
-    bool publishable = false;  ///< it was found to fit publishing
-    bool doubtful = false;     ///< it may have been made anew since
+    std::int64_t max_message_bytes = 0;  ///< of the stream; 0: no limit, or not known
+    bool publishable = false;            ///< it was found to fit publishing
+    bool doubtful = false;               ///< it may have been made anew since
   };
   using Seen = std::map<std::string, Found, std::less<>>;
 
   absl::StatusOr<StreamFacts> Look(StreamNeed need);
+  void NoteUnseen(const std::string& stream, const absl::Status& why);
+  std::size_t Smaller(std::int64_t stream_limit) const;
   StreamReview Review(const StreamFacts& facts, StreamNeed need) const;
   bool HasNoNews(const StreamFacts& facts, StreamNeed need) const;
   void Note(const StreamReview& review);

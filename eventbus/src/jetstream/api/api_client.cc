@@ -34,7 +34,7 @@ absl::StatusOr<ApiReply> ParseApiReply(std::string_view text) {
 
 absl::StatusOr<ApiReply> ApiClient::Call(const std::string& subject, const Json& request,
                                          std::chrono::milliseconds budget, const std::stop_token& stop) {
-  const std::string full_subject = absl::StrCat("$JS.API.", subject);
+  const std::string full_subject = connection_.api_subjects().For(subject);
   const std::string body = request.is_null() ? "" : WriteJson(request);
   const auto deadline = DeadlineAfter(budget);
   while (true) {

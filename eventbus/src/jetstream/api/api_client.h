@@ -43,8 +43,8 @@ class ApiClient {
   /// Before or between calls.
   void SetAgain(std::chrono::milliseconds again) { again_ = again; }
 
-  /// `subject` follows `$JS.API.`. A refusal that waiting cannot heal is a reply, not an error. `kUnavailable`,
-  /// `kDeadlineExceeded`, `kPermissionDenied`, `kCancelled`.
+  /// `subject` follows the prefix of the API (`ApiSubjects`). A refusal that waiting cannot heal is a reply, not an
+  /// error. `kUnavailable`, `kDeadlineExceeded`, `kPermissionDenied`, `kCancelled`.
   absl::StatusOr<ApiReply> Call(const std::string& subject, const Json& request, std::chrono::milliseconds budget,
                                 const std::stop_token& stop = {});
 

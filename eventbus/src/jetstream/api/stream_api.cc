@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "jetstream/api/api_error.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -106,6 +107,7 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply) {
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop) {
   const auto ask = [&] { return api.Call("STREAM.INFO." + spec.name, Json(), kOpenBudget, stop); };
   const absl::StatusOr<ApiReply> present = ask();
+  if (absl::IsPermissionDenied(present.status())) return MarkedAsUnseen(present.status());
   if (!present.ok() || !present->Refused(api_code::kStreamNotFound)) return FactsOf(spec, present);
   const absl::StatusOr<ApiReply> made = api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kOpenBudget, stop);
   // Another process may have made it between our two calls.

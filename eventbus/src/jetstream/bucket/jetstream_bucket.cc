@@ -73,6 +73,7 @@ absl::StatusOr<std::shared_ptr<Link>> JetStreamBucket::AwaitLink(const CallLimit
 absl::StatusOr<std::uint64_t> JetStreamBucket::Store(OutboundMessage message, Resend resend, const CallLimit& limit) {
   if (absl::Status open = CheckCall(limit); !open.ok()) return open;
   message.message_id = UniqueName();
+  message.subject = connection_->api_subjects().ForBucketWrite(message.subject);
   const absl::StatusOr<EncodedPublish> encoded = EncodedPublish::Encode(message, "");
   if (!encoded.ok()) return encoded.status();
   if (resend == Resend::kNever) return StoreOnce(*encoded, limit).result;
@@ -128,8 +129,8 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> JetStreamBucket::ReadFromReplica(
   const absl::StatusOr<std::shared_ptr<Link>> link = AwaitLink(limit);
   if (!link.ok()) return link.status();
   const Clock::time_point until = std::min(limit.deadline, Clock::now() + kLongestAttempt);
-  const absl::StatusOr<MessageHandle> reply =
-      (*link)->Request(absl::StrCat("$JS.API.DIRECT.GET.", stream_, ".", subject), "", until, limit.stop);
+  const absl::StatusOr<MessageHandle> reply = (*link)->Request(
+      connection_->api_subjects().For(absl::StrCat("DIRECT.GET.", stream_, ".", subject)), "", until, limit.stop);
   if (!reply.ok()) return ReadFromLeader(subject, limit);
   absl::StatusOr<std::unique_ptr<StoredMessage>> message = ReadDirectMessage(**reply);
   return message.ok() || absl::IsNotFound(message.status()) ? std::move(message) : ReadFromLeader(subject, limit);

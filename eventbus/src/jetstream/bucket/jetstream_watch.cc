@@ -50,7 +50,7 @@ void JetStreamWatch::Stop() { thread_.Stop(); }
 
 absl::Status JetStreamWatch::Begin(std::shared_ptr<Link> link, const CallLimit& limit) {
   link_ = std::move(link);
-  inbox_subject_ = UniqueInbox();
+  inbox_subject_ = plan_.connection->NewInbox();
   absl::StatusOr<std::shared_ptr<Inbox>> inbox =
       Inbox::Open(link_, inbox_subject_ + ".*", Inbox::Use::kAnswers, [this](MessageHandle message, bool /*more*/) {
         MutexLock lock(mutex_);
@@ -127,7 +127,8 @@ absl::Status JetStreamWatch::Request() {
   const std::chrono::nanoseconds expires = first ? kFirstRequestExpires : kRequestExpires;
   const std::chrono::nanoseconds heartbeat = first ? kFirstHeartbeat : kHeartbeat;
   outstanding_ = kBatch;
-  const std::string subject = absl::StrCat("$JS.API.CONSUMER.MSG.NEXT.", plan_.stream, ".", consumer_);
+  const std::string subject =
+      plan_.connection->api_subjects().For(absl::StrCat("CONSUMER.MSG.NEXT.", plan_.stream, ".", consumer_));
   const std::string body = absl::StrCat("{\"batch\":", kBatch, ",\"expires\":", expires.count(),
                                         ",\"idle_heartbeat\":", heartbeat.count(), "}");
   const std::string reply = absl::StrCat(inbox_subject_, ".", ++requests_);
@@ -187,7 +188,8 @@ void JetStreamWatch::EndConsumer() {
   if (inbox_ == nullptr) return;
   inbox_->Close();
   inbox_ = nullptr;
-  const std::string subject = absl::StrCat("$JS.API.CONSUMER.DELETE.", plan_.stream, ".", consumer_);
+  const std::string subject =
+      plan_.connection->api_subjects().For(absl::StrCat("CONSUMER.DELETE.", plan_.stream, ".", consumer_));
   if (link_->Publish({.subject = subject}).ok()) link_->loop().WriteSoon();
   MutexLock lock(mutex_);
   arrived_.clear();

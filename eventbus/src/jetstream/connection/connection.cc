@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/connection/log_line.h"
+#include "jetstream/socket/resolve.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/thread_name.h"
@@ -47,6 +48,7 @@ absl::StatusOr<std::shared_ptr<Connection>> Connection::Open(const BusOptions& o
 Connection::Connection(const BusOptions& options, FileDescriptor cancel)
     : options_(options),
       redacted_url_(RedactUrl(options.url)),
+      api_subjects_(options),
       cancel_(std::move(cancel)),
       random_(std::random_device{}()),
       servers_(ReadUrl(options.url)->servers, random_) {}
@@ -88,25 +90,28 @@ absl::StatusOr<ReachedServer> Connection::Reach(const WaitLimit& limit) {
     servers_.Learn(learnt_);
   }
   const bool wants_tls = servers_.tls() || options_.tls.mode != TlsOptions::Mode::kOnDemand;
-  absl::StatusOr<ReachedServer> server = ReachServer(servers_.Next(), options_, wants_tls, limit);
+  const ServerAddress& address = servers_.Next();
+  absl::StatusOr<ReachedServer> server = ReachServer(address, options_, wants_tls, limit);
   if (server.ok()) {
     Learn(server->info);
     return server;
   }
-  return About(server.status());
+  return About(address, server.status());
 }
 
 absl::StatusOr<std::shared_ptr<Link>> Connection::Establish(ReachedServer server, const WaitLimit& limit) {
+  const ServerAddress address = server.address;
   Link::Plan plan;
   plan.identity = IdentityOf(options_, server);
   plan.stream = std::move(server.stream);
   plan.first_bytes = std::move(server.first_bytes);
   plan.info = std::move(server.info);
   plan.credentials_file = options_.credentials.credentials_file;
+  plan.inbox_prefix = options_.inbox_prefix;
   plan.generation = ++generation_;
   plan.events = EventsOf();
   absl::StatusOr<std::shared_ptr<Link>> link = Link::Establish(io_threads_, std::move(plan), limit);
-  if (!link.ok()) return About(link.status());
+  if (!link.ok()) return About(address, link.status());
   backoff_.Connected(Clock::now());
   return link;
 }
@@ -126,11 +131,14 @@ absl::Status Connection::Stopped() const {
   return absl::CancelledError(absl::StrCat("connect to ", redacted_url_, ": stopped before it was connected"));
 }
 
-absl::Status Connection::About(const absl::Status& status) const {
-  const char* const remedy = absl::IsUnavailable(status)       ? "; check that the server runs and can be reached"
+// Of several servers it is said which one the error is about.
+absl::Status Connection::About(const ServerAddress& server, const absl::Status& status) const {
+  const char* const remedy = IsUnresolved(status)              ? ""
+                             : absl::IsUnavailable(status)     ? "; check that the server runs and can be reached"
                              : absl::IsUnauthenticated(status) ? "; check user, password, token or credentials"
                                                                : "";
-  return absl::Status(status.code(), absl::StrCat("connect to ", redacted_url_, ": ", status.message(), remedy));
+  const std::string which = servers_.size() > 1 ? absl::StrCat("server ", Quoted(server.Place()), ": ") : "";
+  return absl::Status(status.code(), absl::StrCat("connect to ", redacted_url_, ": ", which, status.message(), remedy));
 }
 
 void Connection::Adopt(std::shared_ptr<Link> link) {
@@ -252,7 +260,7 @@ std::size_t Connection::max_payload_bytes() const {
 
 bool Connection::clustered() const {
   MutexLock lock(mutex_);
-  return clustered_;
+  return clustered_ || api_subjects_.remote();
 }
 
 std::string Connection::server_version() const {

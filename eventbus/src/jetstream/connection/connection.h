@@ -19,6 +19,8 @@
 #include "jetstream/connection/reconnect_backoff.h"
 #include "jetstream/connection/server_pool.h"
 #include "jetstream/io/io_threads.h"
+#include "jetstream/protocol/api_subjects.h"
+#include "jetstream/protocol/unique_name.h"
 #include "penstock/actorpool/internal/file_descriptor.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
@@ -67,10 +69,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t observers() const;
 
   const std::string& redacted_url() const { return redacted_url_; }
+  /// Where its JetStream is asked.
+  const ApiSubjects& api_subjects() const { return api_subjects_; }
+  /// A subject for answers that nobody else uses.
+  std::string NewInbox() const { return UniqueInbox(options_.inbox_prefix); }
   std::uint64_t reconnects() const { return connections_.load(std::memory_order_relaxed) - 1; }
   /// As of the last connection.
   std::size_t max_payload_bytes() const;
-  /// Whether the server is one of several. As of the last connection.
+  /// Whether JetStream may run on several servers: the server is one of several (as of the last connection), or
+  /// JetStream is that of others.
   bool clustered() const;
   /// The server's version, such as "2.9.10". As of the last connection.
   std::string server_version() const;
@@ -101,7 +108,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   absl::StatusOr<ReachedServer> Reach(const WaitLimit& limit);
   absl::StatusOr<std::shared_ptr<Link>> Establish(ReachedServer server, const WaitLimit& limit);
   IoEvents EventsOf();
-  absl::Status About(const absl::Status& status) const;
+  absl::Status About(const ServerAddress& server, const absl::Status& status) const;
   WaitLimit Limit(Clock::time_point deadline) const { return {deadline, cancel_.get()}; }
   void Adopt(std::shared_ptr<Link> link);
 
@@ -120,6 +127,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   const BusOptions options_;
   const std::string redacted_url_;
+  const ApiSubjects api_subjects_;
   const FileDescriptor cancel_;                // readable once closing: ends every wait of connecting
   std::atomic<std::uint64_t> connections_{0};  // made so far. Relaxed: a counter
 

@@ -30,7 +30,7 @@ absl::StatusOr<std::shared_ptr<Link>> Link::Establish(IoThreads& threads, Plan p
                       .info = [raw = link.get()](const ServerInfo& info) { raw->OnInfo(info); }});
   if (!loop.ok()) return loop.status();
   link->loop_ = *std::move(loop);
-  link->requests_ = std::make_unique<Requests>(*link->loop_, UniqueInbox());
+  link->requests_ = std::make_unique<Requests>(*link->loop_, UniqueInbox(plan.inbox_prefix));
   if (absl::Status opened = link->Open(relay_port, admission, plan, limit); !opened.ok()) return opened;
   return link;
 }

@@ -39,6 +39,7 @@ class Link {
     ServerInfo info{};
     ClientIdentity identity{};
     std::string credentials_file{};
+    std::string inbox_prefix{};  ///< answers to requests come below it
     std::uint64_t generation = 0;
     IoEvents events{};  ///< for the supervisor
   };

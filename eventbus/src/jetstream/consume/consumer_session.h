@@ -24,7 +24,6 @@
 #include "jetstream/connection/inbox.h"
 #include "jetstream/consume/consumer_inspection.h"
 #include "jetstream/message/received_message.h"
-#include "jetstream/protocol/unique_name.h"
 #include "jetstream/recovery/stream_lineage.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
@@ -159,7 +158,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   const ConsumerSpec spec_;
   const ConsumerEvents events_;
   const LogSink log_;
-  const std::string inbox_prefix_ = UniqueInbox() + ".";
+  const std::string inbox_prefix_ = connection_.NewInbox() + ".";
 
  private:
   void OnConnectionChanged() override { Nudge(); }

@@ -5,8 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "jetstream/api/stream_api.h"
+#include "jetstream/protocol/unique_name.h"
 #include "naming/decimal.h"
 #include "transport/refusal.h"
 
@@ -23,10 +23,8 @@ constexpr std::chrono::milliseconds kDeleteBudget(500);
 
 PullConsumer::PullConsumer(Connection& connection, ConsumerSpec spec, ConsumerEvents events, LogSink log)
     : ConsumerSession(connection, std::move(spec), std::move(events), std::move(log)),
-      // An inbox is unique, and so is what is left of it when its dots are gone.
-      name_(spec_.consumer.empty() ? absl::StrCat("penstock", absl::StrReplaceAll(inbox_prefix_, {{".", ""}}))
-                                   : spec_.consumer),
-      next_subject_(absl::StrCat("$JS.API.CONSUMER.MSG.NEXT.", spec_.stream, ".", name_)),
+      name_(spec_.consumer.empty() ? "penstock_" + UniqueName() : spec_.consumer),
+      next_subject_(connection.api_subjects().For(absl::StrCat("CONSUMER.MSG.NEXT.", spec_.stream, ".", name_))),
       credit_(spec_.max_in_flight) {}
 
 absl::StatusOr<PullConsumer::Outcome> PullConsumer::Synchronise(const std::shared_ptr<Link>& link) {

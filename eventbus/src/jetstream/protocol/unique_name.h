@@ -18,7 +18,7 @@ inline std::string UniqueName() {
   return name;
 }
 
-/// A subject for answers that nobody else uses.
-inline std::string UniqueInbox() { return "_INBOX." + UniqueName(); }
+/// A subject for answers below `prefix` that nobody else uses.
+inline std::string UniqueInbox(const std::string& prefix) { return prefix + "." + UniqueName(); }
 
 }  // namespace penstock::eventbus::jetstream

@@ -18,7 +18,6 @@
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
 #include "jetstream/message/encoded_publish.h"
-#include "jetstream/protocol/unique_name.h"
 #include "jetstream/publish/key_gate.h"
 #include "jetstream/publish/loss_detector.h"
 #include "jetstream/publish/pub_ack.h"
@@ -133,7 +132,7 @@ class Publisher : private ConnectionObserver {
   Connection& connection_;
   const Limits limits_;
   // Replies come to `<prefix><index>`, on every connection alike.
-  const std::string inbox_prefix_ = UniqueInbox() + ".";
+  const std::string inbox_prefix_ = connection_.NewInbox() + ".";
   std::atomic<std::uint64_t> last_index_{0};                  // relaxed: a number by itself
   std::atomic<std::uint64_t> pending_count_{0}, retries_{0};  // relaxed: gauges of what `mutex_` guards
 

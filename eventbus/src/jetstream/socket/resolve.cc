@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "jetstream/socket/dial.h"
 #include "naming/names.h"
@@ -23,6 +24,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook(20);  // between two looks at what ends the wait early
 constexpr std::chrono::milliseconds kNoTime(0);
+constexpr const char* kUnresolvedMark = "penstock/unresolved";
 
 struct Answer {
   int error = 0;
@@ -64,10 +66,15 @@ bool IsReadable(int descriptor) {
 }
 
 absl::Status Unresolved(const std::string& host, const char* why) {
-  return absl::UnavailableError(absl::StrCat("resolve ", Quoted(host), ": ", why));
+  absl::Status status = absl::UnavailableError(
+      absl::StrCat("resolve ", Quoted(host), ": ", why, "; check the name in the url, and the resolver"));
+  status.SetPayload(kUnresolvedMark, absl::Cord());
+  return status;
 }
 
 }  // namespace
+
+bool IsUnresolved(const absl::Status& status) { return status.GetPayload(kUnresolvedMark).has_value(); }
 
 absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit) try {
   if (Answer numeric = Look(host, port, AI_NUMERICHOST); numeric.error == 0) return std::move(numeric.addresses);

@@ -22,4 +22,7 @@ using AddressList = std::unique_ptr<addrinfo, FreeAddresses>;
 /// `kResourceExhausted` when there can be no more threads.
 absl::StatusOr<AddressList> Resolve(const std::string& host, const std::string& port, const WaitLimit& limit);
 
+/// Whether no address was found, which says nothing of the server. Its text has the remedy.
+bool IsUnresolved(const absl::Status& status);
+
 }  // namespace penstock::eventbus::jetstream

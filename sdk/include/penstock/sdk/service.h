@@ -59,10 +59,11 @@ struct ServiceOptions {
   absl::Status Validate() const;
 
   /// `defaults`, overridden by the process's environment: `PENSTOCK_URL`, `PENSTOCK_CLIENT_ID`,
-  /// `PENSTOCK_METRICS_HOST`, `PENSTOCK_METRICS_PORT` (0 to 65535, or `off`), `PENSTOCK_LOG_LEVEL` (`debug`, `info`,
-  /// `warning`, `error`), `PENSTOCK_DRAIN_TIMEOUT_MS`. `kInvalidArgument` naming a variable whose value is empty or out
-  /// of range, and for any other variable that begins with `PENSTOCK_`. Errors never contain the values, since a URL
-  /// may hold a password. Must not run while another thread changes the environment.
+  /// `PENSTOCK_JETSTREAM_DOMAIN`, `PENSTOCK_JETSTREAM_API_PREFIX`, `PENSTOCK_INBOX_PREFIX`, `PENSTOCK_METRICS_HOST`,
+  /// `PENSTOCK_METRICS_PORT` (0 to 65535, or `off`), `PENSTOCK_LOG_LEVEL` (`debug`, `info`, `warning`, `error`),
+  /// `PENSTOCK_DRAIN_TIMEOUT_MS`. `kInvalidArgument` naming a variable whose value is empty or out of range, and for
+  /// any other variable that begins with `PENSTOCK_`. Errors never contain the values, since a URL may hold a password.
+  /// Must not run while another thread changes the environment.
   static absl::StatusOr<ServiceOptions> FromEnvironment(ServiceOptions defaults);
 };
 
