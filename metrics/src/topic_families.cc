@@ -32,7 +32,8 @@ constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
 constexpr std::array<Column<SubscriptionStats>, 22> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Received messages that had been delivered before.", &SubscriptionStats::redelivered},
-    {true, "duplicates_total", "Received messages that were already in flight or finished, and not handled again.",
+    {true, "duplicates_total",
+     "Received copies of messages that were in flight or finished, not handled again; no redeliveries after a Nak.",
      &SubscriptionStats::duplicates},
     {true, "acked_total", "Messages acknowledged.", &SubscriptionStats::acked},
     {true, "naks_total", "Naks: messages requested again.", &SubscriptionStats::naks},
@@ -102,6 +103,7 @@ SubscriptionRows FoldSubscriptions(const BusStats& stats, LabelCap& cap) {
     row->second.active = subscription.active && (is_new || row->second.active);
     row->second.standing_by |= subscription.standing_by;
     row->second.degraded |= subscription.degraded;
+    row->second.reading_letters |= subscription.reading_letters;
     Add(kSubscriptionColumns, subscription, row->second);
   }
   for (const SubscriptionStats& ended : stats.ended_subscriptions) {
@@ -136,6 +138,8 @@ void WriteTopicFamilies(const BusStats& stats, TopicCaps& caps, FamilyWriter& ou
   for (const auto& [names, row] : subscriptions) out.Sample(row.standing_by ? 1 : 0, LabelsOf(names));
   out.Gauge("subscription_degraded", "1 during an outage: one message at a time is tried until one succeeds.");
   for (const auto& [names, row] : subscriptions) out.Sample(row.degraded ? 1 : 0, LabelsOf(names));
+  out.Gauge("subscription_reading_letters", "1 while it reads after a take-over which keys are quarantined.");
+  for (const auto& [names, row] : subscriptions) out.Sample(row.reading_letters ? 1 : 0, LabelsOf(names));
 }
 
 }  // namespace penstock::metrics

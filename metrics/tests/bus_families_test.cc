@@ -104,6 +104,7 @@ TEST(BusFamiliesTest, LabelsTopicsAndSubscriptions) {
   EXPECT_THAT(text, HasSubstr("n_circuit_opened_total" + labels + "56\n"));
   EXPECT_THAT(text, HasSubstr("n_in_flight_bytes" + labels + "57\n"));
   EXPECT_THAT(text, HasSubstr("n_subscription_degraded" + labels + "1\n"));
+  EXPECT_THAT(text, HasSubstr("n_subscription_reading_letters" + labels + "1\n"));
   EXPECT_THAT(text, HasSubstr("n_lag" + labels + "53\n"));
   EXPECT_THAT(text, HasSubstr("n_subscription_active" + labels + "1\n"));
 }

@@ -2,8 +2,10 @@
 #include "memory/memory_transport.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bucket/stream_bucket.h"
@@ -116,6 +118,26 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> MemoryTransport::ReadMessage(cons
   }
   return absl::NotFoundError(absl::StrCat("read from message ", from_sequence, " of stream \"", stream,
                                           "\": no message of that subject from there on"));
+}
+
+absl::StatusOr<StreamContents> MemoryTransport::ReadHeaders(const std::string& stream, const std::string& filter,
+                                                            std::uint64_t from_sequence, const HeaderReader& reader) {
+  const absl::StatusOr<StreamContents> contents = LookAtContents(stream);
+  if (!contents.ok()) return contents;
+  const std::vector<std::shared_ptr<const Record>> records = broker_->ReadAll(stream, filter, from_sequence);
+  reader.begin(records.size());
+  std::uint64_t pending = records.size();
+  for (const auto& record : records) {
+    if (!reader.message(MemoryMessage({.record = record, .delivery_count = 1, .pending = --pending}))) break;
+  }
+  return contents;
+}
+
+absl::StatusOr<StreamContents> MemoryTransport::LookAtContents(const std::string& stream) {
+  if (!connected()) return Closed(absl::StrCat("look at stream \"", stream, "\""));
+  std::optional<StreamContents> contents = broker_->Contents(stream);
+  if (!contents) return absl::NotFoundError(absl::StrCat("look at stream \"", stream, "\": there is none"));
+  return *std::move(contents);
 }
 
 absl::StatusOr<bool> MemoryTransport::HasMessage(const std::string& stream, std::uint64_t sequence) {
