@@ -103,7 +103,6 @@ SubscriptionRows FoldSubscriptions(const BusStats& stats, LabelCap& cap) {
     row->second.active = subscription.active && (is_new || row->second.active);
     row->second.standing_by |= subscription.standing_by;
     row->second.degraded |= subscription.degraded;
-    row->second.reading_letters |= subscription.reading_letters;
     Add(kSubscriptionColumns, subscription, row->second);
   }
   for (const SubscriptionStats& ended : stats.ended_subscriptions) {
@@ -138,8 +137,6 @@ void WriteTopicFamilies(const BusStats& stats, TopicCaps& caps, FamilyWriter& ou
   for (const auto& [names, row] : subscriptions) out.Sample(row.standing_by ? 1 : 0, LabelsOf(names));
   out.Gauge("subscription_degraded", "1 during an outage: one message at a time is tried until one succeeds.");
   for (const auto& [names, row] : subscriptions) out.Sample(row.degraded ? 1 : 0, LabelsOf(names));
-  out.Gauge("subscription_reading_letters", "1 while it reads after a take-over which keys are quarantined.");
-  for (const auto& [names, row] : subscriptions) out.Sample(row.reading_letters ? 1 : 0, LabelsOf(names));
 }
 
 }  // namespace penstock::metrics

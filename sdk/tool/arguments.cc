@@ -37,17 +37,20 @@ void DeclareFilters(CLI::App& verb, Arguments& arguments, Times& times) {
   verb.add_option("--consumer", query.consumer, "Letters that this durable gave up");
   verb.add_option("--key", query.key, "Letters of this aggregate ID");
   verb.add_option("--error-class", query.error_class, "exhausted, threw, rejected, undecodable or quarantined");
-  verb.add_option("--from-id", query.first_id, "Letters from this ID on");
-  verb.add_option("--to-id", query.last_id, "Letters up to this ID");
+  verb.add_option("--from-id", query.first_id, "Letters from this ID on")->check(CLI::NonNegativeNumber);
+  verb.add_option("--to-id", query.last_id, "Letters up to this ID")->check(CLI::NonNegativeNumber);
   verb.add_option("--since", times.since, "Last failure at or after this time (RFC 3339)")->check(CheckTime);
   verb.add_option("--until", times.until, "Last failure before this time (RFC 3339)")->check(CheckTime);
-  verb.add_option("id", query.ids, "IDs of letters");
+  verb.add_option("id", query.ids, "IDs of letters")->check(CLI::NonNegativeNumber);
 }
 
 void DeclareList(CLI::App& verb, Arguments& arguments, Times& times) {
   DeclareFilters(verb, arguments, times);
-  verb.add_option("--limit", arguments.list.limit, "List at most so many")->capture_default_str();
-  verb.add_option("--after-id", arguments.list.after_id, "Begin behind this ID: the next page");
+  verb.add_option("--limit", arguments.list.limit, "List at most so many")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_option("--after-id", arguments.list.after_id, "Begin behind this ID: the next page")
+      ->check(CLI::NonNegativeNumber);
 }
 
 void DeclareRedrive(CLI::App& verb, Arguments& arguments, Times& times) {
@@ -55,9 +58,14 @@ void DeclareRedrive(CLI::App& verb, Arguments& arguments, Times& times) {
   RedriveOptions& redrive = arguments.redrive;
   verb.add_flag_callback(
       "--dry-run", [&redrive] { redrive.mode = RedriveMode::kDryRun; }, "Send nothing; say what would be done");
-  verb.add_option("--limit", redrive.limit, "Send at most so many; 0: no limit")->capture_default_str();
-  verb.add_option("--rate", redrive.messages_per_second, "Messages a second; 0: no limit")->capture_default_str();
+  verb.add_option("--limit", redrive.limit, "Send at most so many; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  verb.add_option("--rate", redrive.messages_per_second, "Messages a second; 0: no limit")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   verb.add_option("--max-redrives", redrive.max_redrives, "Skip letters that were redriven so often")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
 }
 
@@ -85,7 +93,7 @@ absl::StatusOr<Arguments> ReadArguments(int argc, const char* const* argv) {
   for (CLI::App* const verb : {list, show, redrive}) DeclareCommon(*verb, arguments);
   DeclareList(*list, arguments, times);
   DeclareRedrive(*redrive, arguments, times);
-  show->add_option("id", arguments.id, "ID of the letter")->required();
+  show->add_option("id", arguments.id, "ID of the letter")->check(CLI::NonNegativeNumber)->required();
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {
