@@ -53,7 +53,13 @@ class ManyDeadLettersHoldNoStartUp : public Scenario {
         ASSERT_THAT(raw->Ping(), IsOk());
       }
     }
-    ASSERT_THAT(raw->Ping(), IsOk());
+    const std::string all = absl::StrCat("\"messages\":", count, ",");
+    ASSERT_TRUE(Eventually(
+        [&] {
+          const auto info = raw->Request("$JS.API.STREAM.INFO.EVENTS_dead_letters", "");
+          return info.ok() && absl::StrContains(info->body, all);
+        },
+        kPatience));
   }
   // Requests of the JetStream API since `raw` subscribed to them.
   static std::size_t CountRequests(RawNats& raw) {
@@ -103,6 +109,7 @@ TEST_F(ManyDeadLettersHoldNoStartUp, ATakeOverReadsThemAgainOnlyIfTheyChanged) {
   auto standby = Start();
   ASSERT_TRUE(Eventually([&] { return OnlySubscription(*standby).standing_by; }, kPatience));
   const std::string before = Lines();
+  EXPECT_THAT(before, HasSubstr("has read 100 dead letters"));
   EXPECT_THAT(owner->Drain(kPatience).status, IsOk());
   ASSERT_THAT(standby->PublishEnvelope("orders", Event("other", "0")), IsOk());
   ASSERT_TRUE(log_.Reaches(1));

@@ -9,7 +9,7 @@
 
 namespace penstock::tool {
 
-/// What `penstock dlq` is asked for.
+/// One call of `penstock dlq`.
 struct Arguments {
   enum class Verb { kHelp, kList, kShow, kRedrive };
 

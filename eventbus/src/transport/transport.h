@@ -216,7 +216,7 @@ class Transport {
   virtual absl::StatusOr<StreamContents> ReadHeaders(const std::string& stream, const std::string& filter,
                                                      std::uint64_t from_sequence, const HeaderReader& reader) = 0;
 
-  /// What the stream holds now; one request. Errors as `ReadHeaders`.
+  /// Tells what the stream holds now; one request. Errors as `ReadHeaders`.
   virtual absl::StatusOr<StreamContents> LookAtContents(const std::string& stream) = 0;
 
   /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`

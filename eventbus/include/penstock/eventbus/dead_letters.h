@@ -82,7 +82,7 @@ struct ListOptions {
   LetterBodies bodies = LetterBodies::kOmit;
 };
 
-/// What `DeadLetters::List` found.
+/// The result of `DeadLetters::List`.
 struct LetterPage {
   std::vector<DeadLetter> letters{};  ///< by ascending ID, at most `limit`
   std::uint64_t more = 0;             ///< letters behind these that match too, as of the call
@@ -129,7 +129,7 @@ struct RedriveReport {
 ///
 /// **Thread safety:** thread-safe. **Ownership:** part of its bus.
 /// **Blocking:** `List` and `Redrive` read the headers of all letters that may match, with a request per thousand
-/// letters (about 0.5 s for 100,000), and one more per letter that is listed with its body, asked for by ID or sent.
+/// letters (about a second for 100,000), and one more per letter that is listed with its body, asked for by ID or sent.
 /// A server that has no stream of dead letters is asked for 3 s, since one that comes back can say so wrongly. Must not
 /// be called from a callback of the bus, and should not be called from a handler. Returns `kFailedPrecondition` when
 /// the bus is closed.

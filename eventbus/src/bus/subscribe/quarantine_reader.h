@@ -27,7 +27,7 @@ class QuarantineReader {
   /// Nothing when no letter was stored or removed since the last reading, which takes one request.
   absl::StatusOr<std::optional<Quarantine>> Read();
 
-  /// What was read last is not used.
+  /// The next `Read` reads in any case.
   void Forget() { read_.reset(); }
 
   /// Whether to try again at `now`: at most once a second.
