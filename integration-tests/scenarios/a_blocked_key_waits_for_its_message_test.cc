@@ -46,7 +46,7 @@ class ABlockedKeyWaitsForItsMessage : public EveryTransport {
     EXPECT_EQ(OnlySubscription(*bus).terminated, 0u);
     auto letters = bus->dead_letters().List();
     ASSERT_THAT(letters, IsOk());
-    EXPECT_TRUE(letters->empty());
+    EXPECT_TRUE(letters->letters.empty());
   }
 
   Log log_;

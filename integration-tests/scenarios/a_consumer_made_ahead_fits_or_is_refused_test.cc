@@ -292,13 +292,12 @@ class AConsumerMadeAhead : public MadeAhead, public ::testing::WithParamInterfac
   absl::Status Subscribe() {
     if (GetParam().use == Use::kGroup) {
       return bus_
-          ->Subscribe(Topic(),
+          ->Subscribe(Topic(), {.group = "billing"},
                       [this](const Delivery& delivery) {
                         const std::string body(delivery.payload());
                         log_.Add(body.substr(0, body.find(' ')), body.substr(body.find(' ') + 1));
                         return absl::OkStatus();
-                      },
-                      {.group = "billing"})
+                      })
           .status();
     }
     EnvelopeSubscribeOptions options{.durable = "billing", .retry = {.min_backoff = milliseconds{5}}};

@@ -77,7 +77,7 @@ class AHandlerMayAnswerLater : public EveryTransport {
   std::string DeadLetterText() {
     auto letters = publisher_->dead_letters().List();
     EXPECT_THAT(letters, IsOk());
-    return letters.ok() && letters->size() == 1 ? letters->front().error : "";
+    return letters.ok() && letters->letters.size() == 1 ? letters->letters.front().error : "";
   }
   void PublishOne(const std::string& key) {
     ASSERT_THAT(publisher_->PublishEnvelope("orders", Event(key, "0")), IsOk());

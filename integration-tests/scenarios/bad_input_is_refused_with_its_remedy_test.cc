@@ -78,8 +78,8 @@ TEST_P(BadInputIsRefusedWithItsRemedy, EmptyHandlers) {
 }
 
 TEST_P(BadInputIsRefusedWithItsRemedy, SubscribeOptionsOutOfRange) {
-  EXPECT_THAT(bus_->Subscribe("n", Sink, {.group = "a b"}), StatusIs(kInvalid, HasSubstr("group")));
-  EXPECT_THAT(bus_->Subscribe("n", Sink, {.max_in_flight = 0}), StatusIs(kInvalid, HasSubstr("max_in_flight")));
+  EXPECT_THAT(bus_->Subscribe("n", {.group = "a b"}, Sink), StatusIs(kInvalid, HasSubstr("group")));
+  EXPECT_THAT(bus_->Subscribe("n", {.max_in_flight = 0}, Sink), StatusIs(kInvalid, HasSubstr("max_in_flight")));
   auto refused = [&](const EnvelopeSubscribeOptions& options, const char* field) {
     EXPECT_THAT(bus_->SubscribeEnvelope("o", options, EnvelopeSink), StatusIs(kInvalid, HasSubstr(field)));
   };

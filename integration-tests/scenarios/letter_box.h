@@ -14,7 +14,7 @@ namespace penstock::testing {
 inline std::vector<DeadLetter> Letters(const EventBus& bus, const DeadLetterQuery& query = {}) {
   auto letters = bus.dead_letters().List(query, {.limit = 1000, .bodies = LetterBodies::kInclude});
   EXPECT_THAT(letters, IsOk());
-  return letters.ok() ? *std::move(letters) : std::vector<DeadLetter>{};
+  return letters.ok() ? std::move(letters->letters) : std::vector<DeadLetter>{};
 }
 
 /// The same, once there are as many; else what there is at the end of the patience.

@@ -127,7 +127,7 @@ void StreamTrial::Publish(EventBus& bus, TrialResult& result) const {
 
 void StreamTrial::Redrive(EventBus& bus, Events& events, TrialResult& result) const {
   const auto listed = bus.dead_letters().List();
-  result.letters = listed.ok() ? listed->size() : 0;
+  result.letters = listed.ok() ? listed->letters.size() : 0;
   events.Accept();
   if (result.letters == 0) return;
   const auto report = bus.dead_letters().Redrive({.topic = kTrialTopic});

@@ -21,8 +21,8 @@ TEST_P(SeveralSubscribersAllReceive, EveryPlainSubscriberGetsEachMessageAndAGrou
   ASSERT_THAT(bus->Subscribe("notices", Count(first)), IsOk());
   ASSERT_THAT(bus->Subscribe("notices", Count(second)), IsOk());
   ASSERT_THAT(other->Subscribe("notices", Count(elsewhere)), IsOk());
-  ASSERT_THAT(bus->Subscribe("notices", Count(group), {.group = "mailers"}), IsOk());
-  ASSERT_THAT(other->Subscribe("notices", Count(group), {.group = "mailers"}), IsOk());
+  ASSERT_THAT(bus->Subscribe("notices", {.group = "mailers"}, Count(group)), IsOk());
+  ASSERT_THAT(other->Subscribe("notices", {.group = "mailers"}, Count(group)), IsOk());
   for (int i = 0; i < 200; ++i) ASSERT_THAT(bus->Publish("notices", "n"), IsOk());
   EXPECT_TRUE(Eventually([&] { return first == 200 && second == 200 && elsewhere == 200 && group == 200; }, kPatience))
       << first << " " << second << " " << elsewhere << " " << group;

@@ -79,6 +79,7 @@ TEST_P(TcR3MetricsAgreeWithWhatWasSent, CountsWhatWasPublishedHandledRetriedAndT
   EXPECT_GE(received, kEvents);
   EXPECT_LE(received, kEvents + kFailures + kThrows);
   EXPECT_EQ(ValueOf(scrape, bus + "redelivered_total" + orders), received - kEvents);
+  EXPECT_EQ(ValueOf(scrape, bus + "duplicates_total" + orders), 0) << "a retry is no copy";
   EXPECT_EQ(ValueOf(scrape, bus + "acked_total" + orders), kEvents - 1);
   EXPECT_EQ(ValueOf(scrape, bus + "naks_total" + orders), kFailures + kThrows);
   EXPECT_EQ(ValueOf(scrape, bus + "terminated_total" + orders), 1);

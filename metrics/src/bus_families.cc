@@ -19,6 +19,12 @@ std::uint64_t LettersKept(const BusStats& stats) {
   return kept;
 }
 
+std::uint64_t ReadingLetters(const BusStats& stats) {
+  std::uint64_t reading = 0;
+  for (const SubscriptionStats& one : stats.subscriptions) reading += one.reading_letters ? 1 : 0;
+  return reading;
+}
+
 void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   const ConnectionStats& connection = stats.connection;
   out.Gauge("connected", "1 while the server can be reached, else 0.");
@@ -42,6 +48,9 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Counter("letters_kept_total",
               "Dead letters whose messages were redriven and finished, and which the server refused to remove.");
   out.Sample(static_cast<double>(LettersKept(stats)));
+  out.Gauge("subscriptions_reading_letters",
+            "Subscriptions that handle nothing until they have read which keys are quarantined.");
+  out.Sample(static_cast<double>(ReadingLetters(stats)));
   out.Histogram("publish_latency_seconds", "Time from the call to the PubAck.", stats.publish_latency,
                 kBoundsPerPublishBucket);
   out.Gauge("build_info", "Always 1; the labels tell the version and the transport.");

@@ -61,6 +61,7 @@ inline BusStats SmallBus() {
                           .parked = 51,
                           .held_keys = 52,
                           .quarantined_keys = 59,
+                          .reading_letters = true,
                           .stuck_handlers = 60,
                           .degraded = true,
                           .lag = 53,

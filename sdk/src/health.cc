@@ -53,6 +53,10 @@ std::string ReadyText(const BusStats& stats) {
   const std::set<std::string> standing_by = TopicsThatStandBy(stats);
   if (!standing_by.empty()) absl::StrAppend(&text, ", standing by for ", absl::StrJoin(standing_by, ", "));
   for (const SubscriptionStats& subscription : stats.subscriptions) {
+    if (subscription.reading_letters)
+      absl::StrAppend(&text, ", reading the dead letters of \"", subscription.topic, "\"");
+  }
+  for (const SubscriptionStats& subscription : stats.subscriptions) {
     if (!subscription.degraded) continue;
     absl::StrAppend(&text, ", degraded: message after message of \"", subscription.topic, "\" fails");
     break;

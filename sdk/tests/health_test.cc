@@ -41,6 +41,12 @@ TEST(HealthTest, IsReadyWhileAnotherProcessOwnsADurable) {
   EXPECT_EQ(ReadyText(stats), "ready, standing by for a, orders, degraded: message after message of \"b\" fails");
 }
 
+TEST(HealthTest, ShowsThatDeadLettersAreRead) {
+  BusStats stats;
+  stats.subscriptions = {{.topic = "a", .reading_letters = true, .active = true}};
+  EXPECT_EQ(ReadyText(stats), "ready, reading the dead letters of \"a\"");
+}
+
 TEST(HealthTest, ShowsTheChecksOfTheServiceByName) {
   BusStats stats;
   stats.connection.connected = true;

@@ -53,13 +53,12 @@ absl::Status Consumption::SubscribeAtMostOnce(EventBus& bus) {
   const Target& target = settings_.bus.target;
   if (absl::Status made = MakeDurableFromTheFirst(target); !made.ok()) return made;
   return bus
-      .Subscribe(target.subject,
+      .Subscribe(target.subject, {.group = target.durable, .max_in_flight = settings_.window},
                  [this](const Delivery& delivery) {
                    Handle(delivery.Header(header::kAggregateId).value_or(std::string_view{}),
                           delivery.stream_sequence());
                    return absl::OkStatus();
-                 },
-                 {.group = target.durable, .max_in_flight = settings_.window})
+                 })
       .status();
 }
 

@@ -201,8 +201,8 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
   return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
 }
 
-absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, MessageHandler handler,
-                                                   SubscribeOptions options) {
+absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, SubscribeOptions options,
+                                                   MessageHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   return core_->Subscribe(eventbus::MessageSubscription(topic, std::move(options), std::move(handler)),
                           Storage::kMemory);

@@ -9,6 +9,7 @@
 #include "delivery/in_flight_table.h"
 #include "delivery/policy/failure_policy.h"
 #include "delivery/policy/finished_events.h"
+#include "delivery/policy/late_redeliveries.h"
 #include "delivery/policy/processed_set.h"
 #include "delivery/policy/quarantine.h"
 #include "penstock/eventbus/stats.h"
@@ -31,6 +32,7 @@ struct DeliveryState {
 
   const DeliveryOptions options;
   SubscriptionStats counters{};         ///< and `lag`; the other gauges are not kept here
+  std::uint64_t nak_redeliveries = 0;   ///< came after a Nak for messages that ran from memory meanwhile
   std::uint64_t vanished = 0;           ///< messages whose redelivery was given up
   std::uint64_t settled_elsewhere = 0;  ///< the server counts messages up to here as settled
   InFlightTable table{};
@@ -38,6 +40,7 @@ struct DeliveryState {
   FailurePolicy failures{options};
   ProcessedSet processed{};
   FinishedEvents finished_events{options.duplicate_window};
+  LateRedeliveries late_redeliveries{};
   ProcessedSet removed_letters{};
   Quarantine quarantine{};
   bool letters_known = true;  ///< false after ownership was lost, while others may have stored or removed some

@@ -41,7 +41,11 @@ bool DeliveryStateMachine::Recognise(std::unique_ptr<InFlightMessage>& item, Act
   }
   if (!state_.options.acknowledges) return false;
   if (!item->for_other_consumer && !state_.processed.Contains(item->sequence)) return false;
-  ++(item->for_other_consumer ? state_.counters.skipped : state_.counters.duplicates);
+  if (item->for_other_consumer) {
+    ++state_.counters.skipped;
+  } else {
+    ++(state_.late_redeliveries.Take(item->sequence) ? state_.nak_redeliveries : state_.counters.duplicates);
+  }
   state_.flow.AddCredit(out);
   out.list.push_back({.kind = Action::Kind::kAck, .message = std::move(item->message)});
   return true;
@@ -51,7 +55,9 @@ void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFligh
   known.ownership_lost.store(false, std::memory_order_relaxed);
   known.fence.store(copy->message->fence(), std::memory_order_relaxed);
   if (known.state == MessageState::kAwaitingRedelivery) return TakeOver(known, std::move(copy), out);
-  ++state_.counters.duplicates;
+  const bool awaited = known.naks_unanswered > 0;
+  if (awaited) --known.naks_unanswered;
+  ++(awaited ? state_.nak_redeliveries : state_.counters.duplicates);
   state_.flow.AddCredit(out);
   known.lease_from = known.seen_at = state_.now;
   known.latest = copy->message->Stub();
@@ -180,6 +186,7 @@ void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
   const bool handled = item.result.kind == HandlerResult::Kind::kHandled;
   ++(handled ? state_.counters.acked : state_.counters.terminated);
   state_.processed.Add(item.sequence);
+  state_.late_redeliveries.Expect(item.sequence, item.naks_unanswered);
   if (state_.finished_events.enabled()) state_.finished_events.Add(*item.message);
   state_.flow.AddCredit(out);
   turns_.ReleaseKey(item, out);
@@ -264,6 +271,7 @@ void DeliveryStateMachine::Resize(Actions& out) {
 void DeliveryStateMachine::StreamRecreated() {
   state_.processed.Clear();
   state_.finished_events.Clear();
+  state_.late_redeliveries.Clear();
   KeepRunningOnly(/*stale=*/true);
 }
 

@@ -50,6 +50,8 @@ class DeliveryStateMachine {
     state_.quarantine = std::move(letters);
     state_.letters_known = true;
   }
+  /// After `OwnershipLost`: the same messages are in the dead letters as were before.
+  void LettersUnchanged() { state_.letters_known = true; }
   /// The stream was created again and its sequences begin anew: messages that do not run are forgotten; those that run
   /// may finish, and are not acknowledged. (Not to be called if only the consumer was created again: its redeliveries
   /// are recognised.)
@@ -94,6 +96,8 @@ class DeliveryStateMachine {
   std::size_t stuck() const { return leases_.stuck(); }
   std::size_t bytes() const { return state_.flow.bytes(); }
   std::size_t window() const { return state_.flow.window(); }
+  /// Redeliveries after a Nak of messages that ran from memory meanwhile: not handled, and no duplicates.
+  std::uint64_t nak_redeliveries() const { return state_.nak_redeliveries; }
   /// Messages that were requested again and did not come.
   std::uint64_t vanished() const { return state_.vanished; }
   /// Counters, and `lag`. The other gauges are those of `Stats`.

@@ -76,6 +76,7 @@ struct InFlightMessage {
   TimePoint due{};      ///< held, waiting: until when; letters: when to try again, the maximum while it is tried
   std::uint64_t deliveries_before = 0;  ///< to processes before this one, or before this subscription
   std::uint64_t failures = 0;           ///< seen here
+  std::uint32_t naks_unanswered = 0;    ///< of those sent for a retry from memory, whose redelivery has not come
   std::chrono::system_clock::time_point first_failed_at{};
   std::chrono::system_clock::time_point last_failed_at{};
   HandlerResult result{};  ///< written by whoever ends it

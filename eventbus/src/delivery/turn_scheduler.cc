@@ -141,6 +141,7 @@ void TurnScheduler::Wait(InFlightMessage& item, std::chrono::milliseconds delay,
 void TurnScheduler::RetryNow(InFlightMessage& item, Actions& out) {
   if (!state_.options.retries_in_place) {
     ++state_.counters.naks;
+    ++item.naks_unanswered;
     // The latest is kept: should nothing come any more, it is the one to answer in the end.
     out.list.push_back({.kind = Action::Kind::kNak, .message = item.answerable().Stub()});
   }

@@ -13,6 +13,7 @@
 #include "jetstream/api/api_client.h"
 #include "jetstream/api/message_api.h"
 #include "jetstream/api/stream_api.h"
+#include "jetstream/api/stream_reading.h"
 #include "jetstream/bucket/jetstream_bucket.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/log_line.h"
@@ -95,6 +96,17 @@ class JetStreamTransport final : public Transport {
                                                              std::uint64_t from_sequence) override {
     if (connection_->closed()) return Closed("read from stream", stream);
     return jetstream::ReadMessage(api_, stream, filter, from_sequence);
+  }
+
+  absl::StatusOr<StreamContents> ReadHeaders(const std::string& stream, const std::string& filter,
+                                             std::uint64_t from_sequence, const HeaderReader& reader) override {
+    if (connection_->closed()) return Closed("read from stream", stream);
+    return jetstream::ReadHeaders(*connection_, api_, {stream, filter, from_sequence}, reader);
+  }
+
+  absl::StatusOr<StreamContents> LookAtContents(const std::string& stream) override {
+    if (connection_->closed()) return Closed("look at stream", stream);
+    return jetstream::LookAtContents(api_, stream);
   }
 
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override {

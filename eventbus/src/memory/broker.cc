@@ -183,10 +183,29 @@ std::shared_ptr<const Record> Broker::Read(std::string_view stream, std::string_
   return found->second->log.NextAfter(filter, from_sequence == 0 ? 0 : from_sequence - 1);
 }
 
-std::uint64_t Broker::LastSequence(std::string_view stream) {
+std::vector<std::shared_ptr<const Record>> Broker::ReadAll(std::string_view stream, std::string_view filter,
+                                                           std::uint64_t from_sequence) {
+  std::vector<std::shared_ptr<const Record>> records;
   MutexLock lock(mutex_);
   const auto found = streams_.find(stream);
-  return found == streams_.end() ? 0 : found->second->log.last_sequence();
+  if (found == streams_.end()) return records;
+  MemoryStream& log = found->second->log;
+  log.Expire(std::chrono::steady_clock::now());
+  std::uint64_t after = from_sequence == 0 ? 0 : from_sequence - 1;
+  while (std::shared_ptr<const Record> next = log.NextAfter(filter, after)) {
+    after = next->sequence;
+    records.push_back(std::move(next));
+  }
+  return records;
+}
+
+std::optional<StreamContents> Broker::Contents(std::string_view stream) {
+  MutexLock lock(mutex_);
+  const auto found = streams_.find(stream);
+  if (found == streams_.end()) return std::nullopt;
+  MemoryStream& log = found->second->log;
+  log.Expire(std::chrono::steady_clock::now());
+  return StreamContents{.created = "", .last_sequence = log.last_sequence(), .messages = log.CountAfter(">", 0)};
 }
 
 std::shared_ptr<const Record> Broker::ReadLast(std::string_view stream, std::string_view subject) {

@@ -65,8 +65,11 @@ class Broker {
 
   /// The first message at or after `from_sequence` whose subject `filter` takes; null when there is none.
   std::shared_ptr<const Record> Read(std::string_view stream, std::string_view filter, std::uint64_t from_sequence);
-  /// The sequence of the last message ever stored; 0 when there is no such stream.
-  std::uint64_t LastSequence(std::string_view stream);
+  /// All of them, by ascending sequence.
+  std::vector<std::shared_ptr<const Record>> ReadAll(std::string_view stream, std::string_view filter,
+                                                     std::uint64_t from_sequence);
+  /// Nothing when there is no such stream.
+  std::optional<StreamContents> Contents(std::string_view stream);
   /// The last message of the subject; null when there is none.
   std::shared_ptr<const Record> ReadLast(std::string_view stream, std::string_view subject);
   /// The last messages of all subjects that `filter` takes, by ascending sequence.

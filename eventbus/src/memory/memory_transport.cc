@@ -2,8 +2,10 @@
 #include "memory/memory_transport.h"
 
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "bucket/stream_bucket.h"
@@ -118,13 +120,33 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> MemoryTransport::ReadMessage(cons
                                           "\": no message of that subject from there on"));
 }
 
+absl::StatusOr<StreamContents> MemoryTransport::ReadHeaders(const std::string& stream, const std::string& filter,
+                                                            std::uint64_t from_sequence, const HeaderReader& reader) {
+  const absl::StatusOr<StreamContents> contents = LookAtContents(stream);
+  if (!contents.ok()) return contents;
+  const std::vector<std::shared_ptr<const Record>> records = broker_->ReadAll(stream, filter, from_sequence);
+  reader.begin(records.size());
+  std::uint64_t pending = records.size();
+  for (const auto& record : records) {
+    if (!reader.message(MemoryMessage({.record = record, .delivery_count = 1, .pending = --pending}))) break;
+  }
+  return contents;
+}
+
+absl::StatusOr<StreamContents> MemoryTransport::LookAtContents(const std::string& stream) {
+  if (!connected()) return Closed(absl::StrCat("look at stream \"", stream, "\""));
+  std::optional<StreamContents> contents = broker_->Contents(stream);
+  if (!contents) return absl::NotFoundError(absl::StrCat("look at stream \"", stream, "\": there is none"));
+  return *std::move(contents);
+}
+
 absl::StatusOr<bool> MemoryTransport::HasMessage(const std::string& stream, std::uint64_t sequence) {
   if (!connected()) return Closed(absl::StrCat("look up in stream \"", stream, "\""));
-  if (!broker_->FindSpec(stream))
-    return absl::NotFoundError(absl::StrCat("look up in stream \"", stream, "\": there is none"));
-  if (const std::uint64_t last = broker_->LastSequence(stream); sequence > last) {
-    return absl::UnavailableError(
-        absl::StrCat("look up message ", sequence, " of stream \"", stream, "\": it has ", last, " so far"));
+  const std::string what = absl::StrCat("look up message ", sequence, " of stream \"", stream, "\": ");
+  const std::optional<StreamContents> contents = broker_->Contents(stream);
+  if (!contents) return absl::NotFoundError(what + "there is no such stream");
+  if (sequence > contents->last_sequence) {
+    return absl::UnavailableError(absl::StrCat(what, "it has ", contents->last_sequence, " so far"));
   }
   const std::shared_ptr<const Record> record = broker_->Read(stream, ">", sequence);
   return record != nullptr && record->sequence == sequence;

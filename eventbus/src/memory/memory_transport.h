@@ -36,6 +36,9 @@ class MemoryTransport final : public Transport {
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) override;
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;
+  absl::StatusOr<StreamContents> ReadHeaders(const std::string& stream, const std::string& filter,
+                                             std::uint64_t from_sequence, const HeaderReader& reader) override;
+  absl::StatusOr<StreamContents> LookAtContents(const std::string& stream) override;
   absl::StatusOr<bool> HasMessage(const std::string& stream, std::uint64_t sequence) override;
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override;
   absl::Status Publish(OutboundMessage message, PublishDone done) override;

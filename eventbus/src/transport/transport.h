@@ -21,6 +21,7 @@
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/key_value_store.h"
+#include "transport/stream_contents.h"
 #include "transport/stream_facts.h"
 
 // The interface between the bus and what carries its messages: JetStream, or the embedded transport.
@@ -207,6 +208,17 @@ class Transport {
   virtual absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream,
                                                                      const std::string& filter,
                                                                      std::uint64_t from_sequence) = 0;
+
+  /// Reads the headers of all messages of the stream at or after `from_sequence` that `filter` takes, ascending, with a
+  /// request for every thousand: at least those that were there when it was called and were not removed meanwhile, and
+  /// none that was removed before. Returns what the stream held when the reading began. Blocks while messages come, and
+  /// for some seconds; calls `reader` on the caller's thread. `kNotFound` when there is no such stream
+  /// (`IsStreamMissing`).
+  virtual absl::StatusOr<StreamContents> ReadHeaders(const std::string& stream, const std::string& filter,
+                                                     std::uint64_t from_sequence, const HeaderReader& reader) = 0;
+
+  /// Tells what the stream holds now; one request. Errors as `ReadHeaders`.
+  virtual absl::StatusOr<StreamContents> LookAtContents(const std::string& stream) = 0;
 
   /// Removes one message; consumers that have not had it pass over it. Blocks for a few seconds at most. `kNotFound`
   /// when the stream does not have it (any more), or is not there (`IsStreamMissing`). `IsRefusal` for what stays

@@ -22,7 +22,7 @@ class DeadLetterWriterTest : public LettersTest {
                                                                std::string_view consumer = "billing") {
     auto letters = writer_->Outstanding(topic, consumer);
     EXPECT_TRUE(letters.ok()) << letters.status();
-    return letters.ok() ? *letters : std::vector<DeadLetterWriter::OutstandingLetter>{};
+    return letters.ok() ? letters->letters : std::vector<DeadLetterWriter::OutstandingLetter>{};
   }
 };
 

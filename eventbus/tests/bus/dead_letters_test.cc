@@ -23,7 +23,7 @@ class DeadLettersTest : public LettersTest {
     EXPECT_TRUE(letters.ok()) << letters.status();
     std::vector<std::uint64_t> ids;
     if (letters.ok()) {
-      for (const DeadLetter& letter : *letters) ids.push_back(letter.id);
+      for (const DeadLetter& letter : letters->letters) ids.push_back(letter.id);
     }
     return ids;
   }
@@ -68,14 +68,29 @@ TEST_F(DeadLettersTest, ListsByQueryInPagesWithoutBodies) {
   EXPECT_THAT(Ids({}, {.limit = 2}), ElementsAre(1U, 2U));
   EXPECT_THAT(Ids({}, {.limit = 2, .after_id = 2}), ElementsAre(3U, 4U));
   EXPECT_THAT(Ids({}, {.limit = 2, .after_id = 6}), IsEmpty());
-  EXPECT_EQ(letters_->List({.ids = {1}})->front().body, "");
-  EXPECT_EQ(letters_->List({.ids = {1}}, {.bodies = LetterBodies::kInclude})->front().body, "body");
+  EXPECT_EQ(letters_->List({.ids = {1}})->letters.front().body, "");
+  EXPECT_EQ(letters_->List({.ids = {1}}, {.bodies = LetterBodies::kInclude})->letters.front().body, "body");
+  EXPECT_EQ(letters_->List({.topic = "orders"}, {.bodies = LetterBodies::kInclude})->letters.front().body, "body");
+}
+
+TEST_F(DeadLettersTest, SaysHowManyMoreThereAre) {
+  for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_TRUE(Store(10 * i, i % 2 == 0 ? "even" : "odd"));
+  const auto more = [&](const DeadLetterQuery& query, const ListOptions& options) {
+    return letters_->List(query, options)->more;
+  };
+  EXPECT_EQ(more({}, {.limit = 5}), 0U);
+  EXPECT_EQ(more({}, {.limit = 2}), 3U);
+  EXPECT_EQ(more({.topic = "orders"}, {.limit = 1, .after_id = 2}), 2U);
+  EXPECT_EQ(more({.key = "odd"}, {.limit = 1}), 2U);
+  EXPECT_EQ(more({.last_id = 4}, {.limit = 1}), 3U);
+  EXPECT_EQ(more({.ids = {5, 2, 1}}, {.limit = 1}), 2U);
+  EXPECT_EQ(more({.topic = "none"}, {}), 0U);
 }
 
 TEST_F(DeadLettersTest, WithoutAStreamOfDeadLettersThereAreNone) {
   const BusOptions elsewhere{.url = "memory://", .client_id = "letters", .base_stream_name = "OTHER"};
   const auto letters = DeadLettersFactory::Make(elsewhere, *transport_, *streams_);
-  EXPECT_THAT(*letters->List(), IsEmpty());
+  EXPECT_THAT(letters->List()->letters, IsEmpty());
   EXPECT_EQ(letters->Get(1).status().code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(letters->Redrive({.topic = "orders"})->matched, 0U);
 }
@@ -153,6 +168,16 @@ TEST_F(DeadLettersTest, SendsNoMoreThanItsLimitAndTheFirstOnes) {
   EXPECT_EQ(report.sent, 2U);
   EXPECT_EQ(report.left, 1U);
   EXPECT_THAT(Origins(), ElementsAre("7", "8"));
+}
+
+TEST_F(DeadLettersTest, TellsItsProgressAfterEveryLetter) {
+  for (const std::uint64_t sequence : {7U, 8U}) ASSERT_TRUE(Store(sequence, "k"));
+  std::vector<std::size_t> sent;
+  Redrive({.topic = "orders"}, {.progress = [&](const RedriveReport& so_far) {
+            EXPECT_EQ(so_far.matched, 2U);
+            sent.push_back(so_far.sent);
+          }});
+  EXPECT_THAT(sent, ElementsAre(1U, 2U));
 }
 
 TEST_F(DeadLettersTest, AStopLeavesTheRest) {

@@ -69,6 +69,14 @@ class HandFedTransport final : public Transport {
                                                              std::uint64_t) override {
     return absl::NotFoundError("none");
   }
+  absl::StatusOr<StreamContents> ReadHeaders(const std::string&, const std::string&, std::uint64_t,
+                                             const HeaderReader& reader) override {
+    reader.begin(0);
+    ++readings_;
+    if (while_reading_) std::exchange(while_reading_, nullptr)();
+    return StreamContents{.last_sequence = readings_};
+  }
+  absl::StatusOr<StreamContents> LookAtContents(const std::string&) override { return absl::NotFoundError("none"); }
   absl::StatusOr<bool> HasMessage(const std::string&, std::uint64_t) override { return true; }
   absl::Status DeleteMessage(const std::string&, std::uint64_t) override { return absl::NotFoundError("none"); }
   absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec&, const CallLimit&) override {
@@ -82,20 +90,26 @@ class HandFedTransport final : public Transport {
   void Close() override {}
 
   const ConsumerEvents& events() const { return events_; }
+  /// Once, before the next reading ends.
+  void WhileReading(std::function<void()> what) { while_reading_ = std::move(what); }
+  std::uint64_t readings() const { return readings_; }
   /// Lets acknowledgements through.
   void Release() { released_.set_value(); }
 
  private:
   std::promise<void> released_;
   ConsumerEvents events_;
+  std::function<void()> while_reading_;
+  std::uint64_t readings_ = 0;
 };
 
 class SubscriptionTest : public testing::Test {
  protected:
-  void Open(std::function<void(const StoredMessage&)> handler) {
+  void Open(std::function<void(const StoredMessage&)> handler, AfterDeadLetter after = AfterDeadLetter::kContinue) {
     subscription_ = std::make_unique<Subscription>(
         SubscriptionSpec{.id = 1,
                          .topic = "orders",
+                         .flow = {.after_dead_letter = after},
                          .handle =
                              [this, handler = std::move(handler)](const StoredMessage& message, const Attempt& attempt,
                                                                   DeferralSource&) {
@@ -191,6 +205,21 @@ TEST_F(SubscriptionTest, AHandlerHasTheFenceOfTheLatestDelivery) {
   arrived.set_value();
   ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(fences_, (std::vector<std::uint64_t>{17, 19, 19})) << "that of a handler that runs stays";
+}
+
+TEST_F(SubscriptionTest, WhatWasReadBeforeOwnershipWasLostOnceMoreDoesNotCount) {
+  Open([](const StoredMessage&) {}, AfterDeadLetter::kQuarantine);
+  EXPECT_EQ(transport_.readings(), 1U);
+  transport_.events().on_ownership_lost();
+  EXPECT_TRUE(subscription_->Stats().reading_letters);
+  transport_.WhileReading([&] { transport_.events().on_ownership_lost(); });
+  auto now = std::chrono::steady_clock::now();
+  subscription_->Tick(now);
+  EXPECT_EQ(transport_.readings(), 2U);
+  EXPECT_TRUE(subscription_->Stats().reading_letters) << "the other owner may have stored letters since";
+  subscription_->Tick(now += std::chrono::seconds(2));
+  EXPECT_EQ(transport_.readings(), 3U);
+  EXPECT_FALSE(subscription_->Stats().reading_letters);
 }
 
 TEST_F(SubscriptionTest, WaitingEndsAtItsDeadlineAlsoWhileAnAcknowledgementIsBeingSent) {

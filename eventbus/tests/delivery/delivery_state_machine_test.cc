@@ -148,6 +148,22 @@ TEST_F(DeliveryStateMachineTest, AcksAgainWhatItHasFinishedWithoutRunningIt) {
   EXPECT_EQ(granted_, 2u);
 }
 
+TEST_F(DeliveryStateMachineTest, WhatComesAfterItsNakIsNoDuplicate) {
+  Arrive(1, "a");
+  Finish(1, {.kind = HandlerResult::Kind::kRetry, .delay = milliseconds{0}});
+  Arrive(1, "a", 2);
+  EXPECT_EQ(flow_->counters().duplicates, 0u) << "while the retry from memory runs";
+  Finish(1, {.kind = HandlerResult::Kind::kRetry, .delay = milliseconds{0}});
+  Finish(1);
+  Arrive(1, "a", 3);
+  EXPECT_EQ(flow_->counters().duplicates, 0u) << "when it was over before";
+  EXPECT_EQ(flow_->nak_redeliveries(), 2u);
+  Arrive(1, "a", 4);
+  EXPECT_EQ(flow_->counters().duplicates, 1u) << "nobody has asked for this one";
+  EXPECT_EQ(flow_->counters().naks, 2u);
+  EXPECT_EQ(flow_->counters().redelivered, 3u);
+}
+
 TEST_F(DeliveryStateMachineTest, DropsACopyOfWhatRunsOrIsParked) {
   Arrive(1, "a");
   Arrive(2, "a");

@@ -150,7 +150,9 @@ void Process::Arrived(const std::vector<ModelMessage::Facts>& messages) {
   Do([&](Actions& actions) {
     for (const auto& facts : messages) {
       trace_.Note("arrived", facts.sequence, "delivery", facts.delivery_count);
-      const auto recognised = [&] { return flow_->counters().duplicates + flow_->counters().skipped; };
+      const auto recognised = [&] {
+        return flow_->counters().duplicates + flow_->nak_redeliveries() + flow_->counters().skipped;
+      };
       const std::uint64_t before = recognised();
       flow_->Arrived(MakeItem(facts), event_queue_.now(), actions);
       invariants_.Arrived(facts, recognised() == before);

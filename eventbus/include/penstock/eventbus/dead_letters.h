@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -84,6 +85,14 @@ struct ListOptions {
   LetterBodies bodies = LetterBodies::kOmit;
 };
 
+/// The result of `DeadLetters::List`.
+struct LetterPage {
+  std::vector<DeadLetter> letters{};  ///< by ascending ID, at most `limit`
+  std::uint64_t more = 0;             ///< letters behind these that match too, as of the call
+};
+
+struct RedriveReport;
+
 enum class RedriveMode {
   kDryRun,  ///< sends nothing and reports what would be done
   kSend,
@@ -100,6 +109,8 @@ struct RedriveOptions {
   /// Sends at most this many messages, the first ones in order. 0: no bound.
   std::size_t limit = 0;
   std::stop_token stop{};  ///< ends the call after the message that is being sent
+  /// Told after every letter, on the caller's thread, what the report says so far. Empty: nobody is told.
+  std::function<void(const RedriveReport& so_far)> progress{};
 };
 
 /// The result of a redrive; for a dry run, the expected result. `matched` is the sum of the other numbers.
@@ -120,9 +131,11 @@ struct RedriveReport {
 /// same letters.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** part of its bus.
-/// **Blocking:** every method sends one request per letter it looks at (a few thousand a second). Must not be called
-/// from a callback of the bus, and should not be called from a handler. Returns `kFailedPrecondition` when the bus is
-/// closed.
+/// **Blocking:** `List` and `Redrive` read the headers of all letters that may match, with a request per thousand
+/// letters (about a second for 100,000), and one more per letter that is listed with its body, asked for by ID or sent.
+/// A server that has no stream of dead letters is asked for 3 s, since one that comes back can say so wrongly. Must not
+/// be called from a callback of the bus, and should not be called from a handler. Returns `kFailedPrecondition` when
+/// the bus is closed.
 /// **Ordering:** letters are listed in the order they were stored. Per topic and consumer they are redriven by
 /// `origin_sequence`, the order in which the messages first came.
 class DeadLetters {
@@ -131,9 +144,9 @@ class DeadLetters {
   DeadLetters(const DeadLetters&) = delete;
   DeadLetters& operator=(const DeadLetters&) = delete;
 
-  /// A page of letters that match the query, by ascending ID; fewer than `limit` when there are no more.
-  /// `kInvalidArgument` naming the field that breaks its rule.
-  absl::StatusOr<std::vector<DeadLetter>> List(const DeadLetterQuery& query = {}, const ListOptions& options = {});
+  /// A page of letters that match the query, and how many more there are. `kInvalidArgument` naming the field that
+  /// breaks its rule.
+  absl::StatusOr<LetterPage> List(const DeadLetterQuery& query = {}, const ListOptions& options = {});
 
   /// One letter, with its body. `kNotFound` when there is none of that ID (any more).
   absl::StatusOr<DeadLetter> Get(std::uint64_t id);
@@ -152,6 +165,7 @@ class DeadLetters {
   class Round;
 
   explicit DeadLetters(std::unique_ptr<const Context> context);
+  absl::Status FillBodies(LetterPage& page, LetterBodies bodies);
 
   const std::unique_ptr<const Context> context_;
 };

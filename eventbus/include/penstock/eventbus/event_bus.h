@@ -114,8 +114,10 @@ class EventBus {
   /// messages, from the group's first subscription on: the group keeps its place while no member is subscribed. The
   /// stream is created with memory storage. A message whose handler fails is not redelivered. `kInvalidArgument`
   /// for an invalid topic, handler or option; other errors come from the server.
-  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler,
-                                           SubscribeOptions options = {});
+  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler) {
+    return Subscribe(topic, SubscribeOptions{}, std::move(handler));
+  }
+  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, SubscribeOptions options, MessageHandler handler);
 
   /// At-least-once, in order per aggregate. The stream is created with file storage; a new durable begins with the
   /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait

@@ -16,7 +16,8 @@ class Deferral;
 }  // namespace eventbus
 
 /// The outcome of a message, returned by its handler. A value; made by `Ack`, `Retry`, `RetryAfter`, `Reject`,
-/// `Deferred`, or from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text.
+/// `Deferred`, or from an `absl::Status`: ok is `Ack`, anything else `Retry` with the status' text. A lambda has one
+/// return type: one that returns both outcomes and statuses says `-> Outcome`, or `return Outcome(status);`.
 class Outcome {
  public:
   enum class Kind { kAck, kRetry, kReject, kDeferred };

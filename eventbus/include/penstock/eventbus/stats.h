@@ -16,7 +16,7 @@ struct SubscriptionStats {
   std::string durable{};           ///< empty: at-most-once without a group
   std::uint64_t received = 0;      ///< deliveries that arrived, redeliveries included
   std::uint64_t redelivered = 0;   ///< of `received`: delivered before
-  std::uint64_t duplicates = 0;    ///< of `received`: already in flight or finished, not handled again
+  std::uint64_t duplicates = 0;    ///< of `received`: copies of what is in flight or finished; no answers to a Nak
   std::uint64_t skipped = 0;       ///< of `received`: redriven for another durable
   std::uint64_t stored_twice = 0;  ///< of `received`: stored twice, and finished here before; not handled
   std::uint64_t handled = 0;       ///< the handler returned Ack
@@ -41,6 +41,8 @@ struct SubscriptionStats {
   std::uint64_t held_keys = 0;
   /// Gauge: keys whose messages go to the dead letters, until all of these have been redriven and handled.
   std::uint64_t quarantined_keys = 0;
+  /// Gauge: after a take-over, reads which keys are quarantined; nothing begins before it knows.
+  bool reading_letters = false;
   std::uint64_t stuck_handlers = 0;  ///< gauge: handlers that run for longer than `stuck_after`
   bool degraded = false;             ///< gauge: the circuit breaker is open; one message at a time is tried
   std::uint64_t lag = 0;             ///< gauge: messages the server has not delivered yet, as of the last delivery

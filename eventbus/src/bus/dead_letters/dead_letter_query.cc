@@ -78,6 +78,13 @@ bool IsUnbounded(const DeadLetterQuery& query) {
          query.ids.empty() && query.first_id == 0 && query.last_id == 0 && !query.failed_from && !query.failed_to;
 }
 
+bool MatchesAllBehind(const DeadLetterQuery& query) {
+  DeadLetterQuery rest = query;
+  rest.topic.clear();
+  rest.first_id = 0;
+  return IsUnbounded(rest);
+}
+
 bool Matches(const DeadLetterQuery& query, const DeadLetter& letter) {
   const auto fits = [](const std::string& wanted, const std::string& has) { return wanted.empty() || wanted == has; };
   return fits(query.topic, letter.topic) && fits(query.consumer, letter.consumer) && fits(query.key, letter.key) &&

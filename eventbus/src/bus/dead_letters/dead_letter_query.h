@@ -18,6 +18,9 @@ absl::Status CheckOptions(const RedriveOptions& options);
 /// Whether no field is set: every letter fits.
 bool IsUnbounded(const DeadLetterQuery& query);
 
+/// Whether every letter of its topic behind the first one that fits fits too.
+bool MatchesAllBehind(const DeadLetterQuery& query);
+
 /// Whether a letter fits.
 bool Matches(const DeadLetterQuery& query, const DeadLetter& letter);
 

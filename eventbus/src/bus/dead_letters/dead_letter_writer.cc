@@ -131,28 +131,43 @@ void DeadLetterWriter::LogTrouble(LogLevel level, const char* what, const absl::
   if (options_.log) options_.log(level, absl::StrFormat("%s: %s", what, status.message()));
 }
 
-absl::StatusOr<std::vector<DeadLetterWriter::OutstandingLetter>> DeadLetterWriter::Outstanding(
-    std::string_view topic, std::string_view consumer) {
-  const std::string subject = LetterSubject(stream_, topic);
-  std::vector<OutstandingLetter> found;
-  for (std::uint64_t from = 1;;) {
-    const auto letter = transport_.ReadMessage(stream_, subject, from);
-    if (IsStreamMissing(letter.status())) return OfMissingStream(letter.status());
-    if (absl::IsNotFound(letter.status())) return found;
-    if (!letter.ok()) return letter.status();
-    from = (*letter)->stream_sequence() + 1;
-    if ((*letter)->Header(header::kConsumer) != consumer) continue;
-    found.push_back({.key = std::string((*letter)->Header(header::kAggregateId).value_or(std::string_view{})),
-                     .origin = OriginOf(**letter)});
-  }
+absl::StatusOr<DeadLetterWriter::OutstandingLetters> DeadLetterWriter::Outstanding(
+    std::string_view topic, std::string_view consumer, std::function<void(std::uint64_t count)> begin) {
+  OutstandingLetters found;
+  const HeaderReader reader{
+      .begin =
+          [&](std::uint64_t count) {
+            found.letters.clear();
+            if (begin) begin(count);
+          },
+      .message =
+          [&](const StoredMessage& letter) {
+            if (letter.Header(header::kConsumer) == consumer) {
+              found.letters.push_back(
+                  {.key = std::string(letter.Header(header::kAggregateId).value_or(std::string_view{})),
+                   .origin = OriginOf(letter)});
+            }
+            return true;
+          }};
+  auto contents = transport_.ReadHeaders(stream_, LetterSubject(stream_, topic), 1, reader);
+  if (IsStreamMissing(contents.status())) return OfMissingStream(contents.status());
+  if (absl::IsNotFound(contents.status())) return OutstandingLetters{};
+  if (!contents.ok()) return contents.status();
+  LogTrouble(LogLevel::kError, "read dead letters", absl::OkStatus());
+  found.contents = *std::move(contents);
+  return found;
 }
 
-absl::StatusOr<std::vector<DeadLetterWriter::OutstandingLetter>> DeadLetterWriter::OfMissingStream(
-    const absl::Status& missing) {
+bool DeadLetterWriter::StillHolds(const StreamContents& contents) {
+  const absl::StatusOr<StreamContents> now = transport_.LookAtContents(stream_);
+  return now.ok() && *now == contents;
+}
+
+absl::StatusOr<DeadLetterWriter::OutstandingLetters> DeadLetterWriter::OfMissingStream(const absl::Status& missing) {
   if (!IsGone()) return absl::UnavailableError(missing.message());
   const absl::Status made = streams_.EnsureDeadLetters();
   if (!made.ok()) return made;
-  return std::vector<OutstandingLetter>{};
+  return OutstandingLetters{};
 }
 
 void DeadLetterWriter::Stop() {

@@ -21,6 +21,7 @@
 #include "delivery/in_flight_message.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
+#include "transport/stream_contents.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {
@@ -32,7 +33,7 @@ namespace penstock::eventbus {
 /// letter goes there; until then letters count as not stored.
 ///
 /// **Thread safety:** thread-safe. Outlived by its transport and its streams.
-/// **Blocking:** `Outstanding` only, and `Stop` for the removals that are queued.
+/// **Blocking:** `Outstanding` and `StillHolds` only, and `Stop` for the removals that are queued.
 /// **Shutdown:** `Stop`; a closed transport makes it quick. The destructor stops.
 class DeadLetterWriter {
  public:
@@ -55,9 +56,19 @@ class DeadLetterWriter {
     std::uint64_t origin = 0;  ///< sequence of the message when it first came to the topic's stream
   };
 
-  /// The letters of the topic's messages that the consumer gave up, oldest first. Takes a request per letter of the
-  /// topic.
-  absl::StatusOr<std::vector<OutstandingLetter>> Outstanding(std::string_view topic, std::string_view consumer);
+  struct OutstandingLetters {
+    std::vector<OutstandingLetter> letters{};
+    StreamContents contents{};  ///< of their stream when the reading began
+  };
+
+  /// The letters of the topic's messages that the consumer gave up, oldest first. Takes a request per thousand letters
+  /// of the topic, whose number `begin` is told first. `kUnavailable` while it is not known whether there are any.
+  absl::StatusOr<OutstandingLetters> Outstanding(std::string_view topic, std::string_view consumer,
+                                                 std::function<void(std::uint64_t count)> begin = {});
+
+  /// Whether not one letter was stored or removed since the stream held that. False when it cannot be said. Takes one
+  /// request.
+  bool StillHolds(const StreamContents& contents);
 
   /// Waits until every removal that was asked for is told. Idempotent. Not from a `done`.
   void Stop();
@@ -76,7 +87,7 @@ class DeadLetterWriter {
   LetterRemoval RemoveNow(std::uint64_t letter);
   /// The server says that there is no such stream; whether it is to be believed.
   bool IsGone();
-  absl::StatusOr<std::vector<OutstandingLetter>> OfMissingStream(const absl::Status& missing);
+  absl::StatusOr<OutstandingLetters> OfMissingStream(const absl::Status& missing);
   /// Logs an error of its code once, until `what` succeeds.
   void LogTrouble(LogLevel level, const char* what, const absl::Status& status);
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -2,6 +2,8 @@
 #include "penstock/eventbus/dead_letters.h"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <set>
 #include <tuple>
@@ -12,10 +14,12 @@
 #include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/dead_letters/letter_headers.h"
 #include "bus/dead_letters/rate_limiter.h"
+#include "bus/dead_letters/stream_doubt.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/topic_streams.h"
 #include "naming/names.h"
 #include "penstock/eventbus/event_bus.h"
+#include "transport/refusal.h"
 
 namespace penstock {
 namespace {
@@ -24,22 +28,75 @@ using eventbus::Transport;
 
 std::string StreamOf(const BusOptions& options) { return DeadLetterStreamName(options.base_stream_name); }
 
-// Tells `visit` the letters that fit, by ascending ID, until it returns false.
-template <typename Visit>
-absl::Status ForEach(const BusOptions& options, Transport& transport, const DeadLetterQuery& query,
-                     std::uint64_t after_id, Visit visit) {
-  const std::string stream = StreamOf(options);
+const absl::Status& StatusOf(const absl::Status& status) { return status; }
+template <typename Value>
+const absl::Status& StatusOf(const absl::StatusOr<Value>& value) {
+  return value.status();
+}
+
+// Asked again while there is no stream of dead letters, as a server that comes back can say.
+template <typename Ask>
+auto AskPatiently(const std::stop_token& stop, Ask ask) {
+  constexpr std::chrono::milliseconds kPause(100);
+  const auto deadline = std::chrono::steady_clock::now() + eventbus::StreamDoubt::kPatience;
+  while (true) {
+    auto answer = ask();
+    const auto now = std::chrono::steady_clock::now();
+    if (!eventbus::IsStreamMissing(StatusOf(answer)) || now >= deadline) return answer;
+    if (!eventbus::WaitUntil(now + kPause, stop)) return answer;
+  }
+}
+
+/// The receiver of letters.
+struct LetterReader {
+  std::function<void()> begin{};  ///< what was told before is void
+  /// One that matches, by ascending ID, and how many messages of its topic are behind it. False: no more are wanted.
+  std::function<bool(DeadLetter letter, std::uint64_t pending)> letter{};
+};
+
+// A request for each ID.
+absl::Status ReadByIds(Transport& transport, const std::string& stream, const DeadLetterQuery& query,
+                       std::uint64_t after_id, const LetterReader& reader) {
   const std::string subject = eventbus::LetterSubject(stream, query.topic.empty() ? ">" : query.topic);
   const eventbus::IdWalk walk(query, after_id);
   for (std::uint64_t id = walk.first(); id != 0;) {
     const auto message = transport.ReadMessage(stream, subject, id);
-    if (absl::IsNotFound(message.status())) return absl::OkStatus();
     if (!message.ok()) return message.status();
     id = walk.Next((*message)->stream_sequence() + 1);
     DeadLetter letter = eventbus::ReadLetter(**message, stream);
-    if (eventbus::Matches(query, letter) && !visit(std::move(letter))) break;
+    if (eventbus::Matches(query, letter) && !reader.letter(std::move(letter), 0)) break;
   }
   return absl::OkStatus();
+}
+
+// Without bodies.
+absl::Status ReadByHeaders(Transport& transport, const std::string& stream, const DeadLetterQuery& query,
+                           std::uint64_t after_id, const LetterReader& reader) {
+  const std::uint64_t first = eventbus::IdWalk(query, after_id).first();
+  if (first == 0) return absl::OkStatus();
+  const eventbus::HeaderReader headers{.begin = [&](std::uint64_t) { reader.begin(); },
+                                       .message =
+                                           [&](const StoredMessage& message) {
+                                             if (query.last_id != 0 && message.stream_sequence() > query.last_id)
+                                               return false;
+                                             DeadLetter letter = eventbus::ReadLetter(message, stream);
+                                             return !eventbus::Matches(query, letter) ||
+                                                    reader.letter(std::move(letter), message.pending());
+                                           }};
+  return transport
+      .ReadHeaders(stream, eventbus::LetterSubject(stream, query.topic.empty() ? ">" : query.topic), first, headers)
+      .status();
+}
+
+absl::Status ForEach(const BusOptions& options, Transport& transport, const DeadLetterQuery& query,
+                     std::uint64_t after_id, const std::stop_token& stop, const LetterReader& reader) {
+  const std::string stream = StreamOf(options);
+  absl::Status read = AskPatiently(stop, [&] {
+    reader.begin();
+    const auto how = query.ids.empty() ? &ReadByHeaders : &ReadByIds;
+    return how(transport, stream, query, after_id, reader);
+  });
+  return absl::IsNotFound(read) ? absl::OkStatus() : read;
 }
 
 // The letter may name a false stream, and the stream may have been created again since.
@@ -87,32 +144,51 @@ std::unique_ptr<DeadLetters> eventbus::DeadLettersFactory::Make(const BusOptions
   return std::unique_ptr<DeadLetters>(new DeadLetters(std::move(context)));
 }
 
-absl::StatusOr<std::vector<DeadLetter>> DeadLetters::List(const DeadLetterQuery& query, const ListOptions& options) {
-  if (auto status = eventbus::CheckQuery("list dead letters", query, context_->options.base_stream_name);
-      !status.ok()) {
-    return status;
-  }
+absl::StatusOr<LetterPage> DeadLetters::List(const DeadLetterQuery& query, const ListOptions& options) {
+  constexpr std::string_view kWhat = "list dead letters";
+  if (auto status = eventbus::CheckQuery(kWhat, query, context_->options.base_stream_name); !status.ok()) return status;
   if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
-  std::vector<DeadLetter> letters;
-  const absl::Status read =
-      ForEach(context_->options, context_->transport, query, options.after_id, [&](DeadLetter letter) {
-        if (options.bodies == LetterBodies::kInclude) {
-          FetchBody(context_->options, context_->transport, letter);
-        } else {
-          letter.body.clear();
-          letter.body_omitted = letter.headers_omitted = 0;
-        }
-        letters.push_back(std::move(letter));
-        return letters.size() < options.limit;
-      });
-  if (!read.ok()) return eventbus::Prefixed("list dead letters", read);
-  return letters;
+  LetterPage page;
+  const LetterReader reader{.begin = [&] { page = {}; },
+                            .letter =
+                                [&](DeadLetter letter, std::uint64_t pending) {
+                                  if (page.letters.size() == options.limit) return ++page.more, true;
+                                  page.letters.push_back(std::move(letter));
+                                  if (page.letters.size() < options.limit || !eventbus::MatchesAllBehind(query))
+                                    return true;
+                                  page.more = pending;
+                                  return false;
+                                }};
+  const absl::Status read = ForEach(context_->options, context_->transport, query, options.after_id, {}, reader);
+  if (!read.ok()) return eventbus::Prefixed(kWhat, read);
+  if (absl::Status filled = FillBodies(page, options.bodies); !filled.ok()) return eventbus::Prefixed(kWhat, filled);
+  return page;
+}
+
+// Those that were removed meanwhile are listed no more.
+absl::Status DeadLetters::FillBodies(LetterPage& page, LetterBodies bodies) {
+  std::vector<DeadLetter> filled;
+  for (DeadLetter& letter : page.letters) {
+    if (bodies == LetterBodies::kInclude) {
+      auto whole = Get(letter.id);
+      if (absl::IsNotFound(whole.status())) continue;
+      if (!whole.ok()) return whole.status();
+      letter = *std::move(whole);
+    } else {
+      letter.body.clear();
+      letter.body_omitted = letter.headers_omitted = 0;
+    }
+    filled.push_back(std::move(letter));
+  }
+  page.letters = std::move(filled);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<DeadLetter> DeadLetters::Get(std::uint64_t id) {
   if (id == 0) return absl::InvalidArgumentError("get a dead letter: the ID is 0; IDs begin at 1");
   const std::string stream = StreamOf(context_->options);
-  const auto message = context_->transport.ReadMessage(stream, eventbus::LetterSubject(stream, ">"), id);
+  const auto message = AskPatiently(
+      {}, [&] { return context_->transport.ReadMessage(stream, eventbus::LetterSubject(stream, ">"), id); });
   const bool found = message.ok() && (*message)->stream_sequence() == id;
   if (message.ok() ? !found : absl::IsNotFound(message.status())) {
     return absl::NotFoundError(absl::StrCat("get dead letter ", id, ": stream \"", stream,
@@ -143,28 +219,38 @@ class DeadLetters::Round {
       : letters_(letters), options_(options), limiter_(options.messages_per_second) {}
 
   absl::Status Collect(const DeadLetterQuery& query) {
+    const LetterReader reader{.begin = [this] { candidates_.clear(); },
+                              .letter =
+                                  [this](DeadLetter letter, std::uint64_t) {
+                                    Add(std::move(letter));
+                                    return !options_.stop.stop_requested();
+                                  }};
     const absl::Status read =
-        ForEach(letters_.context_->options, letters_.context_->transport, query, 0, [this](DeadLetter letter) {
-          candidates_.push_back({.topic = std::move(letter.topic),
-                                 .consumer = std::move(letter.consumer),
-                                 .origin = letter.origin_sequence,
-                                 .id = letter.id,
-                                 .key = std::move(letter.key),
-                                 .redrives = letter.redrive_count,
-                                 .quarantined = letter.error_class == error_class::kQuarantined});
-          return !options_.stop.stop_requested();
-        });
+        ForEach(letters_.context_->options, letters_.context_->transport, query, 0, options_.stop, reader);
     std::ranges::sort(candidates_, {}, &Candidate::Place);
     report_.matched = candidates_.size();
     return read;
   }
 
   RedriveReport Run() {
-    for (const Candidate& candidate : candidates_) ++(report_.*Take(candidate));
+    for (const Candidate& candidate : candidates_) {
+      ++(report_.*Take(candidate));
+      if (options_.progress) options_.progress(report_);
+    }
     return std::move(report_);
   }
 
  private:
+  void Add(DeadLetter letter) {
+    candidates_.push_back({.topic = std::move(letter.topic),
+                           .consumer = std::move(letter.consumer),
+                           .origin = letter.origin_sequence,
+                           .id = letter.id,
+                           .key = std::move(letter.key),
+                           .redrives = letter.redrive_count,
+                           .quarantined = letter.error_class == error_class::kQuarantined});
+  }
+
   using Count = std::size_t RedriveReport::*;
 
   using Key = std::tuple<std::string, std::string, std::string>;  // topic, consumer, aggregate ID

@@ -11,7 +11,6 @@
 namespace penstock::eventbus {
 namespace {
 
-constexpr std::chrono::seconds kLookUpPause{1};
 constexpr std::chrono::milliseconds kPoll{1};
 
 }  // namespace
@@ -37,7 +36,8 @@ Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
       context_(std::move(context)),
       executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
       flow_(spec_.flow),
-      factory_(spec_, context_.pool) {}
+      factory_(spec_, context_.pool),
+      quarantine_reader_(spec_, context_.dead_letters, context_.log) {}
 
 absl::Status Subscription::Open(Transport& transport) {
   if (quarantines()) {
@@ -69,17 +69,24 @@ absl::Status Subscription::Open(Transport& transport) {
   return absl::OkStatus();
 }
 
+// What was read before ownership was lost once more may be out of date: then the next tick looks again.
 absl::Status Subscription::LookUpQuarantine() {
-  auto letters = context_.dead_letters.Outstanding(spec_.topic, spec_.consumer_spec.consumer);
-  if (!letters.ok()) return letters.status();
-  Quarantine quarantine;
-  for (const auto& letter : *letters) {
-    if (!letter.key.empty()) quarantine.Add(actorpool::internal::PoolAccess::HashOf(letter.key), letter.origin);
-  }
+  const std::uint64_t losses = ownership_losses();
+  auto quarantine = quarantine_reader_.Read();
+  if (!quarantine.ok()) return quarantine.status();
   MutexLock lock(mutex_);
-  flow_.Quarantined(std::move(quarantine));
+  if (losses != ownership_losses_) {
+    quarantine_reader_.Forget();
+    return absl::OkStatus();
+  }
+  *quarantine ? flow_.Quarantined(**std::move(quarantine)) : flow_.LettersUnchanged();
   quarantine_known_.store(true, std::memory_order_release);
   return absl::OkStatus();
+}
+
+std::uint64_t Subscription::ownership_losses() const {
+  MutexLock lock(mutex_);
+  return ownership_losses_;
 }
 
 void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages) {
@@ -139,6 +146,7 @@ void Subscription::OnOwnershipLost() {
   MutexLock lock(mutex_);
   early_.clear();
   flow_.OwnershipLost();
+  ++ownership_losses_;
   quarantine_known_.store(!quarantines(), std::memory_order_release);
 }
 
@@ -295,14 +303,8 @@ void Subscription::OnLookedUp(InFlightMessage& item, bool gone) {
 
 void Subscription::Tick(TimePoint now) {
   Call call(*this);
-  if (!quarantine_known_.load(std::memory_order_acquire) && now >= next_look_up_) {
-    next_look_up_ = now + kLookUpPause;
-    const std::string trouble(LookUpQuarantine().message());
-    if (!trouble.empty() && trouble != look_up_trouble_) {
-      Log(LogLevel::kWarning, "cannot read its dead letters yet: " + trouble);
-    }
-    look_up_trouble_ = trouble;
-  }
+  if (!quarantine_known_.load(std::memory_order_acquire) && quarantine_reader_.IsDue(now))
+    quarantine_reader_.LogTrouble(LookUpQuarantine());
   RunActions([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (open_) flow_.Tick(now, actions);
   });
@@ -378,6 +380,7 @@ SubscriptionStats Subscription::Stats() const {
     stats = flow_.Stats();
     open = open_;
   }
+  stats.reading_letters = !quarantine_known_.load(std::memory_order_relaxed);
   stats.id = spec_.id;
   stats.topic = spec_.topic;
   stats.durable = spec_.consumer_spec.consumer;

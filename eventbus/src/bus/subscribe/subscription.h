@@ -18,6 +18,7 @@
 #include "bus/subscribe/deferral.h"
 #include "bus/subscribe/message_factory.h"
 #include "bus/subscribe/message_look_up.h"
+#include "bus/subscribe/quarantine_reader.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
@@ -108,6 +109,7 @@ class Subscription final : private ActionExecutor::Listener {
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
   absl::Status LookUpQuarantine();
+  std::uint64_t ownership_losses() const;
 
   /// Tells the delivery logic of an event, and carries out the actions that it returns.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
@@ -144,12 +146,12 @@ class Subscription final : private ActionExecutor::Listener {
   absl::flat_hash_map<const InFlightMessage*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
   CompletionQueue completed_;
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
+  std::uint64_t ownership_losses_ ABSL_GUARDED_BY(mutex_) = 0;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
   MessageFactory factory_;              // of the consumer's thread
   bool consumes_ = false;               // likewise: it takes what is finished, until it rests
-  TimePoint next_look_up_{};            // of the ticking thread
-  std::string look_up_trouble_{};       // likewise: logged last
+  QuarantineReader quarantine_reader_;  // of `Open`, then of the ticking thread
   std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself
 };
 

@@ -7,7 +7,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "jetstream/api/api_error.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/message/header_block.h"
 #include "naming/decimal.h"
@@ -58,18 +57,11 @@ std::optional<std::string> BytesMember(const Json& value, const char* name) {
   return bytes;
 }
 
-// JetStream that is switched off comes back; a stream that is not there, as a server that comes back may say, too.
-absl::Status StatusOf(const std::string& what, const ApiError& error) {
-  absl::Status status = ApiStatus(what, error);
-  if (DurationOf(error) == RefusalDuration::kOutage) return absl::UnavailableError(status.message());
-  return error.err_code == api_code::kStreamNotFound ? MarkedAsStreamMissing(std::move(status)) : status;
-}
-
 absl::StatusOr<std::unique_ptr<StoredMessage>> Get(ApiClient& api, const std::string& stream, const Json& request,
                                                    const std::string& what, const std::stop_token& stop) {
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.MSG.GET." + stream, request, kApiBudget, stop);
   if (!reply.ok()) return reply.status();
-  if (reply->error) return StatusOf(what, *reply->error);
+  if (reply->error) return StatusOfRefusal(what, *reply->error);
   return ReadStoredMessage(reply->body);
 }
 
@@ -95,6 +87,13 @@ absl::Status NotYet(const std::string& stream, std::uint64_t sequence, std::uint
 }
 
 }  // namespace
+
+// JetStream that is switched off comes back; a stream that is not there, as a server that comes back may say, too.
+absl::Status StatusOfRefusal(const std::string& what, const ApiError& error) {
+  absl::Status status = ApiStatus(what, error);
+  if (DurationOf(error) == RefusalDuration::kOutage) return absl::UnavailableError(status.message());
+  return error.err_code == api_code::kStreamNotFound ? MarkedAsStreamMissing(std::move(status)) : status;
+}
 
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& reply) {
   const Json& message = Member(reply, "message");
@@ -131,6 +130,12 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const
   return Get(api, stream, request, About("read from message ", from_sequence, stream), {});
 }
 
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadLastMessage(ApiClient& api, const std::string& stream,
+                                                               const std::string& filter) {
+  return Get(api, stream, {{"last_by_subj", filter}}, absl::StrCat("read the last message of stream \"", stream, "\""),
+             {});
+}
+
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, const std::string& stream,
                                                              std::uint64_t sequence, const std::stop_token& stop) {
   return Get(api, stream, {{"seq", sequence}}, About("read message ", sequence, stream), stop);
@@ -162,11 +167,11 @@ absl::Status DeleteMessage(ApiClient& api, const std::string& stream, std::uint6
       api.Call("STREAM.MSG.DELETE." + stream, {{"seq", sequence}, {"no_erase", true}}, kApiBudget);
   if (!reply.ok()) return reply.status();
   if (!reply->error) return absl::OkStatus();
-  if (!reply->Refused(api_code::kMessageNotDeleted)) return StatusOf(what, *reply->error);
+  if (!reply->Refused(api_code::kMessageNotDeleted)) return StatusOfRefusal(what, *reply->error);
   // A server has the same error for a message that is gone and for one that must not be deleted.
   const absl::StatusOr<ApiReply> left = api.Call("STREAM.MSG.GET." + stream, {{"seq", sequence}}, kApiBudget);
-  if (left.ok() && left->Refused(api_code::kNoMessageFound)) return StatusOf(what, *left->error);
-  return StatusOf(what, *reply->error);
+  if (left.ok() && left->Refused(api_code::kNoMessageFound)) return StatusOfRefusal(what, *left->error);
+  return StatusOfRefusal(what, *reply->error);
 }
 
 }  // namespace penstock::eventbus::jetstream

@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "jetstream/api/api_client.h"
+#include "jetstream/api/api_error.h"
 #include "jetstream/message/received_message.h"
 #include "jetstream/protocol/json.h"
 #include "message/stored_message.h"
@@ -23,6 +24,10 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadStoredMessage(const Json& rep
 /// none; `kInternal` when it is no such reply.
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadDirectMessage(const ReceivedMessage& reply);
 
+/// The error that a refusal is to readers of stored messages: JetStream that is switched off is `kUnavailable`, a
+/// missing stream is marked (`IsStreamMissing`).
+absl::Status StatusOfRefusal(const std::string& what, const ApiError& error);
+
 /// As `Transport::ReadMessage`.
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const std::string& stream,
                                                            const std::string& filter, std::uint64_t from_sequence);
@@ -30,6 +35,10 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(ApiClient& api, const
 /// The message with this very sequence. `kNotFound`.
 absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(ApiClient& api, const std::string& stream,
                                                              std::uint64_t sequence, const std::stop_token& stop);
+
+/// The last message that `filter` takes. `kNotFound` when there is none, or no such stream (`IsStreamMissing`).
+absl::StatusOr<std::unique_ptr<StoredMessage>> ReadLastMessage(ApiClient& api, const std::string& stream,
+                                                               const std::string& filter);
 
 /// As `Transport::HasMessage`.
 absl::StatusOr<bool> HasMessage(ApiClient& api, const std::string& stream, std::uint64_t sequence);
