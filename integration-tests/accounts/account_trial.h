@@ -80,7 +80,7 @@ class AccountTrial : public ::testing::Test {
     EXPECT_TRUE(Eventually([&] { return handled == 1; }, kPatience));
     const auto letters = [&] {
       const auto listed = bus.dead_letters().List({.consumer = durable});
-      return listed.ok() ? static_cast<int>(listed->size()) : -1;
+      return listed.ok() ? static_cast<int>(listed->letters.size()) : -1;
     };
     EXPECT_TRUE(Eventually([&] { return letters() == 1; }, kPatience));
     rejecting = false;

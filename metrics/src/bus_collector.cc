@@ -28,6 +28,9 @@ absl::Status CollectorOptions::Validate() const {
     return absl::InvalidArgumentError(
         "metrics options: metric_namespace is no metric name; use up to 128 bytes of [A-Za-z0-9_:], no digit first");
   }
+  if (client_id_in != ClientIdIn::kName && client_id_in != ClientIdIn::kLabel && client_id_in != ClientIdIn::kBoth) {
+    return absl::InvalidArgumentError("metrics options: client_id_in is no choice; use kName, kLabel or kBoth");
+  }
   if (max_topics < 1 || max_topics > kMaxTopics) {
     return absl::InvalidArgumentError(
         absl::StrCat("metrics options: max_topics is ", max_topics, "; use 1 to ", kMaxTopics));

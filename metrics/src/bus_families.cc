@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "families.h"
 
@@ -57,15 +59,33 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(1, {{.name = "version", .value = PENSTOCK_VERSION}, {.name = "transport", .value = stats.transport}});
 }
 
-}  // namespace
-
-std::vector<prometheus::MetricFamily> AllFamilies(const BusStats& stats, const CollectorOptions& options,
-                                                  TopicCaps& caps) {
-  FamilyWriter out(options.metric_namespace.empty() ? DefaultNamespace(stats.client_id) : options.metric_namespace);
+std::vector<prometheus::MetricFamily> Families(const BusStats& stats, const CollectorOptions& options, TopicCaps& caps,
+                                               FamilyWriter& out) {
   WritePoolFamilies(stats, options, out);
   WriteTopicFamilies(stats, caps, out);
   WriteConnectionFamilies(stats, out);
   return out.Take();
+}
+
+}  // namespace
+
+std::vector<prometheus::MetricFamily> AllFamilies(const BusStats& stats, const CollectorOptions& options,
+                                                  TopicCaps& caps) {
+  const auto named = [&](std::string_view otherwise) {
+    return options.metric_namespace.empty() ? std::string(otherwise) : options.metric_namespace;
+  };
+  const Labels label = {{.name = "client_id", .value = stats.client_id}};
+  std::vector<prometheus::MetricFamily> families;
+  if (options.client_id_in != ClientIdIn::kLabel) {
+    FamilyWriter out(named(DefaultNamespace(stats.client_id)));
+    families = Families(stats, options, caps, out);
+  }
+  if (options.client_id_in != ClientIdIn::kName) {
+    const bool alone = options.client_id_in == ClientIdIn::kLabel;
+    FamilyWriter out(alone ? named(kFixedNamespace) : std::string(kFixedNamespace), label);
+    std::ranges::move(Families(stats, options, caps, out), std::back_inserter(families));
+  }
+  return families;
 }
 
 std::vector<prometheus::MetricFamily> BusFamilies(const BusStats& stats, const CollectorOptions& options) {

@@ -19,10 +19,15 @@ void FamilyWriter::Counter(std::string_view name, std::string_view help) { Begin
 
 void FamilyWriter::Gauge(std::string_view name, std::string_view help) { Begin(MetricType::Gauge, name, help); }
 
+Labels FamilyWriter::WithOurs(Labels labels) const {
+  labels.insert(labels.begin(), labels_.begin(), labels_.end());
+  return labels;
+}
+
 void FamilyWriter::Sample(double value, Labels labels) {
   prometheus::MetricFamily& family = families_.back();
   prometheus::ClientMetric metric;
-  metric.label = std::move(labels);
+  metric.label = WithOurs(std::move(labels));
   if (family.type == MetricType::Counter) {
     metric.counter.value = value;
   } else {
@@ -36,6 +41,7 @@ void FamilyWriter::Histogram(std::string_view name, std::string_view help, const
   Begin(MetricType::Histogram, name, help);
   const auto& bounds = actorpool::LatencySnapshot::kUpperBoundsSeconds;
   prometheus::ClientMetric metric;
+  metric.label = labels_;
   std::uint64_t cumulative = 0;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     cumulative += latency.counts[i];

@@ -18,7 +18,9 @@ using Labels = std::vector<prometheus::ClientMetric::Label>;
 /// Writes metric families, one after the other. Thread-compatible.
 class FamilyWriter {
  public:
-  explicit FamilyWriter(std::string metric_namespace) : namespace_(std::move(metric_namespace)) {}
+  /// `labels` are the first ones of every sample.
+  explicit FamilyWriter(std::string metric_namespace, Labels labels = {})
+      : namespace_(std::move(metric_namespace)), labels_(std::move(labels)) {}
 
   /// Begins the counter, or the gauge, `{namespace}_{name}`; its samples follow.
   void Counter(std::string_view name, std::string_view help);
@@ -37,7 +39,10 @@ class FamilyWriter {
  private:
   void Begin(prometheus::MetricType type, std::string_view name, std::string_view help);
 
+  Labels WithOurs(Labels labels) const;
+
   std::string namespace_;
+  Labels labels_;
   std::vector<prometheus::MetricFamily> families_;
 };
 

@@ -63,6 +63,24 @@ TEST(BusFamiliesTest, GoesOnCountingWhatEndedSubscriptionsCounted) {
   EXPECT_THAT(text, HasSubstr("n_actor_pool_dead_letters_total 3\n"));
 }
 
+TEST(BusFamiliesTest, LabelsEverySeriesWithTheClientIdInOneNamespaceIfAsked) {
+  BusStats stats = SmallBus();
+  stats.client_id = "billing-2";
+  const std::string labelled = Render(stats, {.client_id_in = ClientIdIn::kLabel});
+  const std::string named = Render(stats, {});
+  EXPECT_THAT(labelled, HasSubstr("penstock_connected{client_id=\"billing-2\"} "));
+  EXPECT_THAT(labelled, HasSubstr("penstock_publish_latency_seconds_count{client_id=\"billing-2\"} "));
+  EXPECT_THAT(labelled, HasSubstr("penstock_received_total{client_id=\"billing-2\",topic="));
+  EXPECT_THAT(labelled, Not(HasSubstr("nats_eventbus_billing_2")));
+  EXPECT_THAT(named, Not(HasSubstr("client_id=")));
+  for (const auto& family : BusFamilies(stats, {.client_id_in = ClientIdIn::kLabel})) {
+    for (const auto& metric : family.metric) EXPECT_EQ(metric.label.front().name, "client_id") << family.name;
+  }
+  EXPECT_EQ(Render(stats, {.client_id_in = ClientIdIn::kBoth}), named + labelled);
+  EXPECT_THAT(Render(stats, {.client_id_in = ClientIdIn::kLabel, .metric_namespace = "n"}),
+              HasSubstr("n_connected{client_id=\"billing-2\"} "));
+}
+
 TEST(BusFamiliesTest, WritesTheLatencyAsACumulativeHistogram) {
   const std::string text = Render(SmallBus(), {.metric_namespace = "n"});
   EXPECT_THAT(text, HasSubstr("n_actor_pool_message_latency_seconds_count 12\n"));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "penstock/sdk/service.h"
 
+#include <atomic>
 #include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,6 +23,10 @@ constexpr std::chrono::hours kLongestDrain{1};
 constexpr std::chrono::seconds kShortestStall{1};
 constexpr std::chrono::hours kLongestStall{24};
 constexpr std::size_t kMostHandlerThreads = 64;
+constexpr char kDestroyedInHandler[] =
+    "penstock: a Service was destroyed in one of its handlers, for which it would wait for ever; call RequestStop "
+    "there, "
+    "and destroy the Service when Run has returned\n";
 
 absl::Status Invalid(const std::string& text) { return absl::InvalidArgumentError("service options: " + text); }
 
@@ -86,12 +92,25 @@ class Service::Core {
   }
 
   absl::Status Run() {
+    ran_.store(true, std::memory_order_relaxed);
     signals_->WaitForStop();
     const DrainReport report = bus_->Drain(options_.drain_timeout);
-    Log(report.status.ok() ? LogLevel::kInfo : LogLevel::kWarning,
+    Log(report.orderly ? LogLevel::kInfo : LogLevel::kWarning,
         absl::StrFormat("drained: finished %d messages, handed back %d, left %d to handlers that still run",
                         report.finished, report.handed_back, report.abandoned));
-    return report.status;
+    return report.orderly ? absl::OkStatus() : report.status;
+  }
+
+  // A handler that destroyed the service would wait for itself.
+  void CheckEnd() {
+    if (bus_->InHandler()) {
+      std::fputs(kDestroyedInHandler, stderr);
+      std::abort();
+    }
+    const bool stopped = signals_->stop_token().stop_requested() || ran_.load(std::memory_order_relaxed);
+    if (stopped || bus_->Stats().subscriptions.empty()) return;
+    Log(LogLevel::kError,
+        "the service was destroyed without Run: its subscriptions end now; call Run, which waits for a signal");
   }
 
   const OriginProcess& origin() const { return origin_; }
@@ -144,7 +163,8 @@ class Service::Core {
 
   const OriginProcess origin_{};
   ServiceOptions options_;
-  StallWatch stall_watch_;  // of the endpoint's I/O thread
+  std::atomic<bool> ran_{false};  // relaxed: a flag by itself
+  StallWatch stall_watch_;        // of the endpoint's I/O thread
   // Made in this order, and destroyed from the last to the first.
   std::unique_ptr<StopSignals> signals_;
   std::unique_ptr<EventBus> bus_;
@@ -161,7 +181,11 @@ absl::StatusOr<std::unique_ptr<Service>> Service::Create(ServiceOptions options)
 
 Service::Service(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 Service::~Service() {
-  if (core_->origin().left()) LeaveToParent(std::move(core_));
+  if (core_->origin().left()) {
+    LeaveToParent(std::move(core_));
+    return;
+  }
+  core_->CheckEnd();
 }
 
 EventBus& Service::bus() { return core_->bus(); }

@@ -94,7 +94,8 @@ Option OfBucket(std::string name, std::int64_t least, std::int64_t most, Call ca
 std::vector<Option> OptionsOfBusAndService() {
   return {
       OfBus<milliseconds>(
-          "connect_timeout", 100, 10 * kMinute, [](auto& o) -> auto& { return o.connect_timeout; }),
+          "connect_timeout", 100, 10 * kMinute, [](auto& o) -> auto& { return o.connect_timeout; },
+          /*or_zero=*/true),
       OfBus<milliseconds>(
           "publish_timeout", 100, 10 * kMinute, [](auto& o) -> auto& { return o.publish_timeout; }),
       OfBus<seconds>(

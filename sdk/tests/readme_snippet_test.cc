@@ -112,6 +112,12 @@ std::string Snippet(const std::string& source, const std::string& name) {
 
 TEST(ReadmeTest, ItsExampleHandlesTheEventThatItPublishes) { EXPECT_EQ(Main(), absl::OkStatus()); }
 
+TEST(ReadmeTest, ItsServiceIsTheExampleThatIsBuilt) {
+  const std::string example = TextOf(PENSTOCK_SHIPPING_EXAMPLE);
+  ASSERT_NE(example.find("#include"), std::string::npos);
+  EXPECT_THAT(TextOf(PENSTOCK_README), ::testing::HasSubstr("```cpp\n" + example.substr(example.find("#include"))));
+}
+
 TEST(ReadmeTest, ItsExampleIsTheOneTested) {
   for (const char* name : {"readme", "readme bucket", "readme service"}) {
     const std::string snippet = Snippet(TextOf(PENSTOCK_README_SNIPPET), name);

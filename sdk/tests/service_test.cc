@@ -77,10 +77,8 @@ TEST(ServiceTest, SaysWhenTheDrainTookTooLong) {
   ASSERT_TRUE(service->bus().PublishEnvelope("orders", Event("o-1")).ok());
   ASSERT_EQ(begun.get_future().wait_for(seconds(20)), std::future_status::ready);
   service->RequestStop();
-  auto ended = std::async(std::launch::async, [&service] { return service->Run(); });
-  ended.wait_for(milliseconds(300));  // six times the drain's patience; it ends only with the handler
+  EXPECT_EQ(service->Run().code(), absl::StatusCode::kDeadlineExceeded);
   release.set_value();
-  EXPECT_EQ(ended.get().code(), absl::StatusCode::kDeadlineExceeded);
 }
 
 TEST(ServiceTest, ServesMetricsHealthAndReadiness) {

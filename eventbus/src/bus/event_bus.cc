@@ -3,19 +3,26 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "bus/call_limit.h"
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
+#include "bus/drain_verdict.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
 #include "bus/subscribe/invoke_handler.h"
 #include "bus/subscribe/subscription_set.h"
+#include "bus/worker_watch.h"
 #include "naming/names.h"
 #include "options/options_check.h"
 #include "penstock/actorpool/internal/deadline.h"
@@ -32,6 +39,10 @@ using eventbus::Storage;
 constexpr std::chrono::milliseconds kLastFlush{500};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
+constexpr std::chrono::seconds kWorkerLook{1};
+constexpr char kDestroyedInHandler[] =
+    "penstock: an EventBus was destroyed in one of its handlers, for which it would wait for ever; destroy it on a "
+    "thread of your own\n";
 
 }  // namespace
 
@@ -47,15 +58,21 @@ class EventBus::Core {
         look_ups_(*transport_),
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
-        subscriptions_(options_.client_id + "-tick") {
+        worker_watch_(pool_->Stats().workers, std::thread::hardware_concurrency()),
+        subscriptions_(options_.client_id + "-tick", [this](eventbus::TimePoint now) { LookAtWorkers(now); }) {
     transport_->SetInlineExecutor(actorpool::internal::PoolAccess(*pool_).inline_executor());
   }
 
   ~Core() {
-    Shut(std::nullopt);
-    pool_->Stop();  // for handlers that a drain did not wait for
+    End();
     letter_writer_.Stop();
     look_ups_.Stop();
+  }
+
+  /// No handler runs any more.
+  void End() {
+    Shut(std::nullopt);
+    pool_->Stop();  // for handlers that a drain did not wait for
   }
 
   absl::Status CheckOpen(std::string_view what) const {
@@ -80,6 +97,7 @@ class EventBus::Core {
                                .dead_letters = letter_writer_,
                                .look_ups = look_ups_,
                                .log = options_.log,
+                               .workers = worker_watch_.workers(),
                                .request_tick = [this] { subscriptions_.RequestTick(); }},
                               *transport_);
   }
@@ -93,29 +111,45 @@ class EventBus::Core {
   }
 
   // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
-  // transport, so that outcomes can still be told.
+  // transport, so that outcomes can still be told; consumers after that, since they send again what was lost with a
+  // connection.
   DrainReport Shut(std::optional<eventbus::TimePoint> drain_deadline) {
     MutexLock lock(shut_mutex_);
-    if (closed_.load(std::memory_order_acquire)) return {};
+    if (closed_.load(std::memory_order_acquire)) return {.orderly = true};
     subscriptions_.StopReceiving();
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
     if (!drain_deadline || subscriptions_.WaitQuiescent(DeadlineAfter(kLastWait))) pool_->Stop();
+    const bool told = drain_deadline && AwaitTold(std::max(*drain_deadline, DeadlineAfter(kLastWait)));
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
-    const absl::Status flushed = transport_->Flush(FlushTime(drain_deadline));
-    DrainReport report{flushed, Settled() - before, rest.handed_back, rest.abandoned};
+    absl::Status flushed = transport_->Flush(FlushTime(drain_deadline));
+    DrainReport report{.finished = Settled() - before, .handed_back = rest.handed_back, .abandoned = rest.abandoned};
     closed_.store(true, std::memory_order_release);
     transport_->Close();
-    if (drain_deadline && !finished) report.status = Unfinished(report);
+    if (drain_deadline) eventbus::Judge({finished, told, rest.taken_over, rest.in_doubt, std::move(flushed)}, report);
     return report;
+  }
+
+  // A connection that was replaced meanwhile may have taken acknowledgements with it: once more then.
+  bool AwaitTold(eventbus::TimePoint deadline) {
+    while (true) {
+      const std::optional<std::uint64_t> steps = subscriptions_.AwaitInStep(deadline);
+      if (!steps) return false;
+      const bool flushed = *steps == 0 || transport_->Flush(TimeUntil(deadline)).ok();
+      if (flushed && subscriptions_.AwaitInStep({}) == steps) return true;
+      if (std::chrono::steady_clock::now() >= deadline) return false;
+    }
+  }
+
+  static std::chrono::milliseconds TimeUntil(eventbus::TimePoint deadline) {
+    return std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   }
 
   // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
   static std::chrono::milliseconds FlushTime(std::optional<eventbus::TimePoint> drain_deadline) {
     if (!drain_deadline) return kLastFlush;
-    const auto left = *drain_deadline - std::chrono::steady_clock::now();
-    return std::max(std::chrono::ceil<std::chrono::milliseconds>(left), kLastWait);
+    return std::max(TimeUntil(*drain_deadline), kLastWait);
   }
 
   std::uint64_t Settled() const {
@@ -128,10 +162,26 @@ class EventBus::Core {
     return settled;
   }
 
-  static absl::Status Unfinished(const DrainReport& report) {
-    return absl::DeadlineExceededError(absl::StrFormat(
-        "drain: the time was up; finished %d messages, handed back %d, left %d to handlers that still run",
-        report.finished, report.handed_back, report.abandoned));
+  // On the ticking thread.
+  void LookAtWorkers(eventbus::TimePoint now) {
+    if (!options_.log || now < next_worker_look_) return;
+    next_worker_look_ = now + kWorkerLook;
+    std::timespec cpu{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    const actorpool::ActorStats total = pool_->Stats().Total();
+    const auto verdict =
+        worker_watch_.Observe({.at = now,
+                               .cpu = std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec),
+                               .finished = total.succeeded + total.failed,
+                               .waiting = total.inbox_depth});
+    if (!verdict || !std::has_single_bit(++worker_verdicts_)) return;  // 1, 2, 4, ...
+    options_.log(LogLevel::kWarning,
+                 absl::StrFormat(
+                     "workers are the bottleneck: %d messages wait for one, and handlers wait too: %d ended in %d s, "
+                     "with %d %% of the processor time that %d workers can use; set more workers, or answer later "
+                     "with Delivery::Defer",
+                     verdict->waiting, verdict->finished, eventbus::WorkerWatch::kPeriod.count(), verdict->cpu_percent,
+                     worker_watch_.workers()));
   }
 
   BusStats Stats() const {
@@ -156,8 +206,11 @@ class EventBus::Core {
   eventbus::MessageLookUp look_ups_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
-  eventbus::SubscriptionSet subscriptions_;
-  std::atomic<bool> closed_{false};  // set once the last outcome was told
+  eventbus::WorkerWatch worker_watch_;
+  std::uint64_t worker_verdicts_ = 0;  // of the ticking thread, as is the next
+  eventbus::TimePoint next_worker_look_{};
+  eventbus::SubscriptionSet subscriptions_;  // its ticking thread uses what is above
+  std::atomic<bool> closed_{false};          // set once the last outcome was told
   Mutex shut_mutex_;
 };
 
@@ -175,7 +228,15 @@ absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, 
 
 EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 EventBus::~EventBus() {
-  if (core_->origin_.left()) LeaveToParent(std::move(core_));
+  if (core_->origin_.left()) {
+    LeaveToParent(std::move(core_));
+    return;
+  }
+  if (InHandler()) {
+    std::fputs(kDestroyedInHandler, stderr);
+    std::abort();
+  }
+  core_->End();  // while handlers can still use this
 }
 
 absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
@@ -204,7 +265,7 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, SubscribeOptions options,
                                                    MessageHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
-  return core_->Subscribe(eventbus::MessageSubscription(topic, std::move(options), std::move(handler)),
+  return core_->Subscribe(eventbus::MessageSubscription({topic, this}, std::move(options), std::move(handler)),
                           Storage::kMemory);
 }
 
@@ -212,7 +273,7 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   return core_->Subscribe(
-      eventbus::EnvelopeSubscription(topic, std::move(options), std::move(handler), core_->options_.client_id,
+      eventbus::EnvelopeSubscription({topic, this}, std::move(options), std::move(handler), core_->options_.client_id,
                                      core_->transport_->max_payload_bytes()),
       Storage::kFile);
 }
@@ -253,5 +314,6 @@ DeadLetters& EventBus::dead_letters() const { return *core_->dead_letters_; }
 BusStats EventBus::Stats() const { return core_->Stats(); }
 bool EventBus::connected() const { return core_->transport_->connected(); }
 const BusOptions& EventBus::options() const { return core_->options_; }
+bool EventBus::InHandler() const { return eventbus::IsInHandlerOf(*this); }
 
 }  // namespace penstock

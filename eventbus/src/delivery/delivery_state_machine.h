@@ -81,8 +81,9 @@ class DeliveryStateMachine {
     if (!spares_.empty()) spares.swap(spares_);
   }
 
-  /// Nothing is running, queued or on its way to or from the dead letters; other messages can only be handed back.
-  bool quiescent() const { return active() == 0; }
+  /// Nothing is running, queued or on its way to or from the dead letters, and nothing will be when the connection or
+  /// the ownership that it lacks is back; other messages can only be handed back.
+  bool quiescent() const { return active() == 0 && (state_.table.paused().empty() || circuit_open()); }
   /// Only the probe may begin.
   bool circuit_open() const { return state_.failures.breaker().open(); }
   TimePoint next_tick() const;

@@ -168,4 +168,17 @@ absl::StatusOr<std::string> AggregateIdOf(std::string_view body, std::string_vie
   return id;
 }
 
+Envelope CausedBy(const Envelope& cause, Envelope effect) {
+  const auto fill_in = [](std::string& field, const std::string& value) {
+    if (field.empty()) field = value;
+  };
+  fill_in(effect.causation_id, cause.event_id);
+  fill_in(effect.correlation_id, cause.correlation_id);
+  fill_in(effect.correlation_id, cause.event_id);
+  fill_in(effect.trace_id, cause.trace_id);
+  fill_in(effect.traceparent, cause.traceparent);
+  if (effect.tenant_id == 0) effect.tenant_id = cause.tenant_id;
+  return effect;
+}
+
 }  // namespace penstock

@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <openssl/sha.h>
+
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -43,6 +46,9 @@ std::uint64_t Random() {
   return random();
 }
 
+// The bytes of 3f1c2a52-8f0e-5d6b-9a57-6a1f0c3b7e90.
+constexpr std::string_view kNamespace = "\x3f\x1c\x2a\x52\x8f\x0e\x5d\x6b\x9a\x57\x6a\x1f\x0c\x3b\x7e\x90";
+
 // Writes the lowest digits of `value` from `at` on.
 void PutHex(std::uint64_t value, std::size_t digits, std::size_t at, std::string& out) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -60,6 +66,25 @@ std::string NewEventId() {
   PutHex(tick, 3, 15, id);
   PutHex((random >> 48 & 0x3FFF) | 0x8000, 4, 19, id);
   PutHex(random, 12, 24, id);
+  return id;
+}
+
+std::string DerivedEventId(std::string_view event_id, std::string_view purpose) {
+  std::string text(kNamespace);
+  text.append(event_id).append("\n").append(purpose);
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  const auto bytes = [&digest](std::size_t from, std::size_t to) {
+    std::uint64_t value = 0;
+    for (std::size_t i = from; i < to; ++i) value = value << 8 | digest.at(i);
+    return value;
+  };
+  std::string id = "........-....-5...-....-............";
+  PutHex(bytes(0, 4), 8, 0, id);
+  PutHex(bytes(4, 6), 4, 9, id);
+  PutHex(bytes(6, 8), 3, 15, id);
+  PutHex((bytes(8, 10) & 0x3FFF) | 0x8000, 4, 19, id);
+  PutHex(bytes(10, 16), 12, 24, id);
   return id;
 }
 

@@ -62,6 +62,7 @@ class JetStreamTransport final : public Transport {
     } else {
       connection_->Close(std::chrono::milliseconds(0));  // nothing was sent that a flush would have to wait for
     }
+    if (enabled.ok()) LogLine(log_, LogLevel::kInfo, connection_->Describe("connected to"));
     return enabled;
   }
 
@@ -221,7 +222,9 @@ class JetStreamTransport final : public Transport {
 }  // namespace jetstream
 
 absl::StatusOr<std::unique_ptr<Transport>> ConnectJetStream(const BusOptions& options, const std::stop_token& stop) {
-  const auto deadline = DeadlineAfter(options.connect_timeout);
+  const bool for_ever = options.connect_timeout.count() == 0;
+  const auto deadline =
+      for_ever ? jetstream::Connection::Clock::time_point::max() : DeadlineAfter(options.connect_timeout);
   absl::StatusOr<std::shared_ptr<jetstream::Connection>> connection =
       jetstream::Connection::Open(options, deadline, stop);
   if (!connection.ok()) return connection.status();

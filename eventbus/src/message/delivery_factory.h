@@ -26,14 +26,22 @@ struct Attempt {
   std::uint64_t fence = 0;   ///< see `Delivery::fence`
 };
 
-/// Makes what a handler sees of a message. `message` and `deferrals` outlive the delivery.
+/// Where a message is delivered.
+struct Place {
+  std::string_view topic{};
+  EventBus* bus = nullptr;  ///< null only in tests whose handlers do not ask for it
+};
+
+/// Makes what a handler sees of a message. `message`, the topic, the bus and `deferrals` outlive the delivery.
 class DeliveryFactory {
  public:
   /// One that cannot be deferred.
-  static Delivery Make(const StoredMessage& message, std::string_view topic) { return {message, topic, 1, 0, nullptr}; }
-  static Delivery Make(const StoredMessage& message, std::string_view topic, const Attempt& attempt,
+  static Delivery Make(const StoredMessage& message, const Place& place) {
+    return {message, place.topic, place.bus, 1, 0, nullptr};
+  }
+  static Delivery Make(const StoredMessage& message, const Place& place, const Attempt& attempt,
                        DeferralSource& deferrals) {
-    return {message, topic, attempt.number, attempt.fence, &deferrals};
+    return {message, place.topic, place.bus, attempt.number, attempt.fence, &deferrals};
   }
 };
 

@@ -133,7 +133,7 @@ absl::Status CheckLimits(const StreamLimits& limits) {
 absl::Status CheckTimes(const BusOptions& options) {
   constexpr std::int64_t kTenMinutesMs = 600 * kSecondMs;
   return CheckRanges({
-      {"connect_timeout", options.connect_timeout.count(), 100, kTenMinutesMs, " ms"},
+      {"connect_timeout", options.connect_timeout.count(), 100, kTenMinutesMs, " ms", true},
       {"publish_timeout", options.publish_timeout.count(), 100, kTenMinutesMs, " ms"},
       {"publish_window", Count(options.publish_window), 1, kMaxInFlight},
   });

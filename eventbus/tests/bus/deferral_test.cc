@@ -62,7 +62,7 @@ class NoMessage final : public StoredMessage {
 DeferredOutcome TokenOf(std::shared_ptr<Deferral> deferral) {
   const NoMessage message;
   OneDeferral source(std::move(deferral));
-  return DeliveryFactory::Make(message, "orders", {}, source).Defer();
+  return DeliveryFactory::Make(message, {"orders"}, {}, source).Defer();
 }
 
 TEST(DeferralTest, EndsWhenItIsSettledAndTheHandlerHasReturned) {
@@ -195,7 +195,7 @@ TEST(DeferredOutcomeTest, OfNoMessageSettlesNothing) {
   DeferredOutcome token;
   EXPECT_EQ(token.Settle(Ack()).code(), absl::StatusCode::kFailedPrecondition);
   const NoMessage message;
-  EXPECT_EQ(DeliveryFactory::Make(message, "notices").Defer().Settle(Ack()).code(),
+  EXPECT_EQ(DeliveryFactory::Make(message, {"notices"}).Defer().Settle(Ack()).code(),
             absl::StatusCode::kFailedPrecondition);
 }
 

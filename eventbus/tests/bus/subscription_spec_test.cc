@@ -10,7 +10,7 @@ namespace {
 
 SubscriptionSpec SharedBilling() {
   return EnvelopeSubscription(
-      "orders", {.durable = "billing", .sharing = Sharing::kShared},
+      {"orders"}, {.durable = "billing", .sharing = Sharing::kShared},
       [](const Envelope&, const Delivery&) { return Ack(); }, "client", 1 << 20);
 }
 
@@ -22,15 +22,17 @@ TEST(SubscriptionSpecTest, ProcessesThatShareAConsumerDrawDifferentJitter) {
 
 TEST(SubscriptionSpecTest, TheClientIdIsTheDurableOfWhoNamesNone) {
   const auto handler = [](const Envelope&, const Delivery&) { return Ack(); };
-  const SubscriptionSpec spec = EnvelopeSubscription("orders", {}, handler, "client", 1 << 20);
+  const SubscriptionSpec spec = EnvelopeSubscription({"orders"}, {}, handler, "client", 1 << 20);
   EXPECT_EQ(spec.consumer_spec.consumer, "client");
   EXPECT_EQ(spec.handler_name, "client");
+  EXPECT_TRUE(spec.durable_is_default);
+  EXPECT_FALSE(SharedBilling().durable_is_default);
   EXPECT_EQ(SharedBilling().consumer_spec.consumer, "billing");
 }
 
 TEST(SubscriptionSpecTest, AMessageSubscriptionAcknowledgesNothing) {
   const auto handler = [](const Delivery&) { return absl::OkStatus(); };
-  const SubscriptionSpec spec = MessageSubscription("orders", {.group = "all"}, handler);
+  const SubscriptionSpec spec = MessageSubscription({"orders"}, {.group = "all"}, handler);
   EXPECT_FALSE(spec.flow.acknowledges);
   EXPECT_EQ(spec.consumer_spec.kind, ConsumerKind::kAtMostOnce);
   EXPECT_EQ(spec.consumer_spec.consumer, "all");

@@ -239,6 +239,7 @@ TEST_F(DeliveryOutageTest, WhatWasPostponedIsOfferedAgain) {
   Tick();
   Arrive(1, "a");
   Finish(1, {.kind = HandlerResult::Kind::kPostponed});
+  EXPECT_FALSE(flow_->quiescent()) << "it is to begin";
   EXPECT_THAT(Said(), ElementsAre("run 1"));
   EXPECT_EQ(flow_->next_tick(), now_ + milliseconds{50});
   Pass(milliseconds{50});

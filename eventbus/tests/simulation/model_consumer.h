@@ -111,6 +111,7 @@ class ModelConsumer {
   void AskForPending(const Sight& sight, bool made);
   void Bind(bool made);
   void Refused();
+  void MakeAgain();
   void Bound(const Sight& sight, TimePoint asked, bool made);
   void NoteConsumer(const Sight& sight, bool made);
   std::function<void()> IfCurrent(std::function<void()> what);

@@ -110,7 +110,9 @@ void ModelConsumer::ReportSettled() {
 void ModelConsumer::Decided(const Sight& sight, bool may_take) {
   if (!sight.exists) return may_take ? Make(sight) : StandBy(sight);
   AcknowledgeAgain(sight);
-  may_take ? AskForPending(sight, false) : StandBy(sight);
+  if (!may_take) return StandBy(sight);
+  if (claim_ != 0 && sight.ours && sight.pending > 0 && !insists_) return MakeAgain();
+  AskForPending(sight, false);
 }
 
 void ModelConsumer::AcknowledgeAgain(const Sight& sight) {
@@ -202,6 +204,10 @@ void ModelConsumer::Refused() {
   const bool stands_by = ownership_.state() == Ownership::State::kStandBy;
   if (!ownership_.Refused(event_queue_.now()) || stands_by) return LookAgain(times::kShortestPause);
   trace_.Note("the server holds the consumer for a connection that is gone");
+  MakeAgain();
+}
+
+void ModelConsumer::MakeAgain() {
   network_.Request(link_, [this, attempt = attempt_](Network::Side& side) -> Network::Answer {
     if (attempt != attempt_ || stopped_ || !network_.IsCommitted(side)) return {};
     const Sight there = network_.Look(side, *this);

@@ -37,15 +37,20 @@ using EnvelopeHandler = std::function<Outcome(const Envelope& envelope, const De
 /// (`memory://`); for a publish that `Close` or `Drain` ends, on the closing thread. Must not block or throw.
 using PublishCallback = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
-/// How a drain ended. Messages that wait for a retry, or behind one, cannot be finished: they are handed back.
+/// How a drain ended. Messages that wait for a retry or for their body, which was evicted, or behind such a message,
+/// and all but one in an outage of what handlers need, cannot be finished: they are handed back.
 struct DrainReport {
-  /// OK when everything that could be finished was finished; `kDeadlineExceeded` when the timeout came first;
-  /// `kFailedPrecondition` when `Drain` was called from a handler; `kInvalidArgument` for a negative timeout; otherwise
-  /// why the last acknowledgements did not reach the server.
+  /// OK when everything that could be finished was finished, and the server knows it; `kDeadlineExceeded` when the
+  /// timeout came first; `kUnavailable` when the connection was lost and not back by then; `kAborted` when another
+  /// process took over meanwhile; `kFailedPrecondition` when `Drain` was called from a handler; `kInvalidArgument` for
+  /// a negative timeout; otherwise why the last acknowledgements or publishes did not reach the server.
   absl::Status status{};
   std::uint64_t finished = 0;     ///< handled, or sent to the dead letters, since the drain began
   std::uint64_t handed_back = 0;  ///< received and not finished; redelivered
   std::uint64_t abandoned = 0;    ///< still in a handler at the deadline; redelivered too
+  /// Nothing is in doubt: no handler still runs, the server knows what was finished, and the rest was handed back. Also
+  /// when the timeout came first.
+  bool orderly = false;
 };
 
 /// Names a subscription of one bus. 0 is none.
@@ -71,7 +76,8 @@ using SubscriptionId = std::uint64_t;
 /// an election does on a cluster of nats-server 2.10 or later: each goes out when the one before it has its PubAck or
 /// has failed. One that failed with `kDeadlineExceeded` may still be stored; those of its aggregate that waited behind
 /// it fail with `kAborted` and were not sent, so that whoever publishes again, in order, keeps the order.
-/// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back.
+/// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back. The destructor
+/// waits for running handlers; in a handler of this bus, for which it would wait for ever, it says so and aborts.
 /// **Child processes:** inherit no descriptor, blocked signal or ignored signal of the bus's. A child made with `fork`
 /// may only destroy the bus, or call `exit`: that touches nothing of the parent's.
 class EventBus {
@@ -142,9 +148,10 @@ class EventBus {
   absl::Status Unsubscribe(SubscriptionId id);
 
   /// Stops receiving, finishes and acknowledges what was received, waits for outstanding PubAcks, and closes the bus.
-  /// Messages that cannot be finished within `timeout` are handed back: the next owner of the durable gets them, in
-  /// order. Returns at the latest shortly after `timeout`, even if a handler is still running (the destructor waits for
-  /// it); any duration may be given, and `max()` waits for ever. Must not be called from a handler.
+  /// When the connection is lost, or the server does not answer, it waits for it up to `timeout`. Messages that cannot
+  /// be finished within `timeout` are handed back: the next owner of the durable gets them, in order. Returns at the
+  /// latest shortly after `timeout`, even if a handler is still running (the destructor waits for it); any duration may
+  /// be given, and `max()` waits for ever. Must not be called from a handler.
   DrainReport Drain(std::chrono::milliseconds timeout);
 
   /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent.
@@ -172,6 +179,9 @@ class EventBus {
   bool connected() const;
 
   const BusOptions& options() const;
+
+  /// Whether the calling thread is in a handler of this bus: then the bus must not be destroyed on it.
+  bool InHandler() const;
 
  private:
   class Core;

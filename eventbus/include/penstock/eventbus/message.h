@@ -12,6 +12,7 @@
 
 namespace penstock {
 
+class EventBus;
 class StoredMessage;
 
 namespace eventbus {
@@ -61,6 +62,11 @@ class Delivery {
   /// pass it on by itself. Constant, thus thread-safe; takes nanoseconds.
   std::uint64_t fence() const { return fence_; }
 
+  /// The bus that delivers it, to publish with. It outlives the call of the handler, and is to be used during that
+  /// only: work that goes on after `Deferred()` has to end before the bus is destroyed. A publish of a handler that is
+  /// called again for the same event is stored again, unless it has the same ID: see `DerivedEventId`.
+  EventBus& bus() const { return *bus_; }
+
   /// Defers the outcome: it is reported later, by the returned token. What the handler returns (`Deferred()` by
   /// convention) or throws after this is ignored. For envelopes only, and once per call of a handler; otherwise the
   /// token belongs to no message.
@@ -68,12 +74,13 @@ class Delivery {
 
  private:
   friend class eventbus::DeliveryFactory;
-  Delivery(const StoredMessage& message, std::string_view topic, std::uint64_t attempt, std::uint64_t fence,
-           eventbus::DeferralSource* deferrals)
-      : message_(message), topic_(topic), attempt_(attempt), fence_(fence), deferrals_(deferrals) {}
+  Delivery(const StoredMessage& message, std::string_view topic, EventBus* bus, std::uint64_t attempt,
+           std::uint64_t fence, eventbus::DeferralSource* deferrals)
+      : message_(message), topic_(topic), bus_(bus), attempt_(attempt), fence_(fence), deferrals_(deferrals) {}
 
   const StoredMessage& message_;
   std::string_view topic_;
+  EventBus* bus_;
   std::uint64_t attempt_;
   std::uint64_t fence_;
   eventbus::DeferralSource* deferrals_;

@@ -86,7 +86,8 @@ struct BusOptions {
   actorpool::ActorPoolOptions pool{};
   StorageMismatch storage_mismatch = StorageMismatch::kWarn;
   StreamLimits limits{};
-  /// Longest wait for the first connection. Range 100 ms to 10 min.
+  /// Longest wait for the first connection; what a server refuses (credentials, TLS) ends it at once. 0: for ever, for
+  /// a service that may start before its server. Range 0 or 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
   /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with the same message
   /// ID:

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -39,13 +41,14 @@ absl::Status EnvelopePublisher::PublishBytes(std::string_view topic, std::string
                                              PublishCallback done) {
   auto to = Check(topic, options);
   if (!to.ok()) return to.status();
+  std::string given_id = options.message_id;
   // A plain message needs an ID too, so that sending it again after a lost PubAck stores it once.
   OutboundMessage message{.subject = std::string(topic),
                           .body = std::string(body),
                           .message_id = options.message_id.empty() ? NewEventId() : std::move(options.message_id),
                           .headers = std::move(options.headers)};
   if (!options.key.empty()) AddAggregateId(message, options.key);
-  return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(done));
+  return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(given_id), std::move(done));
 }
 
 absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
@@ -58,6 +61,7 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
                         "aggregate_id and event_id",
                         Quoted(topic)));
   }
+  std::string given_id = envelope.event_id;
   if (envelope.event_id.empty()) envelope.event_id = NewEventId();
   if (envelope.timestamp == std::chrono::system_clock::time_point{})
     envelope.timestamp = std::chrono::system_clock::now();
@@ -72,7 +76,7 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
   message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
   if (!envelope.traceparent.empty())
     message.reserved_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
-  return Send(*std::move(to), Storage::kFile, std::move(message), std::move(done));
+  return Send(*std::move(to), Storage::kFile, std::move(message), std::move(given_id), std::move(done));
 }
 
 // A topic that was published to was checked then.
@@ -86,20 +90,21 @@ absl::StatusOr<EnvelopePublisher::Destination> EnvelopePublisher::Check(std::str
   return to;
 }
 
-absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done) {
+absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMessage&& message, std::string given_id,
+                                     PublishCallback done) {
   AddFence(message);
   const auto limit = streams_.Ensure(to.topic, storage, StreamAccess::kPublish);
   if (!limit.ok()) return limit.status();
   if (auto status = CheckSize(message, storage, *limit); !status.ok()) return status;
   if (to.counts == nullptr) to.counts = MakeCounts(to.topic);
   const auto begun = std::chrono::steady_clock::now();
-  auto counted = [this, done = std::move(done), counts = std::move(to.counts), begun,
+  auto counted = [this, done = std::move(done), counts = std::move(to.counts), begun, id = std::move(given_id),
                   bytes = message.body.size()](absl::StatusOr<PubAck> ack) mutable {
     if (ack.ok()) {
       counts->latency->Observe(std::chrono::steady_clock::now() - begun);
       counts->bytes.Add(bytes);
     }
-    Count(*counts, ack);
+    Count(*counts, id, ack);
     if (done) done(std::move(ack));
   };
   return transport_.Publish(std::move(message), std::move(counted));
@@ -107,16 +112,34 @@ absl::Status EnvelopePublisher::Send(Destination to, Storage storage, OutboundMe
 
 // No stream that was found, or a sequence below an earlier one: the stream may have been made anew. What was sent again
 // looks the same, which costs a look.
-void EnvelopePublisher::Count(Counts& counts, const absl::StatusOr<PubAck>& ack) {
+void EnvelopePublisher::Count(Counts& counts, const std::string& message_id, const absl::StatusOr<PubAck>& ack) {
   if (!ack.ok()) {
     counts.failed.Add(1);
     if (absl::IsNotFound(ack.status())) streams_.LookAgain(counts.topic);
     return;
   }
   counts.published.Add(1);
-  if (ack->duplicate) return counts.duplicates.Add(1);
+  if (ack->duplicate) {
+    counts.duplicates.Add(1);
+    return WarnOfDuplicate(counts, message_id);
+  }
   const std::uint64_t before = counts.last_sequence.exchange(ack->sequence, std::memory_order_relaxed);
   if (ack->sequence <= before) streams_.LookAgain(counts.topic);
+}
+
+// Transports do not count as a duplicate what they sent again themselves.
+void EnvelopePublisher::WarnOfDuplicate(Counts& counts, const std::string& message_id) const {
+  std::optional<std::uint64_t> left_out;
+  {
+    MutexLock lock(counts.mutex);
+    left_out = counts.duplicate_warnings.Note(std::chrono::steady_clock::now());
+  }
+  if (!left_out || !options_.log) return;
+  options_.log(LogLevel::kWarning,
+               absl::StrFormat("publish to %s: ID %s was used before, within the duplicate window; what was published "
+                               "now is not stored. Right for an event that is published again; another event needs "
+                               "an ID of its own%s",
+                               Quoted(counts.topic), Quoted(message_id), LeftOut(*left_out)));
 }
 
 // Plain messages have no dead letters.

@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bus/publish/topic_streams.h"
+#include "bus/publish/warning_rate.h"
 #include "penstock/actorpool/internal/counter.h"
 #include "penstock/actorpool/internal/latency_histogram.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -45,7 +46,9 @@ class EnvelopePublisher {
     std::string topic{};
     actorpool::SharedCounter published, duplicates, failed, bytes;
     std::atomic<std::uint64_t> last_sequence{0};  // relaxed: a hint, that of the last PubAck
-    std::shared_ptr<Latencies> latency{};         // of all topics together
+    Mutex mutex;
+    WarningRate duplicate_warnings ABSL_GUARDED_BY(mutex){};
+    std::shared_ptr<Latencies> latency{};  // of all topics together
   };
   /// A topic as somebody publishes to it.
   struct Destination {
@@ -55,9 +58,12 @@ class EnvelopePublisher {
 
   /// Checks topic and options.
   absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
-  absl::Status Send(Destination to, Storage storage, OutboundMessage&& message, PublishCallback done);
+  /// `given_id`: the message's ID if the caller chose it.
+  absl::Status Send(Destination to, Storage storage, OutboundMessage&& message, std::string given_id,
+                    PublishCallback done);
   /// On a thread of the transport.
-  void Count(Counts& counts, const absl::StatusOr<PubAck>& ack);
+  void Count(Counts& counts, const std::string& message_id, const absl::StatusOr<PubAck>& ack);
+  void WarnOfDuplicate(Counts& counts, const std::string& message_id) const;
   absl::Status CheckSize(const OutboundMessage& message, Storage storage, std::size_t limit) const;
   std::shared_ptr<Counts> FindCounts(std::string_view topic) const;
   std::shared_ptr<Counts> MakeCounts(std::string_view topic);

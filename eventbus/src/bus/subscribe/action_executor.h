@@ -5,7 +5,7 @@
 
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
-#include "bus/subscribe/message_look_up.h"
+#include "bus/look_up/message_look_up.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/actions.h"
 #include "delivery/in_flight_message.h"

@@ -16,11 +16,25 @@
 namespace penstock::eventbus {
 namespace {
 
-thread_local int handlers_on_this_thread = 0;
+class InHandler;
+thread_local const InHandler* innermost = nullptr;  // handler on this thread
 
-struct InHandler {
-  InHandler() { ++handlers_on_this_thread; }
-  ~InHandler() { --handlers_on_this_thread; }
+class InHandler {
+ public:
+  explicit InHandler(const EventBus* bus) : bus_(bus) { innermost = this; }
+  ~InHandler() { innermost = around_; }
+  InHandler(const InHandler&) = delete;
+  InHandler& operator=(const InHandler&) = delete;
+
+  static bool Of(const EventBus& bus) {
+    const InHandler* each = innermost;
+    while (each != nullptr && each->bus_ != &bus) each = each->around_;
+    return each != nullptr;
+  }
+
+ private:
+  const EventBus* const bus_;
+  const InHandler* const around_ = innermost;
 };
 
 /// Used again for the next message on this thread, so that its texts need no new memory.
@@ -29,14 +43,14 @@ constexpr std::size_t kMostKept = 64 << 10;
 
 }  // namespace
 
-HandlerResult InvokeHandler(const MessageHandler& handler, const std::string& topic, const StoredMessage& message) {
-  const InHandler here;
-  const absl::Status status = handler(DeliveryFactory::Make(message, topic));
+HandlerResult InvokeHandler(const MessageHandler& handler, const Place& place, const StoredMessage& message) {
+  const InHandler here(place.bus);
+  const absl::Status status = handler(DeliveryFactory::Make(message, place));
   if (status.ok()) return {.kind = HandlerResult::Kind::kHandled};
   return {.kind = HandlerResult::Kind::kRetry, .reason = status.ToString()};
 }
 
-HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& topic, const StoredMessage& message,
+HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, const StoredMessage& message,
                             const Attempt& attempt, DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
   auto envelope = spare_envelope != nullptr ? std::move(spare_envelope) : std::make_unique<Envelope>();
@@ -55,11 +69,12 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const std::string& t
     return {.kind = HandlerResult::Kind::kUndecodable,
             .reason = "the header's aggregate ID differs from the envelope's"};
   }
-  const InHandler here;
+  const InHandler here(place.bus);
   const HandlerFence fence(attempt.fence);
-  return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, topic, attempt, deferrals)));
+  return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, place, attempt, deferrals)));
 }
 
-bool IsInHandler() { return handlers_on_this_thread > 0; }
+bool IsInHandler() { return innermost != nullptr; }
+bool IsInHandlerOf(const EventBus& bus) { return InHandler::Of(bus); }
 
 }  // namespace penstock::eventbus

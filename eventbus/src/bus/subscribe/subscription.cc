@@ -9,11 +9,7 @@
 #include "naming/names.h"
 
 namespace penstock::eventbus {
-namespace {
-
-constexpr std::chrono::milliseconds kPoll{1};
-
-}  // namespace
+namespace {}  // namespace
 
 /// One call of the handler, which may ask for a deferral, once.
 class Subscription::HandlerCall final : public DeferralSource {
@@ -66,6 +62,7 @@ absl::Status Subscription::Open(Transport& transport) {
     for (auto& item : early_) flow_.Arrived(std::move(item), now, actions);
     early_.clear();
   });
+  LogSubscribed();
   return absl::OkStatus();
 }
 
@@ -145,8 +142,14 @@ void Subscription::OnOwnershipLost() {
   Call call(*this);
   MutexLock lock(mutex_);
   early_.clear();
+  const std::size_t before = flow_.in_hand();
   flow_.OwnershipLost();
   ++ownership_losses_;
+  if (draining_) {
+    lost_in_drain_.taken_over = true;
+    lost_in_drain_.handed_back += before - flow_.in_hand();
+    quiescent_.NotifyAll();
+  }
   quarantine_known_.store(!quarantines(), std::memory_order_release);
 }
 
@@ -283,6 +286,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
 
 void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
   Call call(*this);
+  if (stored) LogDeadLetter(item);
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
 }
@@ -313,63 +317,6 @@ void Subscription::Tick(TimePoint now) {
 TimePoint Subscription::NextTick() const {
   MutexLock lock(mutex_);
   return open_ ? next_tick_ : TimePoint::max();
-}
-
-void Subscription::StopReceiving() {
-  if (consumer_) consumer_->StopArrivals();
-}
-
-void Subscription::Abandon() {
-  abandoning_.store(true, std::memory_order_relaxed);
-  std::vector<std::shared_ptr<Deferral>> deferred;
-  {
-    MutexLock lock(mutex_);
-    abandoned_ = true;
-    flow_.Close();
-    for (const auto& [item, deferral] : deferred_) deferred.push_back(deferral);
-    if (flow_.quiescent()) quiescent_.NotifyAll();
-  }
-  for (const auto& deferral : deferred) deferral->TakeBack();
-}
-
-// The last calls may still be sending answers. Their end notifies nobody, since a call does not touch this object any
-// more when it has ended: hence the polling.
-bool Subscription::WaitQuiescent(TimePoint deadline) {
-  MutexLock lock(mutex_);
-  while (true) {
-    const bool quiescent = flow_.quiescent();
-    if (quiescent && calls_.load(std::memory_order_acquire) == 0) return true;
-    const TimePoint now = std::chrono::steady_clock::now();
-    if (now >= deadline) return false;
-    quiescent_.WaitUntil(lock, quiescent ? std::min(deadline, now + kPoll) : deadline);
-  }
-}
-
-bool Subscription::idle() const {
-  {
-    MutexLock lock(mutex_);
-    if (!flow_.quiescent()) return false;
-  }
-  return calls_.load(std::memory_order_acquire) == 0;
-}
-
-ShutdownSummary Subscription::HandBack() {
-  std::vector<std::unique_ptr<InFlightMessage>> items;
-  ShutdownSummary summary;
-  {
-    MutexLock lock(mutex_);
-    summary.abandoned = flow_.active();
-    summary.handed_back = flow_.held();
-    items = flow_.HandBack();
-  }
-  summary.handed_back += items.size();
-  // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
-  // way.
-  if (spec_.consumer_spec.kind == ConsumerKind::kShared) {
-    for (const auto& item : items) executor_.Acknowledge(item->answerable(), AckType::kNak);
-  }
-  if (consumer_) consumer_->Stop();
-  return summary;
 }
 
 SubscriptionStats Subscription::Stats() const {

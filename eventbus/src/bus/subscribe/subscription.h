@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,12 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/look_up/message_look_up.h"
+#include "bus/publish/warning_rate.h"
 #include "bus/subscribe/action_executor.h"
 #include "bus/subscribe/completion_queue.h"
 #include "bus/subscribe/deferral.h"
 #include "bus/subscribe/message_factory.h"
-#include "bus/subscribe/message_look_up.h"
 #include "bus/subscribe/quarantine_reader.h"
 #include "bus/subscribe/subscription_spec.h"
 #include "delivery/delivery_state_machine.h"
@@ -35,6 +37,7 @@ struct SubscriptionContext {
   DeadLetterWriter& dead_letters;
   MessageLookUp& look_ups;
   const LogSink& log;
+  std::size_t workers = 0;             ///< of the pool
   std::function<void()> request_tick;  ///< `NextTick` is sooner now
 };
 
@@ -42,6 +45,8 @@ struct SubscriptionContext {
 struct ShutdownSummary {
   std::uint64_t handed_back = 0;
   std::uint64_t abandoned = 0;
+  bool taken_over = false;  ///< by another process, after it had stopped receiving
+  bool in_doubt = false;    ///< since then the connection was lost, and acknowledgements with it, which are sent once
 };
 
 /// Carries messages from a consumer through its delivery flow to the pool, and their outcomes back.
@@ -66,6 +71,9 @@ class Subscription final : private ActionExecutor::Listener {
   bool WaitQuiescent(TimePoint deadline);
   /// Gives back what has not begun, and counts what still runs. Only after `StopReceiving` and `Abandon`.
   ShutdownSummary HandBack();
+  /// When the server is at hand that has to know of what was acknowledged: how often it was so. 0: there is nothing to
+  /// know. Nothing while it is not.
+  std::optional<std::uint64_t> InStep() const;
   /// Nothing will touch this object any more but its owner. Only after `StopReceiving`.
   bool idle() const;
 
@@ -119,6 +127,8 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteQueued();
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LogSubscribed() const;
+  void LogDeadLetter(const InFlightMessage& item);
   /// At 1, 2, 4, ... copies.
   void LogStoredTwice(std::uint64_t count) const;
   void LogVanished(const std::vector<std::uint64_t>& sequences) const;
@@ -148,8 +158,12 @@ class Subscription final : private ActionExecutor::Listener {
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   std::uint64_t ownership_losses_ ABSL_GUARDED_BY(mutex_) = 0;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
+  WarningRate letter_warnings_ ABSL_GUARDED_BY(mutex_){};
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
-  MessageFactory factory_;              // of the consumer's thread
+  bool draining_ ABSL_GUARDED_BY(mutex_) = false;  // since `StopReceiving`
+  ShutdownSummary lost_in_drain_ ABSL_GUARDED_BY(mutex_){};
+  std::uint64_t resubscribes_before_ ABSL_GUARDED_BY(mutex_) = 0;  // the drain
+  MessageFactory factory_;                                         // of the consumer's thread
   bool consumes_ = false;               // likewise: it takes what is finished, until it rests
   QuarantineReader quarantine_reader_;  // of `Open`, then of the ticking thread
   std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself

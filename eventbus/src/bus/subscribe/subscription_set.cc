@@ -14,6 +14,7 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::chrono::milliseconds kIdleTick{100};
+constexpr std::chrono::milliseconds kInStepPoll{5};
 
 using Counter = std::uint64_t SubscriptionStats::*;
 constexpr Counter kCounters[] = {
@@ -34,8 +35,8 @@ void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
 
 }  // namespace
 
-SubscriptionSet::SubscriptionSet(std::string thread_name)
-    : ticker_([this, name = std::move(thread_name)] {
+SubscriptionSet::SubscriptionSet(std::string thread_name, std::function<void(TimePoint)> on_tick)
+    : on_tick_(std::move(on_tick)), ticker_([this, name = std::move(thread_name)] {
         SetThreadName(name);
         Run();
       }) {}
@@ -131,12 +132,35 @@ void SubscriptionSet::Abandon() {
   for (const Shared& subscription : All()) subscription->Abandon();
 }
 
+std::optional<std::uint64_t> SubscriptionSet::AwaitInStep(TimePoint deadline) {
+  const auto all = All();
+  while (true) {
+    if (const auto sum = SumOfSteps(all)) return sum;
+    const auto now = std::chrono::steady_clock::now();
+    if (now >= deadline) return std::nullopt;
+    MutexLock lock(mutex_);
+    wake_.WaitUntil(lock, std::min(deadline, now + kInStepPoll));
+  }
+}
+
+std::optional<std::uint64_t> SubscriptionSet::SumOfSteps(const std::vector<Shared>& all) {
+  std::uint64_t sum = 0;
+  for (const Shared& subscription : all) {
+    const std::optional<std::uint64_t> steps = subscription->InStep();
+    if (!steps) return std::nullopt;
+    sum += *steps;
+  }
+  return sum;
+}
+
 ShutdownSummary SubscriptionSet::HandBack() {
   ShutdownSummary sum;
   for (const Shared& subscription : All()) {
     const ShutdownSummary one = subscription->HandBack();
     sum.handed_back += one.handed_back;
     sum.abandoned += one.abandoned;
+    sum.taken_over = sum.taken_over || one.taken_over;
+    sum.in_doubt = sum.in_doubt || one.in_doubt;
   }
   return sum;
 }
@@ -189,6 +213,7 @@ void SubscriptionSet::Run() {
       next = std::min(next, subscription->NextTick());
     }
     Reap();
+    on_tick_(now);
   }
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,8 +23,9 @@ namespace penstock::eventbus {
 /// **Shutdown:** `Finish` after the pool was stopped and before the transport is closed; then the destructor.
 class SubscriptionSet {
  public:
-  /// `thread_name` names the ticking thread (15 bytes of it are kept).
-  explicit SubscriptionSet(std::string thread_name);
+  /// `thread_name` names the ticking thread (15 bytes of it are kept), which calls `on_tick` too, ten times a second or
+  /// more often.
+  SubscriptionSet(std::string thread_name, std::function<void(TimePoint)> on_tick);
   ~SubscriptionSet();
   SubscriptionSet(const SubscriptionSet&) = delete;
   SubscriptionSet& operator=(const SubscriptionSet&) = delete;
@@ -37,6 +40,8 @@ class SubscriptionSet {
   void StopReceiving();
   bool WaitQuiescent(TimePoint deadline);
   void Abandon();
+  /// Waits until all are in step; the sum of `Subscription::InStep`. Nothing when `deadline` passed first.
+  std::optional<std::uint64_t> AwaitInStep(TimePoint deadline);
   ShutdownSummary HandBack();
 
   /// Asks for a tick soon.
@@ -52,6 +57,7 @@ class SubscriptionSet {
   absl::Status Admit(const Shared& subscription);
   absl::Status Reserve(const SubscriptionSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Shared> All() const;
+  static std::optional<std::uint64_t> SumOfSteps(const std::vector<Shared>& all);
   void Run();
   void Reap();
 
@@ -66,6 +72,7 @@ class SubscriptionSet {
   bool tick_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  const std::function<void(TimePoint)> on_tick_;
   std::thread ticker_;
 };
 

@@ -19,24 +19,25 @@ std::chrono::milliseconds AckWaitOf(const EnvelopeSubscribeOptions& options) {
 
 }  // namespace
 
-SubscriptionSpec MessageSubscription(std::string_view topic, SubscribeOptions options, MessageHandler handler) {
-  SubscriptionSpec spec{.topic = std::string(topic)};
+SubscriptionSpec MessageSubscription(const Place& place, SubscribeOptions options, MessageHandler handler) {
+  SubscriptionSpec spec{.topic = std::string(place.topic)};
   spec.consumer_spec.consumer = std::move(options.group);
   spec.consumer_spec.kind = ConsumerKind::kAtMostOnce;
   spec.flow.acknowledges = false;
   spec.flow.max_in_flight = options.max_in_flight;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, const Attempt&,
-                                                                  DeferralSource&) {
-    return InvokeHandler(handler, name, message);
+  spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus](const StoredMessage& message,
+                                                                                   const Attempt&, DeferralSource&) {
+    return InvokeHandler(handler, Place{name, bus}, message);
   };
   return spec;
 }
 
-SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
+SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
                                       const std::string& default_durable, std::size_t largest_message) {
   const bool exclusive = options.sharing == Sharing::kExclusive;
-  SubscriptionSpec spec{.topic = std::string(topic)};
-  spec.consumer_spec.consumer = options.durable.empty() ? default_durable : options.durable;
+  SubscriptionSpec spec{.topic = std::string(place.topic)};
+  spec.durable_is_default = options.durable.empty();
+  spec.consumer_spec.consumer = spec.durable_is_default ? default_durable : options.durable;
   spec.consumer_spec.kind = exclusive ? ConsumerKind::kExclusive : ConsumerKind::kShared;
   spec.consumer_spec.ack_all = options.ack_mode == AckMode::kCumulative;
   spec.consumer_spec.ack_wait = AckWaitOf(options);
@@ -54,9 +55,9 @@ SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeO
                .largest_message = largest_message,
                .seed = std::random_device{}()};
   spec.body_has_key = true;
-  spec.handle = [handler = std::move(handler), name = spec.topic](const StoredMessage& message, const Attempt& attempt,
-                                                                  DeferralSource& deferrals) {
-    return InvokeHandler(handler, name, message, attempt, deferrals);
+  spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus](
+                    const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {
+    return InvokeHandler(handler, Place{name, bus}, message, attempt, deferrals);
   };
   return spec;
 }

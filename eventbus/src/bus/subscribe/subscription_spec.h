@@ -25,6 +25,7 @@ struct SubscriptionSpec {
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
+  bool durable_is_default = false;
   /// Decodes and handles one message, on a worker. May throw.
   std::function<HandlerResult(const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals)>
       handle{};
@@ -33,9 +34,9 @@ struct SubscriptionSpec {
 /// The parts of a spec that `Subscribe` and `SubscribeEnvelope` determine; ID and stream are left to the caller. The
 /// options were checked before. The jitter's seed is drawn at random: processes that share a consumer must not retry at
 /// the same moments.
-SubscriptionSpec MessageSubscription(std::string_view topic, SubscribeOptions options, MessageHandler handler);
+SubscriptionSpec MessageSubscription(const Place& place, SubscribeOptions options, MessageHandler handler);
 /// `default_durable` is used when the options name none; `largest_message` is the transport's limit in bytes.
-SubscriptionSpec EnvelopeSubscription(std::string_view topic, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
+SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
                                       const std::string& default_durable, std::size_t largest_message);
 
 }  // namespace penstock::eventbus

@@ -103,7 +103,7 @@ class StreamReading {
   absl::Status MakeConsumer() {
     link_ = connection_.AwaitLink(DeadlineAfter(kApiBudget));
     if (link_ == nullptr) return absl::UnavailableError(absl::StrCat(About("read"), ": not connected"));
-    inbox_subject_ = UniqueInbox();
+    inbox_subject_ = connection_.NewInbox();
     absl::StatusOr<std::shared_ptr<Inbox>> inbox =
         Inbox::Open(link_, inbox_subject_, Inbox::Use::kAnswers, [this](MessageHandle message, bool more) {
           MutexLock lock(mutex_);
@@ -172,7 +172,8 @@ class StreamReading {
   // Two requests at a time, so that the server always has one.
   absl::Status TopUp() {
     while (outstanding_ <= kBatch) {
-      const std::string subject = absl::StrCat("$JS.API.CONSUMER.MSG.NEXT.", range_.stream, ".", consumer_);
+      const std::string subject =
+          connection_.api_subjects().For(absl::StrCat("CONSUMER.MSG.NEXT.", range_.stream, ".", consumer_));
       const std::string body = absl::StrCat("{\"batch\":", kBatch, ",\"expires\":", kRequestExpires.count(), "}");
       absl::Status sent = link_->Publish({.subject = subject, .body = body, .reply = inbox_subject_});
       if (!sent.ok()) return sent;
@@ -194,7 +195,8 @@ class StreamReading {
   void EndConsumer() {
     if (inbox_ == nullptr) return;
     inbox_->Close();
-    const std::string subject = absl::StrCat("$JS.API.CONSUMER.DELETE.", range_.stream, ".", consumer_);
+    const std::string subject =
+        connection_.api_subjects().For(absl::StrCat("CONSUMER.DELETE.", range_.stream, ".", consumer_));
     if (link_->Publish({.subject = subject}).ok()) link_->loop().WriteSoon();
   }
 

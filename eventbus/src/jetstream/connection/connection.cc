@@ -63,7 +63,7 @@ absl::Status Connection::ConnectFirst(Clock::time_point deadline) {
   for (std::size_t attempt = 1;; ++attempt) {
     const Clock::duration share = time / static_cast<std::int64_t>(servers_.size());
     absl::StatusOr<std::shared_ptr<Link>> link =
-        Connect(std::min(deadline, Clock::now() + std::max<Clock::duration>(share, kFirstConnectInterval)));
+        Connect(std::min(deadline, LaterBy(Clock::now(), std::max<Clock::duration>(share, kFirstConnectInterval))));
     if (closed()) return Stopped();
     if (link.ok()) {
       Adopt(*std::move(link));
@@ -73,8 +73,16 @@ absl::Status Connection::ConnectFirst(Clock::time_point deadline) {
     const bool last = Clock::now() + kFirstConnectInterval >= deadline;
     const bool asked_all = attempt % servers_.size() == 0;
     if (last || (asked_all && !refusal.ok())) return refusal.ok() ? link.status() : refusal;
+    if (deadline == Clock::time_point::max()) TellWhyNotYet(link.status());
     if (asked_all) Pause(kFirstConnectInterval);
   }
+}
+
+void Connection::TellWhyNotYet(const absl::Status& status) {
+  std::string why(status.message());
+  if (why == why_not_yet_) return;
+  why_not_yet_ = std::move(why);
+  LogLine(options_.log, LogLevel::kWarning, absl::StrCat(why_not_yet_, "; trying until it works"));
 }
 
 absl::StatusOr<std::shared_ptr<Link>> Connection::Connect(Clock::time_point deadline) {
@@ -178,7 +186,7 @@ void Connection::Recover() {
   CloseLost();
   NotifyObservers();
   if (!Replace()) return;
-  LogLine(options_.log, LogLevel::kInfo, absl::StrCat("connected to ", redacted_url_, " again"));
+  LogLine(options_.log, LogLevel::kInfo, Describe("connected again to"));
   NotifyObservers();
 }
 
@@ -229,6 +237,15 @@ void Connection::LeaveLameDuck() {
     if (moved || Replace()) NotifyObservers();
     return;
   }
+}
+
+// The server's own words are quoted: they are not ours to believe.
+std::string Connection::Describe(std::string_view how) const {
+  MutexLock lock(mutex_);
+  std::string text = absl::StrCat(std::string(how), " ", redacted_url_, ": server ", Quoted(server_name_), ", version ",
+                                  Quoted(server_version_));
+  if (!cluster_.empty()) absl::StrAppend(&text, ", cluster ", Quoted(cluster_));
+  return text;
 }
 
 std::shared_ptr<Link> Connection::link() const {
@@ -306,6 +323,8 @@ void Connection::Learn(const ServerInfo& info) {
   MutexLock lock(mutex_);
   clustered_ = info.clustered;
   server_version_ = info.version;
+  server_name_ = info.name;
+  cluster_ = info.cluster;
   if (!info.connect_urls.empty()) learnt_ = info.connect_urls;
 }
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -81,6 +82,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool clustered() const;
   /// The server's version, such as "2.9.10". As of the last connection.
   std::string server_version() const;
+  /// `how`, and the server of the last connection: URL, name, version, cluster. No secret.
+  std::string Describe(std::string_view how) const;
   bool connected() const { return link() != nullptr; }
   bool closed() const;
 
@@ -102,6 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const BusOptions& options, FileDescriptor cancel);
 
   absl::Status ConnectFirst(Clock::time_point deadline);
+  void TellWhyNotYet(const absl::Status& status);
   void EndWaits();
   absl::Status Stopped() const;
   absl::StatusOr<std::shared_ptr<Link>> Connect(Clock::time_point deadline);
@@ -139,6 +143,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t max_payload_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool clustered_ ABSL_GUARDED_BY(mutex_) = false;
   std::string server_version_ ABSL_GUARDED_BY(mutex_){};
+  std::string server_name_ ABSL_GUARDED_BY(mutex_){};
+  std::string cluster_ ABSL_GUARDED_BY(mutex_){};
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   bool lame_duck_ ABSL_GUARDED_BY(mutex_) = false;
   std::vector<std::string> errors_ ABSL_GUARDED_BY(mutex_);  // of the server, to be logged and told
@@ -152,6 +158,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerPool servers_;
   ReconnectBackoff backoff_{};
   std::uint64_t generation_ = 0;
+  std::string why_not_yet_{};  // told last
 
   std::thread supervisor_;  // joined by `Close`
 };

@@ -98,7 +98,7 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
   Heard();
-  active_.store(true, std::memory_order_relaxed);
+  flows_on_.store(generation_, std::memory_order_relaxed);
   inspection_.Restart(resumed_at_);
   inbox_->Release();
   OnTick(link, Clock::now());
@@ -222,7 +222,7 @@ absl::Status ConsumerSession::OpenInbox(const std::shared_ptr<Link>& link, const
 void ConsumerSession::Withdraw() {
   if (generation_ != 0 && Clock::now() - resumed_at_ >= kHeld) backoff_ = std::chrono::milliseconds(0);
   OnWithdraw();
-  active_.store(false, std::memory_order_relaxed);
+  flows_on_.store(0, std::memory_order_relaxed);
   generation_ = 0;
   if (inbox_ == nullptr) return;
   inbox_->Close();
@@ -367,7 +367,7 @@ void ConsumerSession::StopArrivals() {
 
 void ConsumerSession::Stop() {
   connection_.Leave(*this);
-  active_.store(false, std::memory_order_relaxed);
+  flows_on_.store(0, std::memory_order_relaxed);
   standing_by_.store(false, std::memory_order_relaxed);
   stop_.request_stop();
   {
@@ -383,9 +383,9 @@ void ConsumerSession::Stop() {
 }
 
 ConsumerStats ConsumerSession::Stats() const {
-  const bool connected = connection_.connected();
-  return {.active = active_.load(std::memory_order_relaxed) && connected,
-          .standing_by = standing_by_.load(std::memory_order_relaxed) && connected,
+  const std::shared_ptr<Link> link = connection_.link();
+  return {.active = link != nullptr && flows_on_.load(std::memory_order_relaxed) == link->generation(),
+          .standing_by = link != nullptr && standing_by_.load(std::memory_order_relaxed),
           .resubscribes = resubscribes_.load(std::memory_order_relaxed),
           .answers_refused = answers_refused_.load(std::memory_order_relaxed)};
 }

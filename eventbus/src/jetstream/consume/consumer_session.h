@@ -196,7 +196,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::atomic<bool> answer_refused_{false};         // relaxed: since it was asked whether they are taken
   std::atomic<std::uint64_t> highest_{0};           // relaxed: the last sequence that came
   std::atomic<std::uint64_t> followed_by_{0};       // relaxed: how many were to follow it
-  std::atomic<bool> active_{false};                 // relaxed: a gauge
+  std::atomic<std::uint64_t> flows_on_{0};          // relaxed: a gauge; `generation_`, for other threads
   std::atomic<bool> standing_by_{false};            // relaxed: a gauge
   std::atomic<bool> restless_{false};               // something arrived since `resting` was told
   std::atomic<bool> stopping_{false};               // relaxed: also set under `mutex_`, which orders it

@@ -86,7 +86,7 @@ class PushConsumer final : public ConsumerSession {
   bool AsksQuorum();
   void YieldIfSilent(Clock::time_point now);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
-  absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
+  absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, const char* why);
   absl::StatusOr<Outcome> AfterRefusal(const absl::Status& refusal);
   absl::StatusOr<StartPoint> WhereToBegin();
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
@@ -142,7 +142,8 @@ class PushConsumer final : public ConsumerSession {
   std::atomic<std::size_t> window_;             // relaxed: a number by itself
   std::atomic<bool> recovering_{false};         // relaxed: the barrier is up
   std::atomic<bool> insisting_{true};           // relaxed: since the last synchronisation
-  std::atomic<bool> insists_{true};             // relaxed: on all that is pending, at the next synchronisation
+  std::atomic<bool> insists_{
+      true};  // relaxed: on all that is pending, at the next synchronisation, or creates it again
   // Of the session's thread.
   Ownership ownership_{};
   ClaimContest contest_{};

@@ -54,6 +54,8 @@ absl::StatusOr<ServerInfo> ParseServerInfo(std::string_view line) {
   info.tls_available = BoolMember(json, "tls_available");
   info.clustered = !StringMember(json, "cluster").empty();
   info.version = ShortText(json, "version");
+  info.name = ShortText(json, "server_name");
+  info.cluster = ShortText(json, "cluster");
   info.lame_duck = BoolMember(json, "ldm");
   info.connect_urls = StringsMember(json, "connect_urls");
   if (info.connect_urls.size() > kMaxUrls) info.connect_urls.resize(kMaxUrls);

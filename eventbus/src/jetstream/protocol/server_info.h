@@ -17,6 +17,8 @@ struct ServerInfo {
   bool tls_available = false;
   bool clustered = false;
   std::string version{};
+  std::string name{};
+  std::string cluster{};                    ///< its name
   bool lame_duck = false;                   ///< it will close its connections soon
   std::vector<std::string> connect_urls{};  ///< `host:port` of the cluster's servers, this one among them
   /// The INFO line for nats.c: only what its session needs. Without TLS, which ends before the library, and without

@@ -17,8 +17,18 @@
 
 namespace penstock::metrics {
 
+/// Where the client ID is in the metrics of a bus.
+enum class ClientIdIn {
+  kName,   ///< in the namespace: `nats_eventbus_billing_received_total`
+  kLabel,  ///< in the label `client_id`, of every series: `penstock_received_total{client_id="billing"}`; one rule or
+           ///< dashboard fits all services
+  kBoth,   ///< both, at twice the series: for the time of a change from one to the other
+};
+
 struct CollectorOptions {
-  /// Prefix of every family. Empty: `DefaultNamespace` of the bus's client ID. A Prometheus metric name,
+  ClientIdIn client_id_in = ClientIdIn::kName;
+  /// Prefix of every family with the client ID in its name, or of every family with the label (not with `kBoth`).
+  /// Empty: `DefaultNamespace` of the bus's client ID; with the label, `kFixedNamespace`. A Prometheus metric name,
   /// `[A-Za-z_:][A-Za-z0-9_:]*`, of up to 128 bytes.
   std::string metric_namespace{};
   /// Topics shown by name. The first ones seen keep their names; the counts of all further ones appear under
@@ -32,6 +42,9 @@ struct CollectorOptions {
   /// `kInvalidArgument` naming the field that is out of range.
   absl::Status Validate() const;
 };
+
+/// The namespace of families that have the label `client_id`.
+inline constexpr std::string_view kFixedNamespace = "penstock";
 
 /// `nats_eventbus_{client_id}`, every byte outside `[A-Za-z0-9_]` written as `_`.
 std::string DefaultNamespace(std::string_view client_id);

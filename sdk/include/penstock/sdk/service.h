@@ -44,9 +44,9 @@ struct ServiceOptions {
   std::map<std::string, metrics::HttpRoute> routes{};
   /// Handlers of `routes` that may run at once. Range 1 to 64.
   std::size_t handler_threads = 2;
-  /// How long `Run` lets the bus finish what it received. If it is longer than the grace period of your orchestrator
-  /// (Docker 10 s, Kubernetes 30 s), the process is killed while draining; if it is too short, messages are handed back
-  /// needlessly. Range 0 to 1 h.
+  /// How long `Run` lets the bus finish what it received, and waits for a lost connection. If it is longer than the
+  /// grace period of your orchestrator (Docker 10 s, Kubernetes 30 s), the process is killed while draining; if it is
+  /// too short, messages are handed back needlessly. Range 0 to 1 h.
   std::chrono::milliseconds drain_timeout{8000};
   /// `/healthz` fails when messages have waited in inboxes for this long and no handler has ended meanwhile. Choose it
   /// well above your slowest handler; otherwise an orchestrator restarts a service that is only busy. 0: never. Range 0
@@ -58,12 +58,12 @@ struct ServiceOptions {
   /// `kInvalidArgument` naming the field that is out of range; the bus's fields are checked when it connects.
   absl::Status Validate() const;
 
-  /// `defaults`, overridden by the process's environment: `PENSTOCK_URL`, `PENSTOCK_CLIENT_ID`,
-  /// `PENSTOCK_JETSTREAM_DOMAIN`, `PENSTOCK_JETSTREAM_API_PREFIX`, `PENSTOCK_INBOX_PREFIX`, `PENSTOCK_METRICS_HOST`,
-  /// `PENSTOCK_METRICS_PORT` (0 to 65535, or `off`), `PENSTOCK_LOG_LEVEL` (`debug`, `info`, `warning`, `error`),
-  /// `PENSTOCK_DRAIN_TIMEOUT_MS`. `kInvalidArgument` naming a variable whose value is empty or out of range, and for
-  /// any other variable that begins with `PENSTOCK_`. Errors never contain the values, since a URL may hold a password.
-  /// Must not run while another thread changes the environment.
+  /// `defaults`, overridden by the process's environment: `PENSTOCK_URL`, `PENSTOCK_CLIENT_ID`, `PENSTOCK_WORKERS` and
+  /// so on; docs/operations.md lists all of them. User, password and token may stand in files (`PENSTOCK_TOKEN_FILE`),
+  /// which are read here. `kInvalidArgument` naming a variable whose value is empty or out of range, two that set the
+  /// same option, and any other variable that begins with `PENSTOCK_`, with the name that is nearest to it. Errors
+  /// never contain the values, since a URL may hold a password. Must not run while another thread changes the
+  /// environment.
   static absl::StatusOr<ServiceOptions> FromEnvironment(ServiceOptions defaults);
 };
 
@@ -80,7 +80,8 @@ struct ServiceOptions {
 /// **Blocking:** `Create` as `EventBus::Connect`, `Run` until the service was stopped and drained, the destructor as
 /// `EventBus::Close` and until handlers of `routes` have returned.
 /// **Ordering:** as `EventBus`.
-/// **Shutdown:** `Run` drains; the destructor closes the bus and restores what the signals did before.
+/// **Shutdown:** `Run` drains; the destructor closes the bus and restores what the signals did before. In a handler,
+/// for which it would wait for ever, the destructor says so and aborts: a handler calls `RequestStop`.
 /// **Child processes:** as `EventBus`; SIGTERM and SIGINT end them as usual.
 class Service {
  public:
@@ -97,8 +98,10 @@ class Service {
   /// The port that serves `/metrics`; 0 when none does.
   std::uint16_t metrics_port() const;
 
-  /// Waits for a signal or `RequestStop`, then drains the bus. Returns the status of `EventBus::Drain`. `/readyz` fails
-  /// as soon as a stop was requested; HTTP is served until the service is destroyed. Must not be called from a handler.
+  /// Waits for a signal or `RequestStop`, then drains the bus. OK when the drain was orderly: everything was finished,
+  /// or what had not begun in time was handed back, in order, and the log says how many; otherwise the status of
+  /// `EventBus::Drain`. `/readyz` fails as soon as a stop was requested; HTTP is served until the service is destroyed.
+  /// Must not be called from a handler.
   absl::Status Run();
 
   /// Makes `Run` drain and return, whether it runs already or is called later. From any thread, handlers included.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscribe/message_look_up.h"
+#include "bus/look_up/message_look_up.h"
 
 #include <utility>
 

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// How a subscription ends.
+#include <algorithm>
+#include <utility>
+
+#include "bus/subscribe/subscription.h"
+
+namespace penstock::eventbus {
+namespace {
+
+constexpr std::chrono::milliseconds kPoll{1};
+
+}  // namespace
+
+void Subscription::StopReceiving() {
+  if (!consumer_) return;
+  consumer_->StopArrivals();
+  const std::uint64_t resubscribes = consumer_->Stats().resubscribes;
+  MutexLock lock(mutex_);
+  if (!std::exchange(draining_, true)) resubscribes_before_ = resubscribes;
+}
+
+std::optional<std::uint64_t> Subscription::InStep() const {
+  if (!spec_.flow.acknowledges || lost_.load(std::memory_order_relaxed) || !consumer_) return 0;
+  {
+    MutexLock lock(mutex_);
+    const SubscriptionStats& so_far = flow_.counters();
+    if (so_far.acked + so_far.terminated + flow_.in_hand() == 0) return 0;
+  }
+  const ConsumerStats stats = consumer_->Stats();
+  if (!stats.active && !stats.standing_by) return std::nullopt;
+  return 1 + stats.resubscribes;
+}
+
+void Subscription::Abandon() {
+  abandoning_.store(true, std::memory_order_relaxed);
+  std::vector<std::shared_ptr<Deferral>> deferred;
+  {
+    MutexLock lock(mutex_);
+    abandoned_ = true;
+    flow_.Close();
+    for (const auto& [item, deferral] : deferred_) deferred.push_back(deferral);
+    if (flow_.quiescent()) quiescent_.NotifyAll();
+  }
+  for (const auto& deferral : deferred) deferral->TakeBack();
+}
+
+// The last calls may still be sending answers. Their end notifies nobody, since a call does not touch this object any
+// more when it has ended: hence the polling.
+bool Subscription::WaitQuiescent(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (true) {
+    const bool quiescent = flow_.quiescent();
+    if (quiescent && calls_.load(std::memory_order_acquire) == 0) return true;
+    const TimePoint now = std::chrono::steady_clock::now();
+    if (now >= deadline) return false;
+    quiescent_.WaitUntil(lock, quiescent ? std::min(deadline, now + kPoll) : deadline);
+  }
+}
+
+bool Subscription::idle() const {
+  {
+    MutexLock lock(mutex_);
+    if (!flow_.quiescent()) return false;
+  }
+  return calls_.load(std::memory_order_acquire) == 0;
+}
+
+ShutdownSummary Subscription::HandBack() {
+  // Other acknowledgements are sent again with the next connection.
+  const bool sent_once =
+      spec_.flow.acknowledges && (spec_.consumer_spec.kind == ConsumerKind::kShared || spec_.consumer_spec.ack_all);
+  const std::uint64_t resubscribes = sent_once && consumer_ ? consumer_->Stats().resubscribes : 0;
+  std::vector<std::unique_ptr<InFlightMessage>> items;
+  ShutdownSummary summary;
+  {
+    MutexLock lock(mutex_);
+    summary = lost_in_drain_;
+    summary.abandoned = flow_.active();
+    summary.handed_back += flow_.held();
+    summary.in_doubt = sent_once && consumer_ && resubscribes != resubscribes_before_;
+    items = flow_.HandBack();
+  }
+  summary.handed_back += items.size();
+  // An exclusive durable comes with everything pending, in order, when it is taken over: a Nak would only get in the
+  // way.
+  if (spec_.consumer_spec.kind == ConsumerKind::kShared) {
+    for (const auto& item : items) executor_.Acknowledge(item->answerable(), AckType::kNak);
+  }
+  if (consumer_) consumer_->Stop();
+  return summary;
+}
+
+}  // namespace penstock::eventbus
