@@ -99,8 +99,7 @@ bool SetPort(ServiceOptions& options, std::string_view value) {
 }
 
 // `FIELD(bus.url)`: the function that gives that field of the options.
-#define FIELD(path) \
-  [](ServiceOptions & o) -> auto& { return o.path; }
+#define FIELD(path) ([](ServiceOptions & o) -> auto& { return o.path; })
 
 std::vector<Variable> Connecting() {
   using enum TlsOptions::Mode;
