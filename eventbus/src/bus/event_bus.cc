@@ -37,6 +37,7 @@ namespace {
 using eventbus::Storage;
 
 constexpr std::chrono::milliseconds kLastFlush{500};
+constexpr std::chrono::milliseconds kNoTime{0};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
 constexpr std::chrono::seconds kWorkerLook{1};
@@ -116,18 +117,23 @@ class EventBus::Core {
   DrainReport Shut(std::optional<eventbus::TimePoint> drain_deadline) {
     MutexLock lock(shut_mutex_);
     if (closed_.load(std::memory_order_acquire)) return {.orderly = true};
+    const std::uint64_t reconnects = transport_->Stats().reconnects;
     subscriptions_.StopReceiving();
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
     if (!drain_deadline || subscriptions_.WaitQuiescent(DeadlineAfter(kLastWait))) pool_->Stop();
-    const bool told = drain_deadline && AwaitTold(std::max(*drain_deadline, DeadlineAfter(kLastWait)));
+    // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
+    const eventbus::TimePoint last = std::max(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastWait));
+    const bool told = drain_deadline && AwaitTold(last);
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
-    absl::Status flushed = transport_->Flush(FlushTime(drain_deadline));
+    absl::Status flushed =
+        transport_->Flush(drain_deadline ? std::max(TimeUntil(last), told ? kLastWait : kNoTime) : kLastFlush);
+    const bool in_doubt = rest.in_doubt || (rest.sends_once && transport_->Stats().reconnects != reconnects);
     DrainReport report{.finished = Settled() - before, .handed_back = rest.handed_back, .abandoned = rest.abandoned};
     closed_.store(true, std::memory_order_release);
     transport_->Close();
-    if (drain_deadline) eventbus::Judge({finished, told, rest.taken_over, rest.in_doubt, std::move(flushed)}, report);
+    if (drain_deadline) eventbus::Judge({finished, told, rest.taken_over, in_doubt, std::move(flushed)}, report);
     return report;
   }
 
@@ -144,12 +150,6 @@ class EventBus::Core {
 
   static std::chrono::milliseconds TimeUntil(eventbus::TimePoint deadline) {
     return std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  }
-
-  // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
-  static std::chrono::milliseconds FlushTime(std::optional<eventbus::TimePoint> drain_deadline) {
-    if (!drain_deadline) return kLastFlush;
-    return std::max(TimeUntil(*drain_deadline), kLastWait);
   }
 
   std::uint64_t Settled() const {

@@ -92,6 +92,7 @@ struct Acknowledgement {
 struct ConsumerStats {
   bool active = false;       ///< receives now; false while it stands by or is disconnected
   bool standing_by = false;  ///< another process owns the exclusive consumer, and this one would take over
+  bool caught_up = true;     ///< false: the server has lost acknowledgements, which follow when it delivers again
   std::uint64_t resubscribes = 0;
   std::uint64_t answers_refused = 0;  ///< by the server, for lack of permission
 };

@@ -47,6 +47,7 @@ struct ShutdownSummary {
   std::uint64_t abandoned = 0;
   bool taken_over = false;  ///< by another process, after it had stopped receiving
   bool in_doubt = false;    ///< since then the connection was lost, and acknowledgements with it, which are sent once
+  bool sends_once = false;  ///< likewise, if the connection was lost since: a shared durable, which has stopped by then
 };
 
 /// Carries messages from a consumer through its delivery flow to the pool, and their outcomes back.

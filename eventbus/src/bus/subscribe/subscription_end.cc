@@ -27,8 +27,10 @@ std::optional<std::uint64_t> Subscription::InStep() const {
     const SubscriptionStats& so_far = flow_.counters();
     if (so_far.acked + so_far.terminated + flow_.in_hand() == 0) return 0;
   }
+  // It has stopped already: its last acknowledgements only have to reach the server.
+  if (spec_.consumer_spec.kind == ConsumerKind::kShared) return 1;
   const ConsumerStats stats = consumer_->Stats();
-  if (!stats.active && !stats.standing_by) return std::nullopt;
+  if (!stats.caught_up || (!stats.active && !stats.standing_by)) return std::nullopt;
   return 1 + stats.resubscribes;
 }
 
@@ -68,9 +70,8 @@ bool Subscription::idle() const {
 
 ShutdownSummary Subscription::HandBack() {
   // Other acknowledgements are sent again with the next connection.
-  const bool sent_once =
-      spec_.flow.acknowledges && (spec_.consumer_spec.kind == ConsumerKind::kShared || spec_.consumer_spec.ack_all);
-  const std::uint64_t resubscribes = sent_once && consumer_ ? consumer_->Stats().resubscribes : 0;
+  const bool cumulative = spec_.flow.acknowledges && spec_.consumer_spec.ack_all;
+  const std::uint64_t resubscribes = cumulative && consumer_ ? consumer_->Stats().resubscribes : 0;
   std::vector<std::unique_ptr<InFlightMessage>> items;
   ShutdownSummary summary;
   {
@@ -78,7 +79,10 @@ ShutdownSummary Subscription::HandBack() {
     summary = lost_in_drain_;
     summary.abandoned = flow_.active();
     summary.handed_back += flow_.held();
-    summary.in_doubt = sent_once && consumer_ && resubscribes != resubscribes_before_;
+    summary.in_doubt = cumulative && consumer_ && resubscribes != resubscribes_before_;
+    const SubscriptionStats& so_far = flow_.counters();
+    summary.sends_once = spec_.flow.acknowledges && spec_.consumer_spec.kind == ConsumerKind::kShared &&
+                         so_far.acked + so_far.terminated > 0;
     items = flow_.HandBack();
   }
   summary.handed_back += items.size();

@@ -161,6 +161,7 @@ ShutdownSummary SubscriptionSet::HandBack() {
     sum.abandoned += one.abandoned;
     sum.taken_over = sum.taken_over || one.taken_over;
     sum.in_doubt = sum.in_doubt || one.in_doubt;
+    sum.sends_once = sum.sends_once || one.sends_once;
   }
   return sum;
 }

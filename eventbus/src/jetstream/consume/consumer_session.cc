@@ -283,11 +283,13 @@ void ConsumerSession::FlushArrivals() {
   NoteArrival(*arrivals.back());
   OnArrivals(arrivals);
   if (stopping_.load(std::memory_order_relaxed)) return;
+  bool dropped = false;
   {
     MutexLock lock(mutex_);
-    if (quiet_) return;
-    calling_ = true;
+    dropped = quiet_;
+    calling_ = !dropped;
   }
+  if (dropped) return OnDropped(arrivals);
   callback_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   restless_.store(true, std::memory_order_relaxed);
   if (events_.on_messages) events_.on_messages(std::move(arrivals));
@@ -386,6 +388,7 @@ ConsumerStats ConsumerSession::Stats() const {
   const std::shared_ptr<Link> link = connection_.link();
   return {.active = link != nullptr && flows_on_.load(std::memory_order_relaxed) == link->generation(),
           .standing_by = link != nullptr && standing_by_.load(std::memory_order_relaxed),
+          .caught_up = caught_up(),
           .resubscribes = resubscribes_.load(std::memory_order_relaxed),
           .answers_refused = answers_refused_.load(std::memory_order_relaxed)};
 }

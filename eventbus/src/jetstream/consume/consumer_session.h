@@ -87,6 +87,10 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// Called when the session has stopped.
   virtual void OnStopped() {}
   /// Told of messages that came, before they are handed on, or not.
+  /// Messages came that nobody is told of any more.
+  virtual void OnDropped(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
+  /// See `ConsumerStats`.
+  virtual bool caught_up() const { return true; }
   virtual void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& /*messages*/) {}
   /// Whether each delivery has such an answer of its own.
   virtual bool AnswersEach(AckType /*type*/) const { return true; }

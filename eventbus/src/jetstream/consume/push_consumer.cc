@@ -249,6 +249,18 @@ void PushConsumer::OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>&
   if (spec_.ack_all) cumulative_.Arrived(messages);
 }
 
+// Finished before the server lost its state, which now delivers it once more: nobody is told, so it is answered here.
+void PushConsumer::OnDropped(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
+  const std::vector<std::uint64_t> finished = recent_acks_.After(0);
+  std::vector<Acknowledgement> again;
+  for (const auto& message : messages) {
+    if (std::ranges::binary_search(finished, message->stream_sequence()))
+      again.push_back({message.get(), AckType::kAck});
+  }
+  if (!again.empty()) Acknowledge(again).IgnoreError();
+  if (messages.back()->stream_sequence() >= catches_up_to_.load(std::memory_order_relaxed)) catches_up_to_ = 0;
+}
+
 bool PushConsumer::AnswersEach(AckType type) const {
   return !spec_.ack_all || (type != AckType::kAck && type != AckType::kTerm);
 }
@@ -282,6 +294,7 @@ void PushConsumer::OnStatus(MessageHandle message) {
   AnswerFlowControl(*status);
   const bool up_to_date = gaps_.UpToDate(status->last_consumer_sequence.value_or(0));
   if (!up_to_date) return LoseTrack("a gap before a heartbeat");
+  catches_up_to_.store(0, std::memory_order_relaxed);
   // A server that has nothing to send has sent all that it will.
   const bool stalled = last_heard() - TimeIn(last_delivery_) >= ownership_time::kRecoveryStall;
   if (!barrier_.up() || insisting_.load(std::memory_order_relaxed) || !stalled) return;

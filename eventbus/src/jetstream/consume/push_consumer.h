@@ -64,6 +64,8 @@ class PushConsumer final : public ConsumerSession {
     runs_.EndAt(kept_up_to);
     learned_.clear();
   }
+  void OnDropped(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
+  bool caught_up() const override { return catches_up_to_.load(std::memory_order_relaxed) == 0; }
   void OnArrivals(const std::vector<std::unique_ptr<StoredMessage>>& messages) override;
   void OnSettled(std::span<const std::uint64_t> sequences, std::uint64_t epoch) override;
   void OnAskedFor(std::uint64_t sequence) override { awaited_.Asked(sequence); }
@@ -138,10 +140,12 @@ class PushConsumer final : public ConsumerSession {
   std::atomic<std::int64_t> proven_{0};         // relaxed: when the last proof of ownership was sent
   std::atomic<std::int64_t> last_delivery_{0};  // relaxed: a time, compared with seconds of slack
   std::atomic<std::uint64_t> session_{0};       // relaxed: of the claim; 0: none is needed
-  std::atomic<bool> spoke_{true};               // relaxed: the server did, since the last inbox was bound
-  std::atomic<std::size_t> window_;             // relaxed: a number by itself
-  std::atomic<bool> recovering_{false};         // relaxed: the barrier is up
-  std::atomic<bool> insisting_{true};           // relaxed: since the last synchronisation
+  std::atomic<std::uint64_t> catches_up_to_{
+      0};                                // relaxed: was acknowledged, and the server knows of no delivery; 0: none
+  std::atomic<bool> spoke_{true};        // relaxed: the server did, since the last inbox was bound
+  std::atomic<std::size_t> window_;      // relaxed: a number by itself
+  std::atomic<bool> recovering_{false};  // relaxed: the barrier is up
+  std::atomic<bool> insisting_{true};    // relaxed: since the last synchronisation
   std::atomic<bool> insists_{
       true};  // relaxed: on all that is pending, at the next synchronisation, or creates it again
   // Of the session's thread.

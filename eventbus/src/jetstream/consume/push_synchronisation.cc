@@ -302,6 +302,8 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   TellLearned();
   // All that is pending comes again.
   outstanding_.StartAfter(bound.acknowledged);
+  const std::vector<std::uint64_t> unknown = recent_acks_.After(bound.delivered);
+  catches_up_to_.store(unknown.empty() ? 0 : unknown.back(), std::memory_order_relaxed);
   const bool insists = insists_.exchange(true, std::memory_order_relaxed);
   const RecoveryBarrier::Ranges settled = barrier_.Restart(bound.acknowledged, bound.delivered, bound.pending, insists);
   if (learns_) Tell(settled);
