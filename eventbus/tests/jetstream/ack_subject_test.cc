@@ -5,6 +5,8 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
+
 namespace penstock::eventbus::jetstream {
 namespace {
 
@@ -24,7 +26,7 @@ TEST(AckSubjectTest, ReadsTheFormOfOlderServers) {
 TEST(AckSubjectTest, ReadsTheFormWithDomainAndAccount) {
   for (const std::string tail : {"", ".random", ".random.more"}) {
     for (const std::string domain : {"_", "hub"}) {
-      const std::string subject = "$JS.ACK." + domain + ".ACCHASH.ORDERS.billing.1.2.3.4.5" + tail;
+      const std::string subject = absl::StrCat("$JS.ACK.", domain, ".ACCHASH.ORDERS.billing.1.2.3.4.5", tail);
       const auto ack = ParseAckSubject(subject);
       ASSERT_TRUE(ack) << tail;
       EXPECT_EQ(ack->stream, "ORDERS");

@@ -111,7 +111,6 @@ void ModelConsumer::Decided(const Sight& sight, bool may_take) {
   if (!sight.exists) return may_take ? Make(sight) : StandBy(sight);
   AcknowledgeAgain(sight);
   if (!may_take) return StandBy(sight);
-  if (claim_ != 0 && sight.ours && sight.pending > 0 && !insists_) return MakeAgain();
   AskForPending(sight, false);
 }
 

@@ -2,6 +2,7 @@
 #include "jetstream/api/stream_reading.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -30,6 +31,30 @@ constexpr std::chrono::milliseconds kPause(200);
 constexpr std::chrono::nanoseconds kRequestExpires = std::chrono::seconds(2);
 constexpr std::chrono::milliseconds kSilence(3000);
 constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(1);
+
+// A work queue has one consumer, which acknowledges: the subscription that it was made for.
+bool IsOfWorkQueue(const ApiError& error) {
+  constexpr std::array kCodes = {10084, 10098, 10099, 10100, 10101};
+  return std::ranges::find(kCodes, error.err_code) != kCodes.end();
+}
+
+/// A message that was asked for by itself, and how many there are behind it.
+class CountedMessage final : public StoredMessage {
+ public:
+  CountedMessage(std::unique_ptr<StoredMessage> message, std::uint64_t behind) : message_(std::move(message)) {
+    CopyNumbers(*message_);
+    pending_ = behind;
+    subject_ = message_->subject();
+    payload_ = message_->payload();
+    size_bytes_ = message_->size_bytes();
+  }
+  std::optional<std::string_view> Header(std::string_view name) const override { return message_->Header(name); }
+  Headers AllHeaders() const override { return message_->AllHeaders(); }
+  std::unique_ptr<StoredMessage> Stub() const override { return message_->Stub(); }
+
+ private:
+  const std::unique_ptr<StoredMessage> message_;
+};
 
 struct Look {
   StreamContents contents{};
@@ -78,6 +103,7 @@ class StreamReading {
     if (!last.ok()) return last.status();
     if (*last > 0 && *last < range_.from_sequence) return look->contents;
     if (absl::Status begun = MakeConsumer(); !begun.ok()) return begun;
+    if (of_work_queue_) return ReadOneByOne(look->contents);
     ReadingCheck check({.matching = look->matching, .last = look->contents.last_sequence, .last_matching = *last});
     const absl::StatusOr<End> end = Follow(check);
     if (!end.ok()) return end.status();
@@ -118,7 +144,26 @@ class StreamReading {
         api_.Call(absl::StrCat("CONSUMER.CREATE.", range_.stream, ".", consumer_),
                   {{"stream_name", range_.stream}, {"config", ConsumerConfig()}}, kApiBudget);
     if (!reply.ok()) return reply.status();
-    return reply->error ? StatusOfRefusal(About("make a consumer to read"), *reply->error) : absl::OkStatus();
+    of_work_queue_ = reply->error && IsOfWorkQueue(*reply->error);
+    if (of_work_queue_ || !reply->error) return absl::OkStatus();
+    return StatusOfRefusal(About("make a consumer to read"), *reply->error);
+  }
+
+  // With a request for each, bodies included.
+  absl::StatusOr<StreamContents> ReadOneByOne(const StreamContents& contents) {
+    std::vector<std::unique_ptr<StoredMessage>> messages;
+    std::uint64_t from = std::max<std::uint64_t>(range_.from_sequence, 1);
+    while (true) {
+      absl::StatusOr<std::unique_ptr<StoredMessage>> next = ReadMessage(api_, range_.stream, range_.filter, from);
+      if (absl::IsNotFound(next.status()) && !IsStreamMissing(next.status())) break;
+      if (!next.ok()) return next.status();
+      from = (*next)->stream_sequence() + 1;
+      messages.push_back(*std::move(next));
+    }
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+      if (!reader_.message(CountedMessage(std::move(messages[i]), messages.size() - i - 1))) break;
+    }
+    return contents;
   }
 
   Json ConsumerConfig() const {
@@ -209,6 +254,7 @@ class StreamReading {
   std::shared_ptr<Inbox> inbox_{};
   std::string inbox_subject_{};
   std::string consumer_{};
+  bool of_work_queue_ = false;
   std::uint64_t outstanding_ = 0;  // of the requests sent, messages that have not come
   std::uint64_t delivered_ = 0;
   Mutex mutex_;
