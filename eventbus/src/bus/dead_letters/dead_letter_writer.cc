@@ -167,6 +167,11 @@ absl::StatusOr<DeadLetterWriter::OutstandingLetters> DeadLetterWriter::OfMissing
   if (!IsGone()) return absl::UnavailableError(missing.message());
   const absl::Status made = streams_.EnsureDeadLetters();
   if (!made.ok()) return made;
+  // It may have been there all the time.
+  const absl::StatusOr<StreamContents> contents = transport_.LookAtContents(stream_);
+  if (!contents.ok()) return contents.status();
+  if (contents->messages > 0)
+    return absl::UnavailableError("the server has dead letters after all; they are read again");
   return OutstandingLetters{};
 }
 
