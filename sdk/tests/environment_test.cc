@@ -99,7 +99,7 @@ TEST(EnvironmentTest, ReadsSecretsFromFiles) {
   const auto both = Apply({entry.c_str(), "PENSTOCK_PASSWORD=x"});
   EXPECT_THAT(both.status().ToString(),
               HasSubstr("\"PENSTOCK_PASSWORD\": sets the same option as \"PENSTOCK_PASSWORD_FILE\""));
-  std::ofstream(path, std::ios::trunc);
+  std::filesystem::resize_file(path, 0);
   EXPECT_THAT(ErrorOf(entry.c_str()), HasSubstr("expected path of a file that holds it"));
   std::filesystem::remove(path);
   EXPECT_THAT(ErrorOf(entry.c_str()), Not(HasSubstr(path.string())));
