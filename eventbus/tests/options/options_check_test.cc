@@ -185,7 +185,8 @@ TEST(BusOptionsTest, KeepsTheRangesOfStreamLimits) {
 
 TEST(BusOptionsTest, KeepsTheRangesOfTimesAndWindows) {
   Check({{[](auto& o) { o.storage_mismatch = static_cast<StorageMismatch>(9); }, "\"storage_mismatch\""},
-         {[](auto& o) { o.connect_timeout = milliseconds{99}; }, "\"connect_timeout\" is 99 ms; use 0 or 100 to 600000 ms"},
+         {[](auto& o) { o.connect_timeout = milliseconds{99}; },
+          "\"connect_timeout\" is 99 ms; use 0 or 100 to 600000 ms"},
          {[](auto& o) { o.connect_timeout = milliseconds{600'001}; }, "\"connect_timeout\""},
          {[](auto& o) { o.connect_timeout = milliseconds::min(); }, "\"connect_timeout\""},
          {[](auto& o) { o.publish_timeout = milliseconds{99}; }, "\"publish_timeout\""},
