@@ -213,8 +213,6 @@ void PushConsumer::OnMessage(MessageHandle message, bool more) {
 
 void PushConsumer::OnDelivery(MessageHandle message, const AckSubject& ack, bool more) {
   awaited_.Over({&ack.stream_sequence, 1});
-  if (ack.stream_sequence > sent_.load(std::memory_order_relaxed))
-    sent_.store(ack.stream_sequence, std::memory_order_relaxed);
   if (!more) last_delivery_.store(Stamp(last_heard()), std::memory_order_relaxed);
   switch (barrier_.Arrived(ack.stream_sequence)) {
     case RecoveryBarrier::Verdict::kPass:

@@ -88,8 +88,7 @@ class PushConsumer final : public ConsumerSession {
   bool AsksQuorum();
   void YieldIfSilent(Clock::time_point now);
   absl::StatusOr<Outcome> Make(const std::shared_ptr<Link>& link);
-  bool PassedOver(const ConsumerFacts& facts) const;
-  absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, const char* why);
+  absl::StatusOr<Outcome> MakeAgain(const std::shared_ptr<Link>& link, const ConsumerFacts& facts);
   absl::StatusOr<Outcome> AfterRefusal(const absl::Status& refusal);
   absl::StatusOr<StartPoint> WhereToBegin();
   absl::StatusOr<Outcome> Rebind(const std::shared_ptr<Link>& link, const ConsumerFacts& facts, bool made);
@@ -143,7 +142,6 @@ class PushConsumer final : public ConsumerSession {
   std::atomic<std::uint64_t> session_{0};       // relaxed: of the claim; 0: none is needed
   std::atomic<std::uint64_t> catches_up_to_{
       0};                                // relaxed: was acknowledged, and the server knows of no delivery; 0: none
-  std::atomic<std::uint64_t> sent_{0};   // relaxed: the last message that was sent to this owner or one before
   std::atomic<bool> spoke_{true};        // relaxed: the server did, since the last inbox was bound
   std::atomic<std::size_t> window_;      // relaxed: a number by itself
   std::atomic<bool> recovering_{false};  // relaxed: the barrier is up

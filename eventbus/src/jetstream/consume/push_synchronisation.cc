@@ -25,7 +25,6 @@ constexpr milliseconds kFruitless(10'000);
 // Longer than a standby needs to take over what an owner gave up.
 constexpr milliseconds kYield(3000);
 constexpr std::uint64_t kAnsweredPerMillisecond = 16;  // at the least
-constexpr char kHeldForNobody[] = "the server holds it for a connection that is gone";
 
 }  // namespace
 
@@ -70,10 +69,9 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Synchronise(const std::share
   if (absl::Status told = AcknowledgeAgain(*link, **facts); !told.ok()) return told;
   if (*taking == Taking::kNot) return StandBy(**facts);
   if (*taking == Taking::kEvict) return Evict(link, **facts);
-  if (PassedOver(**facts)) return MakeAgain(link, **facts, "the server has passed over messages");
   const absl::StatusOr<Outcome> bound = Rebind(link, **facts, /*made=*/false);
   const bool refused = bound.ok() && *bound == Outcome::kStandingBy && ownership_.state() != Ownership::State::kStandBy;
-  return refused && ownership_.Refused(Clock::now()) ? MakeAgain(link, **facts, kHeldForNobody) : bound;
+  return refused && ownership_.Refused(Clock::now()) ? MakeAgain(link, **facts) : bound;
 }
 
 Ownership::Step PushConsumer::Decide(const std::optional<ConsumerFacts>& facts) {
@@ -130,7 +128,7 @@ absl::StatusOr<PushConsumer::Outcome> PushConsumer::Evict(const std::shared_ptr<
                                                           const ConsumerFacts& facts) {
   outstanding_.StartAfter(facts.acknowledged);
   const absl::StatusOr<Outcome> bound = Rebind(link, facts, /*made=*/false);
-  return bound.ok() && *bound == Outcome::kStandingBy ? MakeAgain(link, facts, kHeldForNobody) : bound;
+  return bound.ok() && *bound == Outcome::kStandingBy ? MakeAgain(link, facts) : bound;
 }
 
 bool PushConsumer::AsksQuorum() {
@@ -175,22 +173,10 @@ PushConsumer::Outcome PushConsumer::StandBy(const ConsumerFacts& facts) {
   return Outcome::kStandingBy;
 }
 
-// Whether the server counts messages as delivered that nobody was sent, and twice in a row does not send them now. A
-// new leader of 2.10.27 went on with new messages for 27 s before it sent 4,000 that it had passed over (seen by
-// chaos). Only an owner that goes on knows what was sent, and all that was finished, which it recognises when it comes
-// again.
-bool PushConsumer::PassedOver(const ConsumerFacts& facts) const {
-  const bool goes_on = claim_ && synchronised_before() && !ownership_.lost() && claim_->revision == fence();
-  const bool twice = !insists_.load(std::memory_order_relaxed);
-  return goes_on && twice && Ours(facts) && facts.pending > 0 &&
-         facts.delivered > sent_.load(std::memory_order_relaxed);
-}
-
-// Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us,
-// or the claim is ours.
+// Nobody else can have bound the consumer between the look and the deletion: the server refuses them as it refuses us.
 absl::StatusOr<PushConsumer::Outcome> PushConsumer::MakeAgain(const std::shared_ptr<Link>& link,
-                                                              const ConsumerFacts& facts, const char* why) {
-  LogLine(log_, LogLevel::kWarning, Describe(why) + "; creating it again");
+                                                              const ConsumerFacts& facts) {
+  LogLine(log_, LogLevel::kWarning, Describe("the server holds it for a connection that is gone; creating it again"));
   outstanding_.SettledUpTo(facts.acknowledged);
   if (absl::Status gone = DeleteConsumer(api_, spec_.stream, spec_.consumer, stop_token()); !gone.ok()) return gone;
   return Make(link);
@@ -302,7 +288,6 @@ absl::Status PushConsumer::Begin(const ConsumerFacts& bound, Clock::time_point a
   // chaos). An owner that goes on knows by itself what it has finished.
   const bool taken = !synchronised_before() || ownership_.lost() || fence != this->fence();
   learns_ = !connection_.clustered() && taken;
-  if (taken || made) sent_.store(bound.delivered, std::memory_order_relaxed);
   if (taken) LogLine(log_, LogLevel::kInfo, Describe("owns it") + (fence == 0 ? "" : absl::StrCat("; fence ", fence)));
   SetFence(fence);
   ownership_.Taken(asked, fence);
