@@ -16,7 +16,7 @@ class AService : public Scenario {
     UseServer();
     server_->Stop();
   }
-  std::future<absl::StatusOr<std::unique_ptr<EventBus>>> ConnectForEver(std::stop_token stop = {}) {
+  std::future<absl::StatusOr<std::unique_ptr<EventBus>>> ConnectForEver(const std::stop_token& stop = {}) {
     BusOptions options = Options();
     options.connect_timeout = milliseconds{0};
     options.log = [this](LogLevel level, std::string_view line) {
