@@ -43,8 +43,9 @@ void Redirect(const fs::path& path, int descriptor) {
 pid_t FindServer(const fs::path& directory) {
   constexpr std::string_view kPrefix = "nats-server_";
   std::error_code error;
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(directory, error)) {
-    const std::string name = entry.path().filename().string();
+  // The server makes and removes files meanwhile.
+  for (fs::recursive_directory_iterator entry(directory, error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
     if (name.starts_with(kPrefix)) return static_cast<pid_t>(std::atoi(name.c_str() + kPrefix.size()));
   }
   return -1;
