@@ -105,6 +105,29 @@ TEST_F(ADrain, WaitsUntilWhatItFinishedIsKnownToTheServer) {
   ExpectNothingPending();
 }
 
+// Its acknowledgements are sent once.
+TEST_F(ADrain, OfASharedDurableSaysThatAcknowledgementsMayBeLost) {
+  auto bus = WithABacklog({.durable = "orders", .sharing = Sharing::kShared});
+  proxy_->ServerIsAt(0);
+  proxy_->Cut();
+  ASSERT_TRUE(Eventually([&] { return !bus->connected(); }, kPatience));
+  auto drained = Drain(*bus, kPatience);
+  EXPECT_EQ(drained.wait_for(kOutage), std::future_status::timeout) << "it waits for the connection";
+  proxy_->ServerIsAt(server_->port());
+  const DrainReport report = drained.get();
+  EXPECT_THAT(report.status, StatusIs(absl::StatusCode::kUnavailable, HasSubstr("connection")));
+  EXPECT_FALSE(report.orderly);
+  EXPECT_EQ(log_.count(), kAll);
+}
+
+TEST_F(ADrain, OfASharedDurableThatKeepsItsConnectionIsOk) {
+  auto bus = WithABacklog({.durable = "orders", .sharing = Sharing::kShared});
+  const DrainReport report = Drain(*bus, kPatience).get();
+  EXPECT_THAT(report.status, IsOk());
+  EXPECT_TRUE(report.orderly);
+  ExpectNothingPending();
+}
+
 TEST_F(ADrain, SaysThatTheConnectionWasLostAtItsDeadline) {
   auto bus = WithABacklog();
   server_->Kill();

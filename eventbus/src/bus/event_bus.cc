@@ -145,6 +145,7 @@ class EventBus::Core {
       const bool flushed = *steps == 0 || transport_->Flush(TimeUntil(deadline)).ok();
       if (flushed && subscriptions_.AwaitInStep({}) == steps) return true;
       if (std::chrono::steady_clock::now() >= deadline) return false;
+      subscriptions_.Pause();  // without a connection a flush fails at once
     }
   }
 

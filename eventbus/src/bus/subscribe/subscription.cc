@@ -9,7 +9,6 @@
 #include "naming/names.h"
 
 namespace penstock::eventbus {
-namespace {}  // namespace
 
 /// One call of the handler, which may ask for a deferral, once.
 class Subscription::HandlerCall final : public DeferralSource {

@@ -136,11 +136,14 @@ std::optional<std::uint64_t> SubscriptionSet::AwaitInStep(TimePoint deadline) {
   const auto all = All();
   while (true) {
     if (const auto sum = SumOfSteps(all)) return sum;
-    const auto now = std::chrono::steady_clock::now();
-    if (now >= deadline) return std::nullopt;
-    MutexLock lock(mutex_);
-    wake_.WaitUntil(lock, std::min(deadline, now + kInStepPoll));
+    if (std::chrono::steady_clock::now() >= deadline) return std::nullopt;
+    Pause();
   }
+}
+
+void SubscriptionSet::Pause() {
+  MutexLock lock(mutex_);
+  wake_.WaitUntil(lock, std::chrono::steady_clock::now() + kInStepPoll);
 }
 
 std::optional<std::uint64_t> SubscriptionSet::SumOfSteps(const std::vector<Shared>& all) {

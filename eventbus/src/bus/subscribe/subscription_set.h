@@ -42,6 +42,8 @@ class SubscriptionSet {
   void Abandon();
   /// Waits until all are in step; the sum of `Subscription::InStep`. Nothing when `deadline` passed first.
   std::optional<std::uint64_t> AwaitInStep(TimePoint deadline);
+  /// Waits a moment, as `AwaitInStep` does between two looks.
+  void Pause();
   ShutdownSummary HandBack();
 
   /// Asks for a tick soon.

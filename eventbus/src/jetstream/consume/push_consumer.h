@@ -140,8 +140,8 @@ class PushConsumer final : public ConsumerSession {
   std::atomic<std::int64_t> proven_{0};         // relaxed: when the last proof of ownership was sent
   std::atomic<std::int64_t> last_delivery_{0};  // relaxed: a time, compared with seconds of slack
   std::atomic<std::uint64_t> session_{0};       // relaxed: of the claim; 0: none is needed
-  std::atomic<std::uint64_t> catches_up_to_{
-      0};                                // relaxed: was acknowledged, and the server knows of no delivery; 0: none
+  // Relaxed: was acknowledged, and the server knows of no delivery of it any more; 0: none.
+  std::atomic<std::uint64_t> catches_up_to_{0};
   std::atomic<bool> spoke_{true};        // relaxed: the server did, since the last inbox was bound
   std::atomic<std::size_t> window_;      // relaxed: a number by itself
   std::atomic<bool> recovering_{false};  // relaxed: the barrier is up
