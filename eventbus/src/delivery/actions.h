@@ -20,6 +20,7 @@ struct Action {
     kExtend,        ///< `item`'s lease; before any other event, since that may end the item
     kDeadLetter,    ///< store `item`, then `DeadLettered`
     kRemoveLetter,  ///< remove the letter `item` was redriven from, then `LetterRemoved`
+    kLookUpLetter,  ///< find out whether the letter `item` was redriven from is there, then `LetterLookedUp`
     kLookUp,        ///< find out whether the stream still has `item`, then `LookedUp`
     kStuck,         ///< tell that `item`'s handler does not end; before any other event
   };
@@ -35,12 +36,18 @@ enum class LetterRemoval {
   kFailed,   ///< not now: tried again
 };
 
+/// The result of `kLookUpLetter`.
+enum class LetterPresence { kThere, kGone, kUnknown };
+
 /// The actions that an event leads to, in order.
 struct Actions {
   absl::InlinedVector<Action, 4> list{};
   std::size_t credit = 0;  ///< messages the server may send in addition
   std::size_t window = 0;  ///< unsettled messages that the server may have with us from now on; 0: as before
-  std::vector<std::uint64_t> vanished{};  ///< sequences of messages that were requested again and did not come
+  /// Sequences of messages that were requested again and have not come: find out whether the stream still has them,
+  /// then `OverdueLookedUp`.
+  std::vector<std::uint64_t> overdue{};
+  std::vector<std::uint64_t> vanished{};  ///< of those that do not come any more
 };
 
 }  // namespace penstock::eventbus

@@ -12,6 +12,7 @@
 #include "delivery/policy/late_redeliveries.h"
 #include "delivery/policy/processed_set.h"
 #include "delivery/policy/quarantine.h"
+#include "delivery/policy/remembered_numbers.h"
 #include "penstock/eventbus/stats.h"
 
 namespace penstock::eventbus {
@@ -27,7 +28,7 @@ struct DeliveryState {
   std::size_t active() const {
     return table.count(MessageState::kDispatched) + table.count(MessageState::kRefused) +
            table.count(MessageState::kDeadLettering) + table.count(MessageState::kRemovingLetter) +
-           table.count(MessageState::kLookingUp);
+           table.count(MessageState::kLookingUpLetter) + table.count(MessageState::kLookingUp);
   }
 
   const DeliveryOptions options;
@@ -41,7 +42,12 @@ struct DeliveryState {
   ProcessedSet processed{};
   FinishedEvents finished_events{options.duplicate_window};
   LateRedeliveries late_redeliveries{};
-  ProcessedSet removed_letters{};
+  /// Letters that this process removed, or gave up removing, with the origins of their messages: what is redriven from
+  /// them once more is over.
+  RememberedNumbers removed_letters{};
+  /// Origins, with the hashes of their keys, of messages that were handled here after they had been delivered to
+  /// others, of whom one may have stored a letter.
+  RememberedNumbers handled_redeliveries{};
   Quarantine quarantine{};
   bool letters_known = true;  ///< false after ownership was lost, while others may have stored or removed some
   bool closed = false;

@@ -157,13 +157,30 @@ void DeliveryStateMachine::LetterRemoved(InFlightMessage& item, LetterRemoval re
   state_.now = now;
   if (removal == LetterRemoval::kRefused) ++state_.counters.letters_kept;
   if (removal != LetterRemoval::kFailed) {
-    state_.removed_letters.Add(item.letter);
+    state_.removed_letters.Add(item.letter, item.origin);
     if (item.result.kind == HandlerResult::Kind::kHandled) state_.quarantine.Release(item.key_hash, item.origin);
     return item.stale ? Forget(item, out) : Conclude(item, out);
   }
   if (state_.closed && item.stale) return Forget(item, out);
   item.due = now + kLetterPause;
   if (state_.closed) SetState(item, MessageState::kParked);
+}
+
+void DeliveryStateMachine::LetterLookedUp(InFlightMessage& item, LetterPresence presence, TimePoint now, Actions& out) {
+  state_.now = now;
+  if (item.stale || item.ownership_lost.load(std::memory_order_relaxed)) return Forget(item, out);
+  switch (presence) {
+    case LetterPresence::kThere:
+      return turns_.LetterIsThere(item, out);
+    case LetterPresence::kGone:
+      item.result = {.kind = HandlerResult::Kind::kHandled};
+      state_.removed_letters.Add(item.letter, item.origin);
+      return Conclude(item, out);
+    case LetterPresence::kUnknown:
+      item.due = now + kLetterPause;
+      if (state_.closed) SetState(item, MessageState::kParked);
+      return;
+  }
 }
 
 void DeliveryStateMachine::LookedUp(InFlightMessage& item, bool gone, TimePoint now, Actions& out) {
@@ -186,6 +203,7 @@ void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
   const bool handled = item.result.kind == HandlerResult::Kind::kHandled;
   ++(handled ? state_.counters.acked : state_.counters.terminated);
   state_.processed.Add(item.sequence);
+  if (handled && item.deliveries_before > 0) state_.handled_redeliveries.Add(item.origin, item.key_hash);
   state_.late_redeliveries.Expect(item.sequence, item.naks_unanswered);
   if (state_.finished_events.enabled()) state_.finished_events.Add(*item.message);
   state_.flow.AddCredit(out);
@@ -228,7 +246,7 @@ void DeliveryStateMachine::Tick(TimePoint now, Actions& out) {
 }
 
 void DeliveryStateMachine::CheckAll(Actions& out) {
-  if (!state_.closed && held() > 0) GiveUpVanished(out);
+  if (!state_.closed && held() > 0) LookForOverdue(out);
   for (InFlightMessage* item : state_.table.Ascending()) {
     if (item->state == MessageState::kAwaitingRedelivery) continue;
     if (item->at_letter() && !state_.closed && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
@@ -239,21 +257,40 @@ void DeliveryStateMachine::CheckAll(Actions& out) {
   }
 }
 
-// Before the others are checked: it may end some of them.
-void DeliveryStateMachine::GiveUpVanished(Actions& out) {
+// Before the others are checked: it may end some of them. What the server may still send, however late, its key waits
+// for.
+void DeliveryStateMachine::LookForOverdue(Actions& out) {
   for (InFlightMessage* item : state_.table.Ascending(MessageState::kAwaitingRedelivery)) {
     if (item->due > state_.now) continue;
-    ++state_.vanished;
-    out.vanished.push_back(item->sequence);
-    turns_.ReleaseKey(*item, out);
-    turns_.Remove(*item);
+    if (item->sequence <= state_.settled_elsewhere) {
+      GiveUp(*item, out);
+    } else {
+      item->due = TimePoint::max();
+      out.overdue.push_back(item->sequence);
+    }
   }
+}
+
+void DeliveryStateMachine::OverdueLookedUp(std::uint64_t sequence, bool gone, TimePoint now, Actions& out) {
+  state_.now = now;
+  InFlightMessage* const item = state_.table.Find(sequence);
+  const bool awaited = item != nullptr && item->state == MessageState::kAwaitingRedelivery;
+  if (!awaited || item->due != TimePoint::max()) return;
+  if (gone) return GiveUp(*item, out);
+  item->due = turns_.OverdueAt(*item, now);
+}
+
+void DeliveryStateMachine::GiveUp(InFlightMessage& item, Actions& out) {
+  ++state_.vanished;
+  out.vanished.push_back(item.sequence);
+  turns_.ReleaseKey(item, out);
+  turns_.Remove(item);
 }
 
 void DeliveryStateMachine::SettledElsewhere(std::uint64_t last, TimePoint now) {
   state_.settled_elsewhere = last;
   state_.table.ForEach([&](InFlightMessage& item) {
-    if (item.state == MessageState::kAwaitingRedelivery) item.due = std::min(item.due, turns_.GivenUpAt(item, now));
+    if (item.state == MessageState::kAwaitingRedelivery) item.due = std::min(item.due, turns_.OverdueAt(item, now));
   });
 }
 
@@ -272,6 +309,8 @@ void DeliveryStateMachine::StreamRecreated() {
   state_.processed.Clear();
   state_.finished_events.Clear();
   state_.late_redeliveries.Clear();
+  state_.removed_letters.Clear();
+  state_.handled_redeliveries.Clear();
   KeepRunningOnly(/*stale=*/true);
 }
 

@@ -40,16 +40,24 @@ class DeliveryStateMachine {
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
   /// The letter of a redriven message was removed, or could not be.
   void LetterRemoved(InFlightMessage& item, LetterRemoval removal, TimePoint now, Actions& out);
+  /// The letter of a redriven message was looked up.
+  void LetterLookedUp(InFlightMessage& item, LetterPresence presence, TimePoint now, Actions& out);
   /// A message that is to run again was looked up: it is gone from its stream, or may be there.
   void LookedUp(InFlightMessage& item, bool gone, TimePoint now, Actions& out);
+  /// A message of `Actions::overdue` was looked up: it is gone from its stream, or may be there and come yet.
+  void OverdueLookedUp(std::uint64_t sequence, bool gone, TimePoint now, Actions& out);
   /// Time has passed. To be called at `next_tick()`.
   void Tick(TimePoint now, Actions& out);
   /// Which messages are in the dead letters. Before the first message arrives, and after `OwnershipLost`; only with
   /// `AfterDeadLetter::kQuarantine`.
+  /// Those stored and removed here since `ReadsLetters` are noted in them.
   void Quarantined(Quarantine letters) {
+    letters.ChangeAs(state_.quarantine);
     state_.quarantine = std::move(letters);
     state_.letters_known = true;
   }
+  /// The reading of the dead letters begins whose result `Quarantined` will tell.
+  void ReadsLetters() { state_.quarantine.NoteChanges(); }
   /// After `OwnershipLost`: the same messages are in the dead letters as were before.
   void LettersUnchanged() { state_.letters_known = true; }
   /// The stream was created again and its sequences begin anew: messages that do not run are forgotten; those that run
@@ -124,7 +132,8 @@ class DeliveryStateMachine {
 
   // Time.
   void CheckAll(Actions& out);
-  void GiveUpVanished(Actions& out);
+  void LookForOverdue(Actions& out);
+  void GiveUp(InFlightMessage& item, Actions& out);
   void Resize(Actions& out);
   bool crowded() const { return state_.options.acknowledges && !state_.closed && state_.flow.IsCrowdedBy(parked()); }
 

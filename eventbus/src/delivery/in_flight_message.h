@@ -28,6 +28,7 @@ enum class MessageState {
   kEvicted,             ///< its turn, but its body was evicted; requested again when there is room
   kDeadLettering,       ///< its dead letter is being stored; its key waits
   kRemovingLetter,      ///< redriven and over; the letter it came from is being removed; its key waits
+  kLookingUpLetter,     ///< redriven; whether the letter it came from is there is being looked up; its key waits
   kLookingUp,           ///< to run again; whether it is still in its stream is being looked up; its key waits
 };
 inline constexpr std::size_t kMessageStates = static_cast<std::size_t>(MessageState::kLookingUp) + 1;
@@ -107,9 +108,12 @@ struct InFlightMessage {
   }
   bool keyed() const { return actor != kAnyActor; }
   /// On its way to or from the dead letters.
-  bool at_letter() const { return state == MessageState::kDeadLettering || state == MessageState::kRemovingLetter; }
-  /// Another thread will report its end: of its handler, or of the request that looks it up or stores or removes its
-  /// dead letter.
+  bool at_letter() const {
+    return state == MessageState::kDeadLettering || state == MessageState::kRemovingLetter ||
+           state == MessageState::kLookingUpLetter;
+  }
+  /// Another thread will report its end: of its handler, or of the request that looks it or its dead letter up, or
+  /// stores or removes that.
   bool under_way() const {
     return state == MessageState::kDispatched || state == MessageState::kLookingUp ||
            (at_letter() && due == TimePoint::max());

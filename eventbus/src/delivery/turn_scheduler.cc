@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::chrono::milliseconds kOfferAgain{2};
 constexpr std::chrono::milliseconds kResume{50};
-// How much longer than two lapsed leases a redelivery may take before it is believed gone from the stream.
+// How much longer than two lapsed leases a redelivery may take before it is looked for in the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
 constexpr std::chrono::seconds kUnderWay{1};  // the same where the server has said that it is settled
 // More than these run without being looked up: in an outage of what handlers need, thousands may be tried again.
@@ -41,7 +41,7 @@ void TurnScheduler::Turn(InFlightMessage* item, Actions& out) {
 
 // Told only when the message's turn has come: before, the first copy may still be in hand.
 bool TurnScheduler::IsOver(const InFlightMessage& item) {
-  if (item.letter != 0 && state_.removed_letters.Contains(item.letter)) return true;
+  if (item.letter != 0 && state_.removed_letters.Contains(item.letter, item.origin)) return true;
   if (!state_.finished_events.enabled() || !state_.finished_events.HasCopyOf(*item.message)) return false;
   ++state_.counters.stored_twice;
   return true;
@@ -51,9 +51,8 @@ void TurnScheduler::Start(InFlightMessage& item, Actions& out) {
   if (item.evicted) {
     SetState(item, MessageState::kEvicted);
     RequestEvicted(out);
-  } else if (IsObsolete(item)) {
-    item.result = {.kind = HandlerResult::Kind::kHandled};
-    BeginLetter(item, MessageState::kRemovingLetter, out);
+  } else if (MayBeObsolete(item)) {
+    CheckLetter(item, out);
   } else if (Follows(item, out)) {
     return;
   } else if (state_.failures.breaker().open()) {
@@ -63,12 +62,20 @@ void TurnScheduler::Start(InFlightMessage& item, Actions& out) {
   }
 }
 
-// Of a letter that is no obstacle to its key any more: what it stands for was handled. Told only when the message's
-// turn has come: before, the letter may still be under way. Who shares the consumer does not know of the letters of
-// others.
-bool TurnScheduler::IsObsolete(const InFlightMessage& item) const {
+// Of a letter that is no obstacle to its key, as far as is known: what it stands for may have been handled. Told only
+// when the message's turn has come: before, the letter may still be under way. Who shares the consumer does not know of
+// the letters of others.
+bool TurnScheduler::MayBeObsolete(const InFlightMessage& item) const {
   const bool knows_all = state_.quarantines() && !state_.options.retries_in_place;
   return knows_all && item.letter != 0 && item.keyed() && !state_.quarantine.Has(item);
+}
+
+// The letters were read from a server that may have lacked the last ones, and others store some after that. One of a
+// message that was handled here is of an owner before us, whose word came too late.
+void TurnScheduler::CheckLetter(InFlightMessage& item, Actions& out) {
+  const bool handled = state_.handled_redeliveries.Contains(item.origin, item.key_hash);
+  if (handled) item.result = {.kind = HandlerResult::Kind::kHandled};
+  BeginLetter(item, handled ? MessageState::kRemovingLetter : MessageState::kLookingUpLetter, out);
 }
 
 // Whether it has to follow others of its key to the dead letters; then it does.
@@ -89,6 +96,11 @@ bool TurnScheduler::MayBeGone(const InFlightMessage& item) const {
 void TurnScheduler::Seen(InFlightMessage& item, Actions& out) {
   item.seen_at = state_.now;
   item.probe ? Dispatch(item, out) : Start(item, out);
+}
+
+void TurnScheduler::LetterIsThere(InFlightMessage& item, Actions& out) {
+  state_.quarantine.Add(item.key_hash, item.origin);
+  state_.closed ? SetState(item, MessageState::kParked) : Start(item, out);
 }
 
 void TurnScheduler::Dispatch(InFlightMessage& item, Actions& out) {
@@ -125,8 +137,10 @@ void TurnScheduler::ReleaseKey(InFlightMessage& item, Actions& out) {
 void TurnScheduler::BeginLetter(InFlightMessage& item, MessageState state, Actions& out) {
   SetState(item, state);
   item.due = TimePoint::max();
-  const bool storing = state == MessageState::kDeadLettering;
-  out.list.push_back({.kind = storing ? Action::Kind::kDeadLetter : Action::Kind::kRemoveLetter, .item = &item});
+  Action::Kind kind = Action::Kind::kDeadLetter;
+  if (state == MessageState::kRemovingLetter) kind = Action::Kind::kRemoveLetter;
+  if (state == MessageState::kLookingUpLetter) kind = Action::Kind::kLookUpLetter;
+  out.list.push_back({.kind = kind, .item = &item});
 }
 
 void TurnScheduler::Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out) {
@@ -167,12 +181,12 @@ void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
   state_.flow.AddCredit(out);
   item.key = {};
   SetState(item, MessageState::kAwaitingRedelivery);
-  item.due = GivenUpAt(item, state_.now);
+  item.due = OverdueAt(item, state_.now);
   out.list.push_back({.kind = Action::Kind::kNak, .message = item.TakeAnswerable()});
   item.message.reset();
 }
 
-TimePoint TurnScheduler::GivenUpAt(const InFlightMessage& item, TimePoint now) const {
+TimePoint TurnScheduler::OverdueAt(const InFlightMessage& item, TimePoint now) const {
   if (item.sequence <= state_.settled_elsewhere) return now + kUnderWay;
   return LaterBy(LaterBy(now, 2 * state_.options.ack_wait), kRedeliveryPatience);
 }
@@ -214,6 +228,7 @@ void TurnScheduler::Probe(Actions& out) {
   if (next == state_.table.paused().end()) next = state_.table.paused().begin();
   InFlightMessage& item = *next->second;
   last_probed_ = item.sequence;
+  if (MayBeObsolete(item)) return CheckLetter(item, out);
   if (Follows(item, out)) return;
   item.probe = true;
   state_.failures.breaker().Probe();

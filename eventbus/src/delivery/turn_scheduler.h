@@ -64,8 +64,11 @@ class TurnScheduler {
   void RoomInInbox(const InFlightMessage& left, Actions& out);
   /// Begins the message again after `delay`; its key waits.
   void Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out);
-  /// Stores the message's dead letter (`kDeadLettering`) or removes the one it came from (`kRemovingLetter`).
+  /// Stores the message's dead letter (`kDeadLettering`), or removes (`kRemovingLetter`) or looks up
+  /// (`kLookingUpLetter`) the one it came from.
   void BeginLetter(InFlightMessage& item, MessageState state, Actions& out);
+  /// The letter that the message came from was looked up and is there.
+  void LetterIsThere(InFlightMessage& item, Actions& out);
   /// The message was looked up and is there.
   void Seen(InFlightMessage& item, Actions& out);
   /// The message is over: the next one of its key has its turn.
@@ -82,8 +85,8 @@ class TurnScheduler {
   /// Requests evicted messages as far as there is room.
   void RequestEvicted(Actions& out);
 
-  /// When a message that is requested again at `now` is given up, unless it has come.
-  TimePoint GivenUpAt(const InFlightMessage& item, TimePoint now) const;
+  /// When a message that is requested again at `now` is overdue.
+  TimePoint OverdueAt(const InFlightMessage& item, TimePoint now) const;
 
   /// Messages that wait behind the one of their key that has its turn.
   std::size_t QueuedBehind(const InFlightMessage& item) const { return queues_.QueuedBehind(item); }
@@ -95,7 +98,8 @@ class TurnScheduler {
  private:
   void Start(InFlightMessage& item, Actions& out);
   bool IsOver(const InFlightMessage& item);
-  bool IsObsolete(const InFlightMessage& item) const;
+  bool MayBeObsolete(const InFlightMessage& item) const;
+  void CheckLetter(InFlightMessage& item, Actions& out);
   bool Follows(InFlightMessage& item, Actions& out);
   bool MayBeGone(const InFlightMessage& item) const;
   void Dispatch(InFlightMessage& item, Actions& out);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <vector>
 
 #include "letters.h"
@@ -52,6 +53,27 @@ TEST_F(DeadLetterWriterTest, RemovesALetterAndTakesAnAbsentOneAsRemoved) {
   EXPECT_THAT(Outstanding(), IsEmpty());
   EXPECT_TRUE(Remove(1));
   EXPECT_TRUE(Remove(77));
+}
+
+TEST_F(DeadLetterWriterTest, LooksALetterUp) {
+  EXPECT_TRUE(Store(3, "k"));
+  EXPECT_TRUE(Store(4, "k"));
+  EXPECT_TRUE(Remove(1));
+  EXPECT_EQ(LookUp(1), LetterPresence::kGone);
+  EXPECT_EQ(LookUp(2), LetterPresence::kThere);
+  transport_->Close();
+  EXPECT_EQ(LookUp(2), LetterPresence::kUnknown);
+  writer_->Stop();
+  EXPECT_EQ(LookUp(2), LetterPresence::kUnknown);
+}
+
+TEST_F(DeadLetterWriterTest, ALetterThatItsStreamNeverHadWasNotRemoved) {
+  EXPECT_TRUE(Store(3, "k"));
+  EXPECT_EQ(LookUp(77), LetterPresence::kUnknown) << "a server may lack the end of the stream for a moment";
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  LetterPresence presence = LetterPresence::kUnknown;
+  while (presence == LetterPresence::kUnknown && std::chrono::steady_clock::now() < deadline) presence = LookUp(77);
+  EXPECT_EQ(presence, LetterPresence::kThere);
 }
 
 TEST_F(DeadLetterWriterTest, TellsTheEndOfEveryRemovalBeforeItStops) {

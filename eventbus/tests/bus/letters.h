@@ -76,6 +76,11 @@ class LettersTest : public testing::Test {
     writer_->Remove(letter, [&told](LetterRemoval removal) { told.set_value(removal == LetterRemoval::kRemoved); });
     return told.get_future().get();
   }
+  LetterPresence LookUp(std::uint64_t letter) {
+    std::promise<LetterPresence> told;
+    writer_->LookUp(letter, [&told](LetterPresence presence) { told.set_value(presence); });
+    return told.get_future().get();
+  }
   // The message at or after `from` of the topic.
   std::unique_ptr<StoredMessage> Published(std::uint64_t from = 1, const std::string& topic = "orders") {
     auto message = transport_->ReadMessage(StreamName("EVENTS", topic), topic, from);

@@ -104,6 +104,18 @@ class DeliveryStateMachineTest : public testing::Test {
     flow_->LookedUp(*item, gone, now_, actions);
     Note(actions);
   }
+  void LetterLookedUp(std::uint64_t sequence, LetterPresence presence) {
+    InFlightMessage* item = letter_look_ups_.at(sequence);
+    letter_look_ups_.erase(sequence);
+    Actions actions;
+    flow_->LetterLookedUp(*item, presence, now_, actions);
+    Note(actions);
+  }
+  void OverdueLookedUp(std::uint64_t sequence, bool gone) {
+    Actions actions;
+    flow_->OverdueLookedUp(sequence, gone, now_, actions);
+    Note(actions);
+  }
   void Tick() {
     Actions actions;
     flow_->Tick(now_, actions);
@@ -117,6 +129,7 @@ class DeliveryStateMachineTest : public testing::Test {
 
   void Note(Actions& actions) {
     granted_ += actions.credit;
+    for (const std::uint64_t overdue : actions.overdue) said_.push_back("look for " + std::to_string(overdue));
     if (actions.window != 0) said_.push_back("window " + std::to_string(actions.window));
     for (Action& action : actions.list) {
       const std::string sequence =
@@ -146,6 +159,10 @@ class DeliveryStateMachineTest : public testing::Test {
           removals_[action.item->sequence] = action.item;
           said_.push_back("remove letter of " + sequence);
           break;
+        case Action::Kind::kLookUpLetter:
+          letter_look_ups_[action.item->sequence] = action.item;
+          said_.push_back("look up letter of " + sequence);
+          break;
         case Action::Kind::kLookUp:
           look_ups_[action.item->sequence] = action.item;
           said_.push_back("look up " + sequence);
@@ -163,6 +180,7 @@ class DeliveryStateMachineTest : public testing::Test {
   std::map<std::uint64_t, InFlightMessage*> running_;
   std::map<std::uint64_t, InFlightMessage*> letters_;
   std::map<std::uint64_t, InFlightMessage*> removals_;
+  std::map<std::uint64_t, InFlightMessage*> letter_look_ups_;
   std::map<std::uint64_t, InFlightMessage*> look_ups_;
   std::size_t bytes_ = 100;
   std::vector<std::string> said_;

@@ -258,7 +258,7 @@ TEST_F(DeliveryStateMachineTest, DoesNotWaitForWhatTheServerCountsAsSettled) {
   EXPECT_EQ(flow_->in_hand(), 0u);
 }
 
-TEST_F(DeliveryStateMachineTest, GivesUpOnARedeliveryThatNeverComes) {
+TEST_F(DeliveryStateMachineTest, WaitsForARedeliveryUntilItIsGoneFromItsStream) {
   options_.max_bytes = 150;
   Begin();
   Arrive(5, "b");
@@ -271,9 +271,32 @@ TEST_F(DeliveryStateMachineTest, GivesUpOnARedeliveryThatNeverComes) {
   EXPECT_EQ(flow_->held(), 1u);
   Said();
   Pass(seconds{2});
+  EXPECT_THAT(Said(), testing::Contains("look for 1"));
+  OverdueLookedUp(1, /*gone=*/false);
+  Pass(seconds{119});
+  EXPECT_THAT(Said(), testing::Not(testing::Contains("nak 2"))) << "it comes yet, however late: its key waits";
+  Pass(seconds{2});
+  EXPECT_THAT(Said(), testing::Contains("look for 1"));
+  OverdueLookedUp(1, /*gone=*/true);
   Pass(seconds{1});
   EXPECT_THAT(Said(), testing::Contains("nak 2"));
   EXPECT_EQ(flow_->vanished(), 1u);
+}
+
+TEST_F(DeliveryStateMachineTest, WhatComesWhileItIsLookedForRuns) {
+  options_.max_bytes = 150;
+  Begin();
+  Arrive(5, "b");
+  Arrive(1, "a");
+  Finish(5);
+  Pass(seconds{121});
+  EXPECT_THAT(Said(), testing::Contains("look for 1"));
+  Arrive(1, "a", 2);
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+  OverdueLookedUp(1, /*gone=*/true);
+  EXPECT_EQ(flow_->vanished(), 0u);
+  Finish(1);
+  EXPECT_THAT(Said(), ElementsAre("ack 1"));
 }
 
 TEST_F(DeliveryStateMachineTest, RunsNothingTwiceAtOnceAcrossEpochsAndSettlesNothingOfTheOld) {

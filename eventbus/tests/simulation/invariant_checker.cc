@@ -141,7 +141,8 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
   ledger_.Require(scenario_.flow.acknowledges || action.kind == Kind::kDispatch, "acknowledged when handled",
                   "at most once, and something was settled", sequence);
   const bool begins = action.kind == Kind::kDispatch || action.kind == Kind::kDeadLetter ||
-                      action.kind == Kind::kRemoveLetter || action.kind == Kind::kLookUp;
+                      action.kind == Kind::kRemoveLetter || action.kind == Kind::kLookUpLetter ||
+                      action.kind == Kind::kLookUp;
   if (begins && !action.item->stale) hand_.at(sequence).under_way = true;
   switch (action.kind) {
     case Kind::kAck:
@@ -159,6 +160,9 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
       return ledger_.Require(record.letter != 0 && over, "letter kept",
                              "a letter goes before what it stands for is over", sequence);
     }
+    case Kind::kLookUpLetter:
+      return ledger_.Require(RecordOf(*action.item).letter != 0 && scenario_.quarantines(), "look up",
+                             "a letter was looked up of what has none", sequence);
     case Kind::kExtend:
       return ledger_.Require(Holds(sequence), "lease", "a lease was extended of what is not in hand", sequence);
     case Kind::kStuck: {

@@ -41,7 +41,10 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
                      }}) {
   trace_.Note("process begins, number", static_cast<std::uint64_t>(number));
   quarantine_known_ = !scenario_.quarantines();
-  if (!quarantine_known_) LookUpQuarantine();
+  if (!quarantine_known_ && !conditions_.letters_down) {
+    flow_->Quarantined(LettersNow());
+    quarantine_known_ = true;
+  }
   consumer_.Synchronise(network_.Delay());
   ScheduleTick();
 }
@@ -59,6 +62,7 @@ void Process::Do(Event event) {
   event(*actions);
   LookAt(*actions);
   for (const std::uint64_t sequence : actions->vanished) invariants_.Vanished(sequence);
+  for (const std::uint64_t sequence : actions->overdue) LookUpOverdue(sequence);
   invariants_.Compare(*flow_, *actions);
   outage_ = flow_->circuit_open();
   ScheduleTick();
@@ -111,6 +115,9 @@ void Process::Execute(Actions& actions) {
       case Action::Kind::kRemoveLetter:
         RemoveLetter(*action.item);
         break;
+      case Action::Kind::kLookUpLetter:
+        LookUpLetter(*action.item);
+        break;
       case Action::Kind::kLookUp:
         LookUp(*action.item);
         break;
@@ -138,7 +145,7 @@ void Process::ScheduleTick() {
   Later(next - event_queue_.now() + random_.Between(microseconds{0}, milliseconds{2}), [this, next] {
     if (next != next_tick_) return;
     next_tick_ = TimePoint::max();
-    if (!quarantine_known_ && random_.PerMille(300)) LookUpQuarantine();
+    if (!quarantine_known_ && random_.PerMille(300)) ReadLetters();
     invariants_.Ticked();
     Do([&](Actions& actions) { flow_->Tick(event_queue_.now(), actions); });
   });
@@ -193,6 +200,7 @@ void Process::OwnershipLost() {
   trace_.Note("ownership lost by process", static_cast<std::uint64_t>(number_));
   flow_->OwnershipLost();
   invariants_.OwnershipLost();
+  ++ownership_losses_;
   quarantine_known_ = !scenario_.quarantines();
 }
 
@@ -200,16 +208,6 @@ void Process::SettledElsewhere(std::uint64_t last) {
   trace_.Note("settled elsewhere up to", last);
   invariants_.SettledElsewhere(last);
   flow_->SettledElsewhere(last, event_queue_.now());
-}
-
-void Process::LookUpQuarantine() {
-  if (conditions_.letters_down) return;
-  Quarantine letters;
-  for (const auto& [sequence, letter] : ledger_.letters()) {
-    if (letter.key != 0) letters.Add(ledger_.KeyHash(letter.key), letter.origin);
-  }
-  flow_->Quarantined(std::move(letters));
-  quarantine_known_ = true;
 }
 
 // Handlers.
@@ -338,6 +336,44 @@ void Process::StoreLetter(InFlightMessage& item) {
   });
 }
 
+Quarantine Process::LettersNow() const {
+  Quarantine letters;
+  for (const auto& [sequence, letter] : ledger_.letters()) {
+    if (letter.key != 0) letters.Add(ledger_.KeyHash(letter.key), letter.origin);
+  }
+  return letters;
+}
+
+void Process::ReadLetters() {
+  if (conditions_.letters_down || reads_letters_) return;
+  reads_letters_ = true;
+  flow_->ReadsLetters();
+  Later(network_.Delay(), [this, losses = ownership_losses_] {
+    Later(network_.Delay(), [this, losses, letters = LettersNow()] {
+      reads_letters_ = false;
+      if (losses != ownership_losses_) return;
+      flow_->Quarantined(letters);
+      quarantine_known_ = true;
+    });
+  });
+}
+
+void Process::LookUpLetter(InFlightMessage& item) {
+  const bool answered = conditions_.calm || !random_.PerMille(100);
+  Later(network_.Delay(), [this, &item, letter = item.letter, answered] {
+    LetterPresence presence = LetterPresence::kUnknown;
+    if (answered && !conditions_.letters_down)
+      presence = ledger_.letters().contains(letter) ? LetterPresence::kThere : LetterPresence::kGone;
+    Later(network_.Delay(), [this, &item, presence] {
+      if (item.stale) invariants_.StaleEnded();
+      Do([&](Actions& actions) {
+        invariants_.LookedUp(item);
+        flow_->LetterLookedUp(item, presence, event_queue_.now(), actions);
+      });
+    });
+  });
+}
+
 // Nothing is deleted from the stream here.
 void Process::LookUp(InFlightMessage& item) {
   Later(network_.Delay() + network_.Delay(), [this, &item] {
@@ -346,6 +382,12 @@ void Process::LookUp(InFlightMessage& item) {
       invariants_.LookedUp(item);
       flow_->LookedUp(item, /*gone=*/false, event_queue_.now(), actions);
     });
+  });
+}
+
+void Process::LookUpOverdue(std::uint64_t sequence) {
+  Later(network_.Delay() + network_.Delay(), [this, sequence] {
+    Do([&](Actions& actions) { flow_->OverdueLookedUp(sequence, /*gone=*/false, event_queue_.now(), actions); });
   });
 }
 

@@ -64,7 +64,9 @@ class Process {
   void StreamRecreated();
   void OwnershipLost();
   void SettledElsewhere(std::uint64_t last);
-  void LookUpQuarantine();
+  Quarantine LettersNow() const;
+  void ReadLetters();
+  void LookUpLetter(InFlightMessage& item);
   void LookAt(Actions& actions);
   void Execute(Actions& actions);
   void ScheduleTick();
@@ -81,6 +83,7 @@ class Process {
   void StoreLetter(InFlightMessage& item);
   void RemoveLetter(InFlightMessage& item);
   void LookUp(InFlightMessage& item);
+  void LookUpOverdue(std::uint64_t sequence);
 
   void AwaitQuiet(TimePoint deadline);
   void Abandon();
@@ -110,6 +113,8 @@ class Process {
   std::size_t looked_at_ = 0;  // of the actions of this event
   int calls_ = 0;              // actions that are yet to be carried out
   bool outage_ = false;
+  std::uint64_t ownership_losses_ = 0;
+  bool reads_letters_ = false;
   bool quarantine_known_ = false;
   bool abandoning_ = false;
   bool draining_ = false;

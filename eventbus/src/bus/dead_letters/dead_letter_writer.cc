@@ -10,12 +10,15 @@
 
 #include "absl/strings/str_format.h"
 #include "bus/dead_letters/letter_headers.h"
+#include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
 #include "penstock/eventbus/event_bus.h"
 #include "transport/refusal.h"
 
 namespace penstock::eventbus {
 namespace {
+
+constexpr const char* kStore = "store a dead letter";
 
 std::string HostName() {
   std::array<char, 256> name{};
@@ -35,15 +38,33 @@ void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin, s
   if (!MayStore()) return done(false);
   origin.host = host_;
   OutboundMessage letter = MakeLetter(item, origin, stream_, streams_.max_letter_bytes());
+  if (const absl::Status kept = CheckKeeps(item, origin, letter); !kept.ok()) {
+    LogTrouble(LogLevel::kError, kStore, kept);
+    {
+      MutexLock lock(mutex_);
+      WantLook();  // its limit may be another one by now
+    }
+    return done(false);
+  }
   auto told = std::make_shared<std::function<void(bool)>>(std::move(done));
   const absl::Status sent = transport_.Publish(
       std::move(letter), [this, told](const absl::StatusOr<PubAck>& ack) { (*told)(IsStored(ack)); });
   if (!sent.ok()) (*told)(IsStored(sent));
 }
 
+absl::Status DeadLetterWriter::CheckKeeps(const InFlightMessage& item, const LetterOrigin& origin,
+                                          const OutboundMessage& letter) const {
+  if (!LacksBody(letter) || streams_.KeepsSettled(origin.topic)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrFormat(
+      "message %d of stream %s is too large to be kept beside its failure history, and its stream removes what is "
+      "terminated: it stays where it is, and its key waits; raise max_payload of the server, and max_msg_size of "
+      "stream %s where that is set",
+      item.sequence, Quoted(origin.stream), Quoted(stream_)));
+}
+
 // A letter that was there before proves nothing new.
 bool DeadLetterWriter::IsStored(const absl::StatusOr<PubAck>& ack) {
-  LogTrouble(LogLevel::kError, "store a dead letter", ack.status());
+  LogTrouble(LogLevel::kError, kStore, ack.status());
   MutexLock lock(mutex_);
   if (absl::IsNotFound(ack.status())) doubt_.NotFound();
   if (!ack.ok()) return false;
@@ -53,11 +74,14 @@ bool DeadLetterWriter::IsStored(const absl::StatusOr<PubAck>& ack) {
 bool DeadLetterWriter::MayStore() {
   MutexLock lock(mutex_);
   if (!doubt_.doubtful()) return true;
-  if (!stopping_) {
-    look_wanted_ = true;
-    Wake();
-  }
+  WantLook();
   return false;
+}
+
+void DeadLetterWriter::WantLook() {
+  if (stopping_) return;
+  look_wanted_ = true;
+  Wake();
 }
 
 void DeadLetterWriter::Wake() {
@@ -66,32 +90,37 @@ void DeadLetterWriter::Wake() {
 }
 
 void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done) {
-  {
-    MutexLock lock(mutex_);
-    if (!stopping_) {
-      removals_.push_back({.letter = letter, .done = std::move(done)});
-      return Wake();
-    }
-  }
-  done(LetterRemoval::kFailed);
+  if (!Later([this, letter, done] { done(RemoveNow(letter)); })) done(LetterRemoval::kFailed);
+}
+
+void DeadLetterWriter::LookUp(std::uint64_t letter, std::function<void(LetterPresence presence)> done) {
+  if (!Later([this, letter, done] { done(LookUpNow(letter)); })) done(LetterPresence::kUnknown);
+}
+
+bool DeadLetterWriter::Later(std::function<void()> task) {
+  MutexLock lock(mutex_);
+  if (stopping_) return false;
+  tasks_.push_back(std::move(task));
+  Wake();
+  return true;
 }
 
 void DeadLetterWriter::Run() {
   SetThreadName("ps-letters");
   while (true) {
-    Removal next;
+    std::function<void()> next;
     bool look = false;
     {
       MutexLock lock(mutex_);
-      while (removals_.empty() && !look_wanted_ && !stopping_) work_.Wait(lock);
+      while (tasks_.empty() && !look_wanted_ && !stopping_) work_.Wait(lock);
       look = std::exchange(look_wanted_, false) && !stopping_;
-      if (!look && removals_.empty()) return;
+      if (!look && tasks_.empty()) return;
       if (!look) {
-        next = std::move(removals_.front());
-        removals_.pop_front();
+        next = std::move(tasks_.front());
+        tasks_.pop_front();
       }
     }
-    look ? LookAtStream() : next.done(RemoveNow(next.letter));
+    look ? LookAtStream() : next();
   }
 }
 
@@ -111,6 +140,27 @@ LetterRemoval DeadLetterWriter::RemoveNow(std::uint64_t letter) {
              gone ? absl::OkStatus() : status);
   if (gone) return LetterRemoval::kRemoved;
   return IsRefusal(status) ? LetterRemoval::kRefused : LetterRemoval::kFailed;
+}
+
+LetterPresence DeadLetterWriter::LookUpNow(std::uint64_t letter) {
+  const absl::StatusOr<bool> has = transport_.HasMessage(stream_, letter);
+  if (!has.ok()) return NotSeen(letter);
+  MutexLock lock(mutex_);
+  not_seen_.erase(letter);
+  return *has ? LetterPresence::kThere : LetterPresence::kGone;
+}
+
+// A server may lack the end of the stream, or the stream, until it has caught up.
+LetterPresence DeadLetterWriter::NotSeen(std::uint64_t letter) {
+  const absl::StatusOr<StreamContents> contents = transport_.LookAtContents(stream_);
+  const bool lacks = contents.ok() ? contents->last_sequence < letter : IsStreamMissing(contents.status());
+  MutexLock lock(mutex_);
+  if (!lacks) return LetterPresence::kUnknown;
+  const auto now = std::chrono::steady_clock::now();
+  const auto since = not_seen_.try_emplace(letter, now).first;
+  if (now - since->second < StreamDoubt::kPatience) return LetterPresence::kUnknown;
+  not_seen_.erase(since);
+  return LetterPresence::kThere;
 }
 
 bool DeadLetterWriter::IsGone() {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -27,13 +28,13 @@
 namespace penstock::eventbus {
 
 /// Writes dead letters for the delivery logic: keeps messages that will not be handled, with their failure history, in
-/// the stream `{base}_dead_letters`, and removes the letters of those that were handled after a redrive.
+/// the stream `{base}_dead_letters`, looks letters up, and removes those of messages that were handled after a redrive.
 ///
 /// A stream that may have been made anew (`StreamDoubt`) is looked at, and made when it is missing, before any further
 /// letter goes there; until then letters count as not stored.
 ///
 /// **Thread safety:** thread-safe. Outlived by its transport and its streams.
-/// **Blocking:** `Outstanding` and `StillHolds` only, and `Stop` for the removals that are queued.
+/// **Blocking:** `Outstanding` and `StillHolds` only, and `Stop` for what is queued.
 /// **Shutdown:** `Stop`; a closed transport makes it quick. The destructor stops.
 class DeadLetterWriter {
  public:
@@ -44,12 +45,17 @@ class DeadLetterWriter {
 
   /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the
   /// call only, the origin's host is set here. Storing the same delivery twice keeps it once (within the duplicate
-  /// window).
+  /// window). A letter without its body, which is too large, is not stored where the original goes with its end.
   void Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done);
 
   /// Removes a letter, later and on a thread of its own; `done` is told once. One that was gone before is removed.
   /// After `Stop` it is told `kFailed` at once.
   void Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done);
+
+  /// Finds out whether the letter is there, on the same thread; `done` is told once. `kUnknown` after `Stop`, and while
+  /// no server says so that has all letters. One whose stream stays without it, or stays away, was never removed: it
+  /// counts as there.
+  void LookUp(std::uint64_t letter, std::function<void(LetterPresence presence)> done);
 
   struct OutstandingLetter {
     std::string key{};         ///< percent-encoded, as in the header; empty: none
@@ -70,21 +76,23 @@ class DeadLetterWriter {
   /// request.
   bool StillHolds(const StreamContents& contents);
 
-  /// Waits until every removal that was asked for is told. Idempotent. Not from a `done`.
+  /// Waits until every removal and look-up that was asked for is told. Idempotent. Not from a `done`.
   void Stop();
 
  private:
-  struct Removal {
-    std::uint64_t letter = 0;
-    std::function<void(LetterRemoval removal)> done{};
-  };
-
+  /// Fails where the body that the letter leaves out would be nowhere once its message is terminated.
+  absl::Status CheckKeeps(const InFlightMessage& item, const LetterOrigin& origin, const OutboundMessage& letter) const;
   /// Whether the stream has it for certain.
   bool IsStored(const absl::StatusOr<PubAck>& ack);
   bool MayStore();
+  void WantLook() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// False after `Stop`.
+  bool Later(std::function<void()> task);
   void Run();
   void LookAtStream();
   LetterRemoval RemoveNow(std::uint64_t letter);
+  LetterPresence LookUpNow(std::uint64_t letter);
+  LetterPresence NotSeen(std::uint64_t letter);
   /// The server says that there is no such stream; whether it is to be believed.
   bool IsGone();
   absl::StatusOr<OutstandingLetters> OfMissingStream(const absl::Status& missing);
@@ -99,7 +107,9 @@ class DeadLetterWriter {
   const std::string host_;
   Mutex mutex_;
   CondVar work_;
-  std::deque<Removal> removals_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);
+  /// Letters beyond the end of their stream, and since when.
+  std::map<std::uint64_t, StreamDoubt::TimePoint> not_seen_ ABSL_GUARDED_BY(mutex_);
   StreamDoubt doubt_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<std::string, absl::StatusCode>> troubles_ ABSL_GUARDED_BY(mutex_);  ///< logged
   bool look_wanted_ ABSL_GUARDED_BY(mutex_) = false;

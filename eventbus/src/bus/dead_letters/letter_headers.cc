@@ -163,6 +163,10 @@ OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& orig
   return letter;
 }
 
+bool LacksBody(const OutboundMessage& letter) {
+  return std::ranges::any_of(letter.headers, [](const auto& field) { return field.first == header::kBodyOmitted; });
+}
+
 Headers OriginalHeaders(const StoredMessage& message) { return WithoutHistory(message.AllHeaders()); }
 
 std::string OriginalId(const StoredMessage& message) {

@@ -36,6 +36,9 @@ std::string LetterSubject(std::string_view letter_stream, std::string_view topic
 OutboundMessage MakeLetter(const InFlightMessage& item, const LetterOrigin& origin, std::string_view letter_stream,
                            std::size_t max_bytes);
 
+/// Whether the letter is without its original's body.
+bool LacksBody(const OutboundMessage& letter);
+
 /// Reads a letter, body included. Anybody may have written it: a header that is missing or broken leaves its field
 /// empty, and the topic is whatever follows the stream in the subject.
 DeadLetter ReadLetter(const StoredMessage& message, std::string_view letter_stream);

@@ -58,6 +58,7 @@ absl::StatusOr<std::size_t> TopicStreams::Ensure(std::string_view topic, Storage
   seen.doubtful = false;
   seen.generation = generation;
   seen.duplicate_window = facts->duplicate_window;
+  seen.keeps_settled = facts->retention == Retention::kLimits;
   seen.max_message_bytes = facts->max_message_bytes;
   return Smaller(seen.max_message_bytes);
 }
@@ -85,6 +86,12 @@ std::chrono::nanoseconds TopicStreams::DuplicateWindow(std::string_view topic) c
   MutexLock lock(mutex_);
   const auto seen = file_seen_.find(topic);
   return seen == file_seen_.end() ? std::chrono::nanoseconds{0} : seen->second.duplicate_window;
+}
+
+bool TopicStreams::KeepsSettled(std::string_view topic) const {
+  MutexLock lock(mutex_);
+  const auto seen = file_seen_.find(topic);
+  return seen == file_seen_.end() || seen->second.keeps_settled;
 }
 
 absl::Status TopicStreams::EnsureDeadLetters() {

@@ -40,7 +40,11 @@ class TopicStreams {
   /// The duplicate window of the topic's stream with file storage, as it was when `Ensure` looked; 0 before.
   std::chrono::nanoseconds DuplicateWindow(std::string_view topic) const;
 
-  /// The same for the stream of dead letters.
+  /// Whether the topic's stream with file storage keeps messages that are acknowledged or terminated, as far as is
+  /// known.
+  bool KeepsSettled(std::string_view topic) const;
+
+  /// The same as `Ensure` for the stream of dead letters.
   absl::Status EnsureDeadLetters();
 
   /// The largest letter that its stream takes, as far as is known.
@@ -58,6 +62,7 @@ class TopicStreams {
     std::chrono::nanoseconds duplicate_window{};
     std::int64_t max_message_bytes = 0;  ///< of the stream; 0: no limit, or not known
     bool publishable = false;            ///< it was found to fit publishing
+    bool keeps_settled = true;           ///< its retention is by limits
     bool doubtful = false;               ///< it may have been made anew since
   };
   using Seen = std::map<std::string, Found, std::less<>>;

@@ -29,6 +29,10 @@ std::vector<InFlightMessage*> ActionExecutor::Execute(Actions& actions) {
         dead_letters_.Remove(item->letter,
                              [this, item](LetterRemoval removal) { listener_.OnLetterRemoved(*item, removal); });
         break;
+      case Action::Kind::kLookUpLetter:
+        dead_letters_.LookUp(item->letter,
+                             [this, item](LetterPresence presence) { listener_.OnLetterLookedUp(*item, presence); });
+        break;
       case Action::Kind::kLookUp:
         look_ups_.LookUp(spec_.consumer_spec.stream, item->sequence,
                          [this, item](bool gone) { listener_.OnLookedUp(*item, gone); });

@@ -15,8 +15,8 @@
 
 namespace penstock::eventbus {
 
-/// Carries out what the delivery logic asks for: hands messages to the pool, answers the server, stores and removes
-/// dead letters, looks messages up.
+/// Carries out what the delivery logic asks for: hands messages to the pool, answers the server, stores, removes
+/// and looks up dead letters, looks messages up.
 ///
 /// **Thread safety:** thread-safe once `UseConsumer` was called; no locks of its own. **Ownership:** all that it is
 /// given outlives it. **Blocking:** no.
@@ -30,6 +30,7 @@ class ActionExecutor {
     virtual void OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) = 0;
     virtual void OnDeadLettered(InFlightMessage& item, bool stored) = 0;
     virtual void OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) = 0;
+    virtual void OnLetterLookedUp(InFlightMessage& item, LetterPresence presence) = 0;
     virtual void OnLookedUp(InFlightMessage& item, bool gone) = 0;
 
    protected:

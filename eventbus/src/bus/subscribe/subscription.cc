@@ -67,7 +67,7 @@ absl::Status Subscription::Open(Transport& transport) {
 
 // What was read before ownership was lost once more may be out of date: then the next tick looks again.
 absl::Status Subscription::LookUpQuarantine() {
-  const std::uint64_t losses = ownership_losses();
+  const std::uint64_t losses = BeginReading();
   auto quarantine = quarantine_reader_.Read();
   if (!quarantine.ok()) return quarantine.status();
   MutexLock lock(mutex_);
@@ -80,8 +80,10 @@ absl::Status Subscription::LookUpQuarantine() {
   return absl::OkStatus();
 }
 
-std::uint64_t Subscription::ownership_losses() const {
+// How often ownership was lost before.
+std::uint64_t Subscription::BeginReading() {
   MutexLock lock(mutex_);
+  flow_.ReadsLetters();
   return ownership_losses_;
 }
 
@@ -276,6 +278,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   if (doubled) LogStoredTwice(stored_twice);
   if (!actions.vanished.empty()) LogVanished(actions.vanished);
   if (sooner) context_.request_tick();
+  if (!actions.overdue.empty()) LookUpOverdue(actions.overdue);
   const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
   RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -294,6 +297,23 @@ void Subscription::OnLetterRemoved(InFlightMessage& item, LetterRemoval removal)
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removal, now, actions); });
+}
+
+void Subscription::OnLetterLookedUp(InFlightMessage& item, LetterPresence presence) {
+  Call call(*this);
+  RunActions([&](TimePoint now, Actions& actions)
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterLookedUp(item, presence, now, actions); });
+}
+
+// No message keeps this object until the answer: it counts as a call until then.
+void Subscription::LookUpOverdue(const std::vector<std::uint64_t>& sequences) {
+  for (const std::uint64_t sequence : sequences) {
+    const auto call = std::make_shared<Call>(*this);
+    context_.look_ups.LookUp(spec_.consumer_spec.stream, sequence, [this, sequence, call](bool gone) {
+      RunActions([&](TimePoint now, Actions& actions)
+                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.OverdueLookedUp(sequence, gone, now, actions); });
+    });
+  }
 }
 
 void Subscription::OnLookedUp(InFlightMessage& item, bool gone) {

@@ -114,11 +114,13 @@ class Subscription final : private ActionExecutor::Listener {
   void OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) override;
   void OnDeadLettered(InFlightMessage& item, bool stored) override;
   void OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) override;
+  void OnLetterLookedUp(InFlightMessage& item, LetterPresence presence) override;
   void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
   absl::Status LookUpQuarantine();
-  std::uint64_t ownership_losses() const;
+  void LookUpOverdue(const std::vector<std::uint64_t>& sequences);
+  std::uint64_t BeginReading();
 
   /// Tells the delivery logic of an event, and carries out the actions that it returns.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);

@@ -3,7 +3,23 @@
 
 namespace penstock::eventbus {
 
+void Quarantine::Add(std::uint64_t key_hash, std::uint64_t origin) {
+  if (notes_changes_) changes_.push_back({.key_hash = key_hash, .origin = origin, .added = true});
+  letters_[key_hash].insert(origin);
+}
+
+void Quarantine::NoteChanges() {
+  notes_changes_ = true;
+  changes_.clear();
+}
+
+void Quarantine::ChangeAs(const Quarantine& other) {
+  for (const Change& change : other.changes_)
+    change.added ? Add(change.key_hash, change.origin) : Release(change.key_hash, change.origin);
+}
+
 void Quarantine::Release(std::uint64_t key_hash, std::uint64_t origin) {
+  if (notes_changes_) changes_.push_back({.key_hash = key_hash, .origin = origin, .added = false});
   auto key = letters_.find(key_hash);
   if (key == letters_.end()) return;
   key->second.erase(origin);
