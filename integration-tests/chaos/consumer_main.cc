@@ -18,6 +18,8 @@
 namespace penstock::chaos {
 namespace {
 
+constexpr std::chrono::seconds kStartPatience{60};
+
 struct Options {
   std::string url;
   std::string ledger;
@@ -101,6 +103,19 @@ class Handler {
   HandlerTime& time_;
 };
 
+// A cluster without a quorum may get one yet, as a supervisor that starts a process again would find.
+absl::Status Subscribe(EventBus& bus, const Options& options, const Handler& handler) {
+  const auto deadline = std::chrono::steady_clock::now() + kStartPatience;
+  while (true) {
+    const auto subscription = bus.SubscribeEnvelope(
+        kTopic, {.durable = kDurable, .max_in_flight = options.credit},
+        [&](const Envelope& envelope, const Delivery& delivery) { return handler.Handle(envelope, delivery); });
+    const absl::Status& status = subscription.status();
+    const bool passes = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
+    if (!passes || std::chrono::steady_clock::now() >= deadline) return status;
+  }
+}
+
 absl::Status Run(const Options& options) {
   const auto ledger = LedgerWriter::Open(options.ledger);
   if (!ledger.ok()) return ledger.status();
@@ -111,15 +126,12 @@ absl::Status Run(const Options& options) {
                  .base_stream_name = kBaseStream,
                  .tls = TlsTrusting(options.ca_file),
                  .limits = {.replicas = options.replicas},
-                 .connect_timeout = std::chrono::seconds(60)};
+                 .connect_timeout = kStartPatience};
   bus.pool.workers = 8;  // slow handlers must not hold up the others
   auto service =
       Service::Create({.bus = std::move(bus), .metrics_port = std::nullopt, .drain_timeout = std::chrono::seconds(20)});
   if (!service.ok()) return service.status();
-  const auto subscription = (*service)->bus().SubscribeEnvelope(
-      kTopic, {.durable = kDurable, .max_in_flight = options.credit},
-      [&](const Envelope& envelope, const Delivery& delivery) { return handler.Handle(envelope, delivery); });
-  if (!subscription.ok()) return subscription.status();
+  if (absl::Status status = Subscribe((*service)->bus(), options, handler); !status.ok()) return status;
   handler.Ready();
   return (*service)->Run();
 }

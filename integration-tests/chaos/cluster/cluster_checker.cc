@@ -28,6 +28,13 @@ struct Handled {
   std::size_t life = 0;
 };
 
+// From the first to the last message that a process handled before another one handled any.
+struct Turn {
+  std::int64_t first_ns = 0;
+  std::int64_t last_ns = 0;
+  std::size_t life = 0;
+};
+
 struct Key {
   std::vector<Open> open{};
   std::uint64_t latest = 0;  // the highest sequence that any handler has begun
@@ -139,7 +146,9 @@ class Examination {
                   [&](const Open& open) { return open.life == step.life && open.sequence == sequence; });
     if (step.record.result == Result::kFailed) return;
     settled_.insert(sequence);
-    if (worked_.empty() || worked_.back().life != step.life) worked_.push_back({step.record.time_ns, step.life});
+    if (turns_.empty() || turns_.back().life != step.life)
+      turns_.push_back({step.record.time_ns, step.record.time_ns, step.life});
+    turns_.back().last_ns = step.record.time_ns;
     if (step.record.result != Result::kDone) return;
     const auto [last, first_time] = handled_.try_emplace(step.record.event, Handled{step.record.time_ns, step.life});
     if (first_time) return;
@@ -158,7 +167,7 @@ class Examination {
       if (++crashes_[before.life].reruns > window) ++findings_.reruns_beyond_window;
     } else if (before.life == step.life && !OthersWorkedSince(before)) {
       Add(findings_.reruns_owner_stayed, step);
-    } else if (CutOff(before, now)) {
+    } else if (CutOff(before, now) && AtTheEndOfItsTurn(before)) {
       Add(findings_.reruns_cut_off_owner, step);
     } else {
       Add(findings_.reruns_living_owner, step);
@@ -169,12 +178,17 @@ class Examination {
     return crashes_[life].at_ns != 0 && crashes_[life].at_ns <= time_ns;
   }
 
-  // `worked_` names each process that handled something after another one had.
   bool OthersWorkedSince(const Handled& before) const {
-    for (auto turn = worked_.rbegin(); turn != worked_.rend() && turn->time_ns > before.time_ns; ++turn) {
-      if (turn->life != before.life) return true;
-    }
-    return false;
+    return std::any_of(turns_.rbegin(), turns_.rend(),
+                       [&](const Turn& turn) { return turn.first_ns > before.time_ns && turn.life != before.life; });
+  }
+
+  // What it handled before that it has told the cluster.
+  bool AtTheEndOfItsTurn(const Handled& before) const {
+    return std::any_of(turns_.rbegin(), turns_.rend(), [&](const Turn& turn) {
+      return turn.life == before.life && turn.first_ns <= before.time_ns && before.time_ns <= turn.last_ns &&
+             turn.last_ns - before.time_ns <= kGrace;
+    });
   }
 
   const Disturbance* DeletionBetween(std::int64_t from_ns, std::int64_t to_ns) const {
@@ -206,7 +220,7 @@ class Examination {
   std::map<std::uint32_t, Key> keys_{};
   std::set<std::uint64_t> settled_{};
   std::map<EventRef, Handled> handled_{};
-  std::vector<Handled> worked_{};
+  std::vector<Turn> turns_{};
   ClusterFindings findings_{};
 };
 

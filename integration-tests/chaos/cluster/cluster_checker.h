@@ -24,7 +24,7 @@ struct Disturbance {
   std::int64_t calm_ns = 0;  ///< all was well again
   bool route_cut = false;
   bool consumer_deleted = false;
-  std::vector<std::size_t> cut_off{};  ///< lives of consumers whose server could not have a quorum
+  std::vector<std::size_t> cut_off{};  ///< lives of consumers that could be without a quorum
 };
 
 /// Everything that is known after a run on a cluster.
@@ -57,7 +57,8 @@ struct ClusterFindings {
   std::uint64_t stored_twice = 0;  ///< copies beyond the first
   Count reruns_owner_stayed{};     ///< no other process had handled anything in between
   Count reruns_living_owner{};     ///< a take-over from a process that lived and was not cut off
-  /// A take-over from one that was cut off: finished less than a second before that, or later.
+  /// A take-over from one that was cut off: finished less than a second before that, or later, and in the last second
+  /// in which it finished anything.
   Count reruns_cut_off_owner{};
   std::uint64_t reruns_after_crash = 0;
   std::uint64_t reruns_beyond_window = 0;  ///< of these: more than the dead process can have had in hand

@@ -49,7 +49,9 @@ absl::StatusOr<Scene> ClusterFaultInjector::Prepare(const ClusterFault& fault, s
     const ClusterRig::Member& member = rig_.members()[i];
     const bool struck =
         scene.out == member.node || (scene.other && (member.node == *node || member.node == scene.other));
-    if (member.process != nullptr && (all || struck)) scene.cut_off.push_back(i);
+    if (member.process == nullptr) continue;
+    if (all || struck) scene.cut_off.push_back(i);
+    if (all || struck || scene.other) scene.without_quorum.push_back(i);
   }
   PlacePublisher(fault, scene, *leaders->stream);
   return scene;

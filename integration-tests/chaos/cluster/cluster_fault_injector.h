@@ -22,7 +22,10 @@ struct Scene {
   std::size_t owner = 0;               ///< the consumer process that handles
   std::size_t asked = 0;               ///< a server that the fault leaves in the majority
   std::optional<std::size_t> out{};    ///< the server that cannot lead while the fault is on
-  std::vector<std::size_t> cut_off{};  ///< the consumer processes whose server cannot have a quorum meanwhile
+  std::vector<std::size_t> cut_off{};  ///< the consumer processes whose server is cut off meanwhile
+  /// Those that can be without a quorum meanwhile: where one route is cut, all, since its two ends take the lead from
+  /// each other.
+  std::vector<std::size_t> without_quorum{};
 };
 
 /// Does the faults to the rig, and makes sure of each that it really happened.

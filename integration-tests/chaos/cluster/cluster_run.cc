@@ -151,7 +151,7 @@ absl::Status ClusterRun::BeginFault(Active& active) {
                                    .calm_ns = std::numeric_limits<std::int64_t>::max(),
                                    .route_cut = fault.kind == ClusterFaultKind::kRouteCut,
                                    .consumer_deleted = fault.kind == ClusterFaultKind::kConsumerDeleted,
-                                   .cut_off = active.scene.cut_off});
+                                   .cut_off = active.scene.without_quorum});
   const bool strikes_publisher =
       active.scene.out == rig_->publisher_node() || fault.kind == ClusterFaultKind::kJetStreamOff;
   if (fault.kind == ClusterFaultKind::kRouteCut) {

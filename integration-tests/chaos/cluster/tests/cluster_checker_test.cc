@@ -223,6 +223,18 @@ TEST_F(ClusterCheckerTest, CountsRerunsOfAnOwnerThatWasCutOffApart) {
   EXPECT_EQ(Wrong(Found()), 1u);
 }
 
+TEST_F(ClusterCheckerTest, ACutOffExcusesTheLastSecondOfTheOwnerOnly) {
+  Publish(3);
+  Disturb(false, {0});
+  Handle(0, 1);
+  Pass(2 * kSecond);
+  Handle(0, 2);
+  Handle(1, 1);
+  Handle(1, 2);
+  EXPECT_EQ(Found().reruns_living_owner.elsewhere, 1u) << "the cluster had two seconds to learn of the first";
+  EXPECT_EQ(Found().reruns_cut_off_owner.total(), 1u);
+}
+
 TEST_F(ClusterCheckerTest, WhatWasFinishedLongBeforeTheCutOffIsNotExcused) {
   Publish(1);
   Handle(0, 1);
