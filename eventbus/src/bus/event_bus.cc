@@ -279,6 +279,13 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
       Storage::kFile);
 }
 
+absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
+                                                           const TypedHandlers& handlers) {
+  absl::StatusOr<EnvelopeHandler> handler = handlers.Build();
+  if (!handler.ok()) return eventbus::Prefixed(absl::StrFormat("subscribe to %s", eventbus::Quoted(topic)), handler.status());
+  return SubscribeEnvelope(topic, std::move(options), *std::move(handler));
+}
+
 absl::Status EventBus::Unsubscribe(SubscriptionId id) {
   return core_->subscriptions_.Remove(id, !eventbus::IsInHandler());
 }

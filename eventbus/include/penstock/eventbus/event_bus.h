@@ -22,6 +22,7 @@
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/outcome.h"
 #include "penstock/eventbus/stats.h"
+#include "penstock/eventbus/typed_handlers.h"
 
 namespace penstock {
 
@@ -141,6 +142,15 @@ class EventBus {
   }
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                    EnvelopeHandler handler);
+  /// The same with handlers of typed events, and the errors of `TypedHandlers::Build`.
+  absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
+                                                   const TypedHandlers& handlers);
+  /// The same with events of one type.
+  template <Encodable T, TypedHandler<T> H>
+  absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
+                                                   H handler) {
+    return SubscribeEnvelope(topic, std::move(options), TypedHandlers().On<T>(std::move(handler)));
+  }
 
   /// Stops receiving and waits for running handlers (unless called from a handler). Soon after it returns, messages
   /// that have not begun are handed back and the durable can be subscribed to again. `kNotFound` for an ID that this
