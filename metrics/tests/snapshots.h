@@ -52,6 +52,8 @@ inline BusStats SmallBus() {
                           .dead_lettered = 47,
                           .letters_kept = 63,
                           .undecodable = 48,
+                          .timed_out = 64,
+                          .expired = 65,
                           .resubscribes = 49,
                           .evicted = 55,
                           .circuit_opened = 56,

@@ -97,6 +97,7 @@ class EventBus::Core {
                               {.pool = actorpool::internal::PoolAccess(*pool_),
                                .dead_letters = letter_writer_,
                                .look_ups = look_ups_,
+                               .deadlines = deadlines_,
                                .log = options_.log,
                                .workers = worker_watch_.workers(),
                                .request_tick = [this] { subscriptions_.RequestTick(); }},
@@ -205,6 +206,7 @@ class EventBus::Core {
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
   eventbus::MessageLookUp look_ups_;
+  eventbus::DeadlineWatch deadlines_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
   eventbus::WorkerWatch worker_watch_;
@@ -277,13 +279,6 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
       eventbus::EnvelopeSubscription({topic, this}, std::move(options), std::move(handler), core_->options_.client_id,
                                      core_->transport_->max_payload_bytes()),
       Storage::kFile);
-}
-
-absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
-                                                           const TypedHandlers& handlers) {
-  absl::StatusOr<EnvelopeHandler> handler = handlers.Build();
-  if (!handler.ok()) return eventbus::Prefixed(absl::StrFormat("subscribe to %s", eventbus::Quoted(topic)), handler.status());
-  return SubscribeEnvelope(topic, std::move(options), *std::move(handler));
 }
 
 absl::Status EventBus::Unsubscribe(SubscriptionId id) {

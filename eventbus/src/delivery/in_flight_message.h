@@ -41,6 +41,9 @@ struct HandlerResult {
     kThrew,
     kReject,
     kUndecodable,
+    kTimedOut,     ///< it came back after its time limit, whatever it returned
+    kExpired,      ///< not run: too old, and to be kept as a dead letter
+    kDropped,      ///< not run: too old
     kQuarantined,  ///< not run: messages of its key before it are in the dead letters
     kAbandoned,    ///< not run: the pool is being stopped
     kPostponed,    ///< not run: not now
@@ -48,6 +51,9 @@ struct HandlerResult {
   Kind kind = Kind::kHandled;
   std::string reason{};
   std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
+
+  /// Whether its message is acknowledged.
+  bool acknowledges() const { return kind == Kind::kHandled || kind == Kind::kDropped; }
 };
 
 /// One message in hand. Owned by its state machine until an action carries it away.

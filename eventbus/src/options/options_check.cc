@@ -193,6 +193,7 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
   const bool shared = options.sharing == Sharing::kShared;
   const bool cumulative = options.ack_mode == AckMode::kCumulative;
   const AfterDeadLetter after = options.after_dead_letter;
+  const WhenExpired when_expired = options.when_expired;
   return Prefixed(
       "envelope subscribe options",
       FirstError(
@@ -211,7 +212,13 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
           // Members that share a consumer do not know of each other's letters.
           Require(!shared || after != kQuarantine, "after_dead_letter",
                   "is kQuarantine on a shared consumer, which keeps no order; use kExclusive"),
-          CheckRanges({{"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},
+          Require(when_expired == WhenExpired::kDeadLetter || when_expired == WhenExpired::kDrop, "when_expired",
+                  "is no choice; use kDeadLetter or kDrop"),
+          Require(options.max_age.count() == 0 || after != kBlock || when_expired == WhenExpired::kDrop, "when_expired",
+                  "is kDeadLetter, and with after_dead_letter kBlock nothing is given up; use kDrop"),
+          CheckRanges({{"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
+                       {"max_age", options.max_age.count(), 1, 3653 * kDayMs, " ms", true},
+                       {"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},
                        {"outage_after", Count(options.outage_after), 0, 1'000'000},
                        {"stuck_after", options.stuck_after.count(), 100, kDayMs, " ms", true},
                        {"max_in_flight_bytes", Count(options.max_in_flight_bytes), 64LL << 10, 64LL << 30, " bytes"},

@@ -120,6 +120,7 @@ class SubscriptionTest : public testing::Test {
         SubscriptionContext{.pool = actorpool::internal::PoolAccess(*pool_),
                             .dead_letters = letters_,
                             .look_ups = look_ups_,
+                            .deadlines = deadlines_,
                             .log = log_,
                             .request_tick = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
@@ -146,6 +147,7 @@ class SubscriptionTest : public testing::Test {
   TopicStreams streams_{options_, transport_};
   DeadLetterWriter letters_{options_, transport_, streams_};
   MessageLookUp look_ups_{transport_};
+  DeadlineWatch deadlines_;
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;
   std::vector<std::uint64_t> fences_;  // of the handlers, by one worker

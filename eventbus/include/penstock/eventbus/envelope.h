@@ -37,6 +37,9 @@ struct Envelope {
   std::string payload{};
   /// Application-defined, at most 64: keys 1 to 128 bytes of visible ASCII, values up to 4 KiB of UTF-8.
   std::map<std::string, std::string> attributes{};
+  /// From then on the event is not handled: see `EnvelopeSubscribeOptions::when_expired`. By the clock of the process
+  /// that handles. The epoch: never. The range of `timestamp`.
+  std::chrono::system_clock::time_point expires_at{};
 
   /// `kInvalidArgument` naming the first field that breaks its rule. `event_id` and `timestamp` may still be unset.
   absl::Status Validate() const;

@@ -144,7 +144,11 @@ class EventBus {
                                                    EnvelopeHandler handler);
   /// The same with handlers of typed events, and the errors of `TypedHandlers::Build`.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
-                                                   const TypedHandlers& handlers);
+                                                   const TypedHandlers& handlers) {
+    absl::StatusOr<EnvelopeHandler> handler = handlers.Build();
+    if (!handler.ok()) return handler.status();
+    return SubscribeEnvelope(topic, std::move(options), *std::move(handler));
+  }
   /// The same with events of one type.
   template <Encodable T, TypedHandler<T> H>
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "penstock/eventbus/headers.h"
 #include "penstock/eventbus/outcome.h"
@@ -62,6 +64,11 @@ class Delivery {
   /// pass it on by itself. Constant, thus thread-safe; takes nanoseconds.
   std::uint64_t fence() const { return fence_; }
 
+  /// Asks the handler to stop when `EnvelopeSubscribeOptions::time_limit` has passed: what it returns does not count
+  /// any more. Without a limit nothing is ever asked. Callbacks of it run on a thread of the bus, which other handlers
+  /// wait for: they must be short.
+  const std::stop_token& stop_token() const { return stop_token_; }
+
   /// The bus that delivers it, to publish with. It outlives the call of the handler, and is to be used during that
   /// only: work that goes on after `Deferred()` has to end before the bus is destroyed. A publish of a handler that is
   /// called again for the same event is stored again, unless it has the same ID: see `DerivedEventId`.
@@ -75,14 +82,21 @@ class Delivery {
  private:
   friend class eventbus::DeliveryFactory;
   Delivery(const StoredMessage& message, std::string_view topic, EventBus* bus, std::uint64_t attempt,
-           std::uint64_t fence, eventbus::DeferralSource* deferrals)
-      : message_(message), topic_(topic), bus_(bus), attempt_(attempt), fence_(fence), deferrals_(deferrals) {}
+           std::uint64_t fence, std::stop_token stop_token, eventbus::DeferralSource* deferrals)
+      : message_(message),
+        topic_(topic),
+        bus_(bus),
+        attempt_(attempt),
+        fence_(fence),
+        stop_token_(std::move(stop_token)),
+        deferrals_(deferrals) {}
 
   const StoredMessage& message_;
   std::string_view topic_;
   EventBus* bus_;
   std::uint64_t attempt_;
   std::uint64_t fence_;
+  std::stop_token stop_token_;
   eventbus::DeferralSource* deferrals_;
 };
 

@@ -186,6 +186,12 @@ enum class AckMode {
   kCumulative,
 };
 
+/// The fate of an event that is too old when its turn comes.
+enum class WhenExpired {
+  kDeadLetter,  ///< kept as a dead letter, unhandled; what follows it goes on as after any other letter
+  kDrop,        ///< acknowledged, unhandled, and counted
+};
+
 /// `SubscribeEnvelope`: at-least-once, order per aggregate.
 struct EnvelopeSubscribeOptions {
   /// Name of the durable consumer: the server remembers under it what was consumed. Empty: the bus's client ID. Closing
@@ -205,6 +211,15 @@ struct EnvelopeSubscribeOptions {
   /// A handler that runs longer counts as stuck and is logged once. On a shared durable its message may then be
   /// redelivered to another process. The handler cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
   std::chrono::milliseconds stuck_after{300'000};
+  /// A handler that runs longer is asked to stop (`Delivery::stop_token`), and counts as failed when it returns,
+  /// whatever it returned: its message is tried again. It cannot be interrupted. What goes on after `Deferred()` has no
+  /// limit. 0: none. Range 0 or 1 ms to 1 day.
+  std::chrono::milliseconds time_limit{0};
+  /// Events that were stored longer ago are not handled; nor are those whose `Envelope::expires_at` has come, whatever
+  /// this is. A redriven event never expires: who sends it again wants it handled. Both by the clock of this process. 0:
+  /// none. Range 0 or 1 ms to 10 years.
+  std::chrono::milliseconds max_age{0};
+  WhenExpired when_expired = WhenExpired::kDeadLetter;
   /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit
   /// of each process on a shared one. A waiting key can raise it (docs/delivery.md). Larger than 4,096 gains nothing.
   /// Range 1 to 65,536.

@@ -29,6 +29,8 @@ struct SubscriptionStats {
   std::uint64_t answers_refused = 0;  ///< acknowledgements that the server refused for lack of permission
   std::uint64_t letters_kept = 0;     ///< letters of finished messages that the server refused to remove
   std::uint64_t undecodable = 0;      ///< the body was no envelope, or its aggregate ID differed from the header
+  std::uint64_t timed_out = 0;        ///< of `failed`: the handler took longer than `time_limit`
+  std::uint64_t expired = 0;          ///< too old to be handled: dropped, or sent to the dead letters
   std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
   std::uint64_t evicted = 0;          ///< messages evicted for lack of memory, and requested again

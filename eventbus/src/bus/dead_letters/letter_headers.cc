@@ -43,6 +43,8 @@ std::string_view ErrorClass(HandlerResult::Kind kind) {
   if (kind == HandlerResult::Kind::kThrew) return error_class::kThrew;
   if (kind == HandlerResult::Kind::kReject) return error_class::kRejected;
   if (kind == HandlerResult::Kind::kUndecodable) return error_class::kUndecodable;
+  if (kind == HandlerResult::Kind::kTimedOut) return error_class::kTimedOut;
+  if (kind == HandlerResult::Kind::kExpired) return error_class::kExpired;
   if (kind == HandlerResult::Kind::kQuarantined) return error_class::kQuarantined;
   return error_class::kExhausted;
 }

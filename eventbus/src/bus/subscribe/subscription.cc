@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::eventbus {
 
@@ -178,10 +179,24 @@ absl::Status Subscription::Work(InFlightMessage& item) {
   }
   item.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
-  HandlerResult result = spec_.handle(*item.message, {.number = item.attempts() + 1, .fence = fence}, call);
+  Attempt attempt{.number = item.attempts() + 1, .fence = fence, .redriven = item.letter != 0};
+  HandlerResult result = spec_.time_limit.count() == 0 ? spec_.handle(*item.message, attempt, call)
+                                                       : HandleInTime(*item.message, std::move(attempt), call);
   if (call.deferred()) return absl::OkStatus();
   item.result = std::move(result);
-  return item.result.kind == HandlerResult::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.result.reason);
+  return item.result.acknowledges() ? absl::OkStatus() : absl::AbortedError(item.result.reason);
+}
+
+// What comes back too late counts as failed, whatever it is.
+HandlerResult Subscription::HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call) {
+  const DeadlineWatch::Watched watched(context_.deadlines,
+                                       LaterBy(std::chrono::steady_clock::now(), spec_.time_limit));
+  attempt.stop_token = watched.stop_token();
+  HandlerResult result = spec_.handle(message, attempt, call);
+  if (!watched.passed() || result.kind == HandlerResult::Kind::kExpired || result.kind == HandlerResult::Kind::kDropped)
+    return result;
+  return {.kind = HandlerResult::Kind::kTimedOut,
+          .reason = absl::StrFormat("it took longer than its time limit of %d ms", spec_.time_limit.count())};
 }
 
 std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item) {
@@ -221,7 +236,7 @@ void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion&
 }
 
 void Subscription::Finish(InFlightMessage& item) {
-  if (item.result.kind != HandlerResult::Kind::kHandled) {
+  if (!item.result.acknowledges()) {
     item.last_failed_at = std::chrono::system_clock::now();
     if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }

@@ -18,6 +18,7 @@
 #include "bus/publish/warning_rate.h"
 #include "bus/subscribe/action_executor.h"
 #include "bus/subscribe/completion_queue.h"
+#include "bus/subscribe/deadline_watch.h"
 #include "bus/subscribe/deferral.h"
 #include "bus/subscribe/message_factory.h"
 #include "bus/subscribe/quarantine_reader.h"
@@ -36,6 +37,7 @@ struct SubscriptionContext {
   actorpool::internal::PoolAccess pool;
   DeadLetterWriter& dead_letters;
   MessageLookUp& look_ups;
+  DeadlineWatch& deadlines;
   const LogSink& log;
   std::size_t workers = 0;             ///< of the pool
   std::function<void()> request_tick;  ///< `NextTick` is sooner now
@@ -118,6 +120,7 @@ class Subscription final : private ActionExecutor::Listener {
   void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
+  HandlerResult HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call);
   absl::Status LookUpQuarantine();
   void LookUpOverdue(const std::vector<std::uint64_t>& sequences);
   std::uint64_t BeginReading();

@@ -24,7 +24,7 @@ constexpr Counter kCounters[] = {
     &SubscriptionStats::skipped,      &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
     &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
     &SubscriptionStats::resubscribes, &SubscriptionStats::gone,        &SubscriptionStats::answers_refused,
-    &SubscriptionStats::letters_kept};
+    &SubscriptionStats::letters_kept, &SubscriptionStats::timed_out,   &SubscriptionStats::expired};
 
 /// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
 void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {

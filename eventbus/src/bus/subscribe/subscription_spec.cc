@@ -55,9 +55,11 @@ SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptio
                .largest_message = largest_message,
                .seed = std::random_device{}()};
   spec.body_has_key = true;
-  spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus](
+  spec.time_limit = options.time_limit;
+  const Expiry expiry{.max_age = options.max_age, .fate = options.when_expired};
+  spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus, expiry](
                     const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {
-    return InvokeHandler(handler, Place{name, bus}, message, attempt, deferrals);
+    return InvokeHandler(handler, Place{name, bus}, expiry, message, attempt, deferrals);
   };
   return spec;
 }

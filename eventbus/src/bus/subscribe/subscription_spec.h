@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -25,6 +26,7 @@ struct SubscriptionSpec {
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
+  std::chrono::milliseconds time_limit{0};  ///< 0: none
   bool durable_is_default = false;
   /// Decodes and handles one message, on a worker. May throw.
   std::function<HandlerResult(const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals)>
