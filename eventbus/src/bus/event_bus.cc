@@ -21,6 +21,7 @@
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
 #include "bus/subscribe/invoke_handler.h"
+#include "bus/subscribe/middleware_chain.h"
 #include "bus/subscribe/subscription_set.h"
 #include "bus/worker_watch.h"
 #include "naming/names.h"
@@ -262,6 +263,12 @@ absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelop
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                             PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  const auto& middleware = core_->options_.middleware;
+  if (!middleware.empty()) {
+    absl::Status passed = eventbus::BeforePublish(middleware, topic, envelope, options);
+    if (!passed.ok()) return passed;
+    done = eventbus::WithMiddleware(std::move(done), middleware, topic);
+  }
   return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
 }
 
@@ -275,6 +282,7 @@ absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, Subsc
 absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
+  handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
   return core_->Subscribe(
       eventbus::EnvelopeSubscription({topic, this}, std::move(options), std::move(handler), core_->options_.client_id,
                                      core_->transport_->max_payload_bytes()),

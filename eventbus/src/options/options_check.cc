@@ -146,6 +146,11 @@ absl::Status CheckDuplicateWindow(const BusOptions& options) {
                  absl::StrCat("is ", window.count(), " s; use at least twice publish_timeout"));
 }
 
+absl::Status CheckMiddleware(const std::vector<std::shared_ptr<Middleware>>& middleware) {
+  const bool null = std::ranges::find(middleware, nullptr) != middleware.end();
+  return Require(!null, "middleware", "has a null pointer; leave it out");
+}
+
 absl::Status CheckBus(const BusOptions& options) {
   using enum StorageMismatch;
   const absl::StatusOr<UrlFacts> url = ReadUrl(options.url);
@@ -156,7 +161,8 @@ absl::Status CheckBus(const BusOptions& options) {
       CheckCredentials(options.credentials, *url), CheckTls(options.tls, *url), CheckSubjects(options),
       Prefixed("field \"pool\"", options.pool.Validate()),
       Require(mismatch == kWarn || mismatch == kRefuse, "storage_mismatch", "is no choice; use kWarn or kRefuse"),
-      CheckLimits(options.limits), CheckTimes(options), [&] { return CheckDuplicateWindow(options); });
+      CheckLimits(options.limits), CheckTimes(options), [&] { return CheckDuplicateWindow(options); },
+      [&] { return CheckMiddleware(options.middleware); });
 }
 
 absl::Status CheckRetry(const RetryPolicy& retry) {
@@ -206,7 +212,7 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                   "is kCumulative on a shared consumer, whose members would acknowledge for each other; "
                   "use kExclusive"),
           CheckVisibleAscii("handler_name", options.handler_name, kMaxIdBytes, Presence::kOptional),
-          CheckRetry(options.retry),
+          CheckRetry(options.retry), CheckMiddleware(options.middleware),
           Require(after == kContinue || after == kQuarantine || after == kBlock, "after_dead_letter",
                   "is no choice; use kContinue, kQuarantine or kBlock"),
           // Members that share a consumer do not know of each other's letters.

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "penstock/actorpool/actor_pool.h"
@@ -13,6 +15,8 @@
 #include "penstock/eventbus/message.h"
 
 namespace penstock {
+
+class Middleware;
 
 /// How the client authenticates. At most one of user, token and credentials file. Never logged.
 struct Credentials {
@@ -101,6 +105,8 @@ struct BusOptions {
   /// Outstanding publishes before `PublishAsync` waits. Of each aggregate one at a time is on its way to the server, so
   /// one that is published to faster than its PubAcks return fills the window. Range 1 to 65,536.
   std::size_t publish_window = 4096;
+  /// Around every envelope that is published and every handler of envelopes; the first is outermost. None is null.
+  std::vector<std::shared_ptr<Middleware>> middleware{};
   /// Receives the log lines of the bus. Empty: no log.
   LogSink log{};
 
@@ -220,6 +226,8 @@ struct EnvelopeSubscribeOptions {
   /// none. Range 0 or 1 ms to 10 years.
   std::chrono::milliseconds max_age{0};
   WhenExpired when_expired = WhenExpired::kDeadLetter;
+  /// Around the handler, within those of the bus; the first is outermost. None is null.
+  std::vector<std::shared_ptr<Middleware>> middleware{};
   /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit
   /// of each process on a shared one. A waiting key can raise it (docs/delivery.md). Larger than 4,096 gains nothing.
   /// Range 1 to 65,536.
