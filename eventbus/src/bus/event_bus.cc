@@ -20,6 +20,7 @@
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
+#include "bus/result_store.h"
 #include "bus/subscribe/invoke_handler.h"
 #include "bus/subscribe/middleware_chain.h"
 #include "bus/subscribe/subscription_set.h"
@@ -283,10 +284,19 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
-  return core_->Subscribe(
+  std::shared_ptr<eventbus::ResultStore> results;
+  if (options.results.keep) {
+    const std::string& durable = options.durable.empty() ? core_->options_.client_id : options.durable;
+    auto opened = eventbus::ResultStore::Open(*this, topic, durable, options.results);
+    if (!opened.ok()) return opened.status();
+    results = *std::move(opened);
+    handler = eventbus::WithResults(std::move(handler), results, core_->options_.log);
+  }
+  eventbus::SubscriptionSpec spec =
       eventbus::EnvelopeSubscription({topic, this}, std::move(options), std::move(handler), core_->options_.client_id,
-                                     core_->transport_->max_payload_bytes()),
-      Storage::kFile);
+                                     core_->transport_->max_payload_bytes());
+  if (results) spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+  return core_->Subscribe(std::move(spec), Storage::kFile);
 }
 
 absl::Status EventBus::Unsubscribe(SubscriptionId id) {
@@ -319,6 +329,17 @@ absl::StatusOr<std::unique_ptr<penstock::Bucket>> EventBus::Bucket(std::string_v
   auto store = core_->transport_->OpenBucket({std::string(name), options}, *limit);
   if (!store.ok()) return store.status();
   return std::make_unique<penstock::Bucket>(*std::move(store));
+}
+
+absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
+                                             std::string_view event_id, std::chrono::milliseconds timeout,
+                                             const ResultOptions& options) {
+  auto status = eventbus::CheckTopic("await a result of", topic, core_->options_.base_stream_name);
+  if (status.ok()) status = eventbus::CheckName("durable", durable);
+  if (!status.ok()) return status;
+  const auto store = eventbus::ResultStore::Open(*this, topic, durable, options);
+  if (!store.ok()) return store.status();
+  return (*store)->Await(event_id, timeout);
 }
 
 DeadLetters& EventBus::dead_letters() const { return *core_->dead_letters_; }

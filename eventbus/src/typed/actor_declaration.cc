@@ -38,4 +38,20 @@ absl::StatusOr<SubscriptionId> ActorDeclaration::Host(EventBus& bus, const Typed
   return bus.SubscribeEnvelope(topic_, policy_, handlers);
 }
 
+absl::StatusOr<Result> ActorDeclaration::AwaitResult(EventBus& bus, std::string_view id,
+                                                     std::chrono::milliseconds timeout) const {
+  if (auto status = CheckName("actor", name_); !status.ok()) return status;
+  if (!policy_.results.keep) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("actor ", Quoted(name_), " keeps no results; set results.keep in its policy"));
+  }
+  return bus.AwaitResult(topic_, policy_.durable, id, timeout, policy_.results);
+}
+
+absl::StatusOr<std::string> ActorDeclaration::ValueOf(absl::StatusOr<Result> result) {
+  if (!result.ok()) return result.status();
+  if (result->handled) return std::move(result->value);
+  return absl::AbortedError(absl::StrCat("the message was given up (", result->error_class, "): ", result->error));
+}
+
 }  // namespace penstock::eventbus

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -47,6 +48,9 @@ class ActorDeclaration {
 
   absl::StatusOr<SentMessage> Send(EventBus& bus, absl::StatusOr<Envelope> message, const SendOptions& options) const;
   absl::StatusOr<SubscriptionId> Host(EventBus& bus, const TypedHandlers& handlers) const;
+  absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const;
+  /// The value of a result; `kAborted` with its error for a message that was given up.
+  static absl::StatusOr<std::string> ValueOf(absl::StatusOr<Result> result);
 
  private:
   absl::StatusOr<Envelope> Address(absl::StatusOr<Envelope> message, const SendOptions& options) const;
@@ -110,6 +114,24 @@ class Actor {
     }
     return Host(bus, eventbus::StatefulHandler<State, T>(std::make_shared<eventbus::StateKeeper>(
                          eventbus::TypeOf(options), std::move(store), options.idle_after)));
+  }
+
+  /// Waits for what becomes of the message with that ID, of whatever process: the actor's policy must keep results.
+  /// Errors as `EventBus::AwaitResult`.
+  absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const {
+    return declaration_.AwaitResult(bus, id, timeout);
+  }
+
+  /// Sends the message and waits for the value that its handler returns. `kAborted` when the message was given up, with
+  /// its error; `kDeadlineExceeded` when there is no result within `timeout` of its PubAck: it may be handled yet.
+  template <Encodable Reply>
+  absl::StatusOr<Reply> Ask(EventBus& bus, const T& message, std::chrono::milliseconds timeout,
+                            const SendOptions& options = {}) const {
+    const absl::StatusOr<SentMessage> sent = Send(bus, message, options);
+    if (!sent.ok()) return sent.status();
+    absl::StatusOr<std::string> value = declaration_.ValueOf(AwaitResult(bus, sent->id, timeout));
+    if (!value.ok()) return value.status();
+    return Codec<Reply>::Decode(*value);
   }
 
   const std::string& name() const { return declaration_.name(); }

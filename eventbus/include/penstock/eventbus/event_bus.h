@@ -182,6 +182,13 @@ class EventBus {
   absl::StatusOr<std::unique_ptr<penstock::Bucket>> Bucket(std::string_view name, const BucketOptions& options = {},
                                                            const BucketCallOptions& call = {});
 
+  /// Waits for what the durable makes of the topic's event with that ID, for at most `timeout`: it must keep results
+  /// (`EnvelopeSubscribeOptions::results`), under the same options. `kDeadlineExceeded` when there is none by then, be it
+  /// that the event is still to be handled, that there is none, or that its result has expired. `kInvalidArgument` for
+  /// an invalid name, ID or time; errors as `Bucket`.
+  absl::StatusOr<Result> AwaitResult(std::string_view topic, std::string_view durable, std::string_view event_id,
+                                     std::chrono::milliseconds timeout, const ResultOptions& options = {});
+
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;
 

@@ -13,6 +13,7 @@
 #include "penstock/actorpool/log.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/message.h"
+#include "penstock/eventbus/result.h"
 
 namespace penstock {
 
@@ -226,6 +227,9 @@ struct EnvelopeSubscribeOptions {
   /// none. Range 0 or 1 ms to 10 years.
   std::chrono::milliseconds max_age{0};
   WhenExpired when_expired = WhenExpired::kDeadLetter;
+  /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
+  /// logged, and its message is over all the same; that of a deferred outcome is not kept.
+  ResultOptions results{};
   /// Around the handler, within those of the bus; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
   /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit

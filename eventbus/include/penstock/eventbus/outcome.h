@@ -26,9 +26,18 @@ class Outcome {
   Outcome(const absl::Status& status)
       : kind_(status.ok() ? Kind::kAck : Kind::kRetry), reason_(status.ok() ? std::string() : status.ToString()) {}
 
+  /// Handled, with a value that is kept as the message's result where the subscription keeps results (`Result`).
+  static Outcome With(std::string value) {
+    Outcome outcome(Kind::kAck, {}, std::chrono::milliseconds{-1});
+    outcome.value_ = std::make_shared<const std::string>(std::move(value));
+    return outcome;
+  }
+
   Kind kind() const { return kind_; }
   /// Why; kept with a dead letter. Empty for `kAck`.
   const std::string& reason() const { return reason_; }
+  /// The value given to `With`; null: none.
+  const std::shared_ptr<const std::string>& value() const { return value_; }
   /// The pause asked for by `RetryAfter`; negative: the subscription's own back-off.
   std::chrono::milliseconds delay() const { return delay_; }
 
@@ -45,6 +54,7 @@ class Outcome {
   Kind kind_;
   std::string reason_;
   std::chrono::milliseconds delay_{-1};
+  std::shared_ptr<const std::string> value_{};
 };
 
 /// Handled: the message is acknowledged and will not come again.

@@ -33,12 +33,38 @@ struct EventVersions {
   std::int64_t last = 1;
 };
 
+namespace internal {
+
+template <typename Returned>
+struct ReturnedBy {
+  static constexpr bool kFits = std::is_convertible_v<Returned, Outcome>;
+  static Outcome ToOutcome(Returned returned) { return returned; }
+};
+
+template <Encodable Value>
+struct ReturnedBy<absl::StatusOr<Value>> {
+  static constexpr bool kFits = true;
+  static Outcome ToOutcome(absl::StatusOr<Value> returned) {
+    if (!returned.ok()) return returned.status();
+    absl::StatusOr<std::string> bytes = Codec<Value>::Encode(*returned);
+    if (!bytes.ok()) return Reject("its result cannot be written: " + std::string(bytes.status().message()));
+    return Outcome::With(*std::move(bytes));
+  }
+};
+
+}  // namespace internal
+
+/// Whether a handler can be called with that, and returns an outcome, a status, or a value as a `StatusOr`: the result
+/// of its message (`Outcome::With`), where results are kept.
+template <typename Handler, typename... Arguments>
+concept HandlesWith = std::is_invocable_v<Handler&, Arguments...> &&
+                      internal::ReturnedBy<std::invoke_result_t<Handler&, Arguments...>>::kFits;
+
 /// A handler of values of type `T`: called with the value, and if it wants them with the envelope and the delivery, or
-/// with the delivery. It returns what an `EnvelopeHandler` may return.
+/// with the delivery. It returns what `HandlesWith` says.
 template <typename Handler, typename T>
-concept TypedHandler = std::is_invocable_r_v<Outcome, Handler&, const T&, const Envelope&, const Delivery&> ||
-                       std::is_invocable_r_v<Outcome, Handler&, const T&, const Delivery&> ||
-                       std::is_invocable_r_v<Outcome, Handler&, const T&>;
+concept TypedHandler = HandlesWith<Handler, const T&, const Envelope&, const Delivery&> ||
+                       HandlesWith<Handler, const T&, const Delivery&> || HandlesWith<Handler, const T&>;
 
 /// Handlers for the event types of one subscription, chosen by type and version. A payload that cannot be read, or that
 /// has another content type, is rejected.
@@ -89,16 +115,20 @@ class TypedHandlers {
     return [handler = std::move(handler)](const Envelope& envelope, const Delivery& delivery) mutable -> Outcome {
       const absl::StatusOr<T> value = Codec<T>::Decode(envelope.payload);
       if (!value.ok()) return Unreadable(envelope.event_type, value.status());
-      if constexpr (std::is_invocable_r_v<Outcome, H&, const T&, const Envelope&, const Delivery&>) {
-        return handler(*value, envelope, delivery);
-      } else if constexpr (std::is_invocable_r_v<Outcome, H&, const T&, const Delivery&>) {
-        return handler(*value, delivery);
+      if constexpr (HandlesWith<H, const T&, const Envelope&, const Delivery&>) {
+        return ToOutcome(handler(*value, envelope, delivery));
+      } else if constexpr (HandlesWith<H, const T&, const Delivery&>) {
+        return ToOutcome(handler(*value, delivery));
       } else {
-        return handler(*value);
+        return ToOutcome(handler(*value));
       }
     };
   }
 
+  template <typename Returned>
+  static Outcome ToOutcome(Returned returned) {
+    return internal::ReturnedBy<Returned>::ToOutcome(std::move(returned));
+  }
   static Outcome Unreadable(std::string_view type, const absl::Status& why);
   TypedHandlers& Add(std::string type, std::string content_type, EventVersions versions, Handler handle);
 

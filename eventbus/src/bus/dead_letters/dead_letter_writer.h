@@ -76,6 +76,9 @@ class DeadLetterWriter {
   /// request.
   bool StillHolds(const StreamContents& contents);
 
+  /// Runs a task that may block on the same thread. False after `Stop`: it is not run.
+  bool Later(std::function<void()> task);
+
   /// Waits until every removal and look-up that was asked for is told. Idempotent. Not from a `done`.
   void Stop();
 
@@ -86,8 +89,6 @@ class DeadLetterWriter {
   bool IsStored(const absl::StatusOr<PubAck>& ack);
   bool MayStore();
   void WantLook() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  /// False after `Stop`.
-  bool Later(std::function<void()> task);
   void Run();
   void LookAtStream();
   LetterRemoval RemoveNow(std::uint64_t letter);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/dead_letters/letter_headers.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/deadline.h"
 
@@ -304,8 +305,23 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
 void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
   Call call(*this);
   if (stored) LogDeadLetter(item);
+  if (stored && spec_.given_up) KeepFailure(item);
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
+}
+
+// On the thread of the letters, since it blocks. The ID is that with which the event was published first.
+void Subscription::KeepFailure(const InFlightMessage& item) {
+  Result result{.error_class = std::string(ErrorClass(item.result.kind)),
+                .error = item.result.reason,
+                .attempts = item.attempts(),
+                .finished_at = std::chrono::system_clock::now()};
+  std::string id = PercentDecode(OriginalId(*item.message));
+  const auto call = std::make_shared<Call>(*this);
+  context_.dead_letters.Later([this, call, id = std::move(id), result = std::move(result)] {
+    const absl::Status kept = spec_.given_up(id, result);
+    if (!kept.ok()) Log(LogLevel::kError, "cannot keep the result of event " + Quoted(id) + ": " + std::string(kept.message()));
+  });
 }
 
 void Subscription::OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) {

@@ -133,6 +133,7 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteQueued();
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KeepFailure(const InFlightMessage& item);
   void LogSubscribed() const;
   void LogDeadLetter(const InFlightMessage& item);
   /// At 1, 2, 4, ... copies.
