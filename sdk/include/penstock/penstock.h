@@ -3,7 +3,9 @@
 
 // Everything a microservice needs: the bus, its metrics, and `Service`, which runs both.
 #include "penstock/actorpool/actor_pool.h"
+#include "penstock/eventbus/actor.h"
 #include "penstock/eventbus/event_bus.h"
+#include "penstock/eventbus/middleware.h"
 #include "penstock/metrics/bus_collector.h"
 #include "penstock/metrics/exposition.h"
 #include "penstock/metrics/http_endpoint.h"
