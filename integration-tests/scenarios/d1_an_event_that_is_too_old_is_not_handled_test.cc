@@ -71,8 +71,7 @@ TEST_P(AnEventThatIsTooOld, IsOneThatWasStoredTooLongAgo) {
   const auto stored = system_clock::now();
   ASSERT_TRUE(Eventually([&] { return system_clock::now() - stored > milliseconds(50); }, kPatience));
   ASSERT_THAT(bus_->SubscribeEnvelope(
-                  "orders",
-                  {.durable = "billing", .max_age = milliseconds(20), .when_expired = WhenExpired::kDrop},
+                  "orders", {.durable = "billing", .max_age = milliseconds(20), .when_expired = WhenExpired::kDrop},
                   Logging(log_)),
               IsOk());
   EXPECT_TRUE(Eventually([&] { return OnlySubscription(*bus_).expired == 1; }, kPatience));
@@ -82,10 +81,9 @@ TEST_P(AnEventThatIsTooOld, IsOneThatWasStoredTooLongAgo) {
 TEST_P(AnEventThatIsTooOld, TakesWhatFollowsAlongWhereTheKeyIsQuarantined) {
   Publish("expired", Past());
   Publish("follows");
-  ASSERT_THAT(
-      bus_->SubscribeEnvelope(
-          "orders", {.durable = "billing", .after_dead_letter = AfterDeadLetter::kQuarantine}, Logging(log_)),
-      IsOk());
+  ASSERT_THAT(bus_->SubscribeEnvelope(
+                  "orders", {.durable = "billing", .after_dead_letter = AfterDeadLetter::kQuarantine}, Logging(log_)),
+              IsOk());
   EXPECT_TRUE(Eventually([&] { return OnlySubscription(*bus_).terminated == 2; }, kPatience));
   EXPECT_EQ(log_.count(), 0u);
   ASSERT_THAT(bus_->dead_letters().Redrive({.topic = "orders"}), IsOk());

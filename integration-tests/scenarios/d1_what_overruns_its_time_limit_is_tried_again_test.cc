@@ -84,8 +84,8 @@ TEST_P(WhatOverrunsItsTimeLimit, IsAskedNothingWhereThereIsNone) {
 
 TEST_P(WhatOverrunsItsTimeLimit, MayThrowOrEndWithItsBus) {
   auto bus = Connect();
-  const auto subscribed = bus->SubscribeEnvelope(
-      "orders", Limited(1000), [this](const Envelope&, const Delivery& delivery) -> Outcome {
+  const auto subscribed =
+      bus->SubscribeEnvelope("orders", Limited(1000), [this](const Envelope&, const Delivery& delivery) -> Outcome {
         stopped_ += WaitForStop(delivery) ? 1 : 0;
         throw std::runtime_error("interrupted");
       });
@@ -97,7 +97,8 @@ TEST_P(WhatOverrunsItsTimeLimit, MayThrowOrEndWithItsBus) {
 
 TEST_P(WhatOverrunsItsTimeLimit, LimitsOutOfRangeAreRefused) {
   auto bus = Connect();
-  for (const milliseconds limit : {milliseconds(-1), milliseconds(86'400'001), milliseconds::max(), milliseconds::min()}) {
+  for (const milliseconds limit :
+       {milliseconds(-1), milliseconds(86'400'001), milliseconds::max(), milliseconds::min()}) {
     EXPECT_THAT(bus->SubscribeEnvelope("orders", {.time_limit = limit}, Logging(log_)),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("time_limit")));
   }

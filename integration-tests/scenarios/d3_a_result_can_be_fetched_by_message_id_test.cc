@@ -98,8 +98,8 @@ TEST_P(AResult, IsTheValueOrTheFailureOfItsMessage) {
 TEST_P(AResult, IsWaitedForBeforeItsMessageIsHandled) {
   const std::string id = Publish("late");
   auto waiting = std::async(std::launch::async, [&] { return Await(id); });
-  ASSERT_THAT(worker_->SubscribeEnvelope(
-                  "orders", kKeeping, [](const Envelope&, const Delivery&) { return Outcome::With("done"); }),
+  ASSERT_THAT(worker_->SubscribeEnvelope("orders", kKeeping,
+                                         [](const Envelope&, const Delivery&) { return Outcome::With("done"); }),
               IsOk());
   const auto result = waiting.get();
   ASSERT_THAT(result, IsOk());
@@ -142,8 +142,7 @@ TEST_P(AResult, IsAskedForByAnActorsCaller) {
   const auto pages = kWriters.Ask<Pages>(*asker_, {.title = "annual"}, kPatience);
   ASSERT_THAT(pages, IsOk());
   EXPECT_EQ(pages->count, 6);
-  EXPECT_THAT(kWriters.Ask<Pages>(*asker_, {}, kPatience),
-              StatusIs(absl::StatusCode::kAborted, HasSubstr("no title")));
+  EXPECT_THAT(kWriters.Ask<Pages>(*asker_, {}, kPatience), StatusIs(absl::StatusCode::kAborted, HasSubstr("no title")));
   const auto sent = kWriters.Send(*asker_, {.title = "monthly"}, {.key = "finance"});
   ASSERT_THAT(sent, IsOk());
   const auto result = kWriters.AwaitResult(*asker_, sent->id, kPatience);

@@ -178,15 +178,16 @@ TEST_P(MiddlewareAround, CallsTheHandlerOnceAtMost) {
 
 TEST_P(MiddlewareAround, TellsSuccessAndFailure) {
   auto bus = Connect();
-  const auto callbacks = middleware::Callbacks(
-      [this](const Envelope& event, const Delivery&) { steps_.Add("handled " + event.payload); },
-      [this](const Envelope& event, const Delivery&, const Outcome& outcome) {
-        steps_.Add("failed " + event.payload + ": " + outcome.reason());
-      });
+  const auto callbacks =
+      middleware::Callbacks([this](const Envelope& event, const Delivery&) { steps_.Add("handled " + event.payload); },
+                            [this](const Envelope& event, const Delivery&, const Outcome& outcome) {
+                              steps_.Add("failed " + event.payload + ": " + outcome.reason());
+                            });
   ASSERT_THAT(bus->SubscribeEnvelope("orders", With({callbacks, middleware::Callbacks({}, {})}),
                                      [](const Envelope& event, const Delivery& delivery) -> Outcome {
                                        if (event.payload == "1") return Reject("never");
-                                       if (event.payload == "2" && delivery.attempt() == 1) throw std::runtime_error("oh");
+                                       if (event.payload == "2" && delivery.attempt() == 1)
+                                         throw std::runtime_error("oh");
                                        return Ack();
                                      }),
               IsOk());
@@ -197,9 +198,8 @@ TEST_P(MiddlewareAround, TellsSuccessAndFailure) {
 
 TEST_P(MiddlewareAround, MakesFailuresPermanentByChoice) {
   auto bus = Connect();
-  const auto permanent = middleware::Permanent([](const Envelope&, const Outcome& failure) {
-    return failure.reason().find("malformed") != std::string::npos;
-  });
+  const auto permanent = middleware::Permanent(
+      [](const Envelope&, const Outcome& failure) { return failure.reason().find("malformed") != std::string::npos; });
   std::atomic<int> calls{0};
   ASSERT_THAT(bus->SubscribeEnvelope("orders", With({permanent, middleware::Permanent({})}),
                                      [&](const Envelope& event, const Delivery&) -> Outcome {
@@ -248,7 +248,8 @@ TEST_P(MiddlewareAround, WritesALineForEachEvent) {
               IsOk());
   PublishNumbered(*bus, "orders", 1, 2);
   ASSERT_TRUE(steps_.Reach(2));
-  EXPECT_THAT(steps_.All(), Contains(AllOf(HasSubstr("topic \"orders\""), HasSubstr("of \"k0\""), HasSubstr("handled in"))));
+  EXPECT_THAT(steps_.All(),
+              Contains(AllOf(HasSubstr("topic \"orders\""), HasSubstr("of \"k0\""), HasSubstr("handled in"))));
   EXPECT_THAT(steps_.All(), Contains(AllOf(HasSubstr("rejected in"), HasSubstr(R"(bad\x0Aline)"))));
 }
 

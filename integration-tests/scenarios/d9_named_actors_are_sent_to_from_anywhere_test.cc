@@ -58,8 +58,7 @@ class NamedActors : public EveryTransport {
   // Each deposit of `per_customer` is its number.
   void Send(EventBus& bus, int per_customer) {
     for (int n = 1; n <= per_customer; ++n) {
-      for (int c = 0; c < kCustomers; ++c)
-        ASSERT_THAT(kAccounts.Send(bus, {.cents = n}, {.key = Customer(c)}), IsOk());
+      for (int c = 0; c < kCustomers; ++c) ASSERT_THAT(kAccounts.Send(bus, {.cents = n}, {.key = Customer(c)}), IsOk());
     }
   }
 
@@ -74,7 +73,8 @@ class NamedActors : public EveryTransport {
   // Every deposit is in every account once.
   static void ExpectAccounts(EventBus& bus, std::int64_t deposits, std::int64_t cents) {
     for (int c = 0; c < kCustomers; ++c) {
-      EXPECT_TRUE(Eventually([&] { return Stored(bus, c).deposits >= deposits; }, kPatience)) << Stored(bus, c).deposits;
+      EXPECT_TRUE(Eventually([&] { return Stored(bus, c).deposits >= deposits; }, kPatience))
+          << Stored(bus, c).deposits;
       EXPECT_EQ(Stored(bus, c).deposits, deposits);
       EXPECT_EQ(Stored(bus, c).cents, cents);
     }

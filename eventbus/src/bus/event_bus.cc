@@ -295,7 +295,8 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
   eventbus::SubscriptionSpec spec =
       eventbus::EnvelopeSubscription({topic, this}, std::move(options), std::move(handler), core_->options_.client_id,
                                      core_->transport_->max_payload_bytes());
-  if (results) spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+  if (results)
+    spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
   return core_->Subscribe(std::move(spec), Storage::kFile);
 }
 

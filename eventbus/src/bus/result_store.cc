@@ -38,9 +38,8 @@ std::string Token(std::string_view text) {
 }
 
 std::string Written(const Result& result) {
-  Json line = {{"handled", result.handled},
-               {"attempts", result.attempts},
-               {"finished_at", FormatTimestamp(result.finished_at)}};
+  Json line = {
+      {"handled", result.handled}, {"attempts", result.attempts}, {"finished_at", FormatTimestamp(result.finished_at)}};
   if (!result.handled) {
     line["error_class"] = result.error_class;
     line["error"] = result.error.substr(0, kMostErrorBytes);
@@ -61,12 +60,13 @@ absl::StatusOr<Result> Read(std::string_view written) {
   const auto handled = line.find("handled");
   const auto attempts = line.find("attempts");
   if (handled == line.end() || !handled->is_boolean()) return broken;
-  return Result{.handled = handled->get<bool>(),
-                .value = std::string(written.substr(end + 1)),
-                .error_class = text("error_class"),
-                .error = text("error"),
-                .attempts = attempts != line.end() && attempts->is_number_unsigned() ? attempts->get<std::uint64_t>() : 0,
-                .finished_at = ParseTimestamp(text("finished_at")).value_or(std::chrono::system_clock::time_point())};
+  return Result{
+      .handled = handled->get<bool>(),
+      .value = std::string(written.substr(end + 1)),
+      .error_class = text("error_class"),
+      .error = text("error"),
+      .attempts = attempts != line.end() && attempts->is_number_unsigned() ? attempts->get<std::uint64_t>() : 0,
+      .finished_at = ParseTimestamp(text("finished_at")).value_or(std::chrono::system_clock::time_point())};
 }
 
 std::chrono::milliseconds Left(std::chrono::steady_clock::time_point deadline) {
@@ -78,8 +78,8 @@ std::chrono::milliseconds Left(std::chrono::steady_clock::time_point deadline) {
 
 absl::StatusOr<std::shared_ptr<ResultStore>> ResultStore::Open(EventBus& bus, std::string_view topic,
                                                                std::string_view durable, const ResultOptions& options) {
-  auto bucket = bus.Bucket(options.bucket, {.time_to_live = options.time_to_live,
-                                            .replicas = bus.options().limits.replicas});
+  auto bucket =
+      bus.Bucket(options.bucket, {.time_to_live = options.time_to_live, .replicas = bus.options().limits.replicas});
   if (!bucket.ok()) return Prefixed("results", bucket.status());
   return std::make_shared<ResultStore>(*std::move(bucket), absl::StrCat(Token(topic), ".", Token(durable), "."));
 }
@@ -90,7 +90,8 @@ absl::Status ResultStore::Put(std::string_view event_id, const Result& result) {
 
 absl::StatusOr<Result> ResultStore::Await(std::string_view event_id, std::chrono::milliseconds timeout) {
   if (timeout.count() < 0) return absl::InvalidArgumentError("await a result: the timeout is negative; give 0 or more");
-  if (auto status = CheckVisibleAscii("event_id", event_id, kMostIdBytes, Presence::kRequired); !status.ok()) return status;
+  if (auto status = CheckVisibleAscii("event_id", event_id, kMostIdBytes, Presence::kRequired); !status.ok())
+    return status;
   const auto deadline = DeadlineAfter(timeout);
   const std::string key = prefix_ + Token(event_id);
   const absl::StatusOr<BucketEntry> entry = bucket_->Get(key, {.timeout = Left(deadline)});
@@ -98,8 +99,8 @@ absl::StatusOr<Result> ResultStore::Await(std::string_view event_id, std::chrono
   if (!absl::IsNotFound(entry.status())) return entry.status();
   absl::StatusOr<Result> result = Watched(key, deadline);
   if (!absl::IsDeadlineExceeded(result.status())) return result;
-  return absl::DeadlineExceededError(absl::StrCat(
-      "await the result of event ", Quoted(event_id), ": there is none within ", timeout.count(), " ms"));
+  return absl::DeadlineExceededError(
+      absl::StrCat("await the result of event ", Quoted(event_id), ": there is none within ", timeout.count(), " ms"));
 }
 
 absl::StatusOr<Result> ResultStore::Watched(const std::string& key, std::chrono::steady_clock::time_point deadline) {
@@ -127,7 +128,7 @@ absl::StatusOr<Result> ResultStore::Watched(const std::string& key, std::chrono:
 
 EnvelopeHandler WithResults(EnvelopeHandler handler, std::shared_ptr<ResultStore> store, LogSink log) {
   return [handler = std::move(handler), store = std::move(store), log = std::move(log)](const Envelope& envelope,
-                                                                                      const Delivery& delivery) {
+                                                                                        const Delivery& delivery) {
     Outcome outcome = handler(envelope, delivery);
     if (outcome.kind() != Outcome::Kind::kAck) return outcome;
     const absl::Status put = store->Put(envelope.event_id, {.handled = true,

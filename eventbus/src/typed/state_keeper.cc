@@ -15,9 +15,9 @@ namespace penstock {
 namespace eventbus {
 
 /// The states in memory, by key.
-class StateKeeper::Impl {
+class StateKeeper::States {
  public:
-  Impl(Type type, std::shared_ptr<StateStore> store, std::chrono::milliseconds idle_after)
+  States(Type type, std::shared_ptr<StateStore> store, std::chrono::milliseconds idle_after)
       : type_(std::move(type)), store_(std::move(store)), idle_after_(idle_after) {}
 
   Outcome Handle(const Occasion& occasion, const std::function<Outcome(void* state)>& handle, Clock::time_point now) {
@@ -113,15 +113,15 @@ class StateKeeper::Impl {
 };
 
 StateKeeper::StateKeeper(Type type, std::shared_ptr<StateStore> store, std::chrono::milliseconds idle_after)
-    : impl_(std::make_unique<Impl>(std::move(type), std::move(store), idle_after)) {}
+    : states_(std::make_unique<States>(std::move(type), std::move(store), idle_after)) {}
 StateKeeper::~StateKeeper() = default;
 
 Outcome StateKeeper::Handle(const Occasion& occasion, const std::function<Outcome(void* state)>& handle,
                             Clock::time_point now) {
-  return impl_->Handle(occasion, handle, now);
+  return states_->Handle(occasion, handle, now);
 }
 
-std::size_t StateKeeper::size() const { return impl_->size(); }
+std::size_t StateKeeper::size() const { return states_->size(); }
 
 namespace {
 

@@ -20,8 +20,8 @@ bool Overlap(const EventVersions& a, const EventVersions& b) { return a.first <=
 
 Outcome Unknown(UnknownEvent fate, const Envelope& envelope) {
   if (fate == UnknownEvent::kAcknowledge) return Ack();
-  std::string reason = absl::StrCat("no handler for events of type ", eventbus::Quoted(envelope.event_type), " version ",
-                                    envelope.event_version);
+  std::string reason = absl::StrCat("no handler for events of type ", eventbus::Quoted(envelope.event_type),
+                                    " version ", envelope.event_version);
   return fate == UnknownEvent::kRetry ? Retry(std::move(reason)) : Reject(std::move(reason));
 }
 
@@ -47,8 +47,8 @@ absl::StatusOr<TypedHandlers::Handler> TypedHandlers::Build() const {
     }
     const EventVersions& versions = entry.versions;
     if (versions.first < 1 || versions.last < versions.first) {
-      return absl::InvalidArgumentError(absl::StrCat(About(entry.type), "versions ", versions.first, " to ",
-                                                     versions.last, " are no range above 0"));
+      return absl::InvalidArgumentError(
+          absl::StrCat(About(entry.type), "versions ", versions.first, " to ", versions.last, " are no range above 0"));
     }
     if (!entry.handle) return absl::InvalidArgumentError(About(entry.type) + "the handler is an empty function");
     std::vector<Entry>& others = by_type[entry.type];

@@ -10,9 +10,9 @@
 #include <mutex>
 #include <vector>
 
+#include "shop.h"
 #include "support/eventually.h"
 #include "support/status_matchers.h"
-#include "shop.h"
 
 namespace penstock::testing {
 namespace {
@@ -98,7 +98,8 @@ TEST_F(ActorTest, MessagesWithoutAKeyWaitForNoOther) {
   std::atomic<bool> blocked{true};
   ASSERT_THAT(charge.Host(*host_,
                           [&](const OrderPlaced& order) {
-                            if (order.item == "slow" && blocked) return RetryAfter(std::chrono::milliseconds(5), "not yet");
+                            if (order.item == "slow" && blocked)
+                              return RetryAfter(std::chrono::milliseconds(5), "not yet");
                             ++handled;
                             return Ack();
                           }),

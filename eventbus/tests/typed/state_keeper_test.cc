@@ -54,13 +54,14 @@ class StateKeeperTest : public ::testing::Test {
 
   // Adds 1 to the state of the key, as message number `sequence`.
   Outcome Add(std::uint64_t sequence, Outcome outcome = Ack(), std::uint64_t fence = 1, const std::string& key = "a") {
-    return keeper_->Handle({.key = key, .sequence = sequence, .stored_at = TimeOf(sequence), .fence = fence},
-                           [&](void* state) {
-                             ++calls_;
-                             last_ = ++*static_cast<int*>(state);
-                             return outcome;
-                           },
-                           now_);
+    return keeper_->Handle(
+        {.key = key, .sequence = sequence, .stored_at = TimeOf(sequence), .fence = fence},
+        [&](void* state) {
+          ++calls_;
+          last_ = ++*static_cast<int*>(state);
+          return outcome;
+        },
+        now_);
   }
   std::chrono::system_clock::time_point TimeOf(std::uint64_t sequence) const {
     return std::chrono::system_clock::time_point(std::chrono::seconds(epoch_ + sequence));

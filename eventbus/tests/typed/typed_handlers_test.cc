@@ -10,17 +10,17 @@
 #include <vector>
 
 #include "penstock/eventbus/event_bus.h"
+#include "shop.h"
 #include "support/eventually.h"
 #include "support/status_matchers.h"
-#include "shop.h"
 
 namespace penstock::testing {
 namespace {
 
+using google::protobuf::StringValue;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::UnorderedElementsAre;
-using google::protobuf::StringValue;
 
 constexpr std::chrono::seconds kPatience{20};
 
@@ -40,8 +40,7 @@ class TypedHandlersTest : public ::testing::Test {
   }
   void Publish(const std::string& type, std::int64_t version, const std::string& payload,
                const std::string& content_type = "application/json") {
-    Publish(Envelope{
-        .event_type = type, .event_version = version, .content_type = content_type, .payload = payload});
+    Publish(Envelope{.event_type = type, .event_version = version, .content_type = content_type, .payload = payload});
   }
 
   Outcome Saw(std::string what) {
@@ -111,8 +110,9 @@ TEST_F(TypedHandlersTest, WhatCannotBeReadIsRejectedAndSaysWhy) {
   Publish("OrderPlaced", 1, R"({"item":7,"cents":1})");
   Publish("OrderPlaced", 1, std::string(300, '[') + std::string(300, ']'));
   Publish("OrderPlaced", 1, R"({"item":"chair","cents":1})", "application/x-protobuf");
-  EXPECT_THAT(Letters(), ElementsAre(HasSubstr("the payload is no \"OrderPlaced\""), HasSubstr("type must be string"),
-                                     HasSubstr("nested too deeply"), HasSubstr("content type is application/x-protobuf")));
+  EXPECT_THAT(Letters(),
+              ElementsAre(HasSubstr("the payload is no \"OrderPlaced\""), HasSubstr("type must be string"),
+                          HasSubstr("nested too deeply"), HasSubstr("content type is application/x-protobuf")));
 }
 
 TEST_F(TypedHandlersTest, VersionsAreTheHandlers) {

@@ -9,7 +9,7 @@
 
 namespace {
 
-/// What each customer ordered, for the reports.
+/// The orders of each customer, for the reports.
 class Books {
  public:
   void Add(const std::string& customer, const shop::Order& order) {

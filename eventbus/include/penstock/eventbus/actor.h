@@ -96,8 +96,8 @@ class Actor {
 
   /// The same with a state of each key, whose `Handle` is called with the message and the delivery, or the message. It
   /// is made, or loaded, when the key's first message comes, is entered by one call at a time, and is saved before its
-  /// message is acknowledged: a kept state has seen every message once, whatever crashed in between. A message without a
-  /// key is rejected. `kInvalidArgument` also for options; errors as `EventBus::Bucket`.
+  /// message is acknowledged: a kept state has seen every message once, whatever crashed in between. A message without
+  /// a key is rejected. `kInvalidArgument` also for options; errors as `EventBus::Bucket`.
   template <StateOf<T> State>
   absl::StatusOr<SubscriptionId> HostState(EventBus& bus, StateOptions<State> options = {}) const {
     if (options.idle_after.count() < 1)

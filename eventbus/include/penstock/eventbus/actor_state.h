@@ -24,8 +24,8 @@ namespace penstock {
 /// A state as it is kept, and the last message that it has seen.
 struct StoredState {
   std::string state{};
-  std::uint64_t revision = 0;  ///< of the store; 0: there is none yet
-  std::uint64_t sequence = 0;  ///< of the last message handled, in its stream
+  std::uint64_t revision = 0;                         ///< of the store; 0: there is none yet
+  std::uint64_t sequence = 0;                         ///< of the last message handled, in its stream
   std::chrono::system_clock::time_point stored_at{};  ///< when the server stored that message
 };
 
@@ -64,7 +64,7 @@ struct StateOptions {
 /// A state for messages of type `T`.
 template <typename State, typename T>
 concept StateOf = std::is_invocable_r_v<Outcome, decltype(&State::Handle), State&, const T&, const Delivery&> ||
-                  std::is_invocable_r_v<Outcome, decltype(&State::Handle), State&, const T&>;
+    std::is_invocable_r_v<Outcome, decltype(&State::Handle), State&, const T&>;
 
 namespace eventbus {
 
@@ -73,7 +73,7 @@ namespace eventbus {
 /// **Thread safety:** thread-safe; calls of one key come one at a time, as a bus makes them.
 class StateKeeper {
  public:
-  /// What it has to know of the type.
+  /// The type's functions.
   struct Type {
     /// The state of a key that has none.
     std::function<absl::StatusOr<std::shared_ptr<void>>(std::string_view key)> make{};
@@ -101,8 +101,8 @@ class StateKeeper {
   std::size_t size() const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  class States;
+  std::unique_ptr<States> states_;
 };
 
 template <typename State>

@@ -30,8 +30,8 @@ inline constexpr std::string_view kThrew = "threw";          ///< the same, and 
 inline constexpr std::string_view kRejected = "rejected";    ///< the handler returned `Reject`
 /// Its body is no envelope, or its aggregate ID differs from that in the header.
 inline constexpr std::string_view kUndecodable = "undecodable";
-inline constexpr std::string_view kTimedOut = "timed_out";  ///< as `kExhausted`, and the last one took too long
-inline constexpr std::string_view kExpired = "expired";      ///< not handled: it was too old
+inline constexpr std::string_view kTimedOut = "timed_out";       ///< as `kExhausted`, and the last one took too long
+inline constexpr std::string_view kExpired = "expired";          ///< not handled: it was too old
 inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: its key has an earlier dead letter
 }  // namespace error_class
 

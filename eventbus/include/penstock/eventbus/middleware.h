@@ -64,9 +64,10 @@ std::shared_ptr<Middleware> Callbacks(
     std::function<void(const Envelope& envelope, const Delivery& delivery)> on_success,
     std::function<void(const Envelope& envelope, const Delivery& delivery, const Outcome& outcome)> on_failure);
 
-/// Decides which failures are for good: an outcome `Retry` for which it returns true becomes `Reject`, so that the event
-/// goes to the dead letters at once. A throw is asked about as `Retry` with its text.
-std::shared_ptr<Middleware> Permanent(std::function<bool(const Envelope& envelope, const Outcome& failure)> is_permanent);
+/// Decides which failures are for good: an outcome `Retry` for which it returns true becomes `Reject`, so that the
+/// event goes to the dead letters at once. A throw is asked about as `Retry` with its text.
+std::shared_ptr<Middleware> Permanent(
+    std::function<bool(const Envelope& envelope, const Outcome& failure)> is_permanent);
 
 /// Carries the trace of the event that a handler is called for (W3C `traceparent`, and `trace_id`) into the envelopes
 /// that the handler publishes on its own thread and that have none.

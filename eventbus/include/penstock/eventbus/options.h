@@ -223,8 +223,8 @@ struct EnvelopeSubscribeOptions {
   /// limit. 0: none. Range 0 or 1 ms to 1 day.
   std::chrono::milliseconds time_limit{0};
   /// Events that were stored longer ago are not handled; nor are those whose `Envelope::expires_at` has come, whatever
-  /// this is. A redriven event never expires: who sends it again wants it handled. Both by the clock of this process. 0:
-  /// none. Range 0 or 1 ms to 10 years.
+  /// this is. A redriven event never expires: who sends it again wants it handled. Both by the clock of this process.
+  /// 0: none. Range 0 or 1 ms to 10 years.
   std::chrono::milliseconds max_age{0};
   WhenExpired when_expired = WhenExpired::kDeadLetter;
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is

@@ -58,13 +58,13 @@ struct ReturnedBy<absl::StatusOr<Value>> {
 /// of its message (`Outcome::With`), where results are kept.
 template <typename Handler, typename... Arguments>
 concept HandlesWith = std::is_invocable_v<Handler&, Arguments...> &&
-                      internal::ReturnedBy<std::invoke_result_t<Handler&, Arguments...>>::kFits;
+    internal::ReturnedBy<std::invoke_result_t<Handler&, Arguments...>>::kFits;
 
 /// A handler of values of type `T`: called with the value, and if it wants them with the envelope and the delivery, or
 /// with the delivery. It returns what `HandlesWith` says.
 template <typename Handler, typename T>
 concept TypedHandler = HandlesWith<Handler, const T&, const Envelope&, const Delivery&> ||
-                       HandlesWith<Handler, const T&, const Delivery&> || HandlesWith<Handler, const T&>;
+    HandlesWith<Handler, const T&, const Delivery&> || HandlesWith<Handler, const T&>;
 
 /// Handlers for the event types of one subscription, chosen by type and version. A payload that cannot be read, or that
 /// has another content type, is rejected.

@@ -17,7 +17,7 @@ constexpr std::size_t kLargestPage = 10'000;
 constexpr std::uint64_t kMostRedrives = 1'000'000;
 constexpr double kLowestRate = 0.01;
 constexpr double kHighestRate = 1'000'000;
-constexpr std::array kErrorClasses = {error_class::kExhausted, error_class::kThrew, error_class::kRejected,
+constexpr std::array kErrorClasses = {error_class::kExhausted,   error_class::kThrew,    error_class::kRejected,
                                       error_class::kUndecodable, error_class::kTimedOut, error_class::kExpired,
                                       error_class::kQuarantined};
 

@@ -17,8 +17,8 @@ struct Expiry {
   WhenExpired fate = WhenExpired::kDeadLetter;
 };
 
-/// The same with an envelope, which is decoded first: a body that is none is `kUndecodable`. One that has expired is not
-/// handled.
+/// The same with an envelope, which is decoded first: a body that is none is `kUndecodable`. One that has expired is
+/// not handled.
 HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, const Expiry& expiry,
                             const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals);
 

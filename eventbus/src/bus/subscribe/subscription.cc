@@ -190,8 +190,7 @@ absl::Status Subscription::Work(InFlightMessage& item) {
 
 // What comes back too late counts as failed, whatever it is.
 HandlerResult Subscription::HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call) {
-  const DeadlineWatch::Watched watched(context_.deadlines,
-                                       LaterBy(std::chrono::steady_clock::now(), spec_.time_limit));
+  const DeadlineWatch::Watched watched(context_.deadlines, LaterBy(std::chrono::steady_clock::now(), spec_.time_limit));
   attempt.stop_token = watched.stop_token();
   HandlerResult result = spec_.handle(message, attempt, call);
   if (!watched.passed() || result.kind == HandlerResult::Kind::kExpired || result.kind == HandlerResult::Kind::kDropped)
@@ -320,7 +319,8 @@ void Subscription::KeepFailure(const InFlightMessage& item) {
   const auto call = std::make_shared<Call>(*this);
   context_.dead_letters.Later([this, call, id = std::move(id), result = std::move(result)] {
     const absl::Status kept = spec_.given_up(id, result);
-    if (!kept.ok()) Log(LogLevel::kError, "cannot keep the result of event " + Quoted(id) + ": " + std::string(kept.message()));
+    if (!kept.ok())
+      Log(LogLevel::kError, "cannot keep the result of event " + Quoted(id) + ": " + std::string(kept.message()));
   });
 }
 
