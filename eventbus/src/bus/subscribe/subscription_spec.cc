@@ -5,7 +5,7 @@
 #include <random>
 #include <utility>
 
-#include "bus/subscribe/invoke_handler.h"
+#include "bus/handle/invoke_handler.h"
 
 namespace penstock::eventbus {
 namespace {

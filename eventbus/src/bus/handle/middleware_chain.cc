@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscribe/middleware_chain.h"
+#include "bus/handle/middleware_chain.h"
 
 #include <exception>
 #include <string>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscribe/invoke_handler.h"
+#include "bus/handle/invoke_handler.h"
 
 #include <chrono>
 #include <cstddef>
@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "bus/handle/deferral.h"
 #include "bus/publish/handler_fence.h"
-#include "bus/subscribe/deferral.h"
 #include "envelope/codecs.h"
 #include "naming/names.h"
 #include "penstock/eventbus/envelope.h"

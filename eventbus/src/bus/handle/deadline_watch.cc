@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscribe/deadline_watch.h"
+#include "bus/handle/deadline_watch.h"
 
 #include "penstock/actorpool/internal/thread_name.h"
 
