@@ -90,16 +90,19 @@ void DeliveryStateMachine::Finished(InFlightMessage& item, TimePoint now, Action
   state_.now = now;
   leases_.Finished(item);
   const HandlerResult::Kind kind = item.result.kind;
-  if (kind == HandlerResult::Kind::kAbandoned || kind == HandlerResult::Kind::kPostponed) return DidNotRun(item, out);
-  turns_.RoomInInbox(item, out);
-  if (kind == HandlerResult::Kind::kHandled) {
+  const bool ran = kind != HandlerResult::Kind::kAbandoned && kind != HandlerResult::Kind::kPostponed;
+  if (ran) turns_.RoomInInbox(item, out);
+  if (!ran) {
+    DidNotRun(item, out);
+  } else if (kind == HandlerResult::Kind::kHandled) {
     Succeeded(item, out);
   } else if (kind == HandlerResult::Kind::kDropped) {
     Dropped(item, out);
   } else {
     Failed(item, out);
   }
-  if (!state_.table.evicted().empty()) turns_.RequestEvicted(out);
+  turns_.BeginCrowded(out);
+  if (ran && !state_.table.evicted().empty()) turns_.RequestEvicted(out);
 }
 
 void DeliveryStateMachine::DidNotRun(InFlightMessage& item, Actions& out) {

@@ -75,6 +75,7 @@ struct InFlightMessage {
   bool evicted = false;     ///< without its body
   bool probe = false;       ///< begins although there is an outage
   bool stuck = false;       ///< in its handler for too long
+  bool paced = false;       ///< waits for its place in the rate, which it has: see `due`
   bool deferred = false;    ///< its handler will tell later; of the worker's thread
   std::size_t weight = 0;   ///< bytes of body and headers
   std::size_t charged = 0;  ///< of these, what counts against the budget now

@@ -165,6 +165,19 @@ absl::Status CheckBus(const BusOptions& options) {
       [&] { return CheckMiddleware(options.middleware); });
 }
 
+// Written so that NaN fails too.
+absl::Status CheckRate(std::string_view field, const RateLimit& limit) {
+  const double rate = limit.per_second;
+  const bool sane = rate == 0 || (rate >= 0.001 && rate <= 1e6);
+  if (!sane) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("field \"", std::string(field), ".per_second\" is ", rate, "; use 0, or 0.001 to 1000000"));
+  }
+  if (limit.burst >= 1 && limit.burst <= 1'000'000) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("field \"", std::string(field), ".burst\" is ", limit.burst, "; use 1 to 1000000"));
+}
+
 absl::Status CheckRetry(const RetryPolicy& retry) {
   return FirstError(CheckRanges({
                         {"retry.max_attempts", Count(retry.max_attempts), 0, 1'000'000},
@@ -212,7 +225,8 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                   "is kCumulative on a shared consumer, whose members would acknowledge for each other; "
                   "use kExclusive"),
           CheckVisibleAscii("handler_name", options.handler_name, kMaxIdBytes, Presence::kOptional),
-          CheckRetry(options.retry), CheckMiddleware(options.middleware),
+          CheckRetry(options.retry), CheckMiddleware(options.middleware), CheckRate("rate", options.rate),
+          CheckRate("key_rate", options.key_rate),
           Require(after == kContinue || after == kQuarantine || after == kBlock, "after_dead_letter",
                   "is no choice; use kContinue, kQuarantine or kBlock"),
           // Members that share a consumer do not know of each other's letters.
@@ -224,6 +238,7 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                   "is kDeadLetter, and with after_dead_letter kBlock nothing is given up; use kDrop"),
           CheckRanges({{"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
                        {"max_age", options.max_age.count(), 1, 3653 * kDayMs, " ms", true},
+                       {"max_concurrent", Count(options.max_concurrent), 0, kMaxInFlight},
                        {"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},
                        {"outage_after", Count(options.outage_after), 0, 1'000'000},
                        {"stuck_after", options.stuck_after.count(), 100, kDayMs, " ms", true},

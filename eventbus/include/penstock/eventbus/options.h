@@ -193,6 +193,12 @@ enum class AckMode {
   kCumulative,
 };
 
+/// How many events may begin in a second.
+struct RateLimit {
+  double per_second = 0;  ///< 0: no limit. Range 0, or 0.001 to 1,000,000.
+  std::size_t burst = 1;  ///< so many may begin at once after a pause. Range 1 to 1,000,000.
+};
+
 /// The fate of an event that is too old when its turn comes.
 enum class WhenExpired {
   kDeadLetter,  ///< kept as a dead letter, unhandled; what follows it goes on as after any other letter
@@ -227,6 +233,13 @@ struct EnvelopeSubscribeOptions {
   /// 0: none. Range 0 or 1 ms to 10 years.
   std::chrono::milliseconds max_age{0};
   WhenExpired when_expired = WhenExpired::kDeadLetter;
+  /// Each process begins no more events than that in a second, of all keys and of each: an event that must wait holds its
+  /// key and no worker. Attempts count, not events.
+  RateLimit rate{};
+  RateLimit key_rate{};
+  /// Each process runs no more handlers of this subscription at once, whatever the pool has. 0: no limit. Range 0 to
+  /// 65,536.
+  std::size_t max_concurrent = 0;
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
   /// logged, and its message is over all the same; that of a deferred outcome is not kept.
   ResultOptions results{};
