@@ -54,13 +54,17 @@ void TurnScheduler::Start(InFlightMessage& item, Actions& out) {
     RequestEvicted(out);
   } else if (MayBeObsolete(item)) {
     CheckLetter(item, out);
-  } else if (Follows(item, out)) {
-    return;
-  } else if (state_.failures.breaker().open()) {
-    SetState(item, MessageState::kPaused);
-  } else if (!IsPaced(item)) {
+  } else if (MayRun(item, out) && !IsPaced(item)) {
     Dispatch(item, out);
   }
+}
+
+// Else it follows others to the dead letters, or waits for the end of an outage.
+bool TurnScheduler::MayRun(InFlightMessage& item, Actions& out) {
+  if (Follows(item, out)) return false;
+  if (!state_.failures.breaker().open()) return true;
+  SetState(item, MessageState::kPaused);
+  return false;
 }
 
 // Whether it waits for its place in the rate.
@@ -68,6 +72,7 @@ bool TurnScheduler::IsPaced(InFlightMessage& item) {
   if (!state_.pacing.enabled()) return false;
   const TimePoint at = state_.pacing.Take(item, state_.now);
   if (at <= state_.now) return false;
+  SetState(item, MessageState::kParked);  // it may wait already, and is indexed by when that is over
   item.due = at;
   item.paced = true;
   SetState(item, MessageState::kWaiting);
@@ -121,7 +126,8 @@ bool TurnScheduler::MayBeGone(const InFlightMessage& item) const {
 
 void TurnScheduler::Seen(InFlightMessage& item, Actions& out) {
   item.seen_at = state_.now;
-  item.probe ? Dispatch(item, out) : Start(item, out);
+  if (item.evicted) return Start(item, out);
+  if (item.probe || MayRun(item, out)) Dispatch(item, out);  // it has its place in the rate
 }
 
 void TurnScheduler::LetterIsThere(InFlightMessage& item, Actions& out) {

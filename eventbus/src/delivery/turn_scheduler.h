@@ -105,6 +105,7 @@ class TurnScheduler {
   bool Follows(InFlightMessage& item, Actions& out);
   bool MayBeGone(const InFlightMessage& item) const;
   void Dispatch(InFlightMessage& item, Actions& out);
+  bool MayRun(InFlightMessage& item, Actions& out);
   bool IsPaced(InFlightMessage& item);
   bool IsCrowded() const;
   void WakeUp(InFlightMessage& item, bool paced, Actions& out);

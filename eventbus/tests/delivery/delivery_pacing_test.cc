@@ -76,6 +76,35 @@ TEST_F(DeliveryPacingTest, TheRateOfAllCountsEveryKeyAndEveryAttempt) {
   EXPECT_THAT(Said(), ElementsAre("run 1"));
 }
 
+TEST_F(DeliveryPacingTest, ARetryWaitsForItsBackOffAndThenForTheRate) {
+  options_.rate = {.per_second = 10};
+  Begin();
+  Arrive(1, "a");
+  Fail(1, milliseconds{150});
+  Arrive(2, "b");
+  Pass(milliseconds{100});
+  EXPECT_THAT(Said(), ElementsAre("run 1", "run 2"));
+  Pass(milliseconds{50});
+  EXPECT_THAT(Said(), ElementsAre("nak 1"));
+  Pass(milliseconds{50});
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+  Pass(seconds{10});
+  EXPECT_THAT(Said(), testing::Not(testing::Contains("run 1"))) << "once";
+}
+
+TEST_F(DeliveryPacingTest, WhatWasLookedUpMeanwhileHasItsPlaceStill) {
+  options_.rate = {.per_second = 0.1};
+  options_.look_up_after = seconds{2};
+  Begin();
+  Arrive(1, "a");
+  Fail(1, seconds{1});
+  Pass(seconds{1});
+  Pass(seconds{9});
+  EXPECT_THAT(Said(), testing::Contains("look up 1"));
+  LookedUp(1, /*gone=*/false);
+  EXPECT_THAT(Said(), ElementsAre("run 1"));
+}
+
 TEST_F(DeliveryPacingTest, WhatWaitsForTheRateIsHandedBackAtTheEnd) {
   options_.rate = {.per_second = 1};
   Begin();
