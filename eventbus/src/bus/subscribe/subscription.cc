@@ -89,6 +89,17 @@ std::uint64_t Subscription::BeginReading() {
   return ownership_losses_;
 }
 
+// On the thread of the letters: leases are extended meanwhile.
+void Subscription::ReadLettersLater() {
+  if (reads_letters_.exchange(true, std::memory_order_acquire)) return;
+  const auto call = std::make_shared<Call>(*this);
+  const bool begins = context_.dead_letters.Later([this, call] {
+    quarantine_reader_.LogTrouble(LookUpQuarantine());
+    reads_letters_.store(false, std::memory_order_release);
+  });
+  if (!begins) reads_letters_.store(false, std::memory_order_release);
+}
+
 void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages) {
   Call call(*this);
   std::vector<std::unique_ptr<InFlightMessage>> items;
@@ -357,8 +368,7 @@ void Subscription::OnLookedUp(InFlightMessage& item, bool gone) {
 
 void Subscription::Tick(TimePoint now) {
   Call call(*this);
-  if (!quarantine_known_.load(std::memory_order_acquire) && quarantine_reader_.IsDue(now))
-    quarantine_reader_.LogTrouble(LookUpQuarantine());
+  if (!quarantine_known_.load(std::memory_order_acquire) && quarantine_reader_.IsDue(now)) ReadLettersLater();
   RunActions([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (open_) flow_.Tick(now, actions);
   });

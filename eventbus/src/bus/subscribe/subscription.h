@@ -124,6 +124,7 @@ class Subscription final : private ActionExecutor::Listener {
   absl::Status LookUpQuarantine();
   void LookUpOverdue(const std::vector<std::uint64_t>& sequences);
   std::uint64_t BeginReading();
+  void ReadLettersLater();
 
   /// Tells the delivery logic of an event, and carries out the actions that it returns.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
@@ -172,7 +173,9 @@ class Subscription final : private ActionExecutor::Listener {
   std::uint64_t resubscribes_before_ ABSL_GUARDED_BY(mutex_) = 0;  // the drain
   MessageFactory factory_;                                         // of the consumer's thread
   bool consumes_ = false;               // likewise: it takes what is finished, until it rests
-  QuarantineReader quarantine_reader_;  // of `Open`, then of the ticking thread
+  QuarantineReader quarantine_reader_;  // of `Open`, then of the letters' thread; `IsDue` of the ticking one
+  // Acquire/release: with it goes what was read.
+  std::atomic<bool> reads_letters_{false};
   std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself
 };
 
