@@ -56,7 +56,7 @@ class TypedHandlersTest : public ::testing::Test {
   std::vector<std::string> Letters() {
     EXPECT_TRUE(Eventually(
         [&] {
-          const SubscriptionStats& stats = bus_->Stats().subscriptions.at(0);
+          const SubscriptionStats stats = bus_->Stats().subscriptions.at(0);
           return stats.acked + stats.terminated == published_;
         },
         kPatience));
