@@ -170,7 +170,7 @@ constexpr std::array kRules = {
                         f.max_message_bytes < static_cast<std::int64_t>(n.max_payload_bytes);
                },
                MessageBytes},
-    StreamRule{"duplicate_window", "less than publish_timeout, and than asked for", {kWarns, kWarns, kWarns, kFits},
+    StreamRule{"duplicate_window", "less than publish_timeout and less than asked for", {kWarns, kWarns, kWarns, kFits},
                "a message that is sent again can be stored twice", "raise it to twice publish_timeout",
                [](const Facts& f, const Need& n) {
                  return f.duplicate_window < n.publish_timeout && f.duplicate_window < WantedWindow(n);
