@@ -81,7 +81,7 @@ using SubscriptionId = std::uint64_t;
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back. The destructor
 /// waits for running handlers. In a handler of this bus it would wait for ever: there it prints an error and aborts.
 /// **Child processes:** inherit no descriptor, blocked signal or ignored signal of the bus's. A child made with `fork`
-/// may only destroy the bus, call `exit`, or execute another program: that touches nothing of the parent's.
+/// may only destroy the bus or call `exit`, which touch nothing of the parent's; it may use a bus of its own.
 class EventBus {
  public:
   /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for invalid options, `kUnavailable` when no

@@ -35,7 +35,7 @@ class Delivery {
   Headers AllHeaders() const;
   /// Position in its stream, from 1.
   std::uint64_t stream_sequence() const;
-  /// 1 for the first attempt. Deliveries to earlier processes count as attempts, since their outcome is unknown.
+  /// 1 for the first attempt. Deliveries to earlier processes count as attempts: their outcome is unknown.
   std::uint64_t attempt() const { return attempt_; }
   /// When the server stored it.
   std::chrono::system_clock::time_point stored_at() const;

@@ -95,11 +95,11 @@ struct BusOptions {
   /// Longest wait for the first connection; a refusal (credentials, TLS) ends it once every server was tried. 0: for
   /// ever, for a service that may start before its server. Range 0 or 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
-  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with the same message
+  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with its message
   /// ID:
   /// - on each new connection;
   /// - after a back-off, when the server answers that it cannot store it now or no stream takes the subject;
-  /// - on the same connection, within half a second after a later publish to the topic was acknowledged, or after 2 s
+  /// - while a connection lasts, within half a second after a later publish to the topic was acknowledged, or after 2 s
   ///   without any acknowledgement on the topic, then every 4 s.
   ///
   /// A cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
@@ -180,7 +180,7 @@ enum class Sharing {
   /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is
   /// kept.
   kExclusive,
-  /// Processes with the same durable compete for messages. No order across processes.
+  /// The processes of the durable divide its messages among them. No order across processes.
   kShared,
 };
 

@@ -64,7 +64,7 @@ struct ConnectionStats {
   bool connected = false;
   std::uint64_t reconnects = 0;         ///< connections made after the first
   std::uint64_t publishes_pending = 0;  ///< gauge: accepted, without a PubAck
-  std::uint64_t publish_retries = 0;    ///< sent again with the same message ID
+  std::uint64_t publish_retries = 0;    ///< sent again, with their message IDs
 };
 
 struct BusStats {
