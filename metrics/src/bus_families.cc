@@ -40,12 +40,12 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(connection.publishes_pending));
   out.Counter(
       "publish_retries_total",
-      "Messages sent again with the same message ID: after a reconnect, after the server could not store them, or "
-      "since they were not answered. 0 while the server is well.");
+      "Messages sent again with their message IDs: after a reconnect, when the server could not store them, or when "
+      "it did not answer. 0 while the server is well.");
   out.Sample(static_cast<double>(connection.publish_retries));
   out.Counter("storage_mismatch_total", "Existing streams whose storage differs from the requested one.");
   out.Sample(static_cast<double>(stats.storage_mismatches));
-  out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, their storage apart.");
+  out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, except their storage.");
   out.Sample(static_cast<double>(stats.stream_warnings));
   out.Counter("letters_kept_total",
               "Dead letters whose messages were redriven and finished, and which the server refused to remove.");

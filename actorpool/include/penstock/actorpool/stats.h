@@ -12,8 +12,8 @@ namespace penstock::actorpool {
 
 /// Latency counts since the start, in fixed buckets with the bounds of the Prometheus histogram.
 struct LatencySnapshot {
-  /// Upper bounds in seconds, ascending; the last, infinite bucket is implied. Their number is even, since the publish
-  /// histogram merges each pair of buckets.
+  /// Upper bounds in seconds, ascending; the last, infinite bucket is implied. Their number is even, because the
+  /// publish histogram merges each pair of buckets.
   static constexpr std::array<double, 16> kUpperBoundsSeconds = {
       0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0};
   /// Observations per bucket (not cumulative); one more than there are bounds.

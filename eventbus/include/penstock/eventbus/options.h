@@ -78,33 +78,35 @@ struct BusOptions {
   Credentials credentials{};
   TlsOptions tls{};
   /// The domain whose JetStream is used, such as that of a hub behind a leaf node: requests go to `$JS.<domain>.API`.
-  /// Empty: that of the server. One token, 1 to 128 bytes; not together with `jetstream_api_prefix`. With another
-  /// domain, nobody answers. This and the next two are ignored by `memory://`.
+  /// Empty: that of the server. One token, 1 to 128 bytes; not together with `jetstream_api_prefix`. In a
+  /// domain that does not exist nobody answers. `memory://` ignores this option and the next two.
   std::string jetstream_domain{};
   /// The prefix under which the JetStream of another account is imported: requests go to `<prefix>.STREAM.INFO...`,
   /// writes to buckets to `<prefix>.$KV...` (docs/operations.md). Empty: `$JS.API`. Tokens of visible ASCII without
   /// `*`, `>`, `"` and `\`, joined by single dots; 1 to 128 bytes.
   std::string jetstream_api_prefix{};
-  /// The subjects below which all answers and deliveries come, for users that may subscribe to their own only. The
-  /// rules of `jetstream_api_prefix`, and not beginning with `$`. What the server refuses there is an error of connect.
+  /// Prefix of the subjects of all replies and deliveries, for users that may subscribe to subjects of their own only.
+  /// The rules of `jetstream_api_prefix` hold; it must not begin with `$`. `Connect` fails with `kPermissionDenied` if
+  /// the user may not subscribe below it.
   std::string inbox_prefix = "_INBOX";
   actorpool::ActorPoolOptions pool{};
   StorageMismatch storage_mismatch = StorageMismatch::kWarn;
   StreamLimits limits{};
-  /// Longest wait for the first connection; what a server refuses (credentials, TLS) ends it at once. 0: for ever, for
-  /// a service that may start before its server. Range 0 or 100 ms to 10 min.
+  /// Longest wait for the first connection; a refusal (credentials, TLS) ends it once every server was tried. 0: for
+  /// ever, for a service that may start before its server. Range 0 or 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
-  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with the same message
+  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with its message
   /// ID:
   /// - on each new connection;
   /// - after a back-off, when the server answers that it cannot store it now or no stream takes the subject;
-  /// - on the same connection, within half a second after a later publish to the topic was acknowledged, or after 2 s
+  /// - while a connection lasts, within half a second after a later publish to the topic was acknowledged, or after 2 s
   ///   without any acknowledgement on the topic, then every 4 s.
   ///
   /// A cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
   std::chrono::milliseconds publish_timeout{30'000};
-  /// Outstanding publishes before `PublishAsync` waits. Of each aggregate one at a time is on its way to the server, so
-  /// one that is published to faster than its PubAcks return fills the window. Range 1 to 65,536.
+  /// The number of outstanding publishes from which `PublishAsync` waits. Each aggregate has one publish at a time on
+  /// its way to the server, so an aggregate that is published to faster than its PubAcks return fills the window. Range
+  /// 1 to 65,536.
   std::size_t publish_window = 4096;
   /// Around every envelope that is published and every handler of envelopes; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
@@ -130,7 +132,7 @@ struct PublishOptions {
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
 };
 
-/// Where a publish ended up.
+/// Where a published message is stored.
 struct PubAck {
   std::string stream{};
   std::uint64_t sequence = 0;  ///< position in the stream, from 1
@@ -178,7 +180,7 @@ enum class Sharing {
   /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is
   /// kept.
   kExclusive,
-  /// Processes with the same durable compete for messages. No order across processes.
+  /// The processes of the durable divide its messages among them. No order across processes.
   kShared,
 };
 

@@ -65,8 +65,8 @@ inline Outcome Retry(std::string reason = {}) {
   return {Outcome::Kind::kRetry, std::move(reason), std::chrono::milliseconds{-1}};
 }
 
-/// Not handled: retried no sooner than after `delay` (negative counts as 0, one past the end of the clock as for ever),
-/// until its attempts are used up.
+/// Not handled: retried no sooner than after `delay` (a negative delay counts as 0, one that the clock cannot hold
+/// as for ever), until its attempts are used up.
 inline Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason = {}) {
   return {Outcome::Kind::kRetry, std::move(reason), std::max(delay, std::chrono::milliseconds{0})};
 }

@@ -106,7 +106,7 @@ constexpr std::array kSettings = {
     // Whose it is, and what it delivers.
     ConsumerSetting{"deliver_subject", {kBound, kBound, kRequired, kRequired}, "push or pull, as ours", IsPull},
     ConsumerSetting{"durable_name", kRequiredByAll, "durable, as ours", IsDurable},
-    ConsumerSetting{"ack_policy", kRequiredByAll, "explicit, all, explicit, none", nullptr, "none"},
+    ConsumerSetting{"ack_policy", kRequiredByAll, "by column: explicit, all, explicit, none", nullptr, "none"},
     ConsumerSetting{"filter_subject", kRequiredByAll, "the topic's subject; none if the stream has no other",
                     HasOurFilter},
     ConsumerSetting{"filter_subjects", kRequiredByAll, "none, or only the topic's subject", HasOneFilter},
@@ -126,7 +126,7 @@ constexpr std::array kSettings = {
                     "raise it or take it off, or use another durable"},
     ConsumerSetting{"pause_until", {kTold, kTold, kTold, kTold}, kAny},
     ConsumerSetting{"max_waiting", kKeptByAll, kAny},
-    ConsumerSetting{"max_batch", kSetOfPull, "none; the server's limit is kept to"},
+    ConsumerSetting{"max_batch", kSetOfPull, "none, or the server's limit"},
     ConsumerSetting{"max_expires", kSetOfPull, "none"},
     ConsumerSetting{"max_bytes", kSetOfPull, "none"},
     // Who else gets it.
