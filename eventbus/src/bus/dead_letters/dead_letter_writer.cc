@@ -5,7 +5,6 @@
 
 #include <array>
 #include <chrono>
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -31,23 +30,42 @@ DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transpo
       stream_(DeadLetterStreamName(options.base_stream_name)),
       host_(HostName()) {}
 
-void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done) {
+void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin,
+                             const std::function<void(bool stored)>& done) {
   if (!MayStore()) return done(false);
   origin.host = host_;
   OutboundMessage letter = MakeLetter(item, origin, stream_, streams_.max_letter_bytes());
-  auto told = std::make_shared<std::function<void(bool)>>(std::move(done));
-  const absl::Status sent = transport_.Publish(
-      std::move(letter), [this, told](const absl::StatusOr<PubAck>& ack) { (*told)(IsStored(ack)); });
-  if (!sent.ok()) (*told)(IsStored(sent));
+  const absl::Status sent =
+      transport_.Publish(std::move(letter), [this, done](const absl::StatusOr<PubAck>& ack) { OnStored(ack, done); });
+  if (!sent.ok()) OnStored(sent, done);
 }
 
-// A letter that was there before proves nothing new.
-bool DeadLetterWriter::IsStored(const absl::StatusOr<PubAck>& ack) {
+void DeadLetterWriter::OnStored(const absl::StatusOr<PubAck>& ack, const std::function<void(bool stored)>& done) {
   LogTrouble(LogLevel::kError, "store a dead letter", ack.status());
+  if (ack.ok() && ack->duplicate) {
+    if (!Enqueue([this, sequence = ack->sequence, done] { done(HasLetter(sequence)); })) done(false);
+    return;
+  }
+  bool stored = false;
+  {
+    MutexLock lock(mutex_);
+    if (absl::IsNotFound(ack.status())) doubt_.NotFound();
+    stored = ack.ok() && doubt_.Stored(ack->sequence);
+  }
+  done(stored);
+}
+
+// A stream that keeps nothing at the time remembers IDs all the same, until its duplicate window is over. A user that
+// may not look has to believe it.
+bool DeadLetterWriter::HasLetter(std::uint64_t sequence) {
+  const absl::StatusOr<bool> has = transport_.HasMessage(stream_, sequence);
+  const bool forgotten = has.ok() && !*has;
+  LogTrouble(LogLevel::kError, "look up a dead letter",
+             forgotten ? absl::FailedPreconditionError("its stream knows it and has not kept it; it is stored again "
+                                                       "after the stream's duplicate_window")
+                       : has.status());
   MutexLock lock(mutex_);
-  if (absl::IsNotFound(ack.status())) doubt_.NotFound();
-  if (!ack.ok()) return false;
-  return ack->duplicate ? !doubt_.doubtful() : doubt_.Stored(ack->sequence);
+  return !doubt_.doubtful() && (has.ok() ? *has : absl::IsPermissionDenied(has.status()));
 }
 
 bool DeadLetterWriter::MayStore() {
@@ -65,33 +83,34 @@ void DeadLetterWriter::Wake() {
   work_.NotifyOne();
 }
 
-void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done) {
-  {
-    MutexLock lock(mutex_);
-    if (!stopping_) {
-      removals_.push_back({.letter = letter, .done = std::move(done)});
-      return Wake();
-    }
-  }
-  done(LetterRemoval::kFailed);
+void DeadLetterWriter::Remove(std::uint64_t letter, const std::function<void(LetterRemoval removal)>& done) {
+  if (!Enqueue([this, letter, done] { done(RemoveNow(letter)); })) done(LetterRemoval::kFailed);
+}
+
+bool DeadLetterWriter::Enqueue(std::function<void()> task) {
+  MutexLock lock(mutex_);
+  if (stopping_) return false;
+  tasks_.push_back(std::move(task));
+  Wake();
+  return true;
 }
 
 void DeadLetterWriter::Run() {
   SetThreadName("ps-letters");
   while (true) {
-    Removal next;
+    std::function<void()> next;
     bool look = false;
     {
       MutexLock lock(mutex_);
-      while (removals_.empty() && !look_wanted_ && !stopping_) work_.Wait(lock);
+      while (tasks_.empty() && !look_wanted_ && !stopping_) work_.Wait(lock);
       look = std::exchange(look_wanted_, false) && !stopping_;
-      if (!look && removals_.empty()) return;
+      if (!look && tasks_.empty()) return;
       if (!look) {
-        next = std::move(removals_.front());
-        removals_.pop_front();
+        next = std::move(tasks_.front());
+        tasks_.pop_front();
       }
     }
-    look ? LookAtStream() : next.done(RemoveNow(next.letter));
+    look ? LookAtStream() : next();
   }
 }
 

@@ -33,7 +33,7 @@ namespace penstock::eventbus {
 /// letter goes there; until then letters count as not stored.
 ///
 /// **Thread safety:** thread-safe. Outlived by its transport and its streams.
-/// **Blocking:** `Outstanding` and `StillHolds` only, and `Stop` for the removals that are queued.
+/// **Blocking:** `Outstanding` and `StillHolds` only, and `Stop` for the removals and look-ups that are queued.
 /// **Shutdown:** `Stop`; a closed transport makes it quick. The destructor stops.
 class DeadLetterWriter {
  public:
@@ -44,12 +44,12 @@ class DeadLetterWriter {
 
   /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the
   /// call only, the origin's host is set here. Storing the same delivery twice keeps it once (within the duplicate
-  /// window).
-  void Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done);
+  /// window): a letter whose ID the stream knows is looked up, later and on a thread of its own.
+  void Store(const InFlightMessage& item, LetterOrigin origin, const std::function<void(bool stored)>& done);
 
   /// Removes a letter, later and on a thread of its own; `done` is told once. One that was gone before is removed.
   /// After `Stop` it is told `kFailed` at once.
-  void Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done);
+  void Remove(std::uint64_t letter, const std::function<void(LetterRemoval removal)>& done);
 
   struct OutstandingLetter {
     std::string key{};         ///< percent-encoded, as in the header; empty: none
@@ -70,17 +70,15 @@ class DeadLetterWriter {
   /// request.
   bool StillHolds(const StreamContents& contents);
 
-  /// Waits until every removal that was asked for is told. Idempotent. Not from a `done`.
+  /// Waits until every removal and look-up that was asked for is told. Idempotent. Not from a `done`.
   void Stop();
 
  private:
-  struct Removal {
-    std::uint64_t letter = 0;
-    std::function<void(LetterRemoval removal)> done{};
-  };
-
-  /// Whether the stream has it for certain.
-  bool IsStored(const absl::StatusOr<PubAck>& ack);
+  /// `done`: whether the stream has it for certain.
+  void OnStored(const absl::StatusOr<PubAck>& ack, const std::function<void(bool stored)>& done);
+  bool HasLetter(std::uint64_t sequence);
+  /// False after `Stop`.
+  bool Enqueue(std::function<void()> task);
   bool MayStore();
   void Run();
   void LookAtStream();
@@ -99,7 +97,7 @@ class DeadLetterWriter {
   const std::string host_;
   Mutex mutex_;
   CondVar work_;
-  std::deque<Removal> removals_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::function<void()>> tasks_ ABSL_GUARDED_BY(mutex_);  ///< removals and look-ups
   StreamDoubt doubt_ ABSL_GUARDED_BY(mutex_);
   std::set<std::pair<std::string, absl::StatusCode>> troubles_ ABSL_GUARDED_BY(mutex_);  ///< logged
   bool look_wanted_ ABSL_GUARDED_BY(mutex_) = false;
