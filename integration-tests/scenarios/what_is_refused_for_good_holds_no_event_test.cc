@@ -66,28 +66,6 @@ TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ALetterThatThisUserMustNotDeleteStays) 
   EXPECT_THAT(result.warnings, Contains(HasSubstr("STREAM.MSG.DELETE")));
 }
 
-TEST_F(WhatIsRefusedForGoodHoldsNoEvent, AMirrorIsConsumedAndNotPublishedTo) {
-  Use();
-  ASSERT_THAT(trial_->MakeStream({{"name", "ORIGIN"}, {"subjects", {kTrialTopic}}}, json::object()), IsOk());
-  ASSERT_THAT(
-      trial_->MakeTopicStream({{"subjects", nullptr}, {"duplicate_window", nullptr}, {"mirror", {{"name", "ORIGIN"}}}}),
-      IsOk());
-  BusOptions options = Options();
-  options.base_stream_name = "TRIAL";
-  auto bus = Connect(options);
-  Log log;
-  ASSERT_THAT(bus->SubscribeEnvelope(kTrialTopic, Logging(log)), IsOk());
-  EXPECT_THAT(bus->PublishEnvelope(kTrialTopic, Event("k", "x")),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("\"mirror\" is ORIGIN"), HasSubstr("publish to the stream that it mirrors"))));
-  ASSERT_THAT(
-      raw_->Publish(kTrialTopic, R"({"event_id":"1","aggregate_id":"k","event_type":"T","payload":"of-origin"})"),
-      IsOk());
-  const bool came = Eventually([&] { return OnlySubscription(*bus).received == 1; }, kPatience);
-  EXPECT_TRUE(came);
-  EXPECT_THAT(bus->Drain(kPatience).status, IsOk());
-}
-
 TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ASealedStreamIsConsumedAndNotPublishedTo) {
   Use();
   BusOptions options = Options();
@@ -103,16 +81,6 @@ TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ASealedStreamIsConsumedAndNotPublishedT
   EXPECT_TRUE(log.Reaches(3));
   EXPECT_THAT(bus->PublishEnvelope(kTrialTopic, Event("k0", "3")),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("\"sealed\" is true")));
-}
-
-TEST_F(WhatIsRefusedForGoodHoldsNoEvent, AStreamWithSourcesIsConsumedAndPublishedTo) {
-  Use();
-  ASSERT_THAT(trial_->MakeStream({{"name", "BRANCH"}, {"subjects", {"branch.orders"}}}, json::object()), IsOk());
-  ASSERT_THAT(trial_->MakeTopicStream({{"sources", {{{"name", "BRANCH"}}}}}), IsOk());
-  const TrialResult result = trial_->Run(Options());
-  EXPECT_EQ(result.stored, 6U);
-  EXPECT_EQ(result.handled, 6U);
-  EXPECT_THAT(result.drained, IsOk());
 }
 
 TEST_F(WhatIsRefusedForGoodHoldsNoEvent, AnInterestStreamWithoutAConsumerRefusesPublishesUntilThereIsOne) {

@@ -76,11 +76,15 @@ constexpr StreamRule Any(const char* field) { return {field, "any", kFitsAll, ""
 constexpr std::array kRules = {
     StreamRule{"subjects", "without the subject", {kRefused, kRefused, kRefused, kRefused},
                "it does not take what is published", "add the subject, or use another base_stream_name",
-               [](const Facts& f, const Need& n) { return f.mirror_of.empty() && !Covers(f, n); },
+               [](const Facts& f, const Need& n) { return f.mirror_of.empty() && f.sources.empty() && !Covers(f, n); },
                [](const Facts& f) { return absl::StrJoin(f.subjects, ", "); }},
     StreamRule{"mirror", "set", kWrites, "it takes no messages of its own", "publish to the stream that it mirrors",
                [](const Facts& f, const Need&) { return !f.mirror_of.empty(); },
                [](const Facts& f) { return f.mirror_of; }},
+    StreamRule{"sources", "set, and subjects without the subject", kWrites, "what is published does not go to it",
+               "publish to the streams that are its sources, or add the subject",
+               [](const Facts& f, const Need& n) { return !f.sources.empty() && !Covers(f, n); },
+               [](const Facts& f) { return absl::StrJoin(f.sources, ", "); }},
     StreamRule{"subject_transform", "of the subject", {kRefused, kRefused, kRefused, kRefused},
                "messages are stored under another subject", "remove it, or let it take other subjects only",
                MovesSubject,
@@ -202,7 +206,6 @@ constexpr std::array kRules = {
     Any("name"),
     Any("placement"),
     Any("republish"),
-    Any("sources"),
 };
 
 }  // namespace

@@ -66,6 +66,13 @@ std::vector<Setting> PolicySettings() {
          f.subjects.clear();
        },
        {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+      {"sources",
+       [](auto& f) {
+         f.sources = {"ORIGIN"};
+         f.subjects = {"orders"};
+       },
+       {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+      {"sources", [](auto& f) { f.sources = {"ORIGIN"}; }, {kFits, kFits, kFits, kFits}},
       {"subject_transform",
        [](auto& f) {
          f.subject_transform = {"", "moved.>"};
