@@ -265,6 +265,8 @@ TEST(StreamRulesTest, ABucketThatCannotPurgeIsRefused) {
   facts.allows_rollup = false;
   EXPECT_THAT(std::string(ReviewStream(facts, need, StorageMismatch::kWarn).status.message()),
               HasSubstr("\"allow_rollup_hdrs\" is false"));
+  facts.sealed = true;
+  EXPECT_TRUE(ReviewStream(facts, need, StorageMismatch::kWarn).status.ok()) << "servers take that from sealed ones";
 }
 
 TEST(StreamRulesTest, SubjectsMayTakeMoreThanIsPublished) {
