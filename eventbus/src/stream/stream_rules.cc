@@ -76,11 +76,15 @@ constexpr StreamRule Any(const char* field) { return {field, "any", kFitsAll, ""
 constexpr std::array kRules = {
     StreamRule{"subjects", "without the subject", {kRefused, kRefused, kRefused, kRefused},
                "it does not take what is published", "add the subject, or use another base_stream_name",
-               [](const Facts& f, const Need& n) { return f.mirror_of.empty() && !Covers(f, n); },
+               [](const Facts& f, const Need& n) { return f.mirror_of.empty() && f.sources.empty() && !Covers(f, n); },
                [](const Facts& f) { return absl::StrJoin(f.subjects, ", "); }},
     StreamRule{"mirror", "set", kWrites, "it takes no messages of its own", "publish to the stream that it mirrors",
                [](const Facts& f, const Need&) { return !f.mirror_of.empty(); },
                [](const Facts& f) { return f.mirror_of; }},
+    StreamRule{"sources", "set, and subjects without the subject", kWrites, "what is published does not go to it",
+               "publish to the streams that are its sources, or add the subject",
+               [](const Facts& f, const Need& n) { return !f.sources.empty() && !Covers(f, n); },
+               [](const Facts& f) { return absl::StrJoin(f.sources, ", "); }},
     StreamRule{"subject_transform", "of the subject", {kRefused, kRefused, kRefused, kRefused},
                "messages are stored under another subject", "remove it, or let it take other subjects only",
                MovesSubject,
@@ -116,8 +120,8 @@ constexpr std::array kRules = {
     StreamRule{"deny_delete", "true", kLettersBounded, "letters stay when their messages were redriven and handled",
                "set it to false, or remove letters by other means",
                [](const Facts& f, const Need&) { return f.denies_delete; }, True},
-    StreamRule{"allow_rollup_hdrs", "false", {kFits, kFits, kFits, kRefused}, "a key cannot be purged",
-               "set it to true", [](const Facts& f, const Need&) { return !f.allows_rollup; },
+    StreamRule{"allow_rollup_hdrs", "false, and not sealed", {kFits, kFits, kFits, kRefused}, "a key cannot be purged",
+               "set it to true", [](const Facts& f, const Need&) { return !f.allows_rollup && !f.sealed; },
                [](const Facts&) { return std::string("false"); }},
     StreamRule{"max_msgs", "below 1,000, discard old", kTooFew, kDiscards, kRaise,
                [](const Facts& f, const Need&) { return Old(f) && Few(f.max_messages, kLeastMessages); }, Messages},
@@ -202,7 +206,6 @@ constexpr std::array kRules = {
     Any("name"),
     Any("placement"),
     Any("republish"),
-    Any("sources"),
 };
 
 }  // namespace

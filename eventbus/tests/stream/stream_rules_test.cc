@@ -66,6 +66,13 @@ std::vector<Setting> PolicySettings() {
          f.subjects.clear();
        },
        {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+      {"sources",
+       [](auto& f) {
+         f.sources = {"ORIGIN"};
+         f.subjects = {"orders"};
+       },
+       {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+      {"sources", [](auto& f) { f.sources = {"ORIGIN"}; }, {kFits, kFits, kFits, kFits}},
       {"subject_transform",
        [](auto& f) {
          f.subject_transform = {"", "moved.>"};
@@ -258,6 +265,8 @@ TEST(StreamRulesTest, ABucketThatCannotPurgeIsRefused) {
   facts.allows_rollup = false;
   EXPECT_THAT(std::string(ReviewStream(facts, need, StorageMismatch::kWarn).status.message()),
               HasSubstr("\"allow_rollup_hdrs\" is false"));
+  facts.sealed = true;
+  EXPECT_TRUE(ReviewStream(facts, need, StorageMismatch::kWarn).status.ok()) << "servers take that from sealed ones";
 }
 
 TEST(StreamRulesTest, SubjectsMayTakeMoreThanIsPublished) {

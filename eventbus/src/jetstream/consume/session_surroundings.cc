@@ -78,7 +78,7 @@ absl::Status ConsumerSession::CheckFitsHere(const Json& existing, const Json& wa
 
 Surroundings ConsumerSession::Around(const StreamIdentity& stream) const {
   return {.largest_message_bytes = connection_.max_payload_bytes(),
-          .stream_subjects = stream.subjects,
+          .stream_subjects = stream.facts.sources.empty() ? stream.subjects : std::vector<std::string>(),
           .updates_with_start_time = IsAtLeast(connection_.server_version(), kUpdatesWithStartTime)};
 }
 
