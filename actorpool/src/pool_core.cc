@@ -40,7 +40,7 @@ int QueueBits(std::size_t actors) {
 ActorPool::Core::Core(ActorPoolOptions options)
     : options_(WithWorkers(std::move(options))),
       queue_bits_(QueueBits(options_.actors)),
-      restart_log_(options_.name, options_.log),
+      restart_log_(absl::StrCat("pool \"", options_.name, "\""), options_.log),
       scheduler_(options_.actors + queue_count(), options_.workers),
       meters_(options_.workers + Scheduler::kInlineSlots) {
   for (std::size_t i = 0; i < queue_count(); ++i) {
