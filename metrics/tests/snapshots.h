@@ -71,6 +71,25 @@ inline BusStats SmallBus() {
   return stats;
 }
 
+/// A stream registry, with a different number in every field.
+inline actorpool::StreamRegistryStats SmallRegistry() {
+  return {.name = "quotes",
+          .streams = 1,
+          .ending = 2,
+          .unknown = 3,
+          .total = {.accepted = 4,
+                    .succeeded = 5,
+                    .failed = 6,
+                    .dropped = 7,
+                    .refused = 8,
+                    .restarts = 9,
+                    .suspensions = 10,
+                    .near_full_rises = 11,
+                    .queued = 12,
+                    .near_full = 13,
+                    .running = 14}};
+}
+
 /// A bus that publishes to `topics` topics and subscribes to each, with 256 actors: the shape of a large service.
 inline BusStats LargeBus(int topics) {
   BusStats stats = SmallBus();

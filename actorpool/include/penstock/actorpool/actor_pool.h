@@ -20,6 +20,8 @@ namespace internal {
 class PoolAccess;
 }  // namespace internal
 
+class StreamSet;
+
 /// How an accepted message ended.
 enum class Disposition {
   kReturned,   ///< its work returned
@@ -129,6 +131,7 @@ class ActorPool {
 
  private:
   friend class internal::PoolAccess;
+  friend class StreamSet;
   class Core;
   explicit ActorPool(std::unique_ptr<Core> core);
   std::unique_ptr<Core> core_;

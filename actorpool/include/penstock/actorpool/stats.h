@@ -42,7 +42,7 @@ struct PoolStats {
   std::string name{};
   std::size_t inbox_capacity = 0;
   std::size_t workers = 0;
-  std::uint64_t abandoned = 0;  ///< accepted messages that `Stop` ended without running them
+  std::uint64_t abandoned = 0;  ///< accepted messages that `Stop` ended without running them, those of streams too
   std::vector<ActorStats> actors{};
   /// Time from acceptance to the end of the handler. It can be overstated:
   /// - Up to eight queued messages share one clock reading of their acceptance, that of the first. Adds at most 10 ms.
@@ -52,6 +52,29 @@ struct PoolStats {
 
   /// Sums over all actors, depths included; `inbox_depth_highest` is the maximum.
   ActorStats Total() const;
+};
+
+/// Counters of one stream since its registration, or of all streams of a registry, and their gauges as of the call.
+struct StreamStats {
+  std::uint64_t accepted = 0;         ///< messages accepted into its queue
+  std::uint64_t succeeded = 0;        ///< handled, status ok
+  std::uint64_t failed = 0;           ///< handled, status not ok, or threw
+  std::uint64_t dropped = 0;          ///< accepted, and ended without being handled
+  std::uint64_t refused = 0;          ///< not accepted, since its queue was full
+  std::uint64_t restarts = 0;         ///< throws followed by a restart; all others count in `suspensions`
+  std::uint64_t suspensions = 0;      ///< throws that exceeded its restart window and suspended it
+  std::uint64_t near_full_rises = 0;  ///< times its queue became nearly full
+  std::size_t queued = 0;             ///< messages accepted and not yet begun
+  std::size_t near_full = 0;          ///< streams whose queue is nearly full; 0 or 1 of one stream
+  std::size_t running = 0;            ///< streams whose callback runs; 0 or 1 of one stream
+};
+
+struct StreamRegistryStats {
+  std::string name{};
+  std::size_t streams = 0;    ///< registered
+  std::size_t ending = 0;     ///< unregistered, with messages or a callback that still runs
+  std::uint64_t unknown = 0;  ///< messages refused, since their stream was not registered
+  StreamStats total{};        ///< sums over all streams, those that have ended included
 };
 
 }  // namespace penstock::actorpool
