@@ -33,7 +33,8 @@ TEST_P(Limits, OfTheRateSlowAllKeysAndKeepTheirOrder) {
 TEST_P(Limits, OfAKeySlowThatKeyOnly) {
   auto bus = Connect();
   const auto begun = steady_clock::now();
-  ASSERT_THAT(bus->SubscribeEnvelope("orders", {.durable = "d", .key_rate = {.per_second = 20}}, Logging(log_)), IsOk());
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", {.durable = "d", .key_rate = {.per_second = 20}}, Logging(log_)),
+              IsOk());
   PublishNumbered(*bus, "orders", 50, 1);
   ASSERT_TRUE(log_.Reaches(50)) << "each key's first event waits for nothing";
   PublishNumbered(*bus, "others", 1, 1);

@@ -235,8 +235,8 @@ struct EnvelopeSubscribeOptions {
   /// 0: none. Range 0 or 1 ms to 10 years.
   std::chrono::milliseconds max_age{0};
   WhenExpired when_expired = WhenExpired::kDeadLetter;
-  /// Each process begins no more events than that in a second, of all keys and of each: an event that must wait holds its
-  /// key and no worker. Attempts count, not events.
+  /// Each process begins no more events than that in a second, of all keys and of each: an event that must wait holds
+  /// its key and no worker. Attempts count, not events.
   RateLimit rate{};
   RateLimit key_rate{};
   /// Each process runs no more handlers of this subscription at once, whatever the pool has. 0: no limit. Range 0 to

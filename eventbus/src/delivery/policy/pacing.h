@@ -16,8 +16,8 @@ namespace penstock::eventbus {
 class TokenBucket {
  public:
   explicit TokenBucket(const RateLimit& limit)
-      : interval_(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(
-            limit.per_second > 0 ? 1.0 / limit.per_second : 0.0))),
+      : interval_(std::chrono::duration_cast<std::chrono::nanoseconds>(
+            std::chrono::duration<double>(limit.per_second > 0 ? 1.0 / limit.per_second : 0.0))),
         saved_(interval_ * static_cast<std::int64_t>(limit.burst - 1)) {}
 
   /// Takes a token at `now`, or at the time that is returned.
@@ -35,8 +35,8 @@ class TokenBucket {
   TimePoint next_{};                // when the next token is made, without what was saved
 };
 
-/// When a message may begin so that neither its subscription nor its key runs faster than it may. Thread-confined to its
-/// state machine.
+/// When a message may begin so that neither its subscription nor its key runs faster than it may. Thread-confined to
+/// its state machine.
 class Pacing {
  public:
   Pacing(const RateLimit& all, const RateLimit& key) : all_limit_(all), key_limit_(key), all_(all) {}
