@@ -28,9 +28,9 @@ std::vector<std::vector<std::string>> Rows() {
   std::vector<std::vector<std::string>> rows;
   std::ifstream file(kRoot / "docs/features.md");
   for (std::string line; std::getline(file, line);) {
-    static const std::regex row(R"(\| ([SDK]\d) \| (.+) \| (.+) \| (.+) \|)");
+    static const std::regex kRow(R"(\| ([SDK]\d) \| (.+) \| (.+) \| (.+) \|)");
     std::smatch found;
-    if (std::regex_match(line, found, row)) rows.push_back({found[1], found[2], found[3], found[4]});
+    if (std::regex_match(line, found, kRow)) rows.push_back({found[1], found[2], found[3], found[4]});
   }
   return rows;
 }
