@@ -42,6 +42,7 @@ const EnvelopeSubscribeOptions kKeeping{
     .durable = "writers",
     .retry = {.max_attempts = 2, .min_backoff = milliseconds(1), .max_backoff = milliseconds(1)},
     .results = {.keep = true}};
+const std::string kBytes("42\n\0x", 5);
 const Actor<Report> kWriters("write-report", kKeeping);
 
 class AResult : public EveryTransport {
@@ -68,7 +69,7 @@ class AResult : public EveryTransport {
 TEST_P(AResult, IsTheValueOrTheFailureOfItsMessage) {
   ASSERT_THAT(worker_->SubscribeEnvelope("orders", kKeeping,
                                          [](const Envelope& event, const Delivery&) -> Outcome {
-                                           if (event.payload == "value") return Outcome::With("42\n\0x");
+                                           if (event.payload == "value") return Outcome::With(kBytes);
                                            if (event.payload == "none") return Ack();
                                            if (event.payload == "reject") return Reject("no such order");
                                            throw std::runtime_error("broken");
@@ -77,7 +78,7 @@ TEST_P(AResult, IsTheValueOrTheFailureOfItsMessage) {
   const auto value = Await(Publish("value"));
   ASSERT_THAT(value, IsOk());
   EXPECT_TRUE(value->handled);
-  EXPECT_EQ(value->value, "42\n\0x");
+  EXPECT_EQ(value->value, kBytes);
   EXPECT_EQ(value->attempts, 1u);
   EXPECT_GT(value->finished_at, std::chrono::system_clock::now() - std::chrono::minutes(5));
   const auto none = Await(Publish("none"));
