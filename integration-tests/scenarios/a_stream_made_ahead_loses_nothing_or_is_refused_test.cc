@@ -66,6 +66,7 @@ std::vector<Row> TopicRows() {
        {{"max_msgs_per_subject", 900}, {"discard", "new"}, {"discard_new_per_subject", true}}},
       {"SmallMessages", Of::kTopic, {{"max_msg_size", 100'000}}},
       {"SmallerMessages", Of::kTopic, {{"max_msg_size", 10'000}}},
+      {"TinyMessages", Of::kTopic, {{"max_msg_size", 1000}}, Fate::kNoPublish, "max_msg_size"},
       {"NoAck", Of::kTopic, {{"no_ack", true}}, Fate::kNoPublish, "no_ack"},
       {"DenyDelete", Of::kTopic, {{"deny_delete", true}, {"deny_purge", true}}},
       {"RollUp", Of::kTopic, {{"allow_rollup_hdrs", true}}},

@@ -165,8 +165,14 @@ constexpr std::array kRules = {
                [](const Facts& f, const Need&) { return f.max_age.count() > 0 && f.max_age < kLeastAge; }, Age},
     StreamRule{"max_age", "from 1 min on, and less than asked for", {kFits, kWarns, kWarns, kMustMatch}, kDiscards,
                kRaise, ShorterThanAsked, Age},
-    StreamRule{"max_msg_size", "below 64 KiB", kLettersTooFew, "letters do not fit, and their keys wait", kRaise,
-               [](const Facts& f, const Need&) { return Few(f.max_message_bytes, kLeastLetterBytes); }, MessageBytes},
+    StreamRule{"max_msg_size", "below 1 KiB", kTooFew, "no event fits beside the headers of its dead letter", kRaise,
+               [](const Facts& f, const Need&) { return Few(f.max_message_bytes, kLeastEventBytes); }, MessageBytes},
+    StreamRule{"max_msg_size", "from 1 KiB on, and below 64 KiB", kLettersTooFew,
+               "letters do not fit, and their keys wait", kRaise,
+               [](const Facts& f, const Need&) {
+                 return Many(f.max_message_bytes, kLeastEventBytes) && Few(f.max_message_bytes, kLeastLetterBytes);
+               },
+               MessageBytes},
     StreamRule{"max_msg_size", "from 64 KiB on, and less than the server's max_payload", kLettersBounded,
                "a letter that does not fit is stored without its body", kRaise,
                [](const Facts& f, const Need& n) {

@@ -62,6 +62,8 @@ struct StreamRule {
 inline constexpr std::int64_t kLeastMessages = 1000;
 inline constexpr std::int64_t kLeastBytes = std::int64_t{1} << 20;
 inline constexpr std::chrono::minutes kLeastAge{1};
+/// The headers of a dead letter take more.
+inline constexpr std::int64_t kLeastEventBytes = 1024;
 /// A letter without its body takes no more.
 inline constexpr std::int64_t kLeastLetterBytes = std::int64_t{64} << 10;
 

@@ -176,6 +176,8 @@ std::vector<Setting> FurtherLimitSettings() {
        {kFits, kFits, kWarns, kMustMatch}},
       {"max_age", [](auto& f) { f.max_age = seconds(59); }, {kFits, kConsumeOnly, kRefused, kMustMatch}},
       {"max_age", [](auto& f) { f.max_age = seconds(60); }, {kFits, kWarns, kWarns, kMustMatch}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1023; }, {kFits, kConsumeOnly, kRefused, kFits}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1024; }, {kFits, kFits, kRefused, kFits}},
       {"max_msg_size", [](auto& f) { f.max_message_bytes = 65535; }, {kFits, kFits, kRefused, kFits}},
       {"max_msg_size", [](auto& f) { f.max_message_bytes = 65536; }, {kFits, kFits, kWarns, kFits}},
       {"max_msg_size", [](auto& f) { f.max_message_bytes = 1 << 20; }, {kFits, kFits, kFits, kFits}},

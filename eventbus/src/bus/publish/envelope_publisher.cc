@@ -155,8 +155,9 @@ absl::Status EnvelopePublisher::CheckSize(const OutboundMessage& message, Storag
                       size, limit, of_server ? "max_payload of the server" : "max_msg_size of its stream");
   const std::string kept =
       absl::StrFormat(", of which %d are kept free for the headers of a dead letter and of its redrive", room);
-  return absl::InvalidArgumentError(absl::StrCat(what, envelope ? kept : "", "; send at most ",
-                                                 limit - std::min(room, limit), " or raise the limit"));
+  const std::string remedy =
+      room < limit ? absl::StrFormat("send at most %d or raise the limit", limit - room) : "raise the limit";
+  return absl::InvalidArgumentError(absl::StrCat(what, envelope ? kept : "", "; ", remedy));
 }
 
 std::shared_ptr<EnvelopePublisher::Counts> EnvelopePublisher::FindCounts(std::string_view topic) const {
