@@ -31,6 +31,7 @@ Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
       context_(std::move(context)),
       executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
       flow_(spec_.flow),
+      waiting_(spec_.queue_capacity, spec_.when_full),
       factory_(spec_, context_.pool),
       quarantine_reader_(spec_, context_.dead_letters, context_.log) {}
 
@@ -44,14 +45,16 @@ absl::Status Subscription::Open(Transport& transport) {
     wanted.max_in_flight = flow_.window();
   }
   auto consumer = transport.OpenConsumer(
-      wanted, {.on_messages = [this](auto messages) { OnArrived(std::move(messages)); },
-               .on_idle = [this] { OnIdle(); },
-               .on_stream_recreated = [this] { OnRecreated(&DeliveryStateMachine::StreamRecreated); },
-               .on_consumer_recreated = [this] { OnRecreated(&DeliveryStateMachine::ConsumerRecreated); },
-               .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
-               .on_settled_elsewhere = [this](auto last) { OnSettledElsewhere(last); },
-               .on_closed = [this](const absl::Status& why) { OnClosed(why); },
-               .on_ownership_lost = [this] { OnOwnershipLost(); }});
+      wanted,
+      {.on_messages =
+           [this](auto messages) { drops() ? OnArrivedToQueue(std::move(messages)) : OnArrived(std::move(messages)); },
+       .on_idle = [this] { OnIdle(); },
+       .on_stream_recreated = [this] { OnRecreated(&DeliveryStateMachine::StreamRecreated); },
+       .on_consumer_recreated = [this] { OnRecreated(&DeliveryStateMachine::ConsumerRecreated); },
+       .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
+       .on_settled_elsewhere = [this](auto last) { OnSettledElsewhere(last); },
+       .on_closed = [this](const absl::Status& why) { OnClosed(why); },
+       .on_ownership_lost = [this] { OnOwnershipLost(); }});
   if (!consumer.ok()) return consumer.status();
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -60,6 +63,7 @@ absl::Status Subscription::Open(Transport& transport) {
     open_ = true;
     for (auto& item : early_) flow_.Arrived(std::move(item), now, actions);
     early_.clear();
+    Feed(now, actions);
   });
   LogSubscribed();
   return absl::OkStatus();
@@ -135,6 +139,7 @@ void Subscription::OnRecreated(void (DeliveryStateMachine::*event)()) {
   Call call(*this);
   MutexLock lock(mutex_);
   early_.clear();
+  given_up_ += waiting_.Clear();
   (flow_.*event)();
 }
 
@@ -247,6 +252,7 @@ void Subscription::CompleteAll(TimePoint now, Actions& actions) {
     if (!deferred_.empty()) deferred_.erase(&each);
     flow_.Finished(each, now, actions);
   }
+  Feed(now, actions);
 }
 
 void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
@@ -260,10 +266,11 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
     MutexLock lock(mutex_);
     const std::uint64_t before = flow_.counters().stored_twice;
     event(std::chrono::steady_clock::now(), actions);
+    if (drops()) actions.credit = open_ ? std::exchange(owed_credit_, 0) : 0;
     // Under the lock, since any other event may end the messages concerned; both are rare.
     executor_.ExtendLeases(actions);
     LogStuck(actions);
-    if (flow_.quiescent()) quiescent_.NotifyAll();
+    if (quiescent()) quiescent_.NotifyAll();
     stored_twice = flow_.counters().stored_twice;
     doubled = std::bit_width(stored_twice) != std::bit_width(before);
     outage = flow_.circuit_open();
@@ -344,11 +351,13 @@ SubscriptionStats Subscription::Stats() const {
   {
     MutexLock lock(mutex_);
     stats = flow_.Stats();
+    AddQueueStats(stats);
     open = open_;
   }
   stats.reading_letters = !quarantine_known_.load(std::memory_order_relaxed);
-  stats.id = spec_.id;
+  stats.id = spec_.shown_id();
   stats.topic = spec_.topic;
+  stats.pattern = spec_.pattern;
   stats.durable = spec_.consumer_spec.consumer;
   if (!open) return stats;
   const ConsumerStats consumer = consumer_->Stats();
