@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "actor.h"
 
-#include <exception>
 #include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "ingress_queue.h"
 #include "penstock/actorpool/internal/deadline.h"
+#include "supervision/run_handler.h"
 
 namespace penstock::actorpool {
 namespace {
 
-Completion Threw(const char* error) {
-  return {.disposition = Disposition::kThrew, .status = absl::InternalError(absl::StrCat("handler threw: ", error))};
-}
-
-/// Runs `work` and catches what it throws.
-Completion RunHandler(absl::AnyInvocable<absl::Status()>& work) {
+Completion RunWork(absl::AnyInvocable<absl::Status()>& work) {
   if (!work) return {.status = absl::InvalidArgumentError("run message: it has no work; set Message::work")};
-  try {
-    return {.status = work()};
-  } catch (const std::exception& error) {
-    return Threw(error.what());
-  } catch (...) {
-    return Threw("unknown exception");
-  }
+  return RunHandler(work);
 }
 
 /// Calls `settled` and destroys what the message captured.
@@ -71,7 +60,7 @@ RunResult Actor::RunBurst(LatencyMeter& meter, TimePoint budget_end) {
   for (std::size_t run = 0; run < options_.burst && now < budget_end && !scheduler_.stopped(); ++run) {
     if (!LoadBatch()) return {.next = RunResult::Next::kIdle, .ended_at = now};
     Task& task = Begin();
-    const Completion completion = RunHandler(task.work);
+    const Completion completion = RunWork(task.work);
     meter.Ended(task.accepted);
     const bool threw = completion.disposition == Disposition::kThrew;
     if (threw || meter.pending() >= messages_per_reading_ || next_ == batch_.size()) now = ReadClock(meter);
@@ -115,7 +104,7 @@ std::optional<RestartDecision> Actor::Supervise(const Completion& completion, Ti
   if (completion.disposition != Disposition::kThrew) return std::nullopt;
   const RestartDecision decision = window_.OnThrow(now);
   (decision.suspended ? suspensions_ : restarts_).Add(1);
-  log_.LogThrow(index_, std::string(completion.status.message()), decision, now);
+  log_.LogThrow(absl::StrCat("actor ", index_), std::string(completion.status.message()), decision, now);
   return decision;
 }
 

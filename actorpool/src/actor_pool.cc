@@ -1,67 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "penstock/actorpool/actor_pool.h"
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <string>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "key_hash.h"
+#include "option_checks.h"
 #include "penstock/actorpool/internal/pool_access.h"
 #include "pool_core.h"
 
 namespace penstock::actorpool {
-namespace {
-
-struct Field {
-  const char* name = "";
-  std::int64_t value = 0;
-  std::int64_t lowest = 0;
-  std::int64_t highest = 0;
-  const char* unit = "";
-};
-
-absl::Status CheckRange(const Field& field) {
-  if (field.value >= field.lowest && field.value <= field.highest) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("actor pool option \"", field.name, "\": ", field.value, field.unit,
-                                                 " is out of range; use ", field.lowest, " to ", field.highest,
-                                                 field.unit));
-}
-
-absl::Status CheckName(const std::string& name) {
-  const bool plain = std::all_of(name.begin(), name.end(),
-                                 [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_' || c == '-'; });
-  if (plain && !name.empty() && name.size() <= 64) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("actor pool option \"name\": ", name.size(),
-                                                 " bytes that are not a name; use 1 to 64 letters, digits, _ and -"));
-}
-
-/// Counts above `INT64_MAX` are out of every range: they are cut to it.
-std::int64_t Count(std::size_t count) { return static_cast<std::int64_t>(std::min<std::size_t>(count, INT64_MAX)); }
-
-}  // namespace
-
 absl::Status ActorPoolOptions::Validate() const {
-  constexpr std::int64_t kMinute = 60'000;
-  if (absl::Status status = CheckName(name); !status.ok()) return status;
+  constexpr const char* kOwner = "actor pool";
   const Field fields[] = {
       {"actors", Count(actors), 1, 65'536},
       {"inbox_capacity", Count(inbox_capacity), 1, 1'000'000},
       {"workers", Count(workers), 0, 1'024},
       {"burst", Count(burst), 1, 100'000},
-      {"restart.max_restarts", restart.max_restarts, 0, 1'000},
-      {"restart.window", restart.window.count(), 1, 60 * kMinute, "ms"},
-      {"restart.max_backoff", restart.max_backoff.count(), 0, kMinute, "ms"},
-      {"restart.min_backoff", restart.min_backoff.count(), 0, restart.max_backoff.count(), "ms"},
-      {"restart.suspension", restart.suspension.count(), 1, 10 * kMinute, "ms"},
   };
-  for (const Field& field : fields) {
-    if (absl::Status status = CheckRange(field); !status.ok()) return status;
-  }
-  return absl::OkStatus();
+  if (absl::Status status = CheckName(kOwner, name); !status.ok()) return status;
+  if (absl::Status status = CheckRanges(kOwner, fields); !status.ok()) return status;
+  return CheckRanges(kOwner, restart);
 }
 
 absl::StatusOr<std::unique_ptr<ActorPool>> ActorPool::Create(ActorPoolOptions options) {

@@ -40,7 +40,7 @@ int QueueBits(std::size_t actors) {
 ActorPool::Core::Core(ActorPoolOptions options)
     : options_(WithWorkers(std::move(options))),
       queue_bits_(QueueBits(options_.actors)),
-      restart_log_(options_.name, options_.log),
+      restart_log_(absl::StrCat("pool \"", options_.name, "\""), options_.log),
       scheduler_(options_.actors + queue_count(), options_.workers),
       meters_(options_.workers + Scheduler::kInlineSlots) {
   for (std::size_t i = 0; i < queue_count(); ++i) {
@@ -103,6 +103,27 @@ absl::Status ActorPool::Core::RefusalStatus(Admission admission) const {
       absl::StrCat("process message: pool \"", options_.name, "\" is draining or stopped; send messages before that"));
 }
 
+bool ActorPool::Core::Attach(std::shared_ptr<PoolClient> client) {
+  MutexLock lock(clients_mutex_);
+  if (refuses_clients_) return false;
+  clients_.push_back(std::move(client));
+  return true;
+}
+
+void ActorPool::Core::Detach(const PoolClient& client) {
+  std::shared_ptr<PoolClient> detached;
+  MutexLock lock(clients_mutex_);
+  const auto found = std::ranges::find(clients_, &client, [](const auto& held) { return held.get(); });
+  if (found == clients_.end()) return;
+  detached = std::move(*found);
+  clients_.erase(found);
+}
+
+std::vector<std::shared_ptr<PoolClient>> ActorPool::Core::clients() const {
+  MutexLock lock(clients_mutex_);
+  return clients_;
+}
+
 PoolStats ActorPool::Core::Stats() const {
   PoolStats stats = {.name = options_.name,
                      .inbox_capacity = options_.inbox_capacity,
@@ -121,7 +142,7 @@ absl::Status ActorPool::Core::Drain(std::chrono::milliseconds timeout) {
   }
   const TimePoint deadline = DeadlineAfter(timeout);
   RefuseMessages();
-  if (!scheduler_.AwaitIdle(deadline) || !End(deadline)) {
+  if (!AwaitClients(deadline) || !scheduler_.AwaitIdle(deadline) || !End(deadline)) {
     return absl::DeadlineExceededError(absl::StrCat(what, "messages are not settled after ", timeout.count(),
                                                     "ms; wait again, or abandon them with Stop()"));
   }
@@ -144,6 +165,15 @@ void ActorPool::Core::Stop() {
 
 void ActorPool::Core::RefuseMessages() {
   for (const auto& queue : queues_) queue->Close();
+  {
+    MutexLock lock(clients_mutex_);
+    refuses_clients_ = true;
+  }
+  for (const auto& client : clients()) client->Close();
+}
+
+bool ActorPool::Core::AwaitClients(TimePoint deadline) {
+  return std::ranges::all_of(clients(), [&](const auto& client) { return client->AwaitEnded(deadline); });
 }
 
 bool ActorPool::Core::End(TimePoint deadline) {
@@ -169,6 +199,8 @@ void ActorPool::Core::EndNow() {
   const void* const outer_pool = std::exchange(current_pool, this);
   for (const auto& queue : queues_) queue->Flush();
   for (Actor& actor : actors_) abandoned_.fetch_add(actor.Abandon(), std::memory_order_relaxed);
+  for (const auto& client : clients()) abandoned_.fetch_add(client->Abandon(), std::memory_order_relaxed);
+  for (Runnable* remaining : scheduler_.TakeRemaining()) remaining->Discard();
   current_pool = outer_pool;
 }
 

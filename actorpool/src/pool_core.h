@@ -23,13 +23,14 @@
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/origin_process.h"
 #include "penstock/actorpool/internal/pool_access.h"
+#include "pool_client.h"
 #include "scheduler.h"
 #include "supervision/restart_log.h"
 
 namespace penstock::actorpool {
 
 /// The implementation of `ActorPool` and of `internal::PoolAccess`: owns the actors, their ingress queues, the
-/// scheduler and the workers. Contracts are those of the two.
+/// scheduler and the workers. Contracts are those of the two. Lets its clients use scheduler and workers too.
 class ActorPool::Core final : public internal::InlineExecutor {
  public:
   /// Valid options only.
@@ -54,6 +55,14 @@ class ActorPool::Core final : public internal::InlineExecutor {
   void RunFor(std::size_t slot, std::chrono::nanoseconds budget) override;
   void Abandon() override { scheduler_.AbandonInline(); }
 
+  /// Runs `client` too, until it is detached. False: the pool refuses messages already.
+  bool Attach(std::shared_ptr<PoolClient> client);
+  void Detach(const PoolClient& client);
+  Scheduler& scheduler() { return scheduler_; }
+
+  /// Whether this thread runs or completes a message of this pool.
+  bool IsPoolThread() const;
+
   PoolStats Stats() const;
   absl::Status Drain(std::chrono::milliseconds timeout);
   void Stop();
@@ -66,10 +75,10 @@ class ActorPool::Core final : public internal::InlineExecutor {
   IngressQueue& QueueOf(std::size_t actor) const { return *queues_[actor & (queue_count() - 1)]; }
   std::size_t IndexInQueue(std::size_t actor) const { return actor >> queue_bits_; }
 
-  /// Whether this thread runs or completes a message of this pool.
-  bool IsPoolThread() const;
   void RunWorker(std::size_t worker);
   void RefuseMessages();
+  bool AwaitClients(TimePoint deadline);
+  std::vector<std::shared_ptr<PoolClient>> clients() const;
   /// Ends the pool on the first thread that calls it. The others wait for that: false when `deadline` passes first.
   bool End(TimePoint deadline);
   void EndNow();
@@ -86,6 +95,10 @@ class ActorPool::Core final : public internal::InlineExecutor {
   std::atomic<std::uint64_t> unkeyed_{0};
   std::atomic<std::uint64_t> abandoned_{0};  ///< relaxed: a counter that orders nothing
   std::vector<std::jthread> workers_;        ///< filled by `StartWorkers`, joined by the one thread that ends the pool
+
+  mutable Mutex clients_mutex_;
+  bool refuses_clients_ ABSL_GUARDED_BY(clients_mutex_) = false;
+  std::vector<std::shared_ptr<PoolClient>> clients_ ABSL_GUARDED_BY(clients_mutex_){};
 
   Mutex state_mutex_;
   State state_ ABSL_GUARDED_BY(state_mutex_) = State::kOpen;

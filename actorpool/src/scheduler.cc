@@ -2,6 +2,7 @@
 #include "scheduler.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <thread>
 #include <utility>
 
@@ -13,8 +14,15 @@ constexpr int kSpinRounds = 5;
 }  // namespace
 
 void Scheduler::Ring::Push(Runnable* runnable) {
+  if (size_ == slots_.size()) Grow();
   const std::size_t tail = head_ + size_++;
   slots_[tail < slots_.size() ? tail : tail - slots_.size()] = runnable;
+}
+
+void Scheduler::Ring::Grow() {
+  std::rotate(slots_.begin(), slots_.begin() + static_cast<std::ptrdiff_t>(head_), slots_.end());
+  head_ = 0;
+  slots_.resize(std::max<std::size_t>(1, 2 * size_));
 }
 
 Runnable* Scheduler::Ring::Pop() {
@@ -184,6 +192,14 @@ bool Scheduler::AwaitIdle(TimePoint deadline) {
     if (!idle_.WaitUntil(lock, deadline)) return active_ == 0 || stopped();
   }
   return true;
+}
+
+std::vector<Runnable*> Scheduler::TakeRemaining() {
+  MutexLock lock(mutex_);
+  std::vector<Runnable*> remaining;
+  while (!ready_.empty()) remaining.push_back(ready_.Pop());
+  for (; !pauses_.empty(); pauses_.pop()) remaining.push_back(pauses_.top().runnable);
+  return remaining;
 }
 
 std::size_t Scheduler::sleepers() const {

@@ -38,6 +38,9 @@ class Runnable {
   /// Runs once. No message begins after `budget_end`. Messages that end are reported to `meter`.
   virtual RunResult Run(LatencyMeter& meter, TimePoint budget_end) = 0;
 
+  /// Called in place of `Run` for an active one that will not run, since the scheduler was stopped.
+  virtual void Discard() {}
+
  protected:
   ~Runnable() = default;
 };
@@ -66,8 +69,8 @@ class Scheduler {
   /// One for the thread that runs inline, and one for a thread that was abandoned and has not returned.
   static constexpr std::size_t kInlineSlots = 2;
 
-  Scheduler(std::size_t runnables, std::size_t max_concurrency)
-      : max_concurrency_(max_concurrency), ready_(runnables) {}
+  /// More than `expected` runnables may be active; the first time, that costs memory and a copy of the queue.
+  Scheduler(std::size_t expected, std::size_t max_concurrency) : max_concurrency_(max_concurrency), ready_(expected) {}
 
   /// Makes an idle runnable active: ready at once, or at `not_before` when that is after `now`. True: the caller must
   /// call `WakeOne`, preferably after it has released its own locks.
@@ -103,13 +106,17 @@ class Scheduler {
   bool AwaitIdle(TimePoint deadline);
 
   void Stop();
+
+  /// After `Stop`, when no thread runs any: hands over the runnables that are ready or pause, for `Runnable::Discard`.
+  std::vector<Runnable*> TakeRemaining();
+
   bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
 
   /// Workers that are asleep in `Next`.
   std::size_t sleepers() const;
 
  private:
-  /// A queue with space for every runnable, so that it never allocates.
+  /// A queue with space for the runnables that are there from the start. It grows when more are ready at once.
   class Ring {
    public:
     explicit Ring(std::size_t capacity) : slots_(capacity) {}
@@ -118,6 +125,8 @@ class Scheduler {
     Runnable* Pop();
 
    private:
+    void Grow();
+
     std::vector<Runnable*> slots_;
     std::size_t head_ = 0;
     std::size_t size_ = 0;

@@ -2,9 +2,7 @@
 // The README's example, compiled and run. A test compares the two texts, so that neither changes alone.
 #include <algorithm>
 #include <chrono>
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <string>
@@ -13,7 +11,9 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "penstock/actorpool/actor_pool.h"
+#include "tests/snippet.h"
 
+namespace penstock::actorpool {
 namespace {
 
 struct Order {
@@ -49,21 +49,6 @@ absl::Status MailAll(const std::vector<Order>& orders) {
   // [readme]
 }
 
-std::string TextOf(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-/// The lines between the two marks, without the indentation of their function.
-std::string Snippet(const std::string& source) {
-  const std::string mark = "  // [readme]\n";
-  const std::size_t begin = source.find(mark) + mark.size();
-  std::string text = "\n";
-  text.append(source, begin, source.find(mark, begin) - begin);
-  for (std::size_t at = 0; (at = text.find("\n  ", at)) != std::string::npos; ++at) text.erase(at + 1, 2);
-  return text;
-}
-
 TEST(ReadmeSnippetTest, MailsEveryCustomersOrdersInOrder) {
   std::vector<Order> orders;
   for (int i = 0; i < 900; ++i) orders.push_back({.customer = "customer-" + std::to_string(i % 9), .number = i});
@@ -77,9 +62,10 @@ TEST(ReadmeSnippetTest, MailsEveryCustomersOrdersInOrder) {
 }
 
 TEST(ReadmeSnippetTest, IsWhatTheReadmeShows) {
-  const std::string snippet = Snippet(TextOf(ACTORPOOL_SNIPPET));
+  const std::string snippet = SnippetOf(TextOf(ACTORPOOL_TESTS "/readme_snippet_test.cc"), "readme");
   EXPECT_GT(snippet.size(), 500u);
   EXPECT_THAT(TextOf(ACTORPOOL_README), ::testing::HasSubstr(snippet));
 }
 
 }  // namespace
+}  // namespace penstock::actorpool

@@ -20,11 +20,11 @@ struct Line {
 class RestartLogTest : public ::testing::Test {
  protected:
   void Throw(int at_ms, RestartDecision decision = {.suspended = false, .pause = milliseconds(20)}) {
-    log_.LogThrow(7, "handler threw: boom", decision, TimePoint{} + milliseconds(5000 + at_ms));
+    log_.LogThrow("actor 7", "handler threw: boom", decision, TimePoint{} + milliseconds(5000 + at_ms));
   }
 
   std::vector<Line> lines_{};
-  RestartLog log_{"orders", [this](LogLevel level, std::string_view text) {
+  RestartLog log_{"pool \"orders\"", [this](LogLevel level, std::string_view text) {
                     lines_.push_back({.level = level, .text = std::string(text)});
                   }};
 };
@@ -45,17 +45,17 @@ TEST_F(RestartLogTest, ASuspensionIsLoggedAsAnError) {
 
 TEST_F(RestartLogTest, SuppressesLinesAboveTheRateAndSaysHowMany) {
   for (int i = 0; i < 25; ++i) Throw(i);
-  EXPECT_EQ(lines_.size(), static_cast<std::size_t>(RestartLog::kLinesPerSecond));
+  EXPECT_EQ(lines_.size(), static_cast<std::size_t>(LogLimit::kLinesPerSecond));
   Throw(1000);
   Throw(1001);
-  ASSERT_EQ(lines_.size(), static_cast<std::size_t>(RestartLog::kLinesPerSecond) + 2);
+  ASSERT_EQ(lines_.size(), static_cast<std::size_t>(LogLimit::kLinesPerSecond) + 2);
   EXPECT_THAT(lines_[10].text, HasSubstr("(15 similar lines suppressed before)"));
   EXPECT_THAT(lines_[11].text, ::testing::Not(HasSubstr("suppressed")));
 }
 
 TEST(RestartLogWithoutSinkTest, LogsNothing) {
   RestartLog log("orders", nullptr);
-  log.LogThrow(0, "boom", {}, TimePoint{});
+  log.LogThrow("actor 0", "boom", {}, TimePoint{});
 }
 
 }  // namespace

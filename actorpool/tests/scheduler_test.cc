@@ -49,6 +49,37 @@ TEST_F(SchedulerTest, ReturnsActorsInTheOrderTheyBecameReady) {
   EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(1));
 }
 
+TEST_F(SchedulerTest, MoreRunnablesThanExpectedKeepTheirOrder) {
+  std::array<IdentityRunnable, 100> many{};
+  for (std::size_t i : {0, 1, 2}) Add(actor(i));
+  EXPECT_EQ(scheduler_.Next(nullptr, {}), actor(0));
+  for (IdentityRunnable& runnable : many) Add(&runnable);
+  EXPECT_EQ(scheduler_.Next(actor(0), kIdle), actor(1));
+  EXPECT_EQ(scheduler_.Next(actor(1), kIdle), actor(2));
+  Runnable* previous = actor(2);
+  for (IdentityRunnable& runnable : many) {
+    EXPECT_EQ(scheduler_.Next(previous, kIdle), &runnable);
+    previous = &runnable;
+  }
+}
+
+TEST_F(SchedulerTest, GrowsFromNothing) {
+  Scheduler scheduler(0, 1);
+  EXPECT_FALSE(scheduler.Add(actor(0), {}, {}));
+  EXPECT_FALSE(scheduler.Add(actor(1), {}, {}));
+  EXPECT_EQ(scheduler.Next(nullptr, {}), actor(0));
+  EXPECT_EQ(scheduler.Next(actor(0), kIdle), actor(1));
+}
+
+TEST_F(SchedulerTest, HandsOverWhatIsReadyAndWhatPausesOnceItIsStopped) {
+  Add(actor(0));
+  Add(actor(1), Clock::now() + hours(1));
+  Add(actor(2));
+  scheduler_.Stop();
+  EXPECT_EQ(scheduler_.TakeRemaining(), (std::vector<Runnable*>{actor(0), actor(2), actor(1)}));
+  EXPECT_TRUE(scheduler_.TakeRemaining().empty());
+}
+
 TEST_F(SchedulerTest, AnActorThatRunsAgainQueuesBehindTheReadyOnes) {
   Add(actor(0));
   Add(actor(1));

@@ -158,6 +158,33 @@ Contest ManyProducers(const Scale& scale) {
   return Dispatching("dispatch_64_producers", scale, DispatchPenstock("penstock", "64"), std::move(peers));
 }
 
+Side StreamsPenstock(std::string name, Arguments arguments) {
+  arguments.insert(arguments.end(), {"--workers", "2"});
+  return {.name = std::move(name), .program = "load/streams_penstock", .arguments = std::move(arguments)};
+}
+
+/// Messages by the ID of their stream, beside the same pool's messages by key.
+Contest DispatchingToStreams(const Scale& scale) {
+  return Dispatching(
+      "streams", scale, StreamsPenstock("penstock", {"--streams", "10000"}),
+      {StreamsPenstock("penstock, 512 streams", {"--streams", "512"}), DispatchPenstock("penstock, 512 keys", "1")});
+}
+
+/// The latency of 10,000 streams beside one more that sleeps for 5 s a message, and without it.
+Contest OneStreamSleeps(const Scale& scale) {
+  const Arguments arguments = {"--streams", "10000", "--rate", "20000"};
+  Contest contest = {.rows = {{.name = "streams_one_sleeps_p50", .figure = Figure::kP50},
+                              {.name = "streams_one_sleeps_p99", .figure = Figure::kP99}},
+                     .ours = StreamsPenstock("penstock, one sleeps", arguments),
+                     .peers = {StreamsPenstock("penstock, none sleeps", arguments)}};
+  contest.ours.arguments.emplace_back("--sleeping");
+  for (Side* side : {&contest.ours, &contest.peers[0]}) {
+    side->size = scale(10, 2);
+    side->size_option = "--seconds";
+  }
+  return contest;
+}
+
 Contest MetricsOverhead(const Scale& scale) {
   const Arguments arguments = {"--mode", "explicit"};
   return Consuming(
@@ -292,6 +319,8 @@ std::vector<Contest> AllContests(Effort effort) {
   std::ranges::transform(OverJetStream(scale), std::back_inserter(contests), OverTls);
   contests.push_back(Dispatching("dispatch_256", scale, DispatchPenstock("penstock", "1"), Dispatchers("1")));
   contests.push_back(ManyProducers(scale));
+  contests.push_back(DispatchingToStreams(scale));
+  contests.push_back(OneStreamSleeps(scale));
   contests.push_back(MetricsOverhead(scale));
   contests.push_back(SlowHandlers(scale));
   return contests;

@@ -56,19 +56,23 @@ class AConsumerInUse : public MadeAhead {
     }
   }
 
-  void DeleteFromStream(std::uint64_t sequence) {
-    const Json reply = Api(absl::StrCat("STREAM.MSG.DELETE.", kStream), {{"seq", sequence}});
+  enum class Removal { kDelete, kPurge };
+
+  void RemoveFirst(Removal removal) {
+    const Json reply = removal == Removal::kPurge ? Api(absl::StrCat("STREAM.PURGE.", kStream))
+                                                  : Api(absl::StrCat("STREAM.MSG.DELETE.", kStream), {{"seq", 1}});
     ASSERT_TRUE(reply.value("success", false)) << reply;
   }
 
-  // The poison message is deleted by hand: its key goes on, and it is not tried any more.
-  void ExpectThatADeletedMessageIsForgotten(EnvelopeSubscribeOptions options, const Outcome& failure) {
+  // The poison message is removed by hand: its key goes on, and it is not tried any more. What is behind it is here.
+  void ExpectThatARemovedMessageIsForgotten(EnvelopeSubscribeOptions options, const Outcome& failure,
+                                            Removal removal = Removal::kDelete) {
     UseServer();
     auto bus = Connect(LoggingOptions());
     ASSERT_THAT(bus->SubscribeEnvelope("orders", std::move(options), FailingFirst(failure)), IsOk());
     PublishNumbered(*bus, "orders", 1, 5);
     ASSERT_TRUE(Eventually([&] { return attempts_ >= 1; }, kPatience));
-    DeleteFromStream(1);
+    RemoveFirst(removal);
     ASSERT_TRUE(log_.Reaches(4));
     EXPECT_EQ(log_.Of("k0"), (std::vector<std::string>{"1", "2", "3", "4"}));
     EXPECT_EQ(OnlySubscription(*bus).gone, 1u);
@@ -275,20 +279,87 @@ TEST_F(AConsumerInUse, ThatIsPausedSaysSoAndGoesOnAfterwards) {
   EXPECT_TRUE(lines_.Gets("it is paused no longer"));
 }
 
+TEST_F(AConsumerInUse, ThatWasPausedAheadSaysSoAndGoesOnAfterwards) {
+  UseServer();
+  if (Version() < 211) GTEST_SKIP() << "this server pauses nothing";
+  for (const Sharing sharing : {Sharing::kExclusive, Sharing::kShared}) {
+    UseServer();
+    LogLines lines;
+    BusOptions options = Options();
+    options.log = lines.Sink();
+    Log log;
+    auto bus = Connect(std::move(options));
+    PublishNumbered(*bus, "orders", 2, 5);
+    Json config = {{"durable_name", "billing"}, {"filter_subject", "orders"}, {"ack_policy", "explicit"}};
+    config["pause_until"] = "2099-01-01T00:00:00Z";
+    if (sharing == Sharing::kExclusive) config.update({{"deliver_subject", "made.ahead"}, {"idle_heartbeat", kSecond}});
+    ASSERT_FALSE(Make(config).contains("error"));
+    ASSERT_THAT(bus->SubscribeEnvelope("orders", Billing(sharing), Logging(log)), IsOk());
+    EXPECT_TRUE(lines.Gets("an operator paused it: nothing comes before 2099-01-01T00:00:00Z"));
+    EXPECT_EQ(log.count(), 0u);
+    EXPECT_FALSE(Api(absl::StrCat("CONSUMER.PAUSE.", kStream, ".billing")).contains("error"));
+    EXPECT_TRUE(log.Reaches(10));
+    EXPECT_TRUE(AllSettled("billing")) << Info("billing");
+  }
+}
+
 TEST_F(AConsumerInUse, WithABlockedKeyWhoseMessageWasDeletedGoesOn) {
   EnvelopeSubscribeOptions options = Billing();
   options.after_dead_letter = AfterDeadLetter::kBlock;
-  ExpectThatADeletedMessageIsForgotten(std::move(options), Reject("poison"));
+  ExpectThatARemovedMessageIsForgotten(std::move(options), Reject("poison"));
 }
 
 TEST_F(AConsumerInUse, DoesNotTryAgainWhatWasDeletedMeanwhile) {
-  ExpectThatADeletedMessageIsForgotten(Billing(), RetryAfter(seconds{3}, "later"));
+  ExpectThatARemovedMessageIsForgotten(Billing(), RetryAfter(seconds{3}, "later"));
   EXPECT_EQ(attempts_, 1);
 }
 
 TEST_F(AConsumerInUse, ThatIsSharedDoesNotEither) {
-  ExpectThatADeletedMessageIsForgotten(Billing(Sharing::kShared), RetryAfter(seconds{3}, "later"));
+  ExpectThatARemovedMessageIsForgotten(Billing(Sharing::kShared), RetryAfter(seconds{3}, "later"));
   EXPECT_EQ(attempts_, 1);
+}
+
+TEST_F(AConsumerInUse, ThatAcknowledgesCumulativelyDoesNotEither) {
+  EnvelopeSubscribeOptions options = Billing();
+  options.ack_mode = AckMode::kCumulative;
+  ExpectThatARemovedMessageIsForgotten(std::move(options), RetryAfter(seconds{3}, "later"));
+  EXPECT_EQ(attempts_, 1);
+}
+
+TEST_F(AConsumerInUse, DoesNotTryAgainWhatWasPurgedMeanwhile) {
+  EnvelopeSubscribeOptions options = Billing();
+  options.after_dead_letter = AfterDeadLetter::kQuarantine;
+  ExpectThatARemovedMessageIsForgotten(std::move(options), RetryAfter(seconds{3}, "later"), Removal::kPurge);
+  EXPECT_EQ(attempts_, 1);
+}
+
+TEST_F(AConsumerInUse, WithABlockedKeyWhoseMessageWasPurgedGoesOn) {
+  EnvelopeSubscribeOptions options = Billing();
+  options.after_dead_letter = AfterDeadLetter::kBlock;
+  ExpectThatARemovedMessageIsForgotten(std::move(options), Reject("poison"), Removal::kPurge);
+}
+
+TEST_F(AConsumerInUse, OfAStreamThatBoundsItsWindowFitsOrIsRefused) {
+  UseServer();
+  if (Version() < 210) GTEST_SKIP() << "this server has no such limit";
+  const Json made =
+      Api(absl::StrCat("STREAM.CREATE.", kStream),
+          {{"name", kStream}, {"subjects", Json::array({"orders"})}, {"consumer_limits", {{"max_ack_pending", 10}}}});
+  ASSERT_FALSE(made.contains("error")) << made;
+  auto bus = Connect(LoggingOptions());
+  PublishNumbered(*bus, "orders", 3, 20);
+  EXPECT_THAT(bus->SubscribeEnvelope("orders", Billing(), Logging(log_)),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       AllOf(HasSubstr("(JetStream error 10121)"), HasSubstr("lower max_in_flight"))));
+  for (const Sharing sharing : {Sharing::kExclusive, Sharing::kShared}) {
+    Log log;
+    EnvelopeSubscribeOptions options = Billing(sharing);
+    options.durable = sharing == Sharing::kShared ? "shared" : "exclusive";
+    options.max_in_flight = 10;
+    ASSERT_THAT(bus->SubscribeEnvelope("orders", options, Logging(log)), IsOk());
+    EXPECT_TRUE(log.Reaches(60)) << log.count();
+    EXPECT_TRUE(AllSettled(options.durable)) << Info(options.durable);
+  }
 }
 
 TEST_F(AConsumerInUse, OfAStreamThatForgetsIdleConsumersIsRefused) {

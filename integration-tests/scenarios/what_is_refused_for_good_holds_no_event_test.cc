@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "scenarios/letter_box.h"
 #include "scenarios/scenario.h"
@@ -66,26 +70,49 @@ TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ALetterThatThisUserMustNotDeleteStays) 
   EXPECT_THAT(result.warnings, Contains(HasSubstr("STREAM.MSG.DELETE")));
 }
 
-TEST_F(WhatIsRefusedForGoodHoldsNoEvent, AMirrorIsConsumedAndNotPublishedTo) {
-  Use();
-  ASSERT_THAT(trial_->MakeStream({{"name", "ORIGIN"}, {"subjects", {kTrialTopic}}}, json::object()), IsOk());
-  ASSERT_THAT(
-      trial_->MakeTopicStream({{"subjects", nullptr}, {"duplicate_window", nullptr}, {"mirror", {{"name", "ORIGIN"}}}}),
-      IsOk());
+// The event itself is kept: its key waits, and the others go on.
+TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ALetterThatThisUserMustNotStoreIsToldOnceAndStoredWhenItMay) {
+  const auto users = [](const std::string& permissions) {
+    return "authorization { users: [ {user: ours, password: p" + permissions + "}, {user: all, password: p} ] }";
+  };
+  const std::string denied = users(R"(, permissions: {publish: {deny: ["EVENTS_dead_letters.>"]}})");
+  UseServer({.config = denied});
+  std::mutex mutex;
+  std::vector<std::string> errors;
   BusOptions options = Options();
-  options.base_stream_name = "TRIAL";
+  options.credentials = {.user = "ours", .password = "p"};
+  options.log = [&](LogLevel level, std::string_view line) {
+    std::lock_guard<std::mutex> lock(mutex);
+    if (level == LogLevel::kError) errors.emplace_back(line);
+  };
   auto bus = Connect(options);
   Log log;
-  ASSERT_THAT(bus->SubscribeEnvelope(kTrialTopic, Logging(log)), IsOk());
-  EXPECT_THAT(bus->PublishEnvelope(kTrialTopic, Event("k", "x")),
-              StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("\"mirror\" is ORIGIN"), HasSubstr("publish to the stream that it mirrors"))));
-  ASSERT_THAT(
-      raw_->Publish(kTrialTopic, R"({"event_id":"1","aggregate_id":"k","event_type":"T","payload":"of-origin"})"),
-      IsOk());
-  const bool came = Eventually([&] { return OnlySubscription(*bus).received == 1; }, kPatience);
-  EXPECT_TRUE(came);
-  EXPECT_THAT(bus->Drain(kPatience).status, IsOk());
+  std::atomic<int> rejected{0};
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", {.durable = "billing"},
+                                     [&](const Envelope& event, const Delivery&) {
+                                       if (event.payload == "poison") return ++rejected, Reject("never");
+                                       log.Add(event.aggregate_id, event.payload);
+                                       return Ack();
+                                     }),
+              IsOk());
+  for (const auto& [key, payload] : {std::pair("a", "poison"), {"a", "1"}, {"b", "1"}}) {
+    ASSERT_THAT(bus->PublishEnvelope("orders", Event(key, payload)), IsOk());
+  }
+  ASSERT_TRUE(log.Reaches(1));
+  EXPECT_FALSE(Eventually([&] { return log.count() > 1; }, std::chrono::seconds(3))) << "three attempts to store it";
+  EXPECT_EQ(OnlySubscription(*bus).terminated, 0U);
+  {
+    std::lock_guard<std::mutex> lock(mutex);
+    EXPECT_THAT(errors, ::testing::UnorderedElementsAre(
+                            HasSubstr("the server reports \"Permissions Violation for Publish to "),
+                            AllOf(HasSubstr("store a dead letter"), HasSubstr("EVENTS_dead_letters.orders"),
+                                  HasSubstr("; check the permissions of this user"))));
+  }
+  ASSERT_THAT(server_->Reload(users("")), IsOk());
+  EXPECT_EQ(AwaitLetters(*bus, 1).size(), 1U);
+  ASSERT_TRUE(log.Reaches(2));
+  EXPECT_EQ(log.Of("a"), std::vector<std::string>{"1"});
+  EXPECT_EQ(rejected, 1);
 }
 
 TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ASealedStreamIsConsumedAndNotPublishedTo) {
@@ -103,16 +130,6 @@ TEST_F(WhatIsRefusedForGoodHoldsNoEvent, ASealedStreamIsConsumedAndNotPublishedT
   EXPECT_TRUE(log.Reaches(3));
   EXPECT_THAT(bus->PublishEnvelope(kTrialTopic, Event("k0", "3")),
               StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("\"sealed\" is true")));
-}
-
-TEST_F(WhatIsRefusedForGoodHoldsNoEvent, AStreamWithSourcesIsConsumedAndPublishedTo) {
-  Use();
-  ASSERT_THAT(trial_->MakeStream({{"name", "BRANCH"}, {"subjects", {"branch.orders"}}}, json::object()), IsOk());
-  ASSERT_THAT(trial_->MakeTopicStream({{"sources", {{{"name", "BRANCH"}}}}}), IsOk());
-  const TrialResult result = trial_->Run(Options());
-  EXPECT_EQ(result.stored, 6U);
-  EXPECT_EQ(result.handled, 6U);
-  EXPECT_THAT(result.drained, IsOk());
 }
 
 TEST_F(WhatIsRefusedForGoodHoldsNoEvent, AnInterestStreamWithoutAConsumerRefusesPublishesUntilThereIsOne) {

@@ -17,16 +17,22 @@ constexpr std::size_t kMaxTopics = 1000;
 
 bool IsMetricName(std::string_view name) {
   const auto allowed = [](unsigned char c) { return absl::ascii_isalnum(c) || c == '_' || c == ':'; };
-  return name.size() <= kMaxNamespaceBytes && !absl::ascii_isdigit(static_cast<unsigned char>(name.front())) &&
+  return !name.empty() && name.size() <= kMaxNamespaceBytes &&
+         !absl::ascii_isdigit(static_cast<unsigned char>(name.front())) &&
          std::all_of(name.begin(), name.end(), allowed);
 }
 
 }  // namespace
 
+absl::Status CheckNamespace(const std::string& metric_namespace) {
+  if (IsMetricName(metric_namespace)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "metrics options: metric_namespace is no metric name; use up to 128 bytes of [A-Za-z0-9_:], no digit first");
+}
+
 absl::Status CollectorOptions::Validate() const {
-  if (!metric_namespace.empty() && !IsMetricName(metric_namespace)) {
-    return absl::InvalidArgumentError(
-        "metrics options: metric_namespace is no metric name; use up to 128 bytes of [A-Za-z0-9_:], no digit first");
+  if (!metric_namespace.empty()) {
+    if (absl::Status status = CheckNamespace(metric_namespace); !status.ok()) return status;
   }
   if (client_id_in != ClientIdIn::kName && client_id_in != ClientIdIn::kLabel && client_id_in != ClientIdIn::kBoth) {
     return absl::InvalidArgumentError("metrics options: client_id_in is no choice; use kName, kLabel or kBoth");

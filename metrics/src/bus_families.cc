@@ -14,11 +14,11 @@ constexpr std::size_t kBoundsPerPublishBucket = 2;
 static_assert(actorpool::LatencySnapshot::kUpperBoundsSeconds.size() % kBoundsPerPublishBucket == 0,
               "the last finite bound must be kept");
 
-std::uint64_t LettersKept(const BusStats& stats) {
-  std::uint64_t kept = 0;
-  for (const SubscriptionStats& one : stats.subscriptions) kept += one.letters_kept;
-  for (const SubscriptionStats& one : stats.ended_subscriptions) kept += one.letters_kept;
-  return kept;
+std::uint64_t Sum(const BusStats& stats, std::uint64_t SubscriptionStats::*counter) {
+  std::uint64_t sum = 0;
+  for (const SubscriptionStats& one : stats.subscriptions) sum += one.*counter;
+  for (const SubscriptionStats& one : stats.ended_subscriptions) sum += one.*counter;
+  return sum;
 }
 
 std::uint64_t ReadingLetters(const BusStats& stats) {
@@ -40,16 +40,20 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(connection.publishes_pending));
   out.Counter(
       "publish_retries_total",
-      "Messages sent again with the same message ID: after a reconnect, after the server could not store them, or "
-      "since they were not answered. 0 while the server is well.");
+      "Messages sent again with their message IDs: after a reconnect, when the server could not store them, or when "
+      "it did not answer. 0 while the server is well.");
   out.Sample(static_cast<double>(connection.publish_retries));
   out.Counter("storage_mismatch_total", "Existing streams whose storage differs from the requested one.");
   out.Sample(static_cast<double>(stats.storage_mismatches));
-  out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, their storage apart.");
+  out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, except their storage.");
   out.Sample(static_cast<double>(stats.stream_warnings));
   out.Counter("letters_kept_total",
               "Dead letters whose messages were redriven and finished, and which the server refused to remove.");
-  out.Sample(static_cast<double>(LettersKept(stats)));
+  out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::letters_kept)));
+  out.Counter("timed_out_total", "Failed messages whose handler took longer than its time limit.");
+  out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::timed_out)));
+  out.Counter("expired_total", "Messages that were too old to be handled: dropped, or sent to the dead letters.");
+  out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::expired)));
   out.Gauge("subscriptions_reading_letters",
             "Subscriptions that handle nothing until they have read which keys are quarantined.");
   out.Sample(static_cast<double>(ReadingLetters(stats)));

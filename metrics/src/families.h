@@ -27,6 +27,9 @@ class LabelCap {
   std::set<std::string> admitted_;
 };
 
+/// `kInvalidArgument` when `metric_namespace` is no name of a metric.
+absl::Status CheckNamespace(const std::string& metric_namespace);
+
 /// Which topics, and which pairs of topic and durable, are shown by name.
 struct TopicCaps {
   explicit TopicCaps(const CollectorOptions& options) : topics(options.max_topics), subscriptions(options.max_topics) {}

@@ -33,7 +33,7 @@ constexpr std::array<Column<SubscriptionStats>, 24> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Received messages that had been delivered before.", &SubscriptionStats::redelivered},
     {true, "duplicates_total",
-     "Received copies of messages that were in flight or finished, not handled again; no redeliveries after a Nak.",
+     "Redeliveries without a Nak of messages that were in flight or finished; not handled again.",
      &SubscriptionStats::duplicates},
     {true, "acked_total", "Messages acknowledged.", &SubscriptionStats::acked},
     {true, "naks_total", "Naks: messages requested again.", &SubscriptionStats::naks},

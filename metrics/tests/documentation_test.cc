@@ -6,8 +6,11 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "penstock/metrics/bus_collector.h"
+#include "penstock/metrics/stream_collector.h"
 #include "snapshots.h"
 
 namespace penstock::metrics {
@@ -32,10 +35,12 @@ std::string LabelNames(const prometheus::MetricFamily& family) {
   return names.empty() ? "none" : names;
 }
 
-/// The families of a bus as rows of docs/metrics.md.
+/// The families of a bus, and of a stream registry, as rows of docs/metrics.md.
 std::set<std::string> RowsOfTheCode() {
   std::set<std::string> rows;
-  for (const auto& family : BusFamilies(SmallBus(), {.metric_namespace = "n"})) {
+  std::vector<prometheus::MetricFamily> families = BusFamilies(SmallBus(), {.metric_namespace = "n"});
+  for (auto& family : StreamFamilies(SmallRegistry(), {.metric_namespace = "n"})) families.push_back(std::move(family));
+  for (const auto& family : families) {
     rows.insert("| `" + family.name.substr(2) + "` | " + std::string(TypeName(family.type)) + " | " +
                 LabelNames(family) + " | " + family.help + " |");
   }

@@ -9,6 +9,7 @@
 
 #include "penstock/metrics/bus_collector.h"
 #include "penstock/metrics/exposition.h"
+#include "penstock/metrics/stream_collector.h"
 #include "snapshots.h"
 
 namespace penstock::metrics {
@@ -41,6 +42,12 @@ TEST(PromtoolTest, FindsNothingToSayAboutABus) {
     EXPECT_EQ(verdict.exit_code, 0) << "install promtool (Debian package prometheus); it said:\n" << verdict.output;
     EXPECT_EQ(verdict.output, "");
   }
+}
+
+TEST(PromtoolTest, FindsNothingToSayAboutAStreamRegistry) {
+  const Verdict verdict = AskPromtool(RenderText(StreamFamilies(SmallRegistry(), {})));
+  EXPECT_EQ(verdict.exit_code, 0) << "install promtool (Debian package prometheus); it said:\n" << verdict.output;
+  EXPECT_EQ(verdict.output, "");
 }
 
 TEST(PromtoolTest, WouldFindABrokenText) { EXPECT_NE(AskPromtool("this is no metric {").exit_code, 0); }

@@ -7,6 +7,40 @@
 
 namespace penstock::metrics {
 
+/// A subscription with a different number in every field.
+inline SubscriptionStats SmallSubscription() {
+  return {.id = 1,
+          .topic = "orders",
+          .durable = "billing",
+          .received = 41,
+          .redelivered = 42,
+          .duplicates = 43,
+          .skipped = 54,
+          .stored_twice = 61,
+          .acked = 44,
+          .naks = 45,
+          .terminated = 46,
+          .dead_lettered = 47,
+          .letters_kept = 63,
+          .undecodable = 48,
+          .timed_out = 64,
+          .expired = 65,
+          .resubscribes = 49,
+          .evicted = 55,
+          .circuit_opened = 56,
+          .in_flight = 50,
+          .in_flight_bytes = 57,
+          .window = 58,
+          .parked = 51,
+          .held_keys = 52,
+          .quarantined_keys = 59,
+          .reading_letters = true,
+          .stuck_handlers = 60,
+          .degraded = true,
+          .lag = 53,
+          .active = true};
+}
+
 /// A bus of two actors, one topic and one subscription, with a different number in every field.
 inline BusStats SmallBus() {
   BusStats stats;
@@ -38,35 +72,27 @@ inline BusStats SmallBus() {
   stats.publish_latency.count = 8;
   stats.publish_latency.sum_seconds = 0.5;
   stats.topics = {{.topic = "orders", .published = 31, .duplicates = 32, .failed = 33, .bytes = 34}};
-  stats.subscriptions = {{.id = 1,
-                          .topic = "orders",
-                          .durable = "billing",
-                          .received = 41,
-                          .redelivered = 42,
-                          .duplicates = 43,
-                          .skipped = 54,
-                          .stored_twice = 61,
-                          .acked = 44,
-                          .naks = 45,
-                          .terminated = 46,
-                          .dead_lettered = 47,
-                          .letters_kept = 63,
-                          .undecodable = 48,
-                          .resubscribes = 49,
-                          .evicted = 55,
-                          .circuit_opened = 56,
-                          .in_flight = 50,
-                          .in_flight_bytes = 57,
-                          .window = 58,
-                          .parked = 51,
-                          .held_keys = 52,
-                          .quarantined_keys = 59,
-                          .reading_letters = true,
-                          .stuck_handlers = 60,
-                          .degraded = true,
-                          .lag = 53,
-                          .active = true}};
+  stats.subscriptions = {SmallSubscription()};
   return stats;
+}
+
+/// A stream registry, with a different number in every field.
+inline actorpool::StreamRegistryStats SmallRegistry() {
+  return {.name = "quotes",
+          .streams = 1,
+          .ending = 2,
+          .unknown = 3,
+          .total = {.accepted = 4,
+                    .succeeded = 5,
+                    .failed = 6,
+                    .dropped = 7,
+                    .refused = 8,
+                    .restarts = 9,
+                    .suspensions = 10,
+                    .near_full_rises = 11,
+                    .queued = 12,
+                    .near_full = 13,
+                    .running = 14}};
 }
 
 /// A bus that publishes to `topics` topics and subscribes to each, with 256 actors: the shape of a large service.

@@ -130,6 +130,10 @@ std::vector<Option> OptionsOfBusAndService() {
        [](std::int64_t count) {
          return metrics::HttpEndpoint::Listen({.connection_timeout = milliseconds(count)}).status();
        }},
+      {"stream_timeout", 10, kDay, false,
+       [](std::int64_t count) {
+         return metrics::HttpEndpoint::Listen({.stream_timeout = milliseconds(count)}).status();
+       }},
   };
 }
 
@@ -155,7 +159,28 @@ std::vector<Option> OptionsOfBuckets() {
                }),
       OfBucket("timeout", 1, 60 * kMinute,
                [](EventBus&, Bucket& bucket, std::int64_t count) {
+                 return bucket.Get("k", {.timeout = milliseconds(count)}).status();
+               }),
+      OfBucket("timeout", 1, 60 * kMinute,
+               [](EventBus&, Bucket& bucket, std::int64_t count) {
+                 return bucket.Create("k", "v", {.timeout = milliseconds(count)}).status();
+               }),
+      OfBucket("timeout", 1, 60 * kMinute,
+               [](EventBus&, Bucket& bucket, std::int64_t count) {
+                 return bucket.Update("k", "v", 0, {.timeout = milliseconds(count)}).status();
+               }),
+      OfBucket("timeout", 1, 60 * kMinute,
+               [](EventBus&, Bucket& bucket, std::int64_t count) {
                  return bucket.Delete("k", {.timeout = milliseconds(count)});
+               }),
+      OfBucket("timeout", 1, 60 * kMinute,
+               [](EventBus&, Bucket& bucket, std::int64_t count) {
+                 return bucket.Purge("k", {.timeout = milliseconds(count)});
+               }),
+      OfBucket("timeout", 1, 60 * kMinute,
+               [](EventBus&, Bucket& bucket, std::int64_t count) {
+                 const BucketWatchEvents events{.on_entry = [](const BucketEntry&) {}};
+                 return bucket.Watch(">", events, {.timeout = milliseconds(count)}).status();
                }),
       OfBucket("time_to_live", 0, 10 * kYearSeconds,
                [](EventBus&, Bucket& bucket, std::int64_t count) {

@@ -36,7 +36,8 @@ void DeclareFilters(CLI::App& verb, Arguments& arguments, Times& times) {
   verb.add_option("--topic", query.topic, "Letters of this topic");
   verb.add_option("--consumer", query.consumer, "Letters that this durable gave up");
   verb.add_option("--key", query.key, "Letters of this aggregate ID");
-  verb.add_option("--error-class", query.error_class, "exhausted, threw, rejected, undecodable or quarantined");
+  verb.add_option("--error-class", query.error_class,
+                  "exhausted, threw, rejected, undecodable, timed_out, expired or quarantined");
   verb.add_option("--from-id", query.first_id, "Letters from this ID on")->check(CLI::NonNegativeNumber);
   verb.add_option("--to-id", query.last_id, "Letters up to this ID")->check(CLI::NonNegativeNumber);
   verb.add_option("--since", times.since, "Last failure at or after this time (RFC 3339)")->check(CheckTime);

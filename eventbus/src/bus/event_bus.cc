@@ -18,10 +18,12 @@
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
 #include "bus/drain_verdict.h"
+#include "bus/handle/invoke_handler.h"
+#include "bus/handle/middleware_chain.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
-#include "bus/subscribe/invoke_handler.h"
+#include "bus/result_store.h"
 #include "bus/subscribe/subscription_set.h"
 #include "bus/topic_subscriptions.h"
 #include "bus/worker_watch.h"
@@ -69,6 +71,7 @@ class EventBus::Core {
                  .context = {.pool = actorpool::internal::PoolAccess(*pool_),
                              .dead_letters = letter_writer_,
                              .look_ups = look_ups_,
+                             .deadlines = deadlines_,
                              .log = options_.log,
                              .workers = worker_watch_.workers(),
                              .request_tick = [this] { subscriptions_.RequestTick(); }}}),
@@ -101,6 +104,25 @@ class EventBus::Core {
     if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
     if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
     return CheckOpen("subscribe");
+  }
+
+  /// Results are kept by topic, those of a pattern's topics too.
+  absl::StatusOr<eventbus::SubscriptionSpec> EnvelopeSpec(const eventbus::Place& place,
+                                                          const EnvelopeSubscribeOptions& options,
+                                                          eventbus::SharedEnvelopeHandler handler) const {
+    std::shared_ptr<eventbus::ResultStore> results;
+    if (options.results.keep) {
+      const std::string& durable = options.durable.empty() ? options_.client_id : options.durable;
+      auto opened = eventbus::ResultStore::Open(*place.bus, place.topic, durable, options.results);
+      if (!opened.ok()) return opened.status();
+      results = *std::move(opened);
+      handler = std::make_shared<const EnvelopeHandler>(eventbus::WithResults(*handler, results, options_.log));
+    }
+    eventbus::SubscriptionSpec spec = eventbus::EnvelopeSubscription(
+        place, options, std::move(handler), options_.client_id, transport_->max_payload_bytes());
+    if (!results) return spec;
+    spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+    return spec;
   }
 
   // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
@@ -204,6 +226,7 @@ class EventBus::Core {
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
   eventbus::MessageLookUp look_ups_;
+  eventbus::DeadlineWatch deadlines_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
   eventbus::WorkerWatch worker_watch_;
@@ -260,6 +283,12 @@ absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelop
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                             PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  const auto& middleware = core_->options_.middleware;
+  if (!middleware.empty()) {
+    absl::Status passed = eventbus::BeforePublish(middleware, topic, envelope, options);
+    if (!passed.ok()) return passed;
+    done = eventbus::WithMiddleware(std::move(done), middleware, topic);
+  }
   return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
 }
 
@@ -268,7 +297,7 @@ absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, Subsc
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   auto make = [this, options = std::move(options),
                shared = std::make_shared<const MessageHandler>(std::move(handler))](std::string_view each) {
-    return eventbus::MessageSubscription({each, this}, options, shared);
+    return absl::StatusOr<eventbus::SubscriptionSpec>(eventbus::MessageSubscription({each, this}, options, shared));
   };
   return core_->topics_.Subscribe(topic, Storage::kMemory, std::move(make));
 }
@@ -276,10 +305,10 @@ absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, Subsc
 absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
+  handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
   auto make = [this, options = std::move(options),
                shared = std::make_shared<const EnvelopeHandler>(std::move(handler))](std::string_view each) {
-    return eventbus::EnvelopeSubscription({each, this}, options, shared, core_->options_.client_id,
-                                          core_->transport_->max_payload_bytes());
+    return core_->EnvelopeSpec({each, this}, options, shared);
   };
   return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make));
 }
@@ -319,6 +348,17 @@ absl::StatusOr<std::unique_ptr<penstock::Bucket>> EventBus::Bucket(std::string_v
   auto store = core_->transport_->OpenBucket({std::string(name), options}, *limit);
   if (!store.ok()) return store.status();
   return std::make_unique<penstock::Bucket>(*std::move(store));
+}
+
+absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
+                                             std::string_view event_id, std::chrono::milliseconds timeout,
+                                             const ResultOptions& options) {
+  auto status = eventbus::CheckTopic("await a result of", topic, core_->options_.base_stream_name);
+  if (status.ok()) status = eventbus::CheckName("durable", durable);
+  if (!status.ok()) return status;
+  const auto store = eventbus::ResultStore::Open(*this, topic, durable, options);
+  if (!store.ok()) return store.status();
+  return (*store)->Await(event_id, timeout);
 }
 
 DeadLetters& EventBus::dead_letters() const { return *core_->dead_letters_; }

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "bus/subscribe/invoke_handler.h"
+#include "bus/handle/invoke_handler.h"
 #include "naming/names.h"
 #include "naming/pattern.h"
 #include "penstock/eventbus/event_bus.h"
@@ -23,11 +23,12 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view to
   const SubscriptionId id = parts_.subscriptions.NewId();
   auto open = [this, id, storage, pattern = std::string(topic), make = std::move(make)](const std::string& each,
                                                                                         Beginning begins) {
-    SubscriptionSpec spec = make(each);
-    spec.pattern = pattern;
-    spec.pattern_id = id;
-    spec.consumer_spec.begins = begins;
-    spec.consumer_spec.makes_stream = false;
+    absl::StatusOr<SubscriptionSpec> spec = make(each);
+    if (!spec.ok()) return absl::StatusOr<SubscriptionId>(spec.status());
+    spec->pattern = pattern;
+    spec->pattern_id = id;
+    spec->consumer_spec.begins = begins;
+    spec->consumer_spec.makes_stream = false;
     return SubscribeTopic(std::move(spec), storage);
   };
   const auto close = [this](SubscriptionId member, bool wait) {
@@ -40,7 +41,10 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view to
   return id;
 }
 
-absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeTopic(SubscriptionSpec spec, Storage storage) {
+absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeTopic(absl::StatusOr<SubscriptionSpec> made,
+                                                                  Storage storage) {
+  if (!made.ok()) return made.status();
+  SubscriptionSpec& spec = *made;
   TopicStreams& streams = parts_.streams;
   if (auto room = streams.Ensure(spec.topic, storage, StreamAccess::kConsume); !room.ok()) return room.status();
   if (spec.flow.acknowledges) {

@@ -33,8 +33,8 @@ class TopicSubscriptions {
     SubscriptionSet& subscriptions;
     SubscriptionContext context;
   };
-  /// Makes the spec of a subscription to one topic.
-  using SpecMaker = std::function<SubscriptionSpec(std::string_view topic)>;
+  /// Makes the spec of a subscription to one topic. May block.
+  using SpecMaker = std::function<absl::StatusOr<SubscriptionSpec>(std::string_view topic)>;
 
   explicit TopicSubscriptions(Parts parts);
 
@@ -54,7 +54,7 @@ class TopicSubscriptions {
   void AddReaderStats(BusStats& stats) const { readers_.AddStats(stats); }
 
  private:
-  absl::StatusOr<SubscriptionId> SubscribeTopic(SubscriptionSpec spec, Storage storage);
+  absl::StatusOr<SubscriptionId> SubscribeTopic(absl::StatusOr<SubscriptionSpec> made, Storage storage);
   absl::StatusOr<std::uint64_t> ReadTopic(ReadChannel& channel, const std::string& topic, ConsumerSpec spec);
   absl::Status ReadPattern(const std::shared_ptr<ReadChannel>& channel, SubscriptionId id, const std::string& pattern);
   void Aim(ConsumerSpec& spec, const std::string& topic, Storage storage) const;

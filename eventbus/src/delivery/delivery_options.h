@@ -23,6 +23,9 @@ struct DeliveryOptions {
   /// A message that failed is looked up in its stream before it runs again, once so much time has passed since it came
   /// or was looked up: it may have been deleted. 0: never.
   std::chrono::milliseconds look_up_after{0};
+  RateLimit rate{};
+  RateLimit key_rate{};
+  std::size_t max_concurrent = 0;  ///< handlers at once; 0: no limit
   std::size_t max_in_flight = 4096;
   std::size_t max_bytes = static_cast<std::size_t>(-1);
   std::size_t largest_message = 0;  ///< bytes of the largest possible message; 0: unknown

@@ -10,6 +10,7 @@
 #include "delivery/policy/failure_policy.h"
 #include "delivery/policy/finished_events.h"
 #include "delivery/policy/late_redeliveries.h"
+#include "delivery/policy/pacing.h"
 #include "delivery/policy/processed_set.h"
 #include "delivery/policy/quarantine.h"
 #include "delivery/policy/remembered_numbers.h"
@@ -39,6 +40,7 @@ struct DeliveryState {
   InFlightTable table{};
   FlowControl flow{options, table, counters};
   FailurePolicy failures{options};
+  Pacing pacing{options.rate, options.key_rate};
   ProcessedSet processed{};
   FinishedEvents finished_events{options.duplicate_window};
   LateRedeliveries late_redeliveries{};

@@ -90,14 +90,19 @@ void DeliveryStateMachine::Finished(InFlightMessage& item, TimePoint now, Action
   state_.now = now;
   leases_.Finished(item);
   const HandlerResult::Kind kind = item.result.kind;
-  if (kind == HandlerResult::Kind::kAbandoned || kind == HandlerResult::Kind::kPostponed) return DidNotRun(item, out);
-  turns_.RoomInInbox(item, out);
-  if (kind == HandlerResult::Kind::kHandled) {
+  const bool ran = kind != HandlerResult::Kind::kAbandoned && kind != HandlerResult::Kind::kPostponed;
+  if (ran) turns_.RoomInInbox(item, out);
+  if (!ran) {
+    DidNotRun(item, out);
+  } else if (kind == HandlerResult::Kind::kHandled) {
     Succeeded(item, out);
+  } else if (kind == HandlerResult::Kind::kDropped) {
+    Dropped(item, out);
   } else {
     Failed(item, out);
   }
-  if (!state_.table.evicted().empty()) turns_.RequestEvicted(out);
+  turns_.BeginCrowded(out);
+  if (ran && !state_.table.evicted().empty()) turns_.RequestEvicted(out);
 }
 
 void DeliveryStateMachine::DidNotRun(InFlightMessage& item, Actions& out) {
@@ -112,6 +117,17 @@ void DeliveryStateMachine::Succeeded(InFlightMessage& item, Actions& out) {
   ++state_.counters.handled;
   item.probe = false;
   if (state_.failures.breaker().Succeeded()) turns_.ResumePaused(out);
+  IsOver(item, out);
+}
+
+// Nothing is learned of what handlers need.
+void DeliveryStateMachine::Dropped(InFlightMessage& item, Actions& out) {
+  ++state_.counters.expired;
+  state_.failures.NoteFailure(item, state_.now);
+  IsOver(item, out);
+}
+
+void DeliveryStateMachine::IsOver(InFlightMessage& item, Actions& out) {
   // Also when its stream was created again: dead letters are in another stream.
   const bool was_redriven = item.letter != 0 && state_.options.acknowledges;
   if (was_redriven) return turns_.BeginLetter(item, MessageState::kRemovingLetter, out);
@@ -121,8 +137,13 @@ void DeliveryStateMachine::Succeeded(InFlightMessage& item, Actions& out) {
 
 void DeliveryStateMachine::Failed(InFlightMessage& item, Actions& out) {
   const HandlerResult::Kind kind = item.result.kind;
-  ++state_.counters.failed;
-  ++item.failures;
+  if (kind == HandlerResult::Kind::kExpired) {
+    ++state_.counters.expired;
+  } else {
+    ++state_.counters.failed;
+    ++item.failures;
+  }
+  if (kind == HandlerResult::Kind::kTimedOut) ++state_.counters.timed_out;
   if (kind == HandlerResult::Kind::kUndecodable) ++state_.counters.undecodable;
   if (item.stale || !state_.options.acknowledges) return Forget(item, out);
   if (state_.failures.NoteFailure(item, state_.now)) ++state_.counters.circuit_opened;
@@ -158,7 +179,7 @@ void DeliveryStateMachine::LetterRemoved(InFlightMessage& item, LetterRemoval re
   if (removal == LetterRemoval::kRefused) ++state_.counters.letters_kept;
   if (removal != LetterRemoval::kFailed) {
     state_.removed_letters.Add(item.letter, item.origin);
-    if (item.result.kind == HandlerResult::Kind::kHandled) state_.quarantine.Release(item.key_hash, item.origin);
+    if (item.result.acknowledges()) state_.quarantine.Release(item.key_hash, item.origin);
     return item.stale ? Forget(item, out) : Conclude(item, out);
   }
   if (state_.closed && item.stale) return Forget(item, out);
@@ -200,7 +221,7 @@ void DeliveryStateMachine::IsGone(InFlightMessage& item, Actions& out) {
 }
 
 void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
-  const bool handled = item.result.kind == HandlerResult::Kind::kHandled;
+  const bool handled = item.result.acknowledges();
   ++(handled ? state_.counters.acked : state_.counters.terminated);
   state_.processed.Add(item.sequence);
   if (handled && item.deliveries_before > 0) state_.handled_redeliveries.Add(item.origin, item.key_hash);

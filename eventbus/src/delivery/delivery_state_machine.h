@@ -123,6 +123,8 @@ class DeliveryStateMachine {
   // Ends.
   void DidNotRun(InFlightMessage& item, Actions& out);
   void Succeeded(InFlightMessage& item, Actions& out);
+  void Dropped(InFlightMessage& item, Actions& out);
+  void IsOver(InFlightMessage& item, Actions& out);
   void Failed(InFlightMessage& item, Actions& out);
   void Conclude(InFlightMessage& item, Actions& out);
   void Forget(InFlightMessage& item, Actions& out);

@@ -41,6 +41,9 @@ struct HandlerResult {
     kThrew,
     kReject,
     kUndecodable,
+    kTimedOut,     ///< it came back after its time limit, whatever it returned
+    kExpired,      ///< not run: too old, and to be kept as a dead letter
+    kDropped,      ///< not run: too old
     kQuarantined,  ///< not run: messages of its key before it are in the dead letters
     kAbandoned,    ///< not run: the pool is being stopped
     kPostponed,    ///< not run: not now
@@ -48,6 +51,9 @@ struct HandlerResult {
   Kind kind = Kind::kHandled;
   std::string reason{};
   std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
+
+  /// Whether its message is acknowledged.
+  bool acknowledges() const { return kind == Kind::kHandled || kind == Kind::kDropped; }
 };
 
 /// One message in hand. Owned by its state machine until an action carries it away.
@@ -69,6 +75,7 @@ struct InFlightMessage {
   bool evicted = false;     ///< without its body
   bool probe = false;       ///< begins although there is an outage
   bool stuck = false;       ///< in its handler for too long
+  bool paced = false;       ///< waits for its place in the rate, which it has: see `due`
   bool deferred = false;    ///< its handler will tell later; of the worker's thread
   std::size_t weight = 0;   ///< bytes of body and headers
   std::size_t charged = 0;  ///< of these, what counts against the budget now

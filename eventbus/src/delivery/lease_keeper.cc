@@ -18,7 +18,8 @@ void LeaseKeeper::Check(InFlightMessage& item, TimePoint now, Actions& out) {
 }
 
 bool LeaseKeeper::HoldsUp(const InFlightMessage& item, TimePoint now) const {
-  if (item.state == MessageState::kWaiting || item.state == MessageState::kAwaitingRedelivery || item.at_letter())
+  if ((item.state == MessageState::kWaiting && !item.paced) || item.state == MessageState::kAwaitingRedelivery ||
+      item.at_letter())
     return true;
   const TimePoint begun = HandlerBegunAt(item);
   return item.state == MessageState::kDispatched && begun != TimePoint{} && now - begun >= interval();

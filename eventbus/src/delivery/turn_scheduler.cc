@@ -2,6 +2,7 @@
 #include "delivery/turn_scheduler.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "penstock/actorpool/internal/deadline.h"
 
@@ -53,12 +54,42 @@ void TurnScheduler::Start(InFlightMessage& item, Actions& out) {
     RequestEvicted(out);
   } else if (MayBeObsolete(item)) {
     CheckLetter(item, out);
-  } else if (Follows(item, out)) {
-    return;
-  } else if (state_.failures.breaker().open()) {
-    SetState(item, MessageState::kPaused);
-  } else {
+  } else if (MayRun(item, out) && !IsPaced(item)) {
     Dispatch(item, out);
+  }
+}
+
+// Else it follows others to the dead letters, or waits for the end of an outage.
+bool TurnScheduler::MayRun(InFlightMessage& item, Actions& out) {
+  if (Follows(item, out)) return false;
+  if (!state_.failures.breaker().open()) return true;
+  SetState(item, MessageState::kPaused);
+  return false;
+}
+
+// Whether it waits for its place in the rate.
+bool TurnScheduler::IsPaced(InFlightMessage& item) {
+  if (!state_.pacing.enabled()) return false;
+  const TimePoint at = state_.pacing.Take(item, state_.now);
+  if (at <= state_.now) return false;
+  SetState(item, MessageState::kParked);  // it may wait already, and is indexed by when that is over
+  item.due = at;
+  item.paced = true;
+  SetState(item, MessageState::kWaiting);
+  return true;
+}
+
+bool TurnScheduler::IsCrowded() const {
+  return state_.options.max_concurrent > 0 &&
+         state_.table.count(MessageState::kDispatched) >= state_.options.max_concurrent;
+}
+
+// One has left its handler.
+void TurnScheduler::BeginCrowded(Actions& out) {
+  while (!crowded_.empty() && !IsCrowded()) {
+    InFlightMessage& next = *crowded_.front();
+    crowded_.pop_front();
+    Dispatch(next, out);
   }
 }
 
@@ -95,7 +126,8 @@ bool TurnScheduler::MayBeGone(const InFlightMessage& item) const {
 
 void TurnScheduler::Seen(InFlightMessage& item, Actions& out) {
   item.seen_at = state_.now;
-  item.probe ? Dispatch(item, out) : Start(item, out);
+  if (item.evicted) return Start(item, out);
+  if (item.probe || MayRun(item, out)) Dispatch(item, out);  // it has its place in the rate
 }
 
 void TurnScheduler::LetterIsThere(InFlightMessage& item, Actions& out) {
@@ -108,6 +140,10 @@ void TurnScheduler::Dispatch(InFlightMessage& item, Actions& out) {
     SetState(item, MessageState::kLookingUp);
     out.list.push_back({.kind = Action::Kind::kLookUp, .item = &item});
     return;
+  }
+  if (IsCrowded()) {
+    SetState(item, MessageState::kRefused);
+    return crowded_.push_back(&item);
   }
   item.started_at.store(0, std::memory_order_relaxed);
   SetState(item, MessageState::kDispatched);
@@ -193,6 +229,7 @@ TimePoint TurnScheduler::OverdueAt(const InFlightMessage& item, TimePoint now) c
 
 void TurnScheduler::Tick(Actions& out) {
   WakeWaiting(out);
+  BeginCrowded(out);
   for (const std::size_t actor : refused_.Actors()) OfferRefused(actor, out);
   if (!state_.table.paused().empty() && state_.letters_known) {
     state_.failures.breaker().open() ? Probe(out) : ResumePaused(out);
@@ -209,10 +246,21 @@ TimePoint TurnScheduler::next_tick() const {
   return std::min(next, breaker.open() ? breaker.next_probe() : state_.now + kResume);
 }
 
+// An evicted one is requested again, and takes another place in the rate when it comes.
+void TurnScheduler::WakeUp(InFlightMessage& item, bool paced, Actions& out) {
+  if (!paced) return RetryNow(item, out);
+  item.evicted ? Start(item, out) : Dispatch(item, out);
+}
+
 void TurnScheduler::WakeWaiting(Actions& out) {
   while (state_.table.waiting() > 0 && state_.table.next_due() <= state_.now) {
     InFlightMessage& item = state_.table.next_waiting();
-    state_.failures.breaker().open() ? SetState(item, MessageState::kPaused) : RetryNow(item, out);
+    const bool paced = std::exchange(item.paced, false);
+    if (state_.failures.breaker().open()) {
+      SetState(item, MessageState::kPaused);
+    } else {
+      WakeUp(item, paced, out);
+    }
   }
 }
 
@@ -237,6 +285,7 @@ void TurnScheduler::Probe(Actions& out) {
 
 void TurnScheduler::Clear() {
   refused_.Clear();
+  crowded_.clear();
   queues_.Clear();
 }
 

@@ -62,6 +62,8 @@ class TurnScheduler {
   void Refused(InFlightMessage& item);
   /// A message left its actor's inbox.
   void RoomInInbox(const InFlightMessage& left, Actions& out);
+  /// Begins what waits because as many handlers run as may. To be called when one has ended.
+  void BeginCrowded(Actions& out);
   /// Begins the message again after `delay`; its key waits.
   void Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out);
   /// Stores the message's dead letter (`kDeadLettering`), or removes (`kRemovingLetter`) or looks up
@@ -103,6 +105,10 @@ class TurnScheduler {
   bool Follows(InFlightMessage& item, Actions& out);
   bool MayBeGone(const InFlightMessage& item) const;
   void Dispatch(InFlightMessage& item, Actions& out);
+  bool MayRun(InFlightMessage& item, Actions& out);
+  bool IsPaced(InFlightMessage& item);
+  bool IsCrowded() const;
+  void WakeUp(InFlightMessage& item, bool paced, Actions& out);
   void OfferRefused(std::size_t actor, Actions& out);
   void RetryNow(InFlightMessage& item, Actions& out);
   void SendNak(InFlightMessage& item, Actions& out);
@@ -113,6 +119,7 @@ class TurnScheduler {
   DeliveryState& state_;
   KeyQueues queues_;
   RefusedOffers refused_;
+  std::deque<InFlightMessage*> crowded_;  // as many run as may; in their order
   std::uint64_t last_probed_ = 0;
 };
 

@@ -43,9 +43,9 @@ absl::Status CheckEventVersion(std::int64_t version) {
   return BadField("event_version", absl::StrCat("is ", version, "; use 1 or more"));
 }
 
-absl::Status CheckTimestamp(std::chrono::system_clock::time_point time) {
+absl::Status CheckTimestamp(std::string_view field, std::chrono::system_clock::time_point time) {
   if (eventbus::IsTimestampInRange(time)) return absl::OkStatus();
-  return BadField("timestamp", "is out of range; use the years 1678 to 2261");
+  return BadField(field, "is out of range; use the years 1678 to 2261");
 }
 
 absl::Status CheckTenant(std::int64_t tenant) {
@@ -88,13 +88,15 @@ absl::Status CheckFields(const Envelope& e, Presence event_id) {
                     [&] { return eventbus::CheckAggregateId("aggregate_id", e.aggregate_id); },
                     [&] { return CheckOptional("aggregate_type", e.aggregate_type, kMaxTextBytes); },
                     [&] { return CheckVisibleAscii("event_type", e.event_type, kMaxTextBytes, Presence::kRequired); },
-                    [&] { return CheckEventVersion(e.event_version); }, [&] { return CheckTimestamp(e.timestamp); },
+                    [&] { return CheckEventVersion(e.event_version); },
+                    [&] { return CheckTimestamp("timestamp", e.timestamp); },
                     [&] { return CheckOptional("trace_id", e.trace_id, kMaxIdBytes); },
                     [&] { return CheckOptional("traceparent", e.traceparent, kMaxIdBytes); },
                     [&] { return CheckOptional("correlation_id", e.correlation_id, kMaxTextBytes); },
                     [&] { return CheckOptional("causation_id", e.causation_id, kMaxTextBytes); },
                     [&] { return CheckTenant(e.tenant_id); }, [&] { return CheckContentType(e.content_type); },
-                    [&] { return CheckPayload(e.payload); }, [&] { return CheckAttributes(e.attributes); });
+                    [&] { return CheckPayload(e.payload); }, [&] { return CheckAttributes(e.attributes); },
+                    [&] { return CheckTimestamp("expires_at", e.expires_at); });
 }
 
 absl::StatusOr<EnvelopeFormat> FormatOf(std::string_view body, std::string_view content_type) {

@@ -50,12 +50,13 @@ Fault ReadNumber(std::string_view value, Envelope& envelope) {
   return {};
 }
 
+template <std::chrono::system_clock::time_point Envelope::*kField>
 Fault ReadTimestamp(std::string_view value, Envelope& envelope) {
   std::string text;
   if (const Fault fault = TextOf(value, text); !fault.empty()) return fault;
   const auto time = ParseTimestamp(text);
   if (!time.has_value()) return "is no RFC 3339 time of the years 1678 to 2261";
-  envelope.timestamp = *time;
+  envelope.*kField = *time;
   return {};
 }
 
@@ -84,7 +85,7 @@ constexpr Member kMembers[] = {
     {"aggregate_id", ReadText<&Envelope::aggregate_id>},
     {"event_type", ReadText<&Envelope::event_type>},
     {"event_version", ReadNumber<&Envelope::event_version>},
-    {"timestamp", ReadTimestamp},
+    {"timestamp", ReadTimestamp<&Envelope::timestamp>},
     {"trace_id", ReadText<&Envelope::trace_id>},
     {"correlation_id", ReadText<&Envelope::correlation_id>},
     {"tenant_id", ReadNumber<&Envelope::tenant_id>},
@@ -94,6 +95,7 @@ constexpr Member kMembers[] = {
     {"causation_id", ReadText<&Envelope::causation_id>},
     {"content_type", ReadText<&Envelope::content_type>},
     {"attributes", ReadAttributes},
+    {"expires_at", ReadTimestamp<&Envelope::expires_at>},
 };
 
 /// Gathers the members of one envelope. A key that counts may occur once: of two aggregate IDs one reader would take

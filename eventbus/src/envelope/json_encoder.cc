@@ -98,6 +98,8 @@ absl::StatusOr<std::string> EncodeJson(const Envelope& envelope) {
   writer.TextUnlessEmpty("causation_id", envelope.causation_id);
   writer.TextUnlessEmpty("content_type", envelope.content_type);
   if (!envelope.attributes.empty()) writer.Raw("attributes", AttributesObject(envelope));
+  if (envelope.expires_at != std::chrono::system_clock::time_point{})
+    writer.Text("expires_at", FormatTimestamp(envelope.expires_at));
   writer.Finish();
   return body;
 }

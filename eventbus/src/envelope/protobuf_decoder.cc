@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Reads the wire format straight into an envelope, as the generated code would read it into a message of its own (ADR
 // 0011): of a field that occurs twice the later counts, what is unknown is skipped. UTF-8 is left to the fields' rules.
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -8,10 +9,12 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "envelope/codecs.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/wire_format_lite.h"
+#include "naming/names.h"
 #include "naming/timestamp.h"
 #include "penstock/v1/envelope.pb.h"
 
@@ -104,7 +107,12 @@ bool ReadAttribute(CodedInputStream& input, std::map<std::string, std::string>& 
   return whole;
 }
 
-bool ReadField(CodedInputStream& input, std::uint32_t tag, Envelope& out, Instant& timestamp) {
+struct Instants {
+  Instant timestamp{};
+  Instant expires_at{};
+};
+
+bool ReadField(CodedInputStream& input, std::uint32_t tag, Envelope& out, Instants& instants) {
   switch (tag) {
     case BytesTag(v1::Envelope::kEventIdFieldNumber):
       return ReadText(input, out.event_id);
@@ -117,7 +125,9 @@ bool ReadField(CodedInputStream& input, std::uint32_t tag, Envelope& out, Instan
     case NumberTag(v1::Envelope::kEventVersionFieldNumber):
       return ReadNumber(input, out.event_version);
     case BytesTag(v1::Envelope::kTimestampFieldNumber):
-      return ReadInstant(input, timestamp);
+      return ReadInstant(input, instants.timestamp);
+    case BytesTag(v1::Envelope::kExpiresAtFieldNumber):
+      return ReadInstant(input, instants.expires_at);
     case BytesTag(v1::Envelope::kTraceIdFieldNumber):
       return ReadText(input, out.trace_id);
     case BytesTag(v1::Envelope::kTraceparentFieldNumber):
@@ -139,6 +149,16 @@ bool ReadField(CodedInputStream& input, std::uint32_t tag, Envelope& out, Instan
   }
 }
 
+absl::Status Take(const Instant& instant, std::string_view field, std::chrono::system_clock::time_point& out) {
+  const auto time = TimestampFrom(instant.seconds, instant.nanos);
+  if (!time.has_value()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("field ", Quoted(field), " is out of range; use the years 1678 to 2261"));
+  }
+  out = *time;
+  return absl::OkStatus();
+}
+
 // The strings keep their memory.
 void Clear(Envelope& envelope) {
   for (std::string* text : {&envelope.event_id, &envelope.aggregate_id, &envelope.aggregate_type, &envelope.event_type,
@@ -155,17 +175,13 @@ void Clear(Envelope& envelope) {
 
 absl::Status DecodeProtobuf(std::string_view body, Envelope& envelope) {
   Clear(envelope);
-  Instant timestamp;
+  Instants instants;
   CodedInputStream input = Input(body);
   input.SetRecursionLimit(kMaxDepth);
-  const auto read = [&](std::uint32_t tag) { return ReadField(input, tag, envelope, timestamp); };
+  const auto read = [&](std::uint32_t tag) { return ReadField(input, tag, envelope, instants); };
   if (!ReadFields(input, read)) return NotDecodable();
-  const auto time = TimestampFrom(timestamp.seconds, timestamp.nanos);
-  if (!time.has_value()) {
-    return absl::InvalidArgumentError("field \"timestamp\" is out of range; use the years 1678 to 2261");
-  }
-  envelope.timestamp = *time;
-  return absl::OkStatus();
+  if (absl::Status status = Take(instants.timestamp, "timestamp", envelope.timestamp); !status.ok()) return status;
+  return Take(instants.expires_at, "expires_at", envelope.expires_at);
 }
 
 absl::StatusOr<std::string> ProtobufAggregateId(std::string_view body) {

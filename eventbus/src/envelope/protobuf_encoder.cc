@@ -70,10 +70,11 @@ void PutNested(Output& out, int field, const Put& put) {
 }
 
 template <typename Output>
-void PutTimestamp(Output& out, system_clock::time_point time) {
+void PutTimestamp(Output& out, int field, system_clock::time_point time) {
+  if (time == system_clock::time_point{}) return;
   const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
   const std::chrono::nanoseconds nanos = time - seconds;
-  PutNested(out, v1::Envelope::kTimestampFieldNumber, [&](auto& nested) {
+  PutNested(out, field, [&](auto& nested) {
     PutNumber(nested, google::protobuf::Timestamp::kSecondsFieldNumber, seconds.time_since_epoch().count());
     PutNumber(nested, google::protobuf::Timestamp::kNanosFieldNumber, nanos.count());
   });
@@ -98,7 +99,7 @@ void PutFields(Output& out, const Envelope& envelope) {
   PutText(out, v1::Envelope::kAggregateTypeFieldNumber, envelope.aggregate_type);
   PutText(out, v1::Envelope::kEventTypeFieldNumber, envelope.event_type);
   PutNumber(out, v1::Envelope::kEventVersionFieldNumber, envelope.event_version);
-  if (envelope.timestamp != system_clock::time_point{}) PutTimestamp(out, envelope.timestamp);
+  PutTimestamp(out, v1::Envelope::kTimestampFieldNumber, envelope.timestamp);
   PutText(out, v1::Envelope::kTraceIdFieldNumber, envelope.trace_id);
   PutText(out, v1::Envelope::kTraceparentFieldNumber, envelope.traceparent);
   PutText(out, v1::Envelope::kCorrelationIdFieldNumber, envelope.correlation_id);
@@ -107,6 +108,7 @@ void PutFields(Output& out, const Envelope& envelope) {
   PutText(out, v1::Envelope::kContentTypeFieldNumber, envelope.content_type);
   PutText(out, v1::Envelope::kPayloadFieldNumber, envelope.payload);
   for (const auto& [key, value] : envelope.attributes) PutAttribute(out, key, value);
+  PutTimestamp(out, v1::Envelope::kExpiresAtFieldNumber, envelope.expires_at);
 }
 
 }  // namespace

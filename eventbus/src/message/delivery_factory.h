@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string_view>
 
 #include "message/stored_message.h"
@@ -24,6 +25,8 @@ class DeferralSource {
 struct Attempt {
   std::uint64_t number = 1;  ///< from 1
   std::uint64_t fence = 0;   ///< see `Delivery::fence`
+  bool redriven = false;
+  std::stop_token stop_token{};  ///< asks it to stop
 };
 
 /// Where a message is delivered.
@@ -37,11 +40,11 @@ class DeliveryFactory {
  public:
   /// One that cannot be deferred.
   static Delivery Make(const StoredMessage& message, const Place& place) {
-    return {message, place.topic, place.bus, 1, 0, nullptr};
+    return {message, place.topic, place.bus, 1, 0, {}, nullptr};
   }
   static Delivery Make(const StoredMessage& message, const Place& place, const Attempt& attempt,
                        DeferralSource& deferrals) {
-    return {message, place.topic, place.bus, attempt.number, attempt.fence, &deferrals};
+    return {message, place.topic, place.bus, attempt.number, attempt.fence, attempt.stop_token, &deferrals};
   }
 };
 

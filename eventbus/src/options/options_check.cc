@@ -146,6 +146,11 @@ absl::Status CheckDuplicateWindow(const BusOptions& options) {
                  absl::StrCat("is ", window.count(), " s; use at least twice publish_timeout"));
 }
 
+absl::Status CheckMiddleware(const std::vector<std::shared_ptr<Middleware>>& middleware) {
+  const bool null = std::ranges::find(middleware, nullptr) != middleware.end();
+  return Require(!null, "middleware", "has a null pointer; leave it out");
+}
+
 absl::Status CheckBus(const BusOptions& options) {
   using enum StorageMismatch;
   const absl::StatusOr<UrlFacts> url = ReadUrl(options.url);
@@ -156,7 +161,21 @@ absl::Status CheckBus(const BusOptions& options) {
       CheckCredentials(options.credentials, *url), CheckTls(options.tls, *url), CheckSubjects(options),
       Prefixed("field \"pool\"", options.pool.Validate()),
       Require(mismatch == kWarn || mismatch == kRefuse, "storage_mismatch", "is no choice; use kWarn or kRefuse"),
-      CheckLimits(options.limits), CheckTimes(options), [&] { return CheckDuplicateWindow(options); });
+      CheckLimits(options.limits), CheckTimes(options), [&] { return CheckDuplicateWindow(options); },
+      [&] { return CheckMiddleware(options.middleware); });
+}
+
+// Written so that NaN fails too.
+absl::Status CheckRate(std::string_view field, const RateLimit& limit) {
+  const double rate = limit.per_second;
+  const bool sane = rate == 0 || (rate >= 0.001 && rate <= 1e6);
+  if (!sane) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("field \"", std::string(field), ".per_second\" is ", rate, "; use 0, or 0.001 to 1000000"));
+  }
+  if (limit.burst >= 1 && limit.burst <= 1'000'000) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("field \"", std::string(field), ".burst\" is ", limit.burst, "; use 1 to 1000000"));
 }
 
 absl::Status CheckRetry(const RetryPolicy& retry) {
@@ -210,6 +229,7 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
   const bool shared = options.sharing == Sharing::kShared;
   const bool cumulative = options.ack_mode == AckMode::kCumulative;
   const AfterDeadLetter after = options.after_dead_letter;
+  const WhenExpired when_expired = options.when_expired;
   return Prefixed(
       "envelope subscribe options",
       FirstError(
@@ -222,13 +242,21 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                   "is kCumulative on a shared consumer, whose members would acknowledge for each other; "
                   "use kExclusive"),
           CheckVisibleAscii("handler_name", options.handler_name, kMaxIdBytes, Presence::kOptional),
-          CheckRetry(options.retry),
+          CheckRetry(options.retry), CheckMiddleware(options.middleware), CheckRate("rate", options.rate),
+          CheckRate("key_rate", options.key_rate),
           Require(after == kContinue || after == kQuarantine || after == kBlock, "after_dead_letter",
                   "is no choice; use kContinue, kQuarantine or kBlock"),
           // Members that share a consumer do not know of each other's letters.
           Require(!shared || after != kQuarantine, "after_dead_letter",
                   "is kQuarantine on a shared consumer, which keeps no order; use kExclusive"),
-          CheckRanges({{"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},
+          Require(when_expired == WhenExpired::kDeadLetter || when_expired == WhenExpired::kDrop, "when_expired",
+                  "is no choice; use kDeadLetter or kDrop"),
+          Require(options.max_age.count() == 0 || after != kBlock || when_expired == WhenExpired::kDrop, "when_expired",
+                  "is kDeadLetter, and with after_dead_letter kBlock nothing is given up; use kDrop"),
+          CheckRanges({{"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
+                       {"max_age", options.max_age.count(), 1, 3653 * kDayMs, " ms", true},
+                       {"max_concurrent", Count(options.max_concurrent), 0, kMaxInFlight},
+                       {"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},
                        {"outage_after", Count(options.outage_after), 0, 1'000'000},
                        {"stuck_after", options.stuck_after.count(), 100, kDayMs, " ms", true},
                        {"max_in_flight_bytes", Count(options.max_in_flight_bytes), 64LL << 10, 64LL << 30, " bytes"},

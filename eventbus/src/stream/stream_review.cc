@@ -36,7 +36,7 @@ StreamReview ReviewStream(const StreamFacts& found, const StreamNeed& need, Stor
   StreamReview review;
   for (const StreamRule& rule : StreamRules()) {
     const StreamVerdict verdict = rule.VerdictFor(need.use);
-    if (rule.applies == nullptr || verdict == kFits || verdict == kAsAsked || !rule.applies(found, need)) continue;
+    if (rule.applies == nullptr || verdict == kFits || verdict == kMustMatch || !rule.applies(found, need)) continue;
     std::string text = TextOf(rule, found, need);
     if (verdict == kStorage) review.storage_mismatch = text;
     if (Refuses(verdict, need, storage_mismatch)) {

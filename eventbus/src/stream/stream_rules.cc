@@ -76,11 +76,15 @@ constexpr StreamRule Any(const char* field) { return {field, "any", kFitsAll, ""
 constexpr std::array kRules = {
     StreamRule{"subjects", "without the subject", {kRefused, kRefused, kRefused, kRefused},
                "it does not take what is published", "add the subject, or use another base_stream_name",
-               [](const Facts& f, const Need& n) { return f.mirror_of.empty() && !Covers(f, n); },
+               [](const Facts& f, const Need& n) { return f.mirror_of.empty() && f.sources.empty() && !Covers(f, n); },
                [](const Facts& f) { return absl::StrJoin(f.subjects, ", "); }},
     StreamRule{"mirror", "set", kWrites, "it takes no messages of its own", "publish to the stream that it mirrors",
                [](const Facts& f, const Need&) { return !f.mirror_of.empty(); },
                [](const Facts& f) { return f.mirror_of; }},
+    StreamRule{"sources", "set, and subjects without the subject", kWrites, "what is published does not go to it",
+               "publish to the streams that are its sources, or add the subject",
+               [](const Facts& f, const Need& n) { return !f.sources.empty() && !Covers(f, n); },
+               [](const Facts& f) { return absl::StrJoin(f.sources, ", "); }},
     StreamRule{"subject_transform", "of the subject", {kRefused, kRefused, kRefused, kRefused},
                "messages are stored under another subject", "remove it, or let it take other subjects only",
                MovesSubject,
@@ -100,7 +104,7 @@ constexpr std::array kRules = {
                "only acknowledging consumers may read it, and what they acknowledge is gone",
                "set retention to limits",
                [](const Facts& f, const Need&) { return f.retention == Retention::kWorkQueue; }, Retained},
-    StreamRule{"storage", "other than asked for", {kStorage, kStorage, kStorage, kAsAsked},
+    StreamRule{"storage", "other than asked for", {kStorage, kStorage, kStorage, kMustMatch},
                "memory is lost with the server, a file is slower", "delete the stream, or use another topic",
                [](const Facts& f, const Need& n) { return f.storage != n.wanted.storage; },
                [](const Facts& f) { return std::string(StorageName(f.storage)); }},
@@ -116,8 +120,8 @@ constexpr std::array kRules = {
     StreamRule{"deny_delete", "true", kLettersBounded, "letters stay when their messages were redriven and handled",
                "set it to false, or remove letters by other means",
                [](const Facts& f, const Need&) { return f.denies_delete; }, True},
-    StreamRule{"allow_rollup_hdrs", "false", {kFits, kFits, kFits, kRefused}, "a key cannot be purged",
-               "set it to true", [](const Facts& f, const Need&) { return !f.allows_rollup; },
+    StreamRule{"allow_rollup_hdrs", "false, and not sealed", {kFits, kFits, kFits, kRefused}, "a key cannot be purged",
+               "set it to true", [](const Facts& f, const Need&) { return !f.allows_rollup && !f.sealed; },
                [](const Facts&) { return std::string("false"); }},
     StreamRule{"max_msgs", "below 1,000, discard old", kTooFew, kDiscards, kRaise,
                [](const Facts& f, const Need&) { return Old(f) && Few(f.max_messages, kLeastMessages); }, Messages},
@@ -135,31 +139,31 @@ constexpr std::array kRules = {
                [](const Facts& f, const Need&) { return !Old(f) && Few(f.max_bytes, kLeastBytes); }, Bytes},
     StreamRule{"max_bytes", "from 1 MiB on, discard new", kLettersBounded, kFull, kRaise,
                [](const Facts& f, const Need&) { return !Old(f) && Many(f.max_bytes, kLeastBytes); }, Bytes},
-    StreamRule{"max_msgs_per_subject", "below 1,000", {kFits, kConsumeOnly, kRefused, kAsAsked}, kDiscards, kRaise,
+    StreamRule{"max_msgs_per_subject", "below 1,000", {kFits, kConsumeOnly, kRefused, kMustMatch}, kDiscards, kRaise,
                [](const Facts& f, const Need&) {
                  return OldOfSubject(f) && Few(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_msgs_per_subject", "from 1,000 on", {kFits, kWarns, kWarns, kAsAsked}, kDiscards, kRaise,
+    StreamRule{"max_msgs_per_subject", "from 1,000 on", {kFits, kWarns, kWarns, kMustMatch}, kDiscards, kRaise,
                [](const Facts& f, const Need&) {
                  return OldOfSubject(f) && Many(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_msgs_per_subject", "below 1,000, discard_new_per_subject", {kFits, kFits, kRefused, kAsAsked},
+    StreamRule{"max_msgs_per_subject", "below 1,000, discard_new_per_subject", {kFits, kFits, kRefused, kMustMatch},
                kFull, kRaise,
                [](const Facts& f, const Need&) {
                  return !OldOfSubject(f) && Few(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_msgs_per_subject", "from 1,000 on, discard_new_per_subject", {kFits, kFits, kWarns, kAsAsked},
+    StreamRule{"max_msgs_per_subject", "from 1,000 on, discard_new_per_subject", {kFits, kFits, kWarns, kMustMatch},
                kFull, kRaise,
                [](const Facts& f, const Need&) {
                  return !OldOfSubject(f) && Many(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_age", "below 1 min", {kFits, kConsumeOnly, kRefused, kAsAsked}, kDiscards, kRaise,
+    StreamRule{"max_age", "below 1 min", {kFits, kConsumeOnly, kRefused, kMustMatch}, kDiscards, kRaise,
                [](const Facts& f, const Need&) { return f.max_age.count() > 0 && f.max_age < kLeastAge; }, Age},
-    StreamRule{"max_age", "from 1 min on, and less than asked for", {kFits, kWarns, kWarns, kAsAsked}, kDiscards,
+    StreamRule{"max_age", "from 1 min on, and less than asked for", {kFits, kWarns, kWarns, kMustMatch}, kDiscards,
                kRaise, ShorterThanAsked, Age},
     StreamRule{"max_msg_size", "below 64 KiB", kLettersTooFew, "letters do not fit, and their keys wait", kRaise,
                [](const Facts& f, const Need&) { return Few(f.max_message_bytes, kLeastLetterBytes); }, MessageBytes},
@@ -170,17 +174,17 @@ constexpr std::array kRules = {
                         f.max_message_bytes < static_cast<std::int64_t>(n.max_payload_bytes);
                },
                MessageBytes},
-    StreamRule{"duplicate_window", "less than publish_timeout, and than asked for", {kWarns, kWarns, kWarns, kFits},
+    StreamRule{"duplicate_window", "less than publish_timeout and less than asked for", {kWarns, kWarns, kWarns, kFits},
                "a message that is sent again can be stored twice", "raise it to twice publish_timeout",
                [](const Facts& f, const Need& n) {
                  return f.duplicate_window < n.publish_timeout && f.duplicate_window < WantedWindow(n);
                },
                [](const Facts& f) { return Milliseconds(f.duplicate_window); }},
-    StreamRule{"num_replicas", "fewer than asked for", {kWarns, kWarns, kWarns, kAsAsked},
+    StreamRule{"num_replicas", "fewer than asked for", {kWarns, kWarns, kWarns, kMustMatch},
                "fewer servers may fail than was asked for", "raise it",
                [](const Facts& f, const Need& n) { return f.replicas < n.wanted.replicas; },
                [](const Facts& f) { return Number(f.replicas); }},
-    StreamRule{"subject_delete_marker_ttl", "set", {kWarns, kWarns, kWarns, kAsAsked},
+    StreamRule{"subject_delete_marker_ttl", "set", {kWarns, kWarns, kWarns, kMustMatch},
                "markers of expired messages come as messages without a body", "remove it",
                [](const Facts& f, const Need&) { return f.marker_ttl.count() > 0; },
                [](const Facts& f) { return Milliseconds(f.marker_ttl); }},
@@ -202,7 +206,6 @@ constexpr std::array kRules = {
     Any("name"),
     Any("placement"),
     Any("republish"),
-    Any("sources"),
 };
 
 }  // namespace
@@ -215,8 +218,8 @@ std::string_view VerdictName(StreamVerdict verdict) {
       return "warns";
     case kStorage:
       return "`storage_mismatch`";
-    case kAsAsked:
-      return "as asked";
+    case kMustMatch:
+      return "must match";
     case kConsumeOnly:
       return "consume only";
     case kPublishOnly:

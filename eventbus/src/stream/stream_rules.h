@@ -38,7 +38,7 @@ enum class StreamVerdict {
   kFits,
   kWarns,        ///< used, with a warning
   kStorage,      ///< as `BusOptions::storage_mismatch` says
-  kAsAsked,      ///< compared with the options of the bucket, where it is opened
+  kMustMatch,    ///< compared with the options of the bucket, where it is opened
   kConsumeOnly,  ///< publishing is refused
   kPublishOnly,  ///< consuming is refused
   kRefused,

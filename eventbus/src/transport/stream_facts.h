@@ -67,6 +67,7 @@ struct StreamFacts {
   bool persists_later = false;             ///< a PubAck does not wait for the disk
   std::chrono::nanoseconds marker_ttl{0};  ///< of the markers for messages that expired; 0: it writes none
   std::string mirror_of{};                 ///< the stream that it mirrors; empty: none
+  std::vector<std::string> sources{};      ///< the streams that it takes messages from
   std::optional<SubjectTransform> subject_transform{};
   std::uint64_t consumers = 0;
 };

@@ -47,6 +47,14 @@ TEST_F(DeadLetterWriterTest, TheSameDeliveryIsStoredOnce) {
   EXPECT_EQ(Outstanding().size(), 1U);
 }
 
+// Its stream knows the letter's ID.
+TEST_F(DeadLetterWriterTest, ALetterThatItsStreamDidNotKeepIsNotStored) {
+  EXPECT_TRUE(Store(3, "k"));
+  EXPECT_TRUE(Remove(1));
+  EXPECT_FALSE(Store(3, "k"));
+  EXPECT_THAT(Outstanding(), IsEmpty());
+}
+
 TEST_F(DeadLetterWriterTest, RemovesALetterAndTakesAnAbsentOneAsRemoved) {
   EXPECT_TRUE(Store(3, "k"));
   EXPECT_TRUE(Remove(1));

@@ -124,12 +124,19 @@ class SubscriptionTest : public testing::Test {
         SubscriptionContext{.pool = actorpool::internal::PoolAccess(*pool_),
                             .dead_letters = letters_,
                             .look_ups = look_ups_,
+                            .deadlines = deadlines_,
                             .log = log_,
                             .request_tick = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
     if (holds_acknowledgements_) return;
     transport_.Release();
     released_ = true;
+  }
+  // Until what the letters' thread was given is done.
+  void AwaitLetters() {
+    std::promise<void> done;
+    ASSERT_TRUE(letters_.Later([&done] { done.set_value(); }));
+    ASSERT_EQ(done.get_future().wait_for(kPatience), std::future_status::ready);
   }
   void Arrive(std::uint64_t first, std::uint64_t last, const std::string& key, std::uint64_t fence = 0) {
     std::vector<std::unique_ptr<StoredMessage>> messages;
@@ -150,6 +157,7 @@ class SubscriptionTest : public testing::Test {
   TopicStreams streams_{options_, transport_};
   DeadLetterWriter letters_{options_, transport_, streams_};
   MessageLookUp look_ups_{transport_};
+  DeadlineWatch deadlines_;
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;
   std::vector<std::uint64_t> fences_;  // of the handlers, by one worker
@@ -219,10 +227,27 @@ TEST_F(SubscriptionTest, WhatWasReadBeforeOwnershipWasLostOnceMoreDoesNotCount) 
   transport_.WhileReading([&] { transport_.events().on_ownership_lost(); });
   auto now = std::chrono::steady_clock::now();
   subscription_->Tick(now);
+  AwaitLetters();
   EXPECT_EQ(transport_.readings(), 2U);
   EXPECT_TRUE(subscription_->Stats().reading_letters) << "the other owner may have stored letters since";
   subscription_->Tick(now += std::chrono::seconds(2));
+  AwaitLetters();
   EXPECT_EQ(transport_.readings(), 3U);
+  EXPECT_FALSE(subscription_->Stats().reading_letters);
+}
+
+TEST_F(SubscriptionTest, ATickDoesNotWaitUntilLettersAreRead) {
+  Open([](const StoredMessage&) {}, AfterDeadLetter::kQuarantine);
+  transport_.events().on_ownership_lost();
+  std::promise<void> ticked;
+  transport_.WhileReading([&, go = ticked.get_future().share()] { go.wait_for(kPatience); });
+  const auto now = std::chrono::steady_clock::now();
+  subscription_->Tick(now);
+  subscription_->Tick(now + std::chrono::seconds(2));
+  EXPECT_TRUE(subscription_->Stats().reading_letters);
+  ticked.set_value();
+  AwaitLetters();
+  EXPECT_EQ(transport_.readings(), 2U) << "one at a time";
   EXPECT_FALSE(subscription_->Stats().reading_letters);
 }
 

@@ -48,6 +48,7 @@ TEST(EnvelopeTest, NamesTheFieldThatBreaksItsRule) {
        [](Envelope& e) { e.timestamp = std::chrono::sys_days{year{1678} / 1 / 1} - std::chrono::nanoseconds{1}; }},
       {"timestamp", [](Envelope& e) { e.timestamp = std::chrono::sys_days{year{2262} / 1 / 1}; }},
       {"timestamp", [](Envelope& e) { e.timestamp = std::chrono::system_clock::time_point::max(); }},
+      {"expires_at", [](Envelope& e) { e.expires_at = std::chrono::system_clock::time_point::max(); }},
       {"trace_id", [](Envelope& e) { e.trace_id = "\0"s; }},
       {"trace_id", [](Envelope& e) { e.trace_id = std::string(129, 'x'); }},
       {"traceparent", [](Envelope& e) { e.traceparent = "a b"; }},

@@ -19,12 +19,14 @@ inline v1::Envelope GeneratedFrom(const Envelope& envelope) {
   message.set_aggregate_type(envelope.aggregate_type);
   message.set_event_type(envelope.event_type);
   message.set_event_version(envelope.event_version);
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(envelope.timestamp);
-  if (envelope.timestamp.time_since_epoch().count() != 0) {
-    message.mutable_timestamp()->set_seconds(seconds.time_since_epoch().count());
-    const std::chrono::nanoseconds nanos = envelope.timestamp - seconds;
-    message.mutable_timestamp()->set_nanos(static_cast<int>(nanos.count()));
-  }
+  const auto set = [](std::chrono::system_clock::time_point time, google::protobuf::Timestamp& field) {
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(time);
+    field.set_seconds(seconds.time_since_epoch().count());
+    field.set_nanos(static_cast<int>(std::chrono::nanoseconds(time - seconds).count()));
+  };
+  const std::chrono::system_clock::time_point unset;
+  if (envelope.timestamp != unset) set(envelope.timestamp, *message.mutable_timestamp());
+  if (envelope.expires_at != unset) set(envelope.expires_at, *message.mutable_expires_at());
   message.set_trace_id(envelope.trace_id);
   message.set_traceparent(envelope.traceparent);
   message.set_correlation_id(envelope.correlation_id);

@@ -56,8 +56,11 @@ class HostileBodiesTest : public testing::Test {
     ++compared_;
     EXPECT_EQ(TimestampFrom(read.timestamp().seconds(), read.timestamp().nanos()), envelope->timestamp);
     v1::Envelope ours = GeneratedFrom(*envelope);
-    ours.clear_timestamp();
-    read.clear_timestamp();
+    EXPECT_EQ(TimestampFrom(read.expires_at().seconds(), read.expires_at().nanos()), envelope->expires_at);
+    for (v1::Envelope* each : {&ours, &read}) {
+      each->clear_timestamp();
+      each->clear_expires_at();
+    }
     read.GetReflection()->MutableUnknownFields(&read)->Clear();
     EXPECT_EQ(BytesOf(ours), BytesOf(read));
   }

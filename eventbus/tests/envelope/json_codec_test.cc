@@ -64,11 +64,12 @@ TEST(JsonCodecTest, WritesEveryFieldAsOtherReadersExpectIt) {
   const std::string body = EncodeEnvelope(envelope, EnvelopeFormat::kJson).value();
   EXPECT_NE(body.find("\"payload\":" + envelope.payload + ","), std::string::npos);
   const auto json = nlohmann::json::parse(body);
-  EXPECT_EQ(json.size(), 14U);
+  EXPECT_EQ(json.size(), 15U);
   EXPECT_EQ(json["aggregate_id"], envelope.aggregate_id);
   EXPECT_EQ(json["aggregate_type"], envelope.aggregate_type);
   EXPECT_EQ(json["event_version"], 3);
   EXPECT_EQ(json["timestamp"], "2024-02-29T12:34:56.789012345Z");
+  EXPECT_EQ(json["expires_at"], "2024-02-29T13:00:00Z");
   EXPECT_EQ(json["traceparent"], envelope.traceparent);
   EXPECT_EQ(json["causation_id"], envelope.causation_id);
   EXPECT_EQ(json["content_type"], envelope.content_type);
@@ -142,6 +143,7 @@ TEST(JsonCodecTest, RefusesMembersOfTheWrongTypeOrRange) {
                           {R"(,"tenant_id":-9223372036854775809)", "field \"tenant_id\" is no integer"},
                           {R"(,"tenant_id":99999999999999999999999999)", "field \"tenant_id\" is no integer"},
                           {R"(,"timestamp":1709210096)", "field \"timestamp\" is no text"},
+                          {R"(,"expires_at":"soon")", "field \"expires_at\" is no RFC 3339"},
                           {R"(,"timestamp":"")", "field \"timestamp\" is no RFC 3339"},
                           {R"(,"timestamp":"9999-01-01T00:00:00Z")", "field \"timestamp\" is no RFC 3339"},
                           {R"(,"timestamp":"2024-02-30T00:00:00Z")", "field \"timestamp\" is no RFC 3339"},

@@ -42,7 +42,8 @@ TEST(ProtobufCodecTest, KeepsItsBytes) {
       Text(1, e.event_id) + Text(2, e.aggregate_id) + Text(3, "Order") + Text(4, "OrderPlaced") + Number(5, 3) +
       Text(6, Number(1, 1'709'210'096) + Number(2, 789'012'345)) + Text(7, e.trace_id) + Text(8, e.traceparent) +
       Text(9, "c-1") + Text(10, "e-0") + Number(11, 7) + Text(12, e.content_type) + Text(13, e.payload) +
-      Text(14, Text(1, "quote\"d") + Text(2, "a\\b\n\u0001ü")) + Text(14, Text(1, "source") + Text(2, "shop"));
+      Text(14, Text(1, "quote\"d") + Text(2, "a\\b\n\u0001ü")) + Text(14, Text(1, "source") + Text(2, "shop")) +
+      Text(15, Number(1, 1'709'211'600));
   EXPECT_EQ(EncodeEnvelope(e, EnvelopeFormat::kProtobuf).value(), expected);
   EXPECT_EQ(DecodeEnvelope(expected, kProtobuf).value(), e);
   const Envelope small{.event_id = "e", .aggregate_id = "a", .event_type = "t"};
@@ -127,6 +128,7 @@ TEST(ProtobufCodecTest, RefusesFieldsThatBreakTheirRule) {
               IsRefusedFor("\"timestamp\""));
   EXPECT_THAT(DecodeEnvelope(Minimal() + Text(6, Number(1, INT64_MAX)), kProtobuf), IsRefusedFor("\"timestamp\""));
   EXPECT_THAT(DecodeEnvelope(Minimal() + Text(6, Number(2, 1'000'000'000)), kProtobuf), IsRefusedFor("\"timestamp\""));
+  EXPECT_THAT(DecodeEnvelope(Minimal() + Text(15, Number(1, INT64_MAX)), kProtobuf), IsRefusedFor("\"expires_at\""));
   std::string crowd;
   for (int i = 0; i < 65; ++i) crowd += Text(14, Text(1, std::to_string(i)));
   EXPECT_THAT(DecodeEnvelope(Minimal() + crowd, kProtobuf), IsRefusedFor("\"attributes\" has 65 entries"));

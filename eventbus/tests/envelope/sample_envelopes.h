@@ -29,7 +29,8 @@ inline Envelope FullEnvelope() {
           .tenant_id = 7,
           .content_type = "application/json; charset=utf-8",
           .payload = R"({"b": 1.50, "a": [1,2 , 3], "n":12345678901234567890123})",
-          .attributes = {{"quote\"d", "a\\b\n\u0001ü"}, {"source", "shop"}}};
+          .attributes = {{"quote\"d", "a\\b\n\u0001ü"}, {"source", "shop"}},
+          .expires_at = day + 13h};
 }
 
 /// Envelopes that pass `Validate()` and have an event ID, drawn from one seed.
@@ -50,6 +51,7 @@ class EnvelopeSource {
     envelope.content_type = Ascii(0, 128);
     envelope.payload = Bytes(Upto(300));
     for (int i = Upto(5); i > 0; --i) envelope.attributes[Ascii(1, 128)] = Visible();
+    if (Upto(4) == 0) envelope.expires_at = Time();
     return envelope;
   }
 

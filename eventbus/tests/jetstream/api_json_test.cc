@@ -124,7 +124,8 @@ TEST(ApiJsonTest, ReadsEverySettingThatThereIsARuleFor) {
       "retention":"interest","discard":"new","discard_new_per_subject":true,"max_msgs":5,"max_msgs_per_subject":6,
       "max_bytes":7,"max_msg_size":8,"max_age":9,"duplicate_window":10,"num_replicas":3,"no_ack":true,"sealed":true,
       "deny_delete":true,"allow_rollup_hdrs":true,"allow_msg_counter":true,"persist_mode":"async",
-      "subject_delete_marker_ttl":11,"mirror":{"name":"ORIGIN"},"subject_transform":{"src":"a.*","dest":"b.*"}},
+      "subject_delete_marker_ttl":11,"mirror":{"name":"ORIGIN"},"sources":[{"name":"A"},{"name":"B"}],
+      "subject_transform":{"src":"a.*","dest":"b.*"}},
       "state":{"consumer_count":12}})"));
   ASSERT_TRUE(facts.ok());
   EXPECT_EQ(facts->retention, Retention::kInterest);
@@ -140,6 +141,7 @@ TEST(ApiJsonTest, ReadsEverySettingThatThereIsARuleFor) {
   EXPECT_EQ(facts->marker_ttl.count(), 11);
   EXPECT_EQ(facts->replicas, 3);
   EXPECT_EQ(facts->mirror_of, "ORIGIN");
+  EXPECT_THAT(facts->sources, ::testing::ElementsAre("A", "B"));
   EXPECT_EQ(facts->subject_transform->source, "a.*");
   EXPECT_EQ(facts->subject_transform->destination, "b.*");
   EXPECT_EQ(facts->consumers, 12U);
@@ -148,13 +150,14 @@ TEST(ApiJsonTest, ReadsEverySettingThatThereIsARuleFor) {
 TEST(ApiJsonTest, AnUnlimitedLimitIsNone) {
   for (const char* text : {R"({"config":{"storage":"file"}})",
                            R"({"config":{"storage":"file","max_msgs":-1,"max_msgs_per_subject":-1,"max_bytes":-1,
-                               "max_msg_size":-1,"max_age":0,"subject_transform":"x","mirror":7}})"}) {
+                               "max_msg_size":-1,"max_age":0,"subject_transform":"x","mirror":7,"sources":7}})"}) {
     const auto facts = ReadStreamFacts(ParseJson(text));
     ASSERT_TRUE(facts.ok());
     EXPECT_EQ(facts->max_messages + facts->max_messages_per_subject + facts->max_bytes + facts->max_message_bytes, 0);
     EXPECT_EQ(facts->retention, Retention::kLimits);
     EXPECT_FALSE(facts->subject_transform.has_value());
     EXPECT_EQ(facts->mirror_of, "");
+    EXPECT_TRUE(facts->sources.empty());
   }
 }
 

@@ -160,6 +160,15 @@ TEST(ConsumerSettingsTest, WhatTheServerInsistsOnIsNamed) {
   EXPECT_TRUE(CheckTaken("billing", With(shared, "max_batch", 5), shared).ok()) << "requests keep to it";
 }
 
+TEST(ConsumerSettingsTest, AnEphemeralConsumerMayBeForgottenEarlierThanItAsksFor) {
+  const ConsumerSpec spec{.stream = "NOTES", .filter_subject = "notes", .kind = ConsumerKind::kAtMostOnce};
+  const Json wanted = ConsumerConfig(spec, "ephemeral", "", {});
+  const Json existing = With(wanted, "inactive_threshold", 5);
+  EXPECT_NE(existing, wanted);
+  EXPECT_EQ(Adjusted(existing, wanted), existing);
+  EXPECT_TRUE(CheckTaken("ephemeral", existing, wanted).ok());
+}
+
 TEST(ConsumerSettingsTest, ChangesAreToldButForWhatIsOursToChange) {
   Json existing = Wanted(ConsumerUse::kExclusive);
   existing["headers_only"] = true;

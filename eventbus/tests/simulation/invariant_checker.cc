@@ -26,6 +26,10 @@ void InvariantChecker::Begins(const InFlightMessage& item, TimePoint now) {
   const Record& record = ledger_.record(number);
   const std::uint64_t key = ledger_.event(record).key;
   ledger_.Require(!closed_, "drain", "a message began after the end", item.sequence);
+  const std::size_t most_at_once = scenario_.flow.max_concurrent;
+  ++in_handlers_;
+  ledger_.Require(most_at_once == 0 || in_handlers_ <= most_at_once, "at once", "more handlers run than may",
+                  in_handlers_);
   ledger_.Require(key == 0 || running_.insert(key).second, "one handler per key", "two messages of a key run",
                   item.sequence);
   ledger_.Begins(number, process_);
@@ -42,6 +46,7 @@ void InvariantChecker::Begins(const InFlightMessage& item, TimePoint now) {
 }
 
 void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
+  --in_handlers_;
   const std::size_t number = NumberOf(item);
   running_.erase(ledger_.event(ledger_.record(number)).key);
   const HandlerResult& result = item.result;
@@ -67,7 +72,10 @@ void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
   if (outage_) failed_.clear();
 }
 
-void InvariantChecker::TakenBack(const InFlightMessage& item) { running_.erase(ledger_.event(RecordOf(item)).key); }
+void InvariantChecker::TakenBack(const InFlightMessage& item) {
+  --in_handlers_;
+  running_.erase(ledger_.event(RecordOf(item)).key);
+}
 
 void InvariantChecker::LetterTold(const InFlightMessage& item) { ledger_.LetterTold(NumberOf(item)); }
 
@@ -189,7 +197,9 @@ void InvariantChecker::CheckTurn(const InFlightMessage& item, const DeliveryStat
   const std::uint64_t key = ledger_.event(RecordOf(item)).key;
   if (key == 0 || std::exchange(hand_.at(item.sequence).had_turn, true)) return;
   // One may have had its turn without being dispatched.
-  const bool turns_hidden = flow.counters().evicted > 0 || outage_ever_ || scenario_.quarantines();
+  const bool paced =
+      scenario_.flow.rate.per_second > 0 || scenario_.flow.key_rate.per_second > 0 || scenario_.flow.max_concurrent > 0;
+  const bool turns_hidden = flow.counters().evicted > 0 || outage_ever_ || scenario_.quarantines() || paced;
   for (const std::uint64_t sequence : of_key_[key]) {
     if (sequence == item.sequence) return;
     const Held& other = hand_.at(sequence);

@@ -115,6 +115,7 @@ class InvariantChecker {
   bool closed_ = false;
   bool outage_ = false;
   bool outage_ever_ = false;
+  std::size_t in_handlers_ = 0;
 };
 
 }  // namespace penstock::eventbus::simulation

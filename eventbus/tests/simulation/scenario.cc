@@ -97,6 +97,15 @@ const char* PolicyName(AfterDeadLetter policy) {
   return policy == AfterDeadLetter::kQuarantine ? "quarantine" : "block";
 }
 
+// Of the seed, so that the draws stay what they were.
+void LimitPace(std::uint64_t seed, DeliveryOptions& flow) {
+  if (const std::uint64_t part = seed % 17; part == 0 || part == 1 || part == 3) flow.max_concurrent = 1 + seed % 3;
+  if (const std::uint64_t part = seed % 19; part >= 1 && part <= 3) {
+    const RateLimit limit{.per_second = 50.0 * static_cast<double>(1 + seed % 40), .burst = 1 + seed % 8};
+    (part == 1 ? flow.rate : flow.key_rate) = limit;
+  }
+}
+
 }  // namespace
 
 Scenario DrawScenario(std::uint64_t seed) {
@@ -106,6 +115,7 @@ Scenario DrawScenario(std::uint64_t seed) {
   DrawLoad(random, scenario);
   DrawHandlers(random, scenario);
   DrawFaults(random, scenario);
+  LimitPace(seed, scenario.flow);
   return scenario;
 }
 

@@ -66,6 +66,13 @@ std::vector<Setting> PolicySettings() {
          f.subjects.clear();
        },
        {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+      {"sources",
+       [](auto& f) {
+         f.sources = {"ORIGIN"};
+         f.subjects = {"orders"};
+       },
+       {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+      {"sources", [](auto& f) { f.sources = {"ORIGIN"}; }, {kFits, kFits, kFits, kFits}},
       {"subject_transform",
        [](auto& f) {
          f.subject_transform = {"", "moved.>"};
@@ -151,31 +158,31 @@ std::vector<Setting> FurtherLimitSettings() {
          discard_new(f);
          f.max_messages_per_subject = 1;
        },
-       {kFits, kConsumeOnly, kRefused, kAsAsked}},
-      {"max_msgs_per_subject", [](auto& f) { f.max_messages_per_subject = 1000; }, {kFits, kWarns, kWarns, kAsAsked}},
+       {kFits, kConsumeOnly, kRefused, kMustMatch}},
+      {"max_msgs_per_subject", [](auto& f) { f.max_messages_per_subject = 1000; }, {kFits, kWarns, kWarns, kMustMatch}},
       {"max_msgs_per_subject",
        [discard_new](auto& f) {
          discard_new(f);
          f.discard_new_per_subject = true;
          f.max_messages_per_subject = 1;
        },
-       {kFits, kFits, kRefused, kAsAsked}},
+       {kFits, kFits, kRefused, kMustMatch}},
       {"max_msgs_per_subject",
        [discard_new](auto& f) {
          discard_new(f);
          f.discard_new_per_subject = true;
          f.max_messages_per_subject = 1000;
        },
-       {kFits, kFits, kWarns, kAsAsked}},
-      {"max_age", [](auto& f) { f.max_age = seconds(59); }, {kFits, kConsumeOnly, kRefused, kAsAsked}},
-      {"max_age", [](auto& f) { f.max_age = seconds(60); }, {kFits, kWarns, kWarns, kAsAsked}},
+       {kFits, kFits, kWarns, kMustMatch}},
+      {"max_age", [](auto& f) { f.max_age = seconds(59); }, {kFits, kConsumeOnly, kRefused, kMustMatch}},
+      {"max_age", [](auto& f) { f.max_age = seconds(60); }, {kFits, kWarns, kWarns, kMustMatch}},
       {"max_msg_size", [](auto& f) { f.max_message_bytes = 65535; }, {kFits, kFits, kRefused, kFits}},
       {"max_msg_size", [](auto& f) { f.max_message_bytes = 65536; }, {kFits, kFits, kWarns, kFits}},
       {"max_msg_size", [](auto& f) { f.max_message_bytes = 1 << 20; }, {kFits, kFits, kFits, kFits}},
       {"duplicate_window", [](auto& f) { f.duplicate_window = seconds(29); }, {kWarns, kWarns, kWarns, kFits}},
       {"duplicate_window", [](auto& f) { f.duplicate_window = kPublishTimeout; }, {kFits, kFits, kFits, kFits}},
-      {"num_replicas", [](auto& f) { f.replicas = 0; }, {kWarns, kWarns, kWarns, kAsAsked}},
-      {"subject_delete_marker_ttl", [](auto& f) { f.marker_ttl = seconds(1); }, {kWarns, kWarns, kWarns, kAsAsked}},
+      {"num_replicas", [](auto& f) { f.replicas = 0; }, {kWarns, kWarns, kWarns, kMustMatch}},
+      {"subject_delete_marker_ttl", [](auto& f) { f.marker_ttl = seconds(1); }, {kWarns, kWarns, kWarns, kMustMatch}},
   };
 }
 
@@ -258,6 +265,8 @@ TEST(StreamRulesTest, ABucketThatCannotPurgeIsRefused) {
   facts.allows_rollup = false;
   EXPECT_THAT(std::string(ReviewStream(facts, need, StorageMismatch::kWarn).status.message()),
               HasSubstr("\"allow_rollup_hdrs\" is false"));
+  facts.sealed = true;
+  EXPECT_TRUE(ReviewStream(facts, need, StorageMismatch::kWarn).status.ok()) << "servers take that from sealed ones";
 }
 
 TEST(StreamRulesTest, SubjectsMayTakeMoreThanIsPublished) {

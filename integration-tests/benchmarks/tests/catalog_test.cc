@@ -41,7 +41,8 @@ TEST(CatalogTest, HasEveryRow) {
                   "end_to_end_p99", "jetstream_consume_explicit_tls", "jetstream_consume_cumulative_tls",
                   "jetstream_consume_at_most_once_tls", "publish_async_tls", "publish_sync_latency_tls",
                   "publish_sync_latency_p99_tls", "end_to_end_p50_tls", "end_to_end_p99_tls", "dispatch_256",
-                  "dispatch_64_producers", "metrics_overhead", "slow_handlers"));
+                  "dispatch_64_producers", "streams", "streams_one_sleeps_p50", "streams_one_sleeps_p99",
+                  "metrics_overhead", "slow_handlers"));
   EXPECT_EQ(NamesOf(AllContests(Effort::kQuick)), NamesOf(AllContests(Effort::kFull)));
 }
 

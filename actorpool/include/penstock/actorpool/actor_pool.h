@@ -20,6 +20,8 @@ namespace internal {
 class PoolAccess;
 }  // namespace internal
 
+class StreamSet;
+
 /// How an accepted message ended.
 enum class Disposition {
   kReturned,   ///< its work returned
@@ -66,7 +68,7 @@ struct RestartPolicy {
 struct ActorPoolOptions {
   /// Names the pool's threads and metrics. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string name = "pool";
-  /// Number of actors. With more of them, keys spread better; each costs about 1 KiB while idle. Range 1 to 65,536.
+  /// Number of actors. More actors spread the keys better; each costs about 1 KiB while idle. Range 1 to 65,536.
   std::size_t actors = 256;
   /// Messages that one inbox holds before it refuses. Smaller pushes back earlier, larger uses more memory. Range 1 to
   /// 1,000,000.
@@ -103,13 +105,13 @@ class ActorPool {
   ActorPool& operator=(const ActorPool&) = delete;
 
   /// Passes one message to its actor. With a `timeout` above zero it waits that long for space in a full inbox; a call
-  /// from one of this pool's own workers never waits, since that worker may be the one that has to make the space. A
+  /// from one of this pool's own workers never waits: that worker may be the one that has to make the space. A
   /// refused message is left as it was, so that the call can be repeated. `kInvalidArgument` without work,
   /// `kResourceExhausted` when the inbox is full (counted), `kUnavailable` when the pool is draining or stopped.
   absl::Status ProcessMessage(Message&& message, std::chrono::milliseconds timeout = std::chrono::milliseconds{0});
 
   /// The actor for `key`, 0 to actors - 1. It depends only on the key and the number of actors, not on process or
-  /// build. `key` must not be empty, since messages without key have no actor of their own.
+  /// build. `key` must not be empty: messages without a key have no actor of their own.
   std::size_t ActorFor(std::string_view key) const;
 
   /// Counters and gauges as of the call. Takes no lock that a handler holds; costs about a microsecond per actor.
@@ -122,13 +124,14 @@ class ActorPool {
   absl::Status Drain(std::chrono::milliseconds timeout);
 
   /// Refuses new messages, waits for the handlers that are running, stops the workers and abandons, actor by actor and
-  /// in order, the messages that have not begun. After `Stop` has refused a first message, no accepted message begins.
-  /// Idempotent; a second caller waits for the first. Must not be called from one of the pool's own
-  /// workers or from `settled` (it logs an error there and has no effect); nor may the pool be destroyed there.
+  /// in order, the messages that have not begun. Once a message has been refused because of `Stop`, no accepted message
+  /// begins. Idempotent; a second caller waits for the first. Must not be called from one of the pool's own workers or
+  /// from `settled` (there it logs an error and has no effect), and the pool must not be destroyed there.
   void Stop();
 
  private:
   friend class internal::PoolAccess;
+  friend class StreamSet;
   class Core;
   explicit ActorPool(std::unique_ptr<Core> core);
   std::unique_ptr<Core> core_;

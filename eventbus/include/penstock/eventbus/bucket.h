@@ -24,8 +24,8 @@ enum class BucketStorage { kFile, kMemory };
 
 /// Which server answers `Bucket::Get`.
 enum class BucketReads {
-  /// The leader of the bucket's stream: every acknowledged write is seen. A leader that was cut off from the others can
-  /// still answer for some seconds, with what it had; what has to be certain is proven by `Bucket::Update` only.
+  /// The leader of the bucket's stream: every acknowledged write is seen. A leader that is cut off from the others can
+  /// still answer for some seconds, with old values; only `Bucket::Update` proves that a value is the last one.
   kLeader,
   /// Any replica: less load on the leader, and the entry may be older than one read before.
   kAnyReplica,
@@ -38,7 +38,7 @@ struct BucketOptions {
   /// An entry is removed when it is this old, without a notice to watches. 0: never. Range 0, or 100 ms to 10 years.
   std::chrono::milliseconds time_to_live{0};
   /// Above 0: a write may give its key a time to live of its own; when such a key expires, the server stores a deletion
-  /// and keeps it for this long, so that watches learn of it. Needs a server from 2.11 on. Range 0, or 1 s to 10 years.
+  /// for this long, so that watches learn of it. Needs a server from 2.11 on. Range 0, or 1 s to 10 years.
   std::chrono::seconds key_time_to_live_marker{0};
   /// Bounds all entries, with subjects and headers; a full bucket refuses writes. 0: no bound. Range 0, or 1 KiB to
   /// 1 PiB.
@@ -95,14 +95,14 @@ struct BucketWatchEvents {
   /// Required. First the last entry of each key that matches, deletions among them, by ascending revision; then each
   /// change, in order.
   std::function<void(const BucketEntry& entry)> on_entry{};
-  /// Everything that was in the bucket when the watch began has been reported. Called once; and again after a bucket
-  /// that was deleted and created anew has been reported in full.
+  /// Called once, when everything that was in the bucket when the watch began has been reported. If the bucket is
+  /// deleted and created anew, called again when the new bucket has been reported.
   std::function<void()> on_up_to_date{};
 };
 
 /// Reports the changes of a bucket until it is stopped. It survives lost connections, restarts of servers and changes
-/// of leaders: it begins again behind the last revision reported, so that it reports the last value of every key.
-/// Earlier values that the bucket's history no longer keeps by then are left out, and so is an entry that expired.
+/// of leaders: it begins again after the last revision that it reported, and reports the last value of every key. It
+/// leaves out earlier values that the bucket's history no longer keeps by then, and entries that have expired.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its thread, `ps-watch`; may outlive its bucket and its bus.
 /// **Blocking:** `Stop` and the destructor wait for a callback that runs. **Ordering:** ascending revisions.
@@ -128,17 +128,19 @@ class BucketWatch {
 /// bytes.
 ///
 /// Errors of every call: `kInvalidArgument` for an invalid key or option; `kUnavailable` when the server cannot be
-/// reached or answer; `kDeadlineExceeded` after `timeout`; `kPermissionDenied` when the user may not; `kCancelled` when
-/// stopped; `kFailedPrecondition` when the bus is closed. When the bucket was deleted, reads fail with `kNotFound` and
-/// writes with `kUnavailable`. Writes fail with `kResourceExhausted` for a value over a limit or a full bucket.
+/// reached or cannot answer; `kDeadlineExceeded` after `timeout`; `kPermissionDenied` when the user may not;
+/// `kCancelled` when stopped; `kFailedPrecondition` when the bus is closed. When the bucket was deleted, reads fail
+/// with `kNotFound` and writes with `kUnavailable`. Writes fail with `kResourceExhausted` for a value over a limit or a
+/// full bucket.
 ///
 /// Writes that depend on a revision (`Create`, `Update`, `Delete` and `Purge` with `expected_revision`) are sent once.
-/// When they fail with `kDeadlineExceeded`, `kUnavailable` or `kCancelled`, they may have happened all the same, or
-/// still happen: call `Get`. An error with "nothing was sent" in its text proves that the write did not happen. Writes
-/// that depend on no revision are sent again until `timeout`, and stored once. In rare cases, when the server loses its
-/// record of the first, the value is stored twice.
+/// A write that failed with `kDeadlineExceeded`, `kUnavailable` or `kCancelled` may have been stored, or may be stored
+/// later: call `Get`. An error with "nothing was sent" in its text proves that the write was not stored. Writes that
+/// depend on no revision are sent again until `timeout`, with one message ID, and the server stores the ID once. If the
+/// server loses its record of the ID, which is rare, it stores the value twice.
 ///
-/// In a cluster, servers before 2.9.21 do not serialise writes that expect a revision: two may succeed.
+/// In a cluster, servers before 2.9.21 do not serialise writes that expect a revision: two that expect one revision may
+/// both succeed.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** may outlive its bus; calls then fail with `kFailedPrecondition`.
 /// **Blocking:** every call, up to its `timeout`. May be called from handlers, not from a `PublishCallback`.
@@ -157,16 +159,17 @@ class Bucket {
   absl::StatusOr<std::uint64_t> Put(std::string_view key, std::string_view value,
                                     const BucketWriteOptions& options = {});
 
-  /// Writes a key that has no value: that never had one, was deleted or has expired. `kAlreadyExists` when it has one.
+  /// Writes a key that has no value: one that never had a value, was deleted or has expired. `kAlreadyExists` when the
+  /// key has a value.
   absl::StatusOr<std::uint64_t> Create(std::string_view key, std::string_view value,
                                        const BucketWriteOptions& options = {});
 
-  /// Writes if `expected_revision` is the key's last revision; 0: there is no entry, not even a deletion. `kAborted`
-  /// when it is not.
+  /// Writes if `expected_revision` is the key's last revision; 0 expects no entry at all, not even a deletion.
+  /// `kAborted` when the key has another revision.
   absl::StatusOr<std::uint64_t> Update(std::string_view key, std::string_view value, std::uint64_t expected_revision,
                                        const BucketWriteOptions& options = {});
 
-  /// Marks the key as deleted; OK also when there is none. `kAborted` when `expected_revision` is not its last
+  /// Marks the key as deleted; OK also when the key has no value. `kAborted` when `expected_revision` is not its last
   /// revision.
   absl::Status Delete(std::string_view key, const BucketDeleteOptions& options = {});
 
@@ -179,7 +182,7 @@ class Bucket {
                                                      const BucketCallOptions& options = {});
 
   const std::string& name() const;
-  /// As the server had them when the bucket was opened; `reads` as chosen here.
+  /// The settings on the server when the bucket was opened; `reads` as given to `EventBus::Bucket`.
   const BucketOptions& settings() const;
 
  private:

@@ -26,10 +26,12 @@ class DeadLettersFactory;
 /// Why a message became a dead letter.
 namespace error_class {
 inline constexpr std::string_view kExhausted = "exhausted";  ///< its attempts were used up
-inline constexpr std::string_view kThrew = "threw";          ///< the same, and the last one threw
+inline constexpr std::string_view kThrew = "threw";          ///< as `exhausted`, and the last attempt threw
 inline constexpr std::string_view kRejected = "rejected";    ///< the handler returned `Reject`
 /// Its body is no envelope, or its aggregate ID differs from that in the header.
 inline constexpr std::string_view kUndecodable = "undecodable";
+inline constexpr std::string_view kTimedOut = "timed_out";       ///< as `kExhausted`, and the last one took too long
+inline constexpr std::string_view kExpired = "expired";          ///< not handled: it was too old
 inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: its key has an earlier dead letter
 }  // namespace error_class
 
@@ -57,8 +59,8 @@ struct DeadLetter {
   /// is no longer there, `body` is empty and `body_omitted` is set.
   std::string body{};
   std::size_t body_omitted = 0;  ///< size of the missing body; 0: the body is complete, or was not requested
-  /// Size of the missing headers, which are left out and read like a body; 0: `headers` is complete, or bodies were not
-  /// requested.
+  /// Size of the missing headers. Headers too large to be stored are read from the topic's stream, as a body is. 0:
+  /// `headers` is complete, or bodies were not requested.
   std::size_t headers_omitted = 0;
   Headers headers{};  ///< those of the original message, without `Nats-` headers and failure history
 };
@@ -88,7 +90,7 @@ struct ListOptions {
 /// The result of `DeadLetters::List`.
 struct LetterPage {
   std::vector<DeadLetter> letters{};  ///< by ascending ID, at most `limit`
-  std::uint64_t more = 0;             ///< letters behind these that match too, as of the call
+  std::uint64_t more = 0;             ///< further letters that match, as of the call
 };
 
 struct RedriveReport;
@@ -109,7 +111,7 @@ struct RedriveOptions {
   /// Sends at most this many messages, the first ones in order. 0: no bound.
   std::size_t limit = 0;
   std::stop_token stop{};  ///< ends the call after the message that is being sent
-  /// Told after every letter, on the caller's thread, what the report says so far. Empty: nobody is told.
+  /// Called after every letter, on the caller's thread, with the report so far. May be empty.
   std::function<void(const RedriveReport& so_far)> progress{};
 };
 
@@ -133,9 +135,9 @@ struct RedriveReport {
 /// **Thread safety:** thread-safe. **Ownership:** part of its bus.
 /// **Blocking:** `List` and `Redrive` read the headers of all letters that may match, with a request per thousand
 /// letters (about a second for 100,000), and one more per letter that is listed with its body, asked for by ID or sent.
-/// A server that has no stream of dead letters is asked for 3 s, since one that comes back can say so wrongly. Must not
-/// be called from a callback of the bus, and should not be called from a handler. Returns `kFailedPrecondition` when
-/// the bus is closed.
+/// A server that reports no stream of dead letters is asked again for 3 s: just after a restart the report can be
+/// wrong. Must not be called from a callback of the bus, and should not be called from a handler. Returns
+/// `kFailedPrecondition` when the bus is closed.
 /// **Ordering:** letters are listed in the order they were stored. Per topic and consumer they are redriven by
 /// `origin_sequence`, the order in which the messages first came.
 class DeadLetters {
@@ -148,15 +150,15 @@ class DeadLetters {
   /// breaks its rule.
   absl::StatusOr<LetterPage> List(const DeadLetterQuery& query = {}, const ListOptions& options = {});
 
-  /// One letter, with its body. `kNotFound` when there is none of that ID (any more).
+  /// One letter, with its body. `kNotFound` when there is no letter of that ID (any more).
   absl::StatusOr<DeadLetter> Get(std::uint64_t id);
 
   /// Publishes letters to their topics again, for the consumer that gave them up; other durables of the topic
   /// acknowledge them without handling them. A letter is kept until that consumer has handled the message or given it
   /// up again, which makes a new letter; it is removed before the message is acknowledged. So an interrupted redrive
-  /// loses nothing and may be repeated. A quarantined key continues when all its letters were handled. The messages
-  /// wait until the consumer subscribes. `kInvalidArgument` for a field that breaks its rule, and for a query without
-  /// any field; errors of single letters are in the report.
+  /// loses nothing and may be repeated. A quarantined key continues when all its letters were handled. Redriven
+  /// messages wait until the consumer subscribes. `kInvalidArgument` for a field that breaks its rule, and for a query
+  /// without any field; errors of single letters are in the report.
   absl::StatusOr<RedriveReport> Redrive(const DeadLetterQuery& query, const RedriveOptions& options = {});
 
  private:

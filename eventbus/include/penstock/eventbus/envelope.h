@@ -14,10 +14,10 @@ namespace penstock {
 
 /// One domain event with the facts that route and trace it. A plain value; thread-compatible.
 struct Envelope {
-  /// Identifies the event, not the aggregate: events with the same ID within the stream's duplicate window are stored
-  /// once: the second publish succeeds with `PubAck::duplicate`, and is counted and logged. An ID that is used
-  /// again later is stored again. Empty: `PublishEnvelope` fills in a UUID version 7. See also `DerivedEventId`. 1 to
-  /// 128 bytes of visible ASCII.
+  /// Identifies the event, not the aggregate. Within the stream's duplicate window the server stores an ID once: a
+  /// second publish of it succeeds with `PubAck::duplicate`, and is counted and logged. After the window the ID is
+  /// stored again. Empty: `PublishEnvelope` fills in a UUID version 7. See also `DerivedEventId`. 1 to 128 bytes of
+  /// visible ASCII.
   std::string event_id{};
   /// The key by which events are ordered. 1 to 256 bytes of UTF-8 without spaces and control characters.
   std::string aggregate_id{};
@@ -37,6 +37,9 @@ struct Envelope {
   std::string payload{};
   /// Application-defined, at most 64: keys 1 to 128 bytes of visible ASCII, values up to 4 KiB of UTF-8.
   std::map<std::string, std::string> attributes{};
+  /// From then on the event is not handled: see `EnvelopeSubscribeOptions::when_expired`. By the clock of the process
+  /// that handles. The epoch: never. The range of `timestamp`.
+  std::chrono::system_clock::time_point expires_at{};
 
   /// `kInvalidArgument` naming the first field that breaks its rule. `event_id` and `timestamp` may still be unset.
   absl::Status Validate() const;
@@ -72,16 +75,16 @@ absl::StatusOr<std::string> AggregateIdOf(std::string_view body, std::string_vie
 /// Thread-safe.
 std::string NewEventId();
 
-/// The ID of an event that a handler publishes because of another one: the same for the same arguments, on every
-/// machine and in every version, so that an event that is handled again leads to the same event again, which the server
-/// stores once within the duplicate window (`StreamLimits::duplicate_window`); later it is stored once more, with the
-/// same ID. `purpose` tells the events apart that one event leads to, such as "shipment". A UUID version 5 (RFC 9562)
-/// of
-/// `{event_id}\n{purpose}` in the namespace 3f1c2a52-8f0e-5d6b-9a57-6a1f0c3b7e90.
+/// The ID of an event that a handler publishes because of another event. Equal arguments give equal IDs, on every
+/// machine and in every version. So when an event is handled again, the event that it leads to has its first ID again,
+/// and the server stores that ID once within the duplicate window (`StreamLimits::duplicate_window`); after the window
+/// the ID is stored again. `purpose`, such as "shipment", distinguishes the events that one event leads to. A UUID
+/// version 5 (RFC 9562) of `{event_id}\n{purpose}` in the namespace 3f1c2a52-8f0e-5d6b-9a57-6a1f0c3b7e90.
 std::string DerivedEventId(std::string_view event_id, std::string_view purpose);
 
-/// `effect`, as an event that `cause` led to: those of its `causation_id` (the cause's event ID), `correlation_id` (the
-/// cause's; its event ID where it has none), `trace_id`, `traceparent` and `tenant_id` that are not set are filled in.
+/// Returns `effect`, marked as an event that `cause` led to. Fields of `effect` that are not set are filled in:
+/// `causation_id` with the event ID of the cause; `correlation_id` with that of the cause, or else with its event ID;
+/// `trace_id`, `traceparent` and `tenant_id` with those of the cause.
 Envelope CausedBy(const Envelope& cause, Envelope effect);
 
 }  // namespace penstock

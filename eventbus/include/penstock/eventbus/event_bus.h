@@ -23,6 +23,7 @@
 #include "penstock/eventbus/outcome.h"
 #include "penstock/eventbus/reader.h"
 #include "penstock/eventbus/stats.h"
+#include "penstock/eventbus/typed_handlers.h"
 
 namespace penstock {
 
@@ -38,8 +39,8 @@ using EnvelopeHandler = std::function<Outcome(const Envelope& envelope, const De
 /// (`memory://`); for a publish that `Close` or `Drain` ends, on the closing thread. Must not block or throw.
 using PublishCallback = absl::AnyInvocable<void(absl::StatusOr<PubAck>)>;
 
-/// How a drain ended. Messages that wait for a retry or for their body, which was evicted, or behind such a message,
-/// and all but one in an outage of what handlers need, cannot be finished: they are handed back.
+/// How a drain ended. Some messages cannot be finished and are handed back: those that wait for a retry or for an
+/// evicted body, those that wait for such a message, and during an outage (`outage_after`) all but one.
 struct DrainReport {
   /// OK when everything that could be finished was finished, and the server knows it; `kDeadlineExceeded` when the
   /// timeout came first; `kUnavailable` when the connection was lost and not back by then; `kAborted` when another
@@ -76,15 +77,16 @@ using SubscriptionId = std::uint64_t;
 /// ended.
 /// **Blocking:** as stated per method. Receiving never waits for a handler.
 /// **Ordering:** messages with an aggregate ID are handled in stream order per aggregate, one at a time, even when one
-/// has to be retried. Messages without one have no order. Publishes of one thread to one topic that have the same
-/// aggregate ID are stored in the order of the calls, whatever the network or the server does meanwhile, and whatever
-/// an election does on a cluster of nats-server 2.10 or later: each goes out when the one before it has its PubAck or
-/// has failed. One that failed with `kDeadlineExceeded` may still be stored; those of its aggregate that waited behind
-/// it fail with `kAborted` and were not sent, so that whoever publishes again, in order, keeps the order.
+/// has to be retried; across elections of a cluster this needs nats-server 2.11 or later. Messages without one have no
+/// order. Publishes of one thread to one topic with one aggregate ID are stored in the order of the calls, also when
+/// the connection or the server fails, and on a cluster of nats-server 2.10 or later also across an election: each is
+/// sent when the one before it has its PubAck or has failed. A publish that failed with `kDeadlineExceeded` may still
+/// be stored; the publishes of its aggregate that waited for it fail with `kAborted` and were not sent. To keep the
+/// order, publish all that failed again, in order.
 /// **Shutdown:** `Drain` finishes the received messages; `Close` and the destructor hand them back. The destructor
-/// waits for running handlers; in a handler of this bus, for which it would wait for ever, it says so and aborts.
+/// waits for running handlers. In a handler of this bus it would wait for ever: there it prints an error and aborts.
 /// **Child processes:** inherit no descriptor, blocked signal or ignored signal of the bus's. A child made with `fork`
-/// may only destroy the bus, or call `exit`: that touches nothing of the parent's.
+/// may only destroy the bus or call `exit`, which touch nothing of the parent's; it may use a bus of its own.
 class EventBus {
  public:
   /// Connects, blocking for at most `connect_timeout`. `kInvalidArgument` for invalid options, `kUnavailable` when no
@@ -107,8 +109,8 @@ class EventBus {
   absl::StatusOr<PubAck> Publish(std::string_view topic, std::string_view body, PublishOptions options = {});
 
   /// As `Publish`, but does not wait for the PubAck. `done` is called exactly once, unless this returns an error.
-  /// Blocks while `publish_window` publishes are outstanding; those that wait behind another one of their aggregate or
-  /// key count too.
+  /// Blocks while `publish_window` publishes are outstanding, those included that wait for an earlier publish of their
+  /// aggregate or key.
   absl::Status PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
                             PublishOptions options = {});
 
@@ -139,16 +141,29 @@ class EventBus {
   /// an invalid topic, pattern, handler or option; `kAlreadyExists` when this bus already has the durable on this topic,
   /// or on one of the pattern's; other errors come from the server.
   ///
-  /// Blocks while a slow server makes the streams and the consumer, for each up to about 10 s; then `kDeadlineExceeded`
-  /// or `kUnavailable` with what was asked for. A refusal is returned at once. A subscription that has begun goes on
-  /// for as long as the bus lives, whatever the server refuses meanwhile. It stands by while another process owns the
-  /// durable. Two refusals end it: the durable was created again with a configuration that does not fit, or the stream
-  /// is a work queue and another consumer has taken the topic (JetStream errors 10099 and 10100); see docs/errors.md.
+  /// Blocks while a slow server creates the streams and the consumer, up to about 10 s for each; then it returns
+  /// `kDeadlineExceeded` or `kUnavailable` and names the request. A refusal is returned at once. A subscription that
+  /// has begun stands by while another process owns the durable, and lasts as long as the bus. Only two refusals of the
+  /// server end it: the durable was created again with a configuration that does not fit, or the stream is a work queue
+  /// and another consumer has taken the topic (JetStream errors 10099 and 10100); see docs/errors.md.
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeHandler handler) {
     return SubscribeEnvelope(topic, EnvelopeSubscribeOptions{}, std::move(handler));
   }
   absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                    EnvelopeHandler handler);
+  /// The same with handlers of typed events, and the errors of `TypedHandlers::Build`.
+  absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
+                                                   const TypedHandlers& handlers) {
+    absl::StatusOr<EnvelopeHandler> handler = handlers.Build();
+    if (!handler.ok()) return handler.status();
+    return SubscribeEnvelope(topic, std::move(options), *std::move(handler));
+  }
+  /// The same with events of one type.
+  template <Encodable T, TypedHandler<T> H>
+  absl::StatusOr<SubscriptionId> SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
+                                                   H handler) {
+    return SubscribeEnvelope(topic, std::move(options), TypedHandlers().On<T>(std::move(handler)));
+  }
 
   /// A subscription as `Subscribe` makes it, read by whoever calls `Reader::Next` instead of by a handler. `topic` may
   /// be a pattern. Errors as `Subscribe`.
@@ -160,10 +175,10 @@ class EventBus {
   absl::Status Unsubscribe(SubscriptionId id);
 
   /// Stops receiving, finishes and acknowledges what was received, waits for outstanding PubAcks, and closes the bus.
-  /// When the connection is lost, or the server does not answer, it waits for it up to `timeout`. Messages that cannot
-  /// be finished within `timeout` are handed back: the next owner of the durable gets them, in order. Returns at the
-  /// latest shortly after `timeout`, even if a handler is still running (the destructor waits for it); any duration may
-  /// be given, and `max()` waits for ever. Must not be called from a handler.
+  /// While the connection is lost, or the server does not answer, it waits for the server, up to `timeout`. Messages
+  /// that cannot be finished within `timeout` are handed back: the next owner of the durable gets them, in order.
+  /// Returns at the latest shortly after `timeout`, even if a handler is still running (the destructor waits for the
+  /// handler). `timeout` may have any length; `max()` waits for ever. Must not be called from a handler.
   DrainReport Drain(std::chrono::milliseconds timeout);
 
   /// Stops receiving, waits for running handlers, hands back the rest, closes. Never deletes a durable. Idempotent.
@@ -171,14 +186,21 @@ class EventBus {
   void Close();
 
   /// Opens a bucket of keys and values, which is created when there is none of that name (1 to 64 bytes of
-  /// `[A-Za-z0-9_-]`). One that exists is opened if it fits: `history`, `time_to_live` and `storage` are to be the
-  /// same, there must not be fewer replicas, and it must allow a time to live per key if `key_time_to_live_marker` is
+  /// `[A-Za-z0-9_-]`). One that exists is opened if it fits: `history`, `time_to_live` and `storage` must be
+  /// equal, there must not be fewer replicas, and it must allow a time to live per key if `key_time_to_live_marker` is
   /// set; its other limits are left as they are. The stream is `KV_{name}`, without `base_stream_name`.
   /// `kInvalidArgument` for an invalid name or option; `kFailedPrecondition` when it does not fit, naming the setting,
   /// or when the bus is closed; `kUnimplemented` for `key_time_to_live_marker` where the server is older than 2.11, and
   /// on `memory://`; other errors come from the server.
   absl::StatusOr<std::unique_ptr<penstock::Bucket>> Bucket(std::string_view name, const BucketOptions& options = {},
                                                            const BucketCallOptions& call = {});
+
+  /// Waits for what the durable makes of the topic's event with that ID, for at most `timeout`: it must keep results
+  /// (`EnvelopeSubscribeOptions::results`), under the same options. `kDeadlineExceeded` when there is none by then, be
+  /// it that the event is still to be handled, that there is none, or that its result has expired. `kInvalidArgument`
+  /// for an invalid name, ID or time; errors as `Bucket`.
+  absl::StatusOr<Result> AwaitResult(std::string_view topic, std::string_view durable, std::string_view event_id,
+                                     std::chrono::milliseconds timeout, const ResultOptions& options = {});
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;

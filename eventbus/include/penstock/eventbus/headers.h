@@ -36,9 +36,9 @@ inline constexpr std::string_view kConsumer = "Penstock-Consumer";
 inline constexpr std::string_view kHandler = "Penstock-Handler";
 inline constexpr std::string_view kHost = "Penstock-Host";
 inline constexpr std::string_view kBodyOmitted =
-    "Penstock-Body-Omitted";  ///< size of the body, left out since body and failure history exceed the limit
+    "Penstock-Body-Omitted";  ///< size of the body, left out because body and failure history exceed the limit
 inline constexpr std::string_view kHeadersOmitted =
-    "Penstock-Headers-Omitted";  ///< size of the original's headers, left out since they exceed it without the body
+    "Penstock-Headers-Omitted";  ///< size of the headers, left out because they exceed it even without the body
 
 // A redriven message has all four. Its next dead letter has the first two; every other letter has only the first.
 inline constexpr std::string_view kOriginSequence = "Penstock-Origin-Sequence";  ///< its first sequence in its stream

@@ -4,15 +4,20 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/log.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/message.h"
+#include "penstock/eventbus/result.h"
 
 namespace penstock {
+
+class Middleware;
 
 /// How the client authenticates. At most one of user, token and credentials file. Never logged.
 struct Credentials {
@@ -73,34 +78,38 @@ struct BusOptions {
   Credentials credentials{};
   TlsOptions tls{};
   /// The domain whose JetStream is used, such as that of a hub behind a leaf node: requests go to `$JS.<domain>.API`.
-  /// Empty: that of the server. One token, 1 to 128 bytes; not together with `jetstream_api_prefix`. With another
-  /// domain, nobody answers. This and the next two are ignored by `memory://`.
+  /// Empty: that of the server. One token, 1 to 128 bytes; not together with `jetstream_api_prefix`. In a
+  /// domain that does not exist nobody answers. `memory://` ignores this option and the next two.
   std::string jetstream_domain{};
   /// The prefix under which the JetStream of another account is imported: requests go to `<prefix>.STREAM.INFO...`,
   /// writes to buckets to `<prefix>.$KV...` (docs/operations.md). Empty: `$JS.API`. Tokens of visible ASCII without
   /// `*`, `>`, `"` and `\`, joined by single dots; 1 to 128 bytes.
   std::string jetstream_api_prefix{};
-  /// The subjects below which all answers and deliveries come, for users that may subscribe to their own only. The
-  /// rules of `jetstream_api_prefix`, and not beginning with `$`. What the server refuses there is an error of connect.
+  /// Prefix of the subjects of all replies and deliveries, for users that may subscribe to subjects of their own only.
+  /// The rules of `jetstream_api_prefix` hold; it must not begin with `$`. `Connect` fails with `kPermissionDenied` if
+  /// the user may not subscribe below it.
   std::string inbox_prefix = "_INBOX";
   actorpool::ActorPoolOptions pool{};
   StorageMismatch storage_mismatch = StorageMismatch::kWarn;
   StreamLimits limits{};
-  /// Longest wait for the first connection; what a server refuses (credentials, TLS) ends it at once. 0: for ever, for
-  /// a service that may start before its server. Range 0 or 100 ms to 10 min.
+  /// Longest wait for the first connection; a refusal (credentials, TLS) ends it once every server was tried. 0: for
+  /// ever, for a service that may start before its server. Range 0 or 100 ms to 10 min.
   std::chrono::milliseconds connect_timeout{3000};
-  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with the same message
+  /// How long a publish may stay without a PubAck before it fails. Until then it is sent again, with its message
   /// ID:
   /// - on each new connection;
   /// - after a back-off, when the server answers that it cannot store it now or no stream takes the subject;
-  /// - on the same connection, within half a second after a later publish to the topic was acknowledged, or after 2 s
+  /// - while a connection lasts, within half a second after a later publish to the topic was acknowledged, or after 2 s
   ///   without any acknowledgement on the topic, then every 4 s.
   ///
   /// A cluster can take 13 s to elect a leader. Range 100 ms to 10 min.
   std::chrono::milliseconds publish_timeout{30'000};
-  /// Outstanding publishes before `PublishAsync` waits. Of each aggregate one at a time is on its way to the server, so
-  /// one that is published to faster than its PubAcks return fills the window. Range 1 to 65,536.
+  /// The number of outstanding publishes from which `PublishAsync` waits. Each aggregate has one publish at a time on
+  /// its way to the server, so an aggregate that is published to faster than its PubAcks return fills the window. Range
+  /// 1 to 65,536.
   std::size_t publish_window = 4096;
+  /// Around every envelope that is published and every handler of envelopes; the first is outermost. None is null.
+  std::vector<std::shared_ptr<Middleware>> middleware{};
   /// Receives the log lines of the bus. Empty: no log.
   LogSink log{};
 
@@ -123,7 +132,7 @@ struct PublishOptions {
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
 };
 
-/// Where a publish ended up.
+/// Where a published message is stored.
 struct PubAck {
   std::string stream{};
   std::uint64_t sequence = 0;  ///< position in the stream, from 1
@@ -196,7 +205,7 @@ enum class Sharing {
   /// One process at a time owns the durable; others with the same name stand by and take over. Order per aggregate is
   /// kept.
   kExclusive,
-  /// Processes with the same durable compete for messages. No order across processes.
+  /// The processes of the durable divide its messages among them. No order across processes.
   kShared,
 };
 
@@ -209,6 +218,18 @@ enum class AckMode {
   /// letter), later ones stay unacknowledged; once they fill the window, all keys wait. Exclusive consumers only; a
   /// durable keeps the mode that it was created with.
   kCumulative,
+};
+
+/// How many events may begin in a second.
+struct RateLimit {
+  double per_second = 0;  ///< 0: no limit. Range 0, or 0.001 to 1,000,000.
+  std::size_t burst = 1;  ///< so many may begin at once after a pause. Range 1 to 1,000,000.
+};
+
+/// The fate of an event that is too old when its turn comes.
+enum class WhenExpired {
+  kDeadLetter,  ///< kept as a dead letter, unhandled; what follows it goes on as after any other letter
+  kDrop,        ///< acknowledged, unhandled, and counted
 };
 
 /// `SubscribeEnvelope`: at-least-once, order per aggregate.
@@ -230,6 +251,27 @@ struct EnvelopeSubscribeOptions {
   /// A handler that runs longer counts as stuck and is logged once. On a shared durable its message may then be
   /// redelivered to another process. The handler cannot be interrupted. 0: never. Range 0 or 100 ms to 1 day.
   std::chrono::milliseconds stuck_after{300'000};
+  /// A handler that runs longer is asked to stop (`Delivery::stop_token`), and counts as failed when it returns,
+  /// whatever it returned: its message is tried again. It cannot be interrupted. What goes on after `Deferred()` has no
+  /// limit. 0: none. Range 0 or 1 ms to 1 day.
+  std::chrono::milliseconds time_limit{0};
+  /// Events that were stored longer ago are not handled; nor are those whose `Envelope::expires_at` has come, whatever
+  /// this is. A redriven event never expires: who sends it again wants it handled. Both by the clock of this process.
+  /// 0: none. Range 0 or 1 ms to 10 years.
+  std::chrono::milliseconds max_age{0};
+  WhenExpired when_expired = WhenExpired::kDeadLetter;
+  /// Each process begins no more events than that in a second, of all keys and of each: an event that must wait holds
+  /// its key and no worker. Attempts count, not events.
+  RateLimit rate{};
+  RateLimit key_rate{};
+  /// Each process runs no more handlers of this subscription at once, whatever the pool has. 0: no limit. Range 0 to
+  /// 65,536.
+  std::size_t max_concurrent = 0;
+  /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
+  /// logged, and its message is over all the same; that of a deferred outcome is not kept.
+  ResultOptions results{};
+  /// Around the handler, within those of the bus; the first is outermost. None is null.
+  std::vector<std::shared_ptr<Middleware>> middleware{};
   /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit
   /// of each process on a shared one. A waiting key can raise it (docs/delivery.md). Larger than 4,096 gains nothing.
   /// Range 1 to 65,536.

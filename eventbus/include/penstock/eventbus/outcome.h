@@ -26,9 +26,18 @@ class Outcome {
   Outcome(const absl::Status& status)
       : kind_(status.ok() ? Kind::kAck : Kind::kRetry), reason_(status.ok() ? std::string() : status.ToString()) {}
 
+  /// Handled, with a value that is kept as the message's result where the subscription keeps results (`Result`).
+  static Outcome With(std::string value) {
+    Outcome outcome(Kind::kAck, {}, std::chrono::milliseconds{-1});
+    outcome.value_ = std::make_shared<const std::string>(std::move(value));
+    return outcome;
+  }
+
   Kind kind() const { return kind_; }
   /// Why; kept with a dead letter. Empty for `kAck`.
   const std::string& reason() const { return reason_; }
+  /// The value given to `With`; null: none.
+  const std::shared_ptr<const std::string>& value() const { return value_; }
   /// The pause asked for by `RetryAfter`; negative: the subscription's own back-off.
   std::chrono::milliseconds delay() const { return delay_; }
 
@@ -45,6 +54,7 @@ class Outcome {
   Kind kind_;
   std::string reason_;
   std::chrono::milliseconds delay_{-1};
+  std::shared_ptr<const std::string> value_{};
 };
 
 /// Handled: the message is acknowledged and will not come again.
@@ -55,8 +65,8 @@ inline Outcome Retry(std::string reason = {}) {
   return {Outcome::Kind::kRetry, std::move(reason), std::chrono::milliseconds{-1}};
 }
 
-/// Not handled: retried no sooner than after `delay` (negative counts as 0, one past the end of the clock as for ever),
-/// until its attempts are used up.
+/// Not handled: retried no sooner than after `delay` (a negative delay counts as 0, one that the clock cannot hold
+/// as for ever), until its attempts are used up.
 inline Outcome RetryAfter(std::chrono::milliseconds delay, std::string reason = {}) {
   return {Outcome::Kind::kRetry, std::move(reason), std::max(delay, std::chrono::milliseconds{0})};
 }

@@ -17,7 +17,7 @@ struct SubscriptionStats {
   std::string durable{};           ///< empty: at-most-once without a group
   std::uint64_t received = 0;      ///< deliveries that arrived, redeliveries included
   std::uint64_t redelivered = 0;   ///< of `received`: delivered before
-  std::uint64_t duplicates = 0;    ///< of `received`: copies of what is in flight or finished; no answers to a Nak
+  std::uint64_t duplicates = 0;    ///< of `received`: redelivered without a Nak while in flight or finished
   std::uint64_t skipped = 0;       ///< of `received`: redriven for another durable
   std::uint64_t stored_twice = 0;  ///< of `received`: stored twice, and finished here before; not handled
   std::uint64_t handled = 0;       ///< the handler returned Ack
@@ -30,6 +30,8 @@ struct SubscriptionStats {
   std::uint64_t answers_refused = 0;  ///< acknowledgements that the server refused for lack of permission
   std::uint64_t letters_kept = 0;     ///< letters of finished messages that the server refused to remove
   std::uint64_t undecodable = 0;      ///< the body was no envelope, or its aggregate ID differed from the header
+  std::uint64_t timed_out = 0;        ///< of `failed`: the handler took longer than `time_limit`
+  std::uint64_t expired = 0;          ///< too old to be handled: dropped, or sent to the dead letters
   std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
   std::uint64_t dropped = 0;          ///< messages that found the subscriber's queue full, or were dropped for those
@@ -42,15 +44,15 @@ struct SubscriptionStats {
   std::uint64_t parked = 0;           ///< gauge: messages in flight that wait behind one of their key
   /// Gauge: messages that wait for a back-off, or for their redelivery after an eviction. Their keys wait with them.
   std::uint64_t held_keys = 0;
-  /// Gauge: keys whose messages go to the dead letters, until all of these have been redriven and handled.
+  /// Gauge: keys whose messages go to the dead letters, until all letters of the key have been redriven and handled.
   std::uint64_t quarantined_keys = 0;
-  /// Gauge: after a take-over, reads which keys are quarantined; nothing begins before it knows.
+  /// Gauge: after a take-over, the subscription reads which keys are quarantined; no handler begins before that.
   bool reading_letters = false;
   std::uint64_t stuck_handlers = 0;  ///< gauge: handlers that run for longer than `stuck_after`
   bool degraded = false;             ///< gauge: the circuit breaker is open; one message at a time is tried
   std::uint64_t lag = 0;             ///< gauge: messages the server has not delivered yet, as of the last delivery
   bool active = false;               ///< gauge: receives; false while it stands by or is disconnected
-  bool standing_by = false;          ///< gauge: another process owns the durable; this one takes over when it ends
+  bool standing_by = false;          ///< gauge: another process owns the durable; this one takes over when that ends
 };
 
 struct TopicPublishStats {
@@ -65,14 +67,14 @@ struct ConnectionStats {
   bool connected = false;
   std::uint64_t reconnects = 0;         ///< connections made after the first
   std::uint64_t publishes_pending = 0;  ///< gauge: accepted, without a PubAck
-  std::uint64_t publish_retries = 0;    ///< sent again with the same message ID
+  std::uint64_t publish_retries = 0;    ///< sent again, with their message IDs
 };
 
 struct BusStats {
   std::string client_id{};
   std::string transport{};  ///< "jetstream" or "memory"
   std::uint64_t storage_mismatches = 0;
-  std::uint64_t stream_warnings = 0;  ///< settings of existing streams that were warned of, their storage apart
+  std::uint64_t stream_warnings = 0;  ///< settings of existing streams that were warned of, except their storage
   ConnectionStats connection{};
   actorpool::PoolStats pool{};
   actorpool::LatencySnapshot publish_latency{};  ///< from the call to the PubAck

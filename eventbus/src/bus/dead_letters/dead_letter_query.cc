@@ -17,8 +17,9 @@ constexpr std::size_t kLargestPage = 10'000;
 constexpr std::uint64_t kMostRedrives = 1'000'000;
 constexpr double kLowestRate = 0.01;
 constexpr double kHighestRate = 1'000'000;
-constexpr std::array kErrorClasses = {error_class::kExhausted, error_class::kThrew, error_class::kRejected,
-                                      error_class::kUndecodable, error_class::kQuarantined};
+constexpr std::array kErrorClasses = {error_class::kExhausted,   error_class::kThrew,    error_class::kRejected,
+                                      error_class::kUndecodable, error_class::kTimedOut, error_class::kExpired,
+                                      error_class::kQuarantined};
 
 absl::Status CheckErrorClass(std::string_view name) {
   if (name.empty() || std::ranges::find(kErrorClasses, name) != kErrorClasses.end()) return absl::OkStatus();

@@ -34,7 +34,8 @@ DeadLetterWriter::DeadLetterWriter(const BusOptions& options, Transport& transpo
       stream_(DeadLetterStreamName(options.base_stream_name)),
       host_(HostName()) {}
 
-void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done) {
+void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin,
+                             const std::function<void(bool stored)>& done) {
   if (!MayStore()) return done(false);
   origin.host = host_;
   OutboundMessage letter = MakeLetter(item, origin, stream_, streams_.max_letter_bytes());
@@ -46,10 +47,9 @@ void DeadLetterWriter::Store(const InFlightMessage& item, LetterOrigin origin, s
     }
     return done(false);
   }
-  auto told = std::make_shared<std::function<void(bool)>>(std::move(done));
-  const absl::Status sent = transport_.Publish(
-      std::move(letter), [this, told](const absl::StatusOr<PubAck>& ack) { (*told)(IsStored(ack)); });
-  if (!sent.ok()) (*told)(IsStored(sent));
+  const absl::Status sent =
+      transport_.Publish(std::move(letter), [this, done](const absl::StatusOr<PubAck>& ack) { OnStored(ack, done); });
+  if (!sent.ok()) OnStored(sent, done);
 }
 
 absl::Status DeadLetterWriter::CheckKeeps(const InFlightMessage& item, const LetterOrigin& origin,
@@ -62,13 +62,32 @@ absl::Status DeadLetterWriter::CheckKeeps(const InFlightMessage& item, const Let
       item.sequence, Quoted(origin.stream), Quoted(stream_)));
 }
 
-// A letter that was there before proves nothing new.
-bool DeadLetterWriter::IsStored(const absl::StatusOr<PubAck>& ack) {
+void DeadLetterWriter::OnStored(const absl::StatusOr<PubAck>& ack, const std::function<void(bool stored)>& done) {
   LogTrouble(LogLevel::kError, kStore, ack.status());
+  if (ack.ok() && ack->duplicate) {
+    if (!Later([this, sequence = ack->sequence, done] { done(HasLetter(sequence)); })) done(false);
+    return;
+  }
+  bool stored = false;
+  {
+    MutexLock lock(mutex_);
+    if (absl::IsNotFound(ack.status())) doubt_.NotFound();
+    stored = ack.ok() && doubt_.Stored(ack->sequence);
+  }
+  done(stored);
+}
+
+// A stream that keeps nothing at the time remembers IDs all the same, until its duplicate window is over. A user that
+// may not look has to believe it.
+bool DeadLetterWriter::HasLetter(std::uint64_t sequence) {
+  const absl::StatusOr<bool> has = transport_.HasMessage(stream_, sequence);
+  const bool forgotten = has.ok() && !*has;
+  LogTrouble(LogLevel::kError, "look up a dead letter",
+             forgotten ? absl::FailedPreconditionError("its stream knows it and has not kept it; it is stored again "
+                                                       "after the stream's duplicate_window")
+                       : has.status());
   MutexLock lock(mutex_);
-  if (absl::IsNotFound(ack.status())) doubt_.NotFound();
-  if (!ack.ok()) return false;
-  return ack->duplicate ? !doubt_.doubtful() : doubt_.Stored(ack->sequence);
+  return !doubt_.doubtful() && (has.ok() ? *has : absl::IsPermissionDenied(has.status()));
 }
 
 bool DeadLetterWriter::MayStore() {
@@ -89,11 +108,11 @@ void DeadLetterWriter::Wake() {
   work_.NotifyOne();
 }
 
-void DeadLetterWriter::Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done) {
+void DeadLetterWriter::Remove(std::uint64_t letter, const std::function<void(LetterRemoval removal)>& done) {
   if (!Later([this, letter, done] { done(RemoveNow(letter)); })) done(LetterRemoval::kFailed);
 }
 
-void DeadLetterWriter::LookUp(std::uint64_t letter, std::function<void(LetterPresence presence)> done) {
+void DeadLetterWriter::LookUp(std::uint64_t letter, const std::function<void(LetterPresence presence)>& done) {
   if (!Later([this, letter, done] { done(LookUpNow(letter)); })) done(LetterPresence::kUnknown);
 }
 

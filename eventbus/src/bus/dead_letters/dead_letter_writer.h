@@ -45,17 +45,18 @@ class DeadLetterWriter {
 
   /// Stores the item's message; `done` is told once, with true only when the stream has it. The item is read during the
   /// call only, the origin's host is set here. Storing the same delivery twice keeps it once (within the duplicate
-  /// window). A letter without its body, which is too large, is not stored where the original goes with its end.
-  void Store(const InFlightMessage& item, LetterOrigin origin, std::function<void(bool stored)> done);
+  /// window): a letter whose ID the stream knows is looked up, later and on a thread of its own. A letter without its
+  /// body, which is too large, is not stored where the original goes with its end.
+  void Store(const InFlightMessage& item, LetterOrigin origin, const std::function<void(bool stored)>& done);
 
   /// Removes a letter, later and on a thread of its own; `done` is told once. One that was gone before is removed.
   /// After `Stop` it is told `kFailed` at once.
-  void Remove(std::uint64_t letter, std::function<void(LetterRemoval removal)> done);
+  void Remove(std::uint64_t letter, const std::function<void(LetterRemoval removal)>& done);
 
   /// Finds out whether the letter is there, on the same thread; `done` is told once. `kUnknown` after `Stop`, and while
   /// no server says so that has all letters. One whose stream stays without it, or stays away, was never removed: it
   /// counts as there.
-  void LookUp(std::uint64_t letter, std::function<void(LetterPresence presence)> done);
+  void LookUp(std::uint64_t letter, const std::function<void(LetterPresence presence)>& done);
 
   struct OutstandingLetter {
     std::string key{};         ///< percent-encoded, as in the header; empty: none
@@ -76,18 +77,20 @@ class DeadLetterWriter {
   /// request.
   bool StillHolds(const StreamContents& contents);
 
+  /// Runs a task that may block on the same thread. False after `Stop`: it is not run.
+  bool Later(std::function<void()> task);
+
   /// Waits until every removal and look-up that was asked for is told. Idempotent. Not from a `done`.
   void Stop();
 
  private:
   /// Fails where the body that the letter leaves out would be nowhere once its message is terminated.
   absl::Status CheckKeeps(const InFlightMessage& item, const LetterOrigin& origin, const OutboundMessage& letter) const;
-  /// Whether the stream has it for certain.
-  bool IsStored(const absl::StatusOr<PubAck>& ack);
+  /// `done`: whether the stream has it for certain.
+  void OnStored(const absl::StatusOr<PubAck>& ack, const std::function<void(bool stored)>& done);
+  bool HasLetter(std::uint64_t sequence);
   bool MayStore();
   void WantLook() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  /// False after `Stop`.
-  bool Later(std::function<void()> task);
   void Run();
   void LookAtStream();
   LetterRemoval RemoveNow(std::uint64_t letter);

@@ -39,14 +39,6 @@ Headers WithoutHistory(Headers headers) {
   return headers;
 }
 
-std::string_view ErrorClass(HandlerResult::Kind kind) {
-  if (kind == HandlerResult::Kind::kThrew) return error_class::kThrew;
-  if (kind == HandlerResult::Kind::kReject) return error_class::kRejected;
-  if (kind == HandlerResult::Kind::kUndecodable) return error_class::kUndecodable;
-  if (kind == HandlerResult::Kind::kQuarantined) return error_class::kQuarantined;
-  return error_class::kExhausted;
-}
-
 std::string OneLine(std::string_view text, std::size_t most) {
   std::size_t size = std::min(text.size(), most);
   const auto continues = [&text](std::size_t i) { return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80; };
@@ -133,6 +125,16 @@ bool AddDetails(const InFlightMessage& item, const LetterOrigin& origin, std::si
 }
 
 }  // namespace
+
+std::string_view ErrorClass(HandlerResult::Kind kind) {
+  if (kind == HandlerResult::Kind::kThrew) return error_class::kThrew;
+  if (kind == HandlerResult::Kind::kReject) return error_class::kRejected;
+  if (kind == HandlerResult::Kind::kUndecodable) return error_class::kUndecodable;
+  if (kind == HandlerResult::Kind::kTimedOut) return error_class::kTimedOut;
+  if (kind == HandlerResult::Kind::kExpired) return error_class::kExpired;
+  if (kind == HandlerResult::Kind::kQuarantined) return error_class::kQuarantined;
+  return error_class::kExhausted;
+}
 
 std::uint64_t HeaderNumber(const StoredMessage& message, std::string_view name) {
   return ParseDecimal<std::uint64_t>(Text(message, name)).value_or(0);

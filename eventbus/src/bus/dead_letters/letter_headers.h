@@ -23,6 +23,9 @@ struct LetterOrigin {
   std::string_view host{};
 };
 
+/// The `error_class` of a message that left its handler so, for good.
+std::string_view ErrorClass(HandlerResult::Kind kind);
+
 /// The number in a header; 0 when the header is missing or is no number.
 std::uint64_t HeaderNumber(const StoredMessage& message, std::string_view name);
 

@@ -162,7 +162,7 @@ absl::StatusOr<std::uint64_t> TopicFollower::TryOpen(const PatternSpec& spec, co
   const absl::StatusOr<StreamFacts> stream = transport_.FindStream(name);
   if (!stream.ok()) return stream.status();
   const auto takes = [&what](const std::string& subject) { return SubjectMatches(subject, what.topic); };
-  if (stream->mirror_of.empty() && std::ranges::none_of(stream->subjects, takes)) {
+  if (std::ranges::none_of(stream->subjects, takes)) {
     return absl::NotFoundError("it is the stream of another base_stream_name");
   }
   if (stream->storage == spec.storage) return spec.open(what.topic, what.begins);

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_format.h"
 #include "naming/names.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock::eventbus {
 
@@ -69,28 +70,6 @@ absl::Status Subscription::Open(Transport& transport) {
   return absl::OkStatus();
 }
 
-// What was read before ownership was lost once more may be out of date: then the next tick looks again.
-absl::Status Subscription::LookUpQuarantine() {
-  const std::uint64_t losses = BeginReading();
-  auto quarantine = quarantine_reader_.Read();
-  if (!quarantine.ok()) return quarantine.status();
-  MutexLock lock(mutex_);
-  if (losses != ownership_losses_) {
-    quarantine_reader_.Forget();
-    return absl::OkStatus();
-  }
-  *quarantine ? flow_.Quarantined(**std::move(quarantine)) : flow_.LettersUnchanged();
-  quarantine_known_.store(true, std::memory_order_release);
-  return absl::OkStatus();
-}
-
-// How often ownership was lost before.
-std::uint64_t Subscription::BeginReading() {
-  MutexLock lock(mutex_);
-  flow_.ReadsLetters();
-  return ownership_losses_;
-}
-
 void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages) {
   Call call(*this);
   std::vector<std::unique_ptr<InFlightMessage>> items;
@@ -109,6 +88,46 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
       }
     }
   });
+}
+
+// Credit is returned as messages arrive, so that the server is never what they wait in.
+void Subscription::OnArrivedToQueue(std::vector<std::unique_ptr<StoredMessage>> messages) {
+  Call call(*this);
+  bool news = false, disconnected = false;
+  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool was_disconnected = waiting_.disconnected();
+    owed_credit_ += messages.size();
+    for (auto& message : messages) {
+      waiting_.Push(std::move(message));
+      Feed(now, actions);
+    }
+    news = waiting_.TakeNews();
+    disconnected = waiting_.disconnected() && !was_disconnected;
+  });
+  NoteOverflow(news, disconnected);
+}
+
+void Subscription::NoteOverflow(bool news, bool disconnected) {
+  if (disconnected) {
+    Log(LogLevel::kError, absl::StrFormat("has ended: its queue of %d messages was full; handle faster, set a larger "
+                                          "queue_capacity, or drop messages instead",
+                                          spec_.queue_capacity));
+    disconnected_.store(true, std::memory_order_relaxed);
+    context_.request_tick();
+  } else if (news) {
+    Log(LogLevel::kWarning,
+        absl::StrFormat("its queue of %d messages is full, and the %s are dropped", spec_.queue_capacity,
+                        spec_.when_full == WhenFull::kDropOldest ? "oldest" : "newest"));
+  }
+}
+
+// No more than keeps the workers busy: what the pool has cannot be dropped.
+void Subscription::Feed(TimePoint now, Actions& actions) {
+  while (drops() && open_ && !abandoned_ && flow_.in_hand() < 2 * context_.workers) {
+    std::unique_ptr<StoredMessage> message = waiting_.Pop();
+    if (message == nullptr) return;
+    flow_.Arrived(factory_.Make(std::move(message)), now, actions);
+  }
 }
 
 // While messages keep coming, what is finished meanwhile is taken with them: workers go on, and one thread has the flow
@@ -183,10 +202,23 @@ absl::Status Subscription::Work(InFlightMessage& item) {
   }
   item.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
-  HandlerResult result = spec_.handle(*item.message, {.number = item.attempts() + 1, .fence = fence}, call);
+  Attempt attempt{.number = item.attempts() + 1, .fence = fence, .redriven = item.letter != 0};
+  HandlerResult result = spec_.time_limit.count() == 0 ? spec_.handle(*item.message, attempt, call)
+                                                       : HandleInTime(*item.message, std::move(attempt), call);
   if (call.deferred()) return absl::OkStatus();
   item.result = std::move(result);
-  return item.result.kind == HandlerResult::Kind::kHandled ? absl::OkStatus() : absl::AbortedError(item.result.reason);
+  return item.result.acknowledges() ? absl::OkStatus() : absl::AbortedError(item.result.reason);
+}
+
+// What comes back too late counts as failed, whatever it is.
+HandlerResult Subscription::HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call) {
+  const DeadlineWatch::Watched watched(context_.deadlines, LaterBy(std::chrono::steady_clock::now(), spec_.time_limit));
+  attempt.stop_token = watched.stop_token();
+  HandlerResult result = spec_.handle(message, attempt, call);
+  if (!watched.passed() || result.kind == HandlerResult::Kind::kExpired || result.kind == HandlerResult::Kind::kDropped)
+    return result;
+  return {.kind = HandlerResult::Kind::kTimedOut,
+          .reason = absl::StrFormat("it took longer than its time limit of %d ms", spec_.time_limit.count())};
 }
 
 std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item) {
@@ -226,7 +258,7 @@ void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion&
 }
 
 void Subscription::Finish(InFlightMessage& item) {
-  if (item.result.kind != HandlerResult::Kind::kHandled) {
+  if (!item.result.acknowledges()) {
     item.last_failed_at = std::chrono::system_clock::now();
     if (item.failures == 0) item.first_failed_at = item.last_failed_at;
   }
@@ -293,48 +325,9 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   });
 }
 
-void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
-  Call call(*this);
-  if (stored) LogDeadLetter(item);
-  RunActions([&](TimePoint now, Actions& actions)
-                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
-}
-
-void Subscription::OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) {
-  Call call(*this);
-  RunActions([&](TimePoint now, Actions& actions)
-                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterRemoved(item, removal, now, actions); });
-}
-
-void Subscription::OnLetterLookedUp(InFlightMessage& item, LetterPresence presence) {
-  Call call(*this);
-  RunActions([&](TimePoint now, Actions& actions)
-                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LetterLookedUp(item, presence, now, actions); });
-}
-
-// No message keeps this object until the answer: it counts as a call until then.
-void Subscription::LookUpOverdue(const std::vector<std::uint64_t>& sequences) {
-  for (const std::uint64_t sequence : sequences) {
-    const auto call = std::make_shared<Call>(*this);
-    context_.look_ups.LookUp(spec_.consumer_spec.stream, sequence, [this, sequence, call](bool gone) {
-      RunActions([&](TimePoint now, Actions& actions)
-                     ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.OverdueLookedUp(sequence, gone, now, actions); });
-    });
-  }
-}
-
-void Subscription::OnLookedUp(InFlightMessage& item, bool gone) {
-  Call call(*this);
-  if (gone)
-    Log(LogLevel::kWarning, absl::StrFormat("message %d is to run again and is gone from its stream", item.sequence));
-  RunActions([&](TimePoint now, Actions& actions)
-                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LookedUp(item, gone, now, actions); });
-}
-
 void Subscription::Tick(TimePoint now) {
   Call call(*this);
-  if (!quarantine_known_.load(std::memory_order_acquire) && quarantine_reader_.IsDue(now))
-    quarantine_reader_.LogTrouble(LookUpQuarantine());
+  if (!quarantine_known_.load(std::memory_order_acquire) && quarantine_reader_.IsDue(now)) ReadLettersLater();
   RunActions([&](TimePoint, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (open_) flow_.Tick(now, actions);
   });
@@ -367,6 +360,13 @@ SubscriptionStats Subscription::Stats() const {
   stats.active = consumer.active && !lost;
   stats.standing_by = consumer.standing_by && !lost;
   return stats;
+}
+
+void Subscription::AddQueueStats(SubscriptionStats& stats) const {
+  stats.disconnects = waiting_.disconnected() ? 1 : 0;
+  stats.dropped = waiting_.dropped() + (waiting_.disconnected() ? given_up_ : 0);
+  stats.received += waiting_.dropped() + waiting_.size() + given_up_;
+  stats.in_flight += waiting_.size();
 }
 
 }  // namespace penstock::eventbus

@@ -14,11 +14,12 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "bus/dead_letters/dead_letter_writer.h"
+#include "bus/handle/deadline_watch.h"
+#include "bus/handle/deferral.h"
 #include "bus/look_up/message_look_up.h"
 #include "bus/publish/warning_rate.h"
 #include "bus/subscribe/action_executor.h"
 #include "bus/subscribe/completion_queue.h"
-#include "bus/subscribe/deferral.h"
 #include "bus/subscribe/message_factory.h"
 #include "bus/subscribe/quarantine_reader.h"
 #include "bus/subscribe/subscription_spec.h"
@@ -37,6 +38,7 @@ struct SubscriptionContext {
   actorpool::internal::PoolAccess pool;
   DeadLetterWriter& dead_letters;
   MessageLookUp& look_ups;
+  DeadlineWatch& deadlines;
   const LogSink& log;
   std::size_t workers = 0;             ///< of the pool
   std::function<void()> request_tick;  ///< `NextTick` is sooner now
@@ -129,9 +131,11 @@ class Subscription final : private ActionExecutor::Listener {
   void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
+  HandlerResult HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call);
   absl::Status LookUpQuarantine();
   void LookUpOverdue(const std::vector<std::uint64_t>& sequences);
   std::uint64_t BeginReading();
+  void ReadLettersLater();
 
   /// Tells the delivery logic of an event, and carries out the actions that it returns.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
@@ -141,6 +145,7 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteQueued();
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void KeepFailure(const InFlightMessage& item);
   void LogSubscribed() const;
   void LogDeadLetter(const InFlightMessage& item);
   /// At 1, 2, 4, ... copies.
@@ -184,7 +189,9 @@ class Subscription final : private ActionExecutor::Listener {
   std::uint64_t resubscribes_before_ ABSL_GUARDED_BY(mutex_) = 0;  // the drain
   MessageFactory factory_;                                         // of the consumer's thread; of the lock if it drops
   bool consumes_ = false;               // likewise: it takes what is finished, until it rests
-  QuarantineReader quarantine_reader_;  // of `Open`, then of the ticking thread
+  QuarantineReader quarantine_reader_;  // of `Open`, then of the letters' thread; `IsDue` of the ticking one
+  // Acquire/release: with it goes what was read.
+  std::atomic<bool> reads_letters_{false};
   std::unique_ptr<Consumer> consumer_;  // set once, before `open_`; thread-safe itself
 };
 

@@ -6,7 +6,7 @@
 #include <random>
 #include <utility>
 
-#include "bus/subscribe/invoke_handler.h"
+#include "bus/handle/invoke_handler.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -56,14 +56,19 @@ SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptio
                .ack_wait = spec.consumer_spec.ack_wait,
                .stuck_after = options.stuck_after,
                .look_up_after = kLookUpAfter,
+               .rate = options.rate,
+               .key_rate = options.key_rate,
+               .max_concurrent = options.max_concurrent,
                .max_in_flight = options.max_in_flight,
                .max_bytes = options.max_in_flight_bytes,
                .largest_message = largest_message,
                .seed = std::random_device{}()};
   spec.body_has_key = true;
-  spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus](
+  spec.time_limit = options.time_limit;
+  const Expiry expiry{.max_age = options.max_age, .fate = options.when_expired};
+  spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus, expiry](
                     const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {
-    return InvokeHandler(*handler, Place{name, bus}, message, attempt, deferrals);
+    return InvokeHandler(*handler, Place{name, bus}, expiry, message, attempt, deferrals);
   };
   return spec;
 }

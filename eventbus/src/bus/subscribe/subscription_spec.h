@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,6 +14,7 @@
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/options.h"
+#include "penstock/eventbus/result.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {
@@ -34,7 +36,10 @@ struct SubscriptionSpec {
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
+  std::chrono::milliseconds time_limit{0};  ///< 0: none
   bool durable_is_default = false;
+  /// Keeps the result of an event that was given up. Blocks. Empty: none is kept.
+  std::function<absl::Status(std::string_view event_id, const Result& result)> given_up{};
   /// Decodes and handles one message, on a worker. May throw.
   std::function<HandlerResult(const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals)>
       handle{};

@@ -14,7 +14,8 @@ constexpr Counter kCounters[] = {
     &SubscriptionStats::skipped,      &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
     &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
     &SubscriptionStats::resubscribes, &SubscriptionStats::gone,        &SubscriptionStats::answers_refused,
-    &SubscriptionStats::letters_kept, &SubscriptionStats::dropped,     &SubscriptionStats::disconnects};
+    &SubscriptionStats::letters_kept, &SubscriptionStats::timed_out,   &SubscriptionStats::expired,
+    &SubscriptionStats::dropped,      &SubscriptionStats::disconnects};
 
 }  // namespace
 

@@ -9,7 +9,8 @@ namespace penstock::eventbus {
 namespace {
 
 bool CountsAsAttempt(HandlerResult::Kind kind) {
-  return kind == HandlerResult::Kind::kRetry || kind == HandlerResult::Kind::kThrew;
+  return kind == HandlerResult::Kind::kRetry || kind == HandlerResult::Kind::kThrew ||
+         kind == HandlerResult::Kind::kTimedOut;
 }
 
 }  // namespace

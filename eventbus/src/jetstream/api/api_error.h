@@ -24,6 +24,7 @@ inline constexpr int kStreamNotFound = 10059;
 inline constexpr int kNoMessageFound = 10037;
 inline constexpr int kMessageTooLarge = 10054;
 inline constexpr int kMessageNotDeleted = 10057;
+inline constexpr int kInactiveThresholdOverLimit = 10153;
 inline constexpr int kMessageIdInProcess = 10158;
 }  // namespace api_code
 

@@ -101,14 +101,25 @@ absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, cons
   return ReadConsumerFacts(reply->body);
 }
 
+// Without a threshold of its own it gets the one of the stream's limits.
+absl::StatusOr<ApiReply> MakeEphemeral(ApiClient& api, const std::string& stream, Json config,
+                                       std::chrono::milliseconds budget, const std::stop_token& stop) {
+  const std::string subject = absl::StrCat("CONSUMER.CREATE.", stream, ".", StringMember(config, "name"));
+  const auto ask = [&] { return api.Call(subject, {{"stream_name", stream}, {"config", config}}, budget, stop); };
+  absl::StatusOr<ApiReply> reply = ask();
+  if (!reply.ok() || !reply->Refused(api_code::kInactiveThresholdOverLimit)) return reply;
+  config.erase("inactive_threshold");
+  return ask();
+}
+
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
                                           const std::stop_token& stop, std::chrono::milliseconds budget) {
   const std::string durable = StringMember(config, "durable_name");
   const std::string name = durable.empty() ? StringMember(config, "name") : durable;
-  const std::string subject = durable.empty() ? absl::StrCat("CONSUMER.CREATE.", stream, ".", name)
-                                              : absl::StrCat("CONSUMER.DURABLE.CREATE.", stream, ".", name);
-  const Json request = {{"stream_name", stream}, {"config", config}};
-  const absl::StatusOr<ApiReply> reply = api.Call(subject, request, budget, stop);
+  const absl::StatusOr<ApiReply> reply = durable.empty()
+                                             ? MakeEphemeral(api, stream, config, budget, stop)
+                                             : api.Call(absl::StrCat("CONSUMER.DURABLE.CREATE.", stream, ".", name),
+                                                        {{"stream_name", stream}, {"config", config}}, budget, stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(absl::StrCat("make consumer \"", name, "\""), *reply->error);
   return ReadConsumerFacts(reply->body);

@@ -81,6 +81,11 @@ absl::StatusOr<std::optional<ConsumerFacts>> LookUpConsumer(ApiClient& api, cons
                                                             const std::string& name, const std::stop_token& stop,
                                                             std::chrono::milliseconds budget = kApiBudget);
 
+/// Makes an ephemeral consumer, whose configuration has a name. The stream's `consumer_limits` may forget it earlier
+/// than the configuration says.
+absl::StatusOr<ApiReply> MakeEphemeral(ApiClient& api, const std::string& stream, Json config,
+                                       std::chrono::milliseconds budget, const std::stop_token& stop = {});
+
 /// Makes or changes a consumer. `kAlreadyExists` when somebody listens on it elsewhere.
 absl::StatusOr<ConsumerFacts> PutConsumer(ApiClient& api, const std::string& stream, const Json& config,
                                           const std::stop_token& stop, std::chrono::milliseconds budget = kApiBudget);

@@ -95,6 +95,7 @@ template <const char* const& kField>
 bool HasNo(const Json& existing, const Json& /*wanted*/, const Surroundings& /*around*/) {
   return IsNone(Member(existing, kField));
 }
+constexpr const char* kInactiveThreshold = "inactive_threshold";
 constexpr const char* kMemStorage = "mem_storage";
 constexpr const char* kDeliverGroup = "deliver_group";
 constexpr const char* kPriorityPolicy = "priority_policy";
@@ -106,7 +107,7 @@ constexpr std::array kSettings = {
     // Whose it is, and what it delivers.
     ConsumerSetting{"deliver_subject", {kBound, kBound, kRequired, kRequired}, "push or pull, as ours", IsPull},
     ConsumerSetting{"durable_name", kRequiredByAll, "durable, as ours", IsDurable},
-    ConsumerSetting{"ack_policy", kRequiredByAll, "explicit, all, explicit, none", nullptr, "none"},
+    ConsumerSetting{"ack_policy", kRequiredByAll, "by column: explicit, all, explicit, none", nullptr, "none"},
     ConsumerSetting{"filter_subject", kRequiredByAll, "the topic's subject; none if the stream has no other",
                     HasOurFilter},
     ConsumerSetting{"filter_subjects", kRequiredByAll, "none, or only the topic's subject", HasOneFilter},
@@ -126,7 +127,7 @@ constexpr std::array kSettings = {
                     "raise it or take it off, or use another durable"},
     ConsumerSetting{"pause_until", {kTold, kTold, kTold, kTold}, kAny},
     ConsumerSetting{"max_waiting", kKeptByAll, kAny},
-    ConsumerSetting{"max_batch", kSetOfPull, "none; the server's limit is kept to"},
+    ConsumerSetting{"max_batch", kSetOfPull, "none, or the server's limit"},
     ConsumerSetting{"max_expires", kSetOfPull, "none"},
     ConsumerSetting{"max_bytes", kSetOfPull, "none"},
     // Who else gets it.
@@ -135,7 +136,7 @@ constexpr std::array kSettings = {
     ConsumerSetting{kPriorityGroups, kRequiredByAll, "none", HasNo<kPriorityGroups>},
     ConsumerSetting{"priority_timeout", kKeptByAll, kAny},
     // How it is kept.
-    ConsumerSetting{"inactive_threshold", kSetByAll, "none for a durable", nullptr, "", true},
+    ConsumerSetting{kInactiveThreshold, kSetByAll, "none for a durable", nullptr, "", true},
     ConsumerSetting{kMemStorage, kRequiredUnlessAtMostOnce, "false", HasNo<kMemStorage>, "false"},
     ConsumerSetting{"num_replicas", kKeptByAll, kAny},
     ConsumerSetting{kDirect, kRequiredByAll, "false", HasNo<kDirect>, "false"},
@@ -145,6 +146,12 @@ constexpr std::array kSettings = {
     ConsumerSetting{"description", kKeptByAll, kAny},
     ConsumerSetting{"name", kKeptByAll, kAny},
 };
+
+// An ephemeral consumer may be forgotten when its stream's limits say so.
+Treatment TreatmentOf(const ConsumerSetting& setting, const Json& wanted) {
+  const bool ephemeral = StringMember(wanted, "durable_name").empty();
+  return ephemeral && std::string_view(setting.field) == kInactiveThreshold ? kKept : setting.ForUse(UseOf(wanted));
+}
 
 absl::Status Misfit(const std::string& name, const std::string& field, const std::string& existing,
                     const std::string& needed, const char* remedy) {
@@ -212,9 +219,8 @@ std::span<const ConsumerSetting> ConsumerSettings() { return kSettings; }
 Json Adjusted(const Json& existing, const Json& wanted) {
   if (!existing.is_object()) return wanted;
   Json adjusted = existing;
-  const ConsumerUse use = UseOf(wanted);
   for (const ConsumerSetting& setting : kSettings) {
-    const Treatment treatment = setting.ForUse(use);
+    const Treatment treatment = TreatmentOf(setting, wanted);
     if (treatment == kSet || treatment == kBound) Set(adjusted, setting.field, Member(wanted, setting.field));
   }
   TakeMarkOff(adjusted);
@@ -236,10 +242,10 @@ absl::Status CheckFits(const std::string& name, const Json& existing, const Json
 }
 
 absl::Status CheckTaken(const std::string& name, const Json& put, const Json& wanted) {
-  const ConsumerUse use = UseOf(wanted);
   for (const ConsumerSetting& setting : kSettings) {
     const Json& has = Member(put, setting.field);
-    if (!setting.vital || setting.ForUse(use) != kSet || IsAsWanted(has, Member(wanted, setting.field))) continue;
+    if (!setting.vital || TreatmentOf(setting, wanted) != kSet || IsAsWanted(has, Member(wanted, setting.field)))
+      continue;
     return absl::FailedPreconditionError(absl::StrCat(
         "open consumer \"", name, "\": the server insists on ", setting.field, " ", Quoted(TextOf(has, "")),
         " but it has to be ", Quoted(setting.fitting), "; look at the stream's consumer_limits"));

@@ -35,8 +35,8 @@ const char* NameOf(Treatment treatment);
 /// The facts that decide whether a setting fits, besides the consumer's own configuration.
 struct Surroundings {
   std::size_t largest_message_bytes = 1 << 20;  ///< `max_payload` of the server
-  std::vector<std::string> stream_subjects{};
-  bool updates_with_start_time = false;  ///< servers before 2.10 update no consumer that has one
+  std::vector<std::string> stream_subjects{};   ///< of all that it can have; empty: not known
+  bool updates_with_start_time = false;         ///< servers before 2.10 update no consumer that has one
 };
 
 struct ConsumerSetting {

@@ -44,6 +44,14 @@ std::optional<SubjectTransform> TransformOf(const Json& config) {
   return SubjectTransform{StringMember(transform, "src"), StringMember(transform, "dest")};
 }
 
+std::vector<std::string> SourcesOf(const Json& config) {
+  std::vector<std::string> names;
+  for (const Json& source : Member(config, "sources")) {
+    if (std::string name = StringMember(source, "name"); !name.empty()) names.push_back(std::move(name));
+  }
+  return names;
+}
+
 void ReadLimits(const Json& config, StreamFacts& facts) {
   facts.max_messages = Limit(config, "max_msgs");
   facts.max_messages_per_subject = Limit(config, "max_msgs_per_subject");
@@ -66,6 +74,7 @@ void ReadPolicies(const Json& config, StreamFacts& facts) {
   facts.counts = BoolMember(config, "allow_msg_counter");
   facts.persists_later = StringMember(config, "persist_mode") == "async";
   facts.mirror_of = StringMember(Member(config, "mirror"), "name");
+  facts.sources = SourcesOf(config);
   facts.subject_transform = TransformOf(config);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "jetstream/api/consumer_api.h"
 #include "jetstream/api/message_api.h"
 #include "jetstream/api/reading_check.h"
 #include "jetstream/api/stream_api.h"
@@ -140,9 +141,7 @@ class StreamReading {
     inbox_ = *std::move(inbox);
     inbox_->Release();
     consumer_ = UniqueName();
-    const absl::StatusOr<ApiReply> reply =
-        api_.Call(absl::StrCat("CONSUMER.CREATE.", range_.stream, ".", consumer_),
-                  {{"stream_name", range_.stream}, {"config", ConsumerConfig()}}, kApiBudget);
+    const absl::StatusOr<ApiReply> reply = MakeEphemeral(api_, range_.stream, ConsumerConfig(), kApiBudget);
     if (!reply.ok()) return reply.status();
     of_work_queue_ = reply->error && IsOfWorkQueue(*reply->error);
     if (of_work_queue_ || !reply->error) return absl::OkStatus();

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/api/api_error.h"
+#include "jetstream/api/consumer_api.h"
 #include "jetstream/api/stream_api.h"
 #include "jetstream/bucket/time_left.h"
 #include "jetstream/connection/log_line.h"
@@ -72,9 +73,8 @@ absl::Status JetStreamWatch::MakeConsumer(const CallLimit& limit) {
                                                " and reported ", cursor_.last_sequence()));
   }
   consumer_ = UniqueName();
-  const Json request = {{"stream_name", plan_.stream}, {"config", cursor_.ConsumerConfig(consumer_, plan_.filter)}};
   const absl::StatusOr<ApiReply> reply =
-      api_.Call(absl::StrCat("CONSUMER.CREATE.", plan_.stream, ".", consumer_), request, TimeLeft(limit), limit.stop);
+      MakeEphemeral(api_, plan_.stream, cursor_.ConsumerConfig(consumer_, plan_.filter), TimeLeft(limit), limit.stop);
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus("make its consumer", *reply->error);
   const std::optional<std::uint64_t> pending = UintMember(reply->body, "num_pending");

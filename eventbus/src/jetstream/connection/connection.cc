@@ -310,9 +310,18 @@ void Connection::NotifyObservers() {
   for (ConnectionObserver* observer : observers_) observer->OnConnectionChanged();
 }
 
+// What is refused is tried again for as long as it is refused.
+bool Connection::IsNews(const std::string& error) {
+  const bool another = std::exchange(told_on_, generation_) != generation_;
+  if (another || told_.size() >= kMaxErrors) told_.clear();
+  return told_.insert(error).second;
+}
+
 void Connection::NoteError(const std::string& text) {
-  LogLine(options_.log, LogLevel::kError,
-          absl::StrCat("connection to ", redacted_url_, ": the server reports ", Quoted(text)));
+  if (IsNews(text)) {
+    LogLine(options_.log, LogLevel::kError,
+            absl::StrCat("connection to ", redacted_url_, ": the server reports ", Quoted(text)));
+  }
   const std::string subject(DeniedSubject(text));
   if (subject.empty()) return;
   MutexLock lock(observers_mutex_);

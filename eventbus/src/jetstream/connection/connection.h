@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <random>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -122,6 +123,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool Replace();
   void LeaveLameDuck();
   void CloseLost();
+  bool IsNews(const std::string& error);
   void NoteError(const std::string& text);
   void NotifyObservers();
   void Learn(const ServerInfo& info);
@@ -158,7 +160,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ServerPool servers_;
   ReconnectBackoff backoff_{};
   std::uint64_t generation_ = 0;
-  std::string why_not_yet_{};  // told last
+  std::string why_not_yet_{};     // told last
+  std::set<std::string> told_{};  // errors of the server, on the connection of this generation
+  std::uint64_t told_on_ = 0;
 
   std::thread supervisor_;  // joined by `Close`
 };

@@ -99,7 +99,7 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
   generation_ = link->generation();
   Heard();
   flows_on_.store(generation_, std::memory_order_relaxed);
-  inspection_.Restart(resumed_at_);
+  outside_changes_.Restart(resumed_at_);
   inbox_->Release();
   OnTick(link, Clock::now());
 }

@@ -22,7 +22,7 @@
 #include "jetstream/api/stream_api.h"
 #include "jetstream/connection/connection.h"
 #include "jetstream/connection/inbox.h"
-#include "jetstream/consume/consumer_inspection.h"
+#include "jetstream/consume/outside_changes.h"
 #include "jetstream/message/received_message.h"
 #include "jetstream/recovery/stream_lineage.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -231,7 +231,7 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   bool stream_made_again_ = false;
   std::uint64_t floor_ = 0;
   std::uint64_t asked_permission_on_ = 0;  // the generation of the link whose user may answer
-  ConsumerInspection inspection_{};
+  OutsideChanges outside_changes_{};
   std::minstd_rand random_;
 
   // Of the inbox's thread; read while no inbox is open.

@@ -47,7 +47,7 @@ absl::Status ConsumerSession::NoteConsumer(const ConsumerIdentity& consumer, boo
                           "not acknowledged any more"));
   if (stream_too) {
     highest_.store(0, std::memory_order_relaxed);
-    inspection_.Forget();
+    outside_changes_.Forget();
     if (events_.on_stream_recreated) events_.on_stream_recreated();
   } else if (made && spec_.kind == ConsumerKind::kExclusive && events_.on_consumer_recreated) {
     events_.on_consumer_recreated();
@@ -78,7 +78,7 @@ absl::Status ConsumerSession::CheckFitsHere(const Json& existing, const Json& wa
 
 Surroundings ConsumerSession::Around(const StreamIdentity& stream) const {
   return {.largest_message_bytes = connection_.max_payload_bytes(),
-          .stream_subjects = stream.subjects,
+          .stream_subjects = stream.facts.sources.empty() ? stream.subjects : std::vector<std::string>(),
           .updates_with_start_time = IsAtLeast(connection_.server_version(), kUpdatesWithStartTime)};
 }
 
@@ -128,17 +128,17 @@ void ConsumerSession::NoteArrival(const StoredMessage& last) {
 }
 
 void ConsumerSession::Inspect(Clock::time_point now) {
-  if (spec_.kind == ConsumerKind::kAtMostOnce || !inspection_.Due(now)) return;
+  if (spec_.kind == ConsumerKind::kAtMostOnce || !outside_changes_.Due(now)) return;
   const std::optional<Json> expected = Expected();
   if (!expected) return;
   const absl::StatusOr<std::optional<ConsumerFacts>> facts =
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kLookBudget);
-  if (!facts.ok()) return inspection_.Failed(now);
+  if (!facts.ok()) return outside_changes_.Failed(now);
   if (!*facts) return;  // a loss is noticed otherwise
   floor_ = (*facts)->acknowledged;
   const absl::StatusOr<StreamIdentity> stream = IdentifyStream(api_, spec_.stream, stop_token(), kLookBudget);
-  if (!stream.ok()) return inspection_.Failed(now);
-  for (const std::string& sentence : inspection_.Saw({.paused_until = PausedUntil((*facts)->config),
+  if (!stream.ok()) return outside_changes_.Failed(now);
+  for (const std::string& sentence : outside_changes_.Saw({.paused_until = PausedUntil((*facts)->config),
                                      .first_sequence = stream->first_sequence,
                                      .delivered = (*facts)->delivered,
                                      .undelivered = (*facts)->undelivered,

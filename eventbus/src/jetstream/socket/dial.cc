@@ -2,7 +2,6 @@
 #include "jetstream/socket/dial.h"
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -12,22 +11,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "jetstream/socket/resolve.h"
+#include "jetstream/socket/socket_options.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kUnacknowledgedMs = 5000;
-
 absl::Status SystemError(const char* what, int error) {
   return absl::UnavailableError(absl::StrCat(what, ": ", std::generic_category().message(error)));
-}
-
-void SetOptions(int socket) {
-  const int on = 1;
-  setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &kUnacknowledgedMs, sizeof(kUnacknowledgedMs));
 }
 
 absl::StatusOr<FileDescriptor> ConnectTo(const addrinfo& address, const WaitLimit& limit) {
@@ -36,7 +28,7 @@ absl::StatusOr<FileDescriptor> ConnectTo(const addrinfo& address, const WaitLimi
     const std::string cause = std::generic_category().message(errno);
     return absl::ResourceExhaustedError(absl::StrCat("connect: ", cause, "; raise the limit of open files"));
   }
-  SetOptions(made.get());
+  SetSocketOptions(made.get());
   if (connect(made.get(), address.ai_addr, address.ai_addrlen) == 0) return made;
   if (errno != EINPROGRESS) return SystemError("connect", errno);
   if (absl::Status ready = AwaitReady(made.get(), POLLOUT, limit); !ready.ok()) return ready;

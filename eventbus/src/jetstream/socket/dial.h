@@ -19,8 +19,8 @@ struct WaitLimit {
 /// Waits until one of `events` (of poll) is there. `kUnavailable` when the limit passed, `kCancelled`.
 absl::Status AwaitReady(int descriptor, short events, const WaitLimit& limit);
 
-/// Connects to the first address of the server that answers. The socket does not block, is closed on exec, and gives up
-/// after 5 s without an acknowledgement of what was sent. `kUnavailable`, `kCancelled`.
+/// Connects to the first address of the server that answers. The socket does not block, is closed on exec, and has the
+/// options of `SetSocketOptions`. `kUnavailable`, `kCancelled`.
 absl::StatusOr<FileDescriptor> Dial(const ServerAddress& server, const WaitLimit& limit);
 
 }  // namespace penstock::eventbus::jetstream

@@ -27,9 +27,9 @@ enum class ClientIdIn {
 
 struct CollectorOptions {
   ClientIdIn client_id_in = ClientIdIn::kName;
-  /// Prefix of every family with the client ID in its name, or of every family with the label (not with `kBoth`).
-  /// Empty: `DefaultNamespace` of the bus's client ID; with the label, `kFixedNamespace`. A Prometheus metric name,
-  /// `[A-Za-z_:][A-Za-z0-9_:]*`, of up to 128 bytes.
+  /// Prefix of the families' names. Empty: `DefaultNamespace` of the bus's client ID; with `kLabel`, `kFixedNamespace`.
+  /// With `kBoth` it is the prefix of the families without the label; those with the label have `kFixedNamespace`. A
+  /// Prometheus metric name, `[A-Za-z_:][A-Za-z0-9_:]*`, of up to 128 bytes.
   std::string metric_namespace{};
   /// Topics shown by name. The first ones seen keep their names; the counts of all further ones appear under
   /// `topic="other"`. The same holds for pairs of topic and durable. A topic costs 4 series, a pair 25; with 5 of each

@@ -19,15 +19,15 @@ inline constexpr const char* kOpenMetricsContentType = "application/openmetrics-
 /// Families as the text format, version 0.0.4.
 std::string RenderText(const std::vector<prometheus::MetricFamily>& families);
 
-/// Families as OpenMetrics text, version 1.0.0. Samples of counters end in `_total`, which is added where it is
-/// missing; a name that ends in `_seconds` or `_bytes` has that unit.
+/// Families as OpenMetrics text, version 1.0.0. The names of counters' samples end in `_total`, which is added where it
+/// is missing. A family whose name ends in `_seconds` or `_bytes` has that unit.
 std::string RenderOpenMetrics(const std::vector<prometheus::MetricFamily>& families);
 
-/// The families in the format that the request's `Accept` prefers; the text format when that does not matter.
+/// The families in the format that the request's `Accept` prefers; the text format when `Accept` prefers neither.
 HttpReply ReplyToScrape(const HttpRequest& request, const std::vector<prometheus::MetricFamily>& families);
 
-/// The families of several sources, each once: those of the same name and type are joined, and of those of the same
-/// name and another type the first is kept. Null pointers are skipped.
+/// The families of several sources, one per name. Families of equal name and type are joined. Of families of equal name
+/// and different types the first is kept. Null pointers are skipped.
 std::vector<prometheus::MetricFamily> CollectAll(
     const std::vector<std::shared_ptr<prometheus::Collectable>>& collectables);
 

@@ -23,17 +23,17 @@ struct HttpOptions {
   std::uint16_t port = 0;
   /// Routes by path, such as "/metrics". Paths begin with `/` and are matched whole, without the query.
   std::map<std::string, HttpRoute> routes{};
-  /// Threads for the handlers of `HttpThread::kShared`. So many of them may block without delaying the others; what is
-  /// not on these threads is never delayed. Range 1 to 64.
+  /// Threads for the handlers of `HttpThread::kShared`. When that many handlers block, further ones wait; handlers of
+  /// `kOwn` and `kIo` never wait for them. Range 1 to 64.
   std::size_t handler_threads = 2;
-  /// Requests that run or wait for `handler_threads`, and for the thread of each `HttpThread::kOwn`; more are answered
-  /// 503. Range 1 to 1,024.
+  /// The most requests that run or wait on `handler_threads`, and on the thread of each route of `HttpThread::kOwn`; a
+  /// further request is answered 503. Range 1 to 1,024.
   std::size_t max_waiting = 32;
-  /// Connections that send a request or read a reply. With each further one the oldest that has not sent its whole
-  /// request, or has got its reply, is closed; if there is none, the oldest that reads a reply. Range 1 to 1,024.
+  /// The most connections that send a request or read a reply. When there are more, the oldest is closed that has not
+  /// sent its whole request or has got its reply; if there is none, the oldest that reads a reply. Range 1 to 1,024.
   std::size_t max_connections = 32;
-  /// A connection is closed this long after it was accepted, whatever it is doing; choose it above your slowest
-  /// handler. Range 10 ms to 1 min.
+  /// A connection is closed this long after it was accepted, whatever it is doing; only a stream of events lives
+  /// longer, for `stream_timeout`. Choose it above your slowest handler. Range 10 ms to 1 min.
   std::chrono::milliseconds connection_timeout{5000};
   /// Clients that read server-sent events at once; more are answered 503. Range 1 to 1,024.
   std::size_t max_streams = 16;

@@ -34,18 +34,18 @@ struct HttpReply {
   /// 200 to 599.
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
-  /// Compressed when the client asks for it and it is worth it, unless `headers` has a `Content-Encoding`.
+  /// Compressed when the client asks for that and it saves bytes, unless `headers` has a `Content-Encoding`.
   std::string body{};
   /// Further header fields. The endpoint sets `Connection`, `Content-Length`, `Transfer-Encoding` and `Vary` itself.
   std::vector<HttpHeader> headers{};
 };
 
-/// Makes the reply to a request. Runs on the thread that the route names; for a handler that throws the client gets
-/// 500, and the log the reason. Must not destroy the endpoint.
+/// Makes the reply to a request. Runs on the thread that the route names. When it throws, the client gets 500 and the
+/// reason is logged. Must not destroy the endpoint.
 using HttpHandler = std::function<HttpReply(const HttpRequest& request)>;
 
-/// Takes a client that wants events, and returns soon: others send to the stream. Runs on the thread that the route
-/// names; when it throws, the stream is closed.
+/// Takes over the stream of a client that asks for events, and returns soon; events are sent later, from any thread.
+/// Runs on the thread that the route names. When it throws, the stream is closed.
 using EventStreamHandler = std::function<void(const HttpRequest& request, std::shared_ptr<EventStream> stream)>;
 
 /// Where a handler runs.
@@ -61,11 +61,11 @@ struct HttpRoute {
   EventStreamHandler events{};
   /// The methods it answers, in capitals; others are answered 405. GET includes HEAD. Not empty.
   std::vector<std::string> methods{"GET"};
-  /// A request with a larger body is answered 413. Range 0 to 64 MiB; each connection may hold so much memory.
+  /// A request with a larger body is answered 413. Range 0 to 64 MiB; every connection may take that much memory.
   std::size_t max_body_bytes = std::size_t{64} * 1024;
   HttpThread thread = HttpThread::kShared;
 
-  /// `kInvalidArgument` naming the field that is out of range, and `path`, where the route is to be.
+  /// `kInvalidArgument` naming the field that is out of range, and `path`, the path of the route.
   absl::Status Validate(std::string_view path) const;
 };
 

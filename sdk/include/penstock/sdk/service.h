@@ -19,9 +19,9 @@
 
 namespace penstock {
 
-/// Tells whether what it looks at works; anything but OK makes `/readyz` answer 503 and shows there, so its message
-/// must hold no secret. Called on one thread at a time, once per request of `/readyz`. While one blocks, no request of
-/// `/readyz` is answered; those of other paths are. May throw, which counts as a failure.
+/// Checks something that the service needs. Any status but OK makes `/readyz` answer 503 and is shown there, so its
+/// message must hold no secret. Called on one thread at a time, once per request of `/readyz`. While a check blocks,
+/// requests of `/readyz` wait; those of other paths do not. May throw, which counts as a failure.
 using ReadyCheck = std::function<absl::Status()>;
 
 struct ServiceOptions {
@@ -62,7 +62,7 @@ struct ServiceOptions {
   /// so on; docs/operations.md lists all of them. User, password and token may stand in files (`PENSTOCK_TOKEN_FILE`),
   /// which are read here. `kInvalidArgument` naming a variable whose value is empty or out of range, two that set the
   /// same option, and any other variable that begins with `PENSTOCK_`, with the name that is nearest to it. Errors
-  /// never contain the values, since a URL may hold a password. Must not run while another thread changes the
+  /// never contain the values, because a URL may hold a password. Must not run while another thread changes the
   /// environment.
   static absl::StatusOr<ServiceOptions> FromEnvironment(ServiceOptions defaults);
 };
@@ -80,8 +80,8 @@ struct ServiceOptions {
 /// **Blocking:** `Create` as `EventBus::Connect`, `Run` until the service was stopped and drained, the destructor as
 /// `EventBus::Close` and until handlers of `routes` have returned.
 /// **Ordering:** as `EventBus`.
-/// **Shutdown:** `Run` drains; the destructor closes the bus and restores what the signals did before. In a handler,
-/// for which it would wait for ever, the destructor says so and aborts: a handler calls `RequestStop`.
+/// **Shutdown:** `Run` drains; the destructor closes the bus and restores what the signals did before. In a handler the
+/// destructor would wait for ever: there it prints an error and aborts. A handler calls `RequestStop` instead.
 /// **Child processes:** as `EventBus`; SIGTERM and SIGINT end them as usual.
 class Service {
  public:

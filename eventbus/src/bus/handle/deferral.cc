@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscribe/deferral.h"
+#include "bus/handle/deferral.h"
 
 #include <utility>
 

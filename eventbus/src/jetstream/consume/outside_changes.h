@@ -9,10 +9,11 @@
 
 namespace penstock::eventbus::jetstream {
 
-/// Decides when a consumer that delivers is looked at, and what is said of what others did to it or to its stream.
+/// Notices what others do to a consumer in use, or to its stream: decides when they are looked at, and what is logged.
+/// Whether the settings of a consumer fit is decided in `jetstream/api/consumer_settings.h`.
 ///
 /// Pure: no thread, no clock, no I/O. Thread-compatible.
-class ConsumerInspection {
+class OutsideChanges {
  public:
   using Time = std::chrono::steady_clock::time_point;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "jetstream/consume/consumer_inspection.h"
+#include "jetstream/consume/outside_changes.h"
 
 #include <algorithm>
 
@@ -7,13 +7,13 @@
 
 namespace penstock::eventbus::jetstream {
 
-bool ConsumerInspection::Due(Time now) {
+bool OutsideChanges::Due(Time now) {
   if (now < due_) return false;
   due_ = now + kEvery;
   return true;
 }
 
-std::vector<std::string> ConsumerInspection::Saw(const Sight& sight) {
+std::vector<std::string> OutsideChanges::Saw(const Sight& sight) {
   std::vector<std::string> said;
   if (sight.paused_until != paused_until_) {
     said.push_back(sight.paused_until.empty()
@@ -32,7 +32,7 @@ std::vector<std::string> ConsumerInspection::Saw(const Sight& sight) {
 }
 
 // A server that purges a stream counts what it removed as delivered, so that only the look before tells of it.
-bool ConsumerInspection::LostEvents(const Sight& sight) const {
+bool OutsideChanges::LostEvents(const Sight& sight) const {
   if (sight.first_sequence <= first_) return false;
   const std::uint64_t highest = std::max(sight.highest_here, delivered_);
   const std::uint64_t expected = sight.highest_here >= delivered_ ? sight.followed_by : undelivered_;

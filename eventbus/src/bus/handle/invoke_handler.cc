@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "bus/subscribe/invoke_handler.h"
+#include "bus/handle/invoke_handler.h"
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string_view>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
+#include "bus/handle/deferral.h"
 #include "bus/publish/handler_fence.h"
-#include "bus/subscribe/deferral.h"
 #include "envelope/codecs.h"
 #include "naming/names.h"
 #include "penstock/eventbus/envelope.h"
@@ -41,6 +42,18 @@ class InHandler {
 thread_local std::unique_ptr<Envelope> spare_envelope;
 constexpr std::size_t kMostKept = 64 << 10;
 
+bool HasExpired(const Envelope& envelope, const StoredMessage& message, std::chrono::milliseconds max_age) {
+  const bool expires = envelope.expires_at != std::chrono::system_clock::time_point{};
+  if (!expires && max_age.count() == 0) return false;
+  const auto now = std::chrono::system_clock::now();
+  return (expires && now >= envelope.expires_at) || (max_age.count() > 0 && now - message.stored_at() > max_age);
+}
+
+HandlerResult Expired(WhenExpired fate) {
+  if (fate == WhenExpired::kDrop) return {.kind = HandlerResult::Kind::kDropped};
+  return {.kind = HandlerResult::Kind::kExpired, .reason = "it was too old when its turn came"};
+}
+
 }  // namespace
 
 HandlerResult InvokeHandler(const MessageHandler& handler, const Place& place, const StoredMessage& message) {
@@ -50,8 +63,8 @@ HandlerResult InvokeHandler(const MessageHandler& handler, const Place& place, c
   return {.kind = HandlerResult::Kind::kRetry, .reason = status.ToString()};
 }
 
-HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, const StoredMessage& message,
-                            const Attempt& attempt, DeferralSource& deferrals) {
+HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, const Expiry& expiry,
+                            const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {
   const auto content_type = message.Header(header::kContentType).value_or(std::string_view{});
   auto envelope = spare_envelope != nullptr ? std::move(spare_envelope) : std::make_unique<Envelope>();
   const absl::Cleanup keep = [&envelope] {
@@ -69,6 +82,7 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, 
     return {.kind = HandlerResult::Kind::kUndecodable,
             .reason = "the header's aggregate ID differs from the envelope's"};
   }
+  if (!attempt.redriven && HasExpired(*envelope, message, expiry.max_age)) return Expired(expiry.fate);
   const InHandler here(place.bus);
   const HandlerFence fence(attempt.fence);
   return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, place, attempt, deferrals)));

@@ -11,7 +11,7 @@ using std::chrono::seconds;
 
 absl::Status Sink(const Delivery&) { return absl::OkStatus(); }
 
-class WhoGoesAwayIsCleanedUp : public Scenario {
+class ASubscriberThatGoesAway : public Scenario {
  protected:
   /// The server's list of a stream's consumers.
   std::vector<nlohmann::json> Consumers(const std::string& stream) {
@@ -26,7 +26,7 @@ class WhoGoesAwayIsCleanedUp : public Scenario {
   }
 };
 
-TEST_F(WhoGoesAwayIsCleanedUp, AClosedOrDestroyedSubscriberLeavesNoConsumerBehind) {
+TEST_F(ASubscriberThatGoesAway, LeavesNoConsumerBehindWhenItWasClosedOrDestroyed) {
   UseServer();
   auto bus = Connect();
   auto other = Connect(Options("other"));
@@ -46,7 +46,7 @@ TEST_F(WhoGoesAwayIsCleanedUp, AClosedOrDestroyedSubscriberLeavesNoConsumerBehin
 }
 
 // That a server acts on it, also when nobody publishes: `TopicStreamContractTest`.
-TEST_F(WhoGoesAwayIsCleanedUp, TheServerForgetsASubscriberThatVanishedAfterFiveMinutes) {
+TEST_F(ASubscriberThatGoesAway, TheServerForgetsASubscriberThatVanishedAfterFiveMinutes) {
   UseServer();
   auto bus = Connect();
   ASSERT_THAT(bus->Subscribe("notices", Sink), IsOk());
@@ -58,7 +58,7 @@ TEST_F(WhoGoesAwayIsCleanedUp, TheServerForgetsASubscriberThatVanishedAfterFiveM
   }
 }
 
-TEST_F(WhoGoesAwayIsCleanedUp, TheEmbeddedBusForgetsATopicWithoutMessagesAndSubscribers) {
+TEST_F(ASubscriberThatGoesAway, TheEmbeddedBusForgetsATopicWithoutMessagesAndSubscribers) {
   UseMemory();
   auto options = Options();
   options.publish_timeout = milliseconds(500);
@@ -90,7 +90,7 @@ TEST_F(WhoGoesAwayIsCleanedUp, TheEmbeddedBusForgetsATopicWithoutMessagesAndSubs
   EXPECT_TRUE(Eventually([&] { return topics().contains("chat.a"); }, kPatience));
 }
 
-TEST_F(WhoGoesAwayIsCleanedUp, AServerKeepsAnEmptyTopic) {
+TEST_F(ASubscriberThatGoesAway, AServerKeepsAnEmptyTopic) {
   UseServer();
   {
     auto bus = Connect();
