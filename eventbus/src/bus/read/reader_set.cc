@@ -48,12 +48,14 @@ void ReaderSet::EndAll() {
 void ReaderSet::AddStats(BusStats& stats) const {
   MutexLock lock(mutex_);
   for (const Shared& each : open_) stats.subscriptions.push_back(each->Stats());
-  for (const auto& [names, counters] : ended_) {
-    const auto same = [&](const SubscriptionStats& one) {
-      return one.topic == names.first && one.durable == names.second;
+  std::vector<SubscriptionStats>& ended = stats.ended_subscriptions;
+  for (const auto& entry : ended_) {
+    const SubscriptionStats& counters = entry.second;
+    const auto same = [&counters](const SubscriptionStats& one) {
+      return one.topic == counters.topic && one.durable == counters.durable;
     };
-    const auto found = std::ranges::find_if(stats.ended_subscriptions, same);
-    AddCounters(counters, found == stats.ended_subscriptions.end() ? stats.ended_subscriptions.emplace_back() : *found);
+    const auto found = std::ranges::find_if(ended, same);
+    AddCounters(counters, found == ended.end() ? ended.emplace_back() : *found);
   }
 }
 
