@@ -42,7 +42,8 @@ run_on_servers() {
   local preset=$1 server suite began verdict failed=0 table=() suites
   for server in "${@:2}"; do
     suites=(transport_contract_test jetstream_transport_test server_model_test take_over_tests connection_tests
-      made_ahead_tests streams_made_ahead_tests account_tests dead_letter_scenario_tests event_size_tests)
+      made_ahead_tests streams_made_ahead_tests account_tests dead_letter_scenario_tests event_size_tests
+      pubsub_scenario_tests)
     if [[ $("$server" --version) != *v2.9.* ]]; then suites+=(tls_handshake_first_tests jetstream_quorum_test cluster_scenario_tests); fi
     for suite in "${suites[@]}"; do
       began=$SECONDS verdict=passed

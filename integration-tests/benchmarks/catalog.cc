@@ -279,6 +279,20 @@ std::vector<Contest> GrowingSubscriptions() {
   return contests;
 }
 
+Side FanOutPenstock(std::string name, std::string subscribers) {
+  return {.name = std::move(name),
+          .program = "load/fan_out_penstock",
+          .arguments = {"--subscribers", std::move(subscribers)},
+          .size = 1'000'000};
+}
+
+/// The same number of deliveries, to many subscribers of one process and to one. On the embedded bus.
+Contest FanOut() {
+  return {.rows = {{.name = "fan_out"}},
+          .ours = FanOutPenstock("penstock", "10000"),
+          .peers = {FanOutPenstock("penstock, 1 subscriber", "1")}};
+}
+
 /// From the last event that an owner handles, which drains, to the first that its standby does. No peer has a standby.
 Contest HandOver() {
   return {
@@ -315,7 +329,8 @@ std::vector<Contest> AllContests(Effort effort) {
 ContestTables ScaleContests() {
   return {{"payload", GrowingPayloads()}, {"keys", GrowingKeys()},
           {"actors", GrowingActors()},    {"subscriptions", GrowingSubscriptions()},
-          {"hand_over", {HandOver()}},    {"memory", {Footprints()}}};
+          {"fan_out", {FanOut()}},        {"hand_over", {HandOver()}},
+          {"memory", {Footprints()}}};
 }
 
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests) {

@@ -29,7 +29,7 @@ constexpr std::array<Column<TopicPublishStats>, 4> kPublishColumns = {{
     {true, "published_bytes_total", "Bytes in the bodies of published messages.", &TopicPublishStats::bytes},
 }};
 
-constexpr std::array<Column<SubscriptionStats>, 22> kSubscriptionColumns = {{
+constexpr std::array<Column<SubscriptionStats>, 24> kSubscriptionColumns = {{
     {true, "received_total", "Deliveries that arrived, redeliveries included.", &SubscriptionStats::received},
     {true, "redelivered_total", "Received messages that had been delivered before.", &SubscriptionStats::redelivered},
     {true, "duplicates_total",
@@ -53,6 +53,10 @@ constexpr std::array<Column<SubscriptionStats>, 22> kSubscriptionColumns = {{
     {true, "stored_twice_total",
      "Copies that the server stored of events that were finished here; acknowledged without being handled.",
      &SubscriptionStats::stored_twice},
+    {true, "dropped_total", "Messages dropped since the queue of their subscriber was full.",
+     &SubscriptionStats::dropped},
+    {true, "disconnects_total", "Subscriptions that ended since their queue was full.",
+     &SubscriptionStats::disconnects},
     {true, "evicted_total", "Messages evicted for lack of memory, and requested again.", &SubscriptionStats::evicted},
     {true, "circuit_opened_total", "Times that the circuit breaker opened: message after message failed.",
      &SubscriptionStats::circuit_opened},

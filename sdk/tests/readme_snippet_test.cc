@@ -68,6 +68,25 @@ absl::Status AgreeOnALeader(const absl::StatusOr<std::unique_ptr<penstock::Event
   return revision.status();
 }
 
+absl::Status Show(std::string_view /*topic*/, std::string_view /*text*/) { return absl::OkStatus(); }
+
+absl::Status Chat() {
+  auto bus = penstock::EventBus::Connect({.url = "memory://", .client_id = "chat"});
+  // [pubsub]
+  auto alerts = (*bus)->Subscribe("alerts.*", {.queue_capacity = 128, .when_full = penstock::WhenFull::kDropOldest},
+                                  [](const penstock::Delivery& alert) { return Show(alert.topic(), alert.payload()); });
+  if (!alerts.ok()) return Fail(alerts.status());
+
+  auto chat = (*bus)->Read("chat.>");  // a Reader: pulled from, instead of a handler
+  if (!chat.ok()) return Fail(chat.status());
+  if (auto sent = (*bus)->Publish("chat.general", "hello"); !sent.ok()) return Fail(sent.status());
+  auto message = chat->Next(std::chrono::seconds(5));  // kDeadlineExceeded: none came
+  if (!message.ok()) return Fail(message.status());
+  // [pubsub]
+  EXPECT_EQ(message->payload(), "hello");
+  return (*bus)->Unsubscribe(*alerts);
+}
+
 absl::Status Main() {
   auto bus = penstock::EventBus::Connect({.url = "memory://", .client_id = "billing"});
   // [readme]
@@ -111,6 +130,13 @@ std::string Snippet(const std::string& source, const std::string& name) {
 }
 
 TEST(ReadmeTest, ItsExampleHandlesTheEventThatItPublishes) { EXPECT_EQ(Main(), absl::OkStatus()); }
+
+TEST(PubSubDocTest, ItsExampleIsTheOneTestedAndReadsWhatItPublishes) {
+  EXPECT_EQ(Chat(), absl::OkStatus());
+  const std::string snippet = Snippet(TextOf(PENSTOCK_README_SNIPPET), "pubsub");
+  EXPECT_GT(snippet.size(), 300U);
+  EXPECT_THAT(TextOf(PENSTOCK_PUBSUB_DOC), ::testing::HasSubstr("```cpp\n" + snippet));
+}
 
 TEST(ReadmeTest, ItsServiceIsTheExampleThatIsBuilt) {
   const std::string example = TextOf(PENSTOCK_SHIPPING_EXAMPLE);

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -24,6 +25,7 @@
 #include "bus/publish/topic_streams.h"
 #include "bus/result_store.h"
 #include "bus/subscribe/subscription_set.h"
+#include "bus/topic_subscriptions.h"
 #include "bus/worker_watch.h"
 #include "naming/names.h"
 #include "options/options_check.h"
@@ -62,12 +64,25 @@ class EventBus::Core {
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
         worker_watch_(pool_->Stats().workers, std::thread::hardware_concurrency()),
-        subscriptions_(options_.client_id + "-tick", [this](eventbus::TimePoint now) { LookAtWorkers(now); }) {
+        topics_({.options = options_,
+                 .transport = *transport_,
+                 .streams = streams_,
+                 .subscriptions = subscriptions_,
+                 .context = {.pool = actorpool::internal::PoolAccess(*pool_),
+                             .dead_letters = letter_writer_,
+                             .look_ups = look_ups_,
+                             .deadlines = deadlines_,
+                             .log = options_.log,
+                             .workers = worker_watch_.workers(),
+                             .request_tick = [this] { subscriptions_.RequestTick(); }}}),
+        subscriptions_(options_.client_id + "-tick",
+                       [this](auto now, const auto& disconnected) { OnTick(now, disconnected); }) {
     transport_->SetInlineExecutor(actorpool::internal::PoolAccess(*pool_).inline_executor());
   }
 
   ~Core() {
     End();
+    topics_.Stop();
     letter_writer_.Stop();
     look_ups_.Stop();
   }
@@ -83,35 +98,31 @@ class EventBus::Core {
     return absl::FailedPreconditionError(absl::StrFormat("%s: the bus is closed", what));
   }
 
-  absl::StatusOr<SubscriptionId> Subscribe(eventbus::SubscriptionSpec spec, Storage storage) {
-    if (auto status = CheckOpen("subscribe"); !status.ok()) return status;
-    if (auto room = streams_.Ensure(spec.topic, storage, eventbus::StreamAccess::kConsume); !room.ok()) {
-      return room.status();
-    }
-    if (spec.flow.acknowledges) {
-      if (auto status = streams_.EnsureDeadLetters(); !status.ok()) return status;
-      if (transport_->MayStoreTwice()) spec.flow.duplicate_window = streams_.DuplicateWindow(spec.topic);
-    }
-    spec.consumer_spec.stream = StreamName(options_.base_stream_name, spec.topic);
-    spec.consumer_spec.filter_subject = spec.topic;
-    spec.consumer_spec.stream_spec = streams_.SpecFor(spec.topic, storage);
-    return subscriptions_.Add(std::move(spec),
-                              {.pool = actorpool::internal::PoolAccess(*pool_),
-                               .dead_letters = letter_writer_,
-                               .look_ups = look_ups_,
-                               .deadlines = deadlines_,
-                               .log = options_.log,
-                               .workers = worker_watch_.workers(),
-                               .request_tick = [this] { subscriptions_.RequestTick(); }},
-                              *transport_);
-  }
-
   template <typename Handler, typename Options>
   absl::Status CheckSubscription(std::string_view topic, const Handler& handler, const Options& options) const {
-    auto status = eventbus::CheckTopic("subscribe to", topic, options_.base_stream_name);
-    if (!status.ok()) return status;
+    if (auto status = topics_.CheckTopics("subscribe to", topic); !status.ok()) return status;
     if (!handler) return absl::InvalidArgumentError("subscribe: the handler is empty; give one that can be called");
-    return eventbus::CheckOptions(options);
+    if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+    return CheckOpen("subscribe");
+  }
+
+  /// Results are kept by topic, those of a pattern's topics too.
+  absl::StatusOr<eventbus::SubscriptionSpec> EnvelopeSpec(const eventbus::Place& place,
+                                                          const EnvelopeSubscribeOptions& options,
+                                                          eventbus::SharedEnvelopeHandler handler) const {
+    std::shared_ptr<eventbus::ResultStore> results;
+    if (options.results.keep) {
+      const std::string& durable = options.durable.empty() ? options_.client_id : options.durable;
+      auto opened = eventbus::ResultStore::Open(*place.bus, place.topic, durable, options.results);
+      if (!opened.ok()) return opened.status();
+      results = *std::move(opened);
+      handler = std::make_shared<const EnvelopeHandler>(eventbus::WithResults(*handler, results, options_.log));
+    }
+    eventbus::SubscriptionSpec spec = eventbus::EnvelopeSubscription(
+        place, options, std::move(handler), options_.client_id, transport_->max_payload_bytes());
+    if (!results) return spec;
+    spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+    return spec;
   }
 
   // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
@@ -121,6 +132,7 @@ class EventBus::Core {
     MutexLock lock(shut_mutex_);
     if (closed_.load(std::memory_order_acquire)) return {.orderly = true};
     const std::uint64_t reconnects = transport_->Stats().reconnects;
+    topics_.StopReading();
     subscriptions_.StopReceiving();
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
@@ -167,6 +179,11 @@ class EventBus::Core {
   }
 
   // On the ticking thread.
+  void OnTick(eventbus::TimePoint now, const std::set<SubscriptionId>& disconnected) {
+    topics_.Tick(disconnected);
+    LookAtWorkers(now);
+  }
+
   void LookAtWorkers(eventbus::TimePoint now) {
     if (!options_.log || now < next_worker_look_) return;
     next_worker_look_ = now + kWorkerLook;
@@ -198,6 +215,7 @@ class EventBus::Core {
                    .publish_latency = publisher_.Latency(),
                    .topics = publisher_.TopicStats()};
     subscriptions_.AddStats(stats);
+    topics_.AddReaderStats(stats);
     return stats;
   }
 
@@ -214,6 +232,7 @@ class EventBus::Core {
   eventbus::WorkerWatch worker_watch_;
   std::uint64_t worker_verdicts_ = 0;  // of the ticking thread, as is the next
   eventbus::TimePoint next_worker_look_{};
+  eventbus::TopicSubscriptions topics_;
   eventbus::SubscriptionSet subscriptions_;  // its ticking thread uses what is above
   std::atomic<bool> closed_{false};          // set once the last outcome was told
   Mutex shut_mutex_;
@@ -276,33 +295,32 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, SubscribeOptions options,
                                                    MessageHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
-  return core_->Subscribe(eventbus::MessageSubscription({topic, this}, std::move(options), std::move(handler)),
-                          Storage::kMemory);
+  auto make = [this, options = std::move(options),
+               shared = std::make_shared<const MessageHandler>(std::move(handler))](std::string_view each) {
+    return absl::StatusOr<eventbus::SubscriptionSpec>(eventbus::MessageSubscription({each, this}, options, shared));
+  };
+  return core_->topics_.Subscribe(topic, Storage::kMemory, std::move(make));
 }
 
 absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topic, EnvelopeSubscribeOptions options,
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
-  std::shared_ptr<eventbus::ResultStore> results;
-  if (options.results.keep) {
-    const std::string& durable = options.durable.empty() ? core_->options_.client_id : options.durable;
-    auto opened = eventbus::ResultStore::Open(*this, topic, durable, options.results);
-    if (!opened.ok()) return opened.status();
-    results = *std::move(opened);
-    handler = eventbus::WithResults(std::move(handler), results, core_->options_.log);
-  }
-  eventbus::SubscriptionSpec spec =
-      eventbus::EnvelopeSubscription({topic, this}, std::move(options), std::move(handler), core_->options_.client_id,
-                                     core_->transport_->max_payload_bytes());
-  if (results)
-    spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
-  return core_->Subscribe(std::move(spec), Storage::kFile);
+  auto make = [this, options = std::move(options),
+               shared = std::make_shared<const EnvelopeHandler>(std::move(handler))](std::string_view each) {
+    return core_->EnvelopeSpec({each, this}, options, shared);
+  };
+  return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make));
 }
 
-absl::Status EventBus::Unsubscribe(SubscriptionId id) {
-  return core_->subscriptions_.Remove(id, !eventbus::IsInHandler());
+absl::StatusOr<Reader> EventBus::Read(std::string_view topic, ReaderOptions options) {
+  if (auto status = core_->topics_.CheckTopics("read", topic); !status.ok()) return status;
+  if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+  if (auto status = core_->CheckOpen("read"); !status.ok()) return status;
+  return core_->topics_.Read(topic, std::move(options));
 }
+
+absl::Status EventBus::Unsubscribe(SubscriptionId id) { return core_->topics_.Unsubscribe(id); }
 
 DrainReport EventBus::Drain(std::chrono::milliseconds timeout) {
   if (eventbus::IsInHandler()) {

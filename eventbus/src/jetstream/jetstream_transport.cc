@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -71,6 +72,16 @@ class JetStreamTransport final : public Transport {
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override {
     if (connection_->closed()) return Closed("make stream", spec.name);
     return jetstream::EnsureStream(api_, spec);
+  }
+
+  absl::StatusOr<StreamFacts> FindStream(const std::string& name) override {
+    if (connection_->closed()) return Closed("look up stream", name);
+    return jetstream::FindStream(api_, name);
+  }
+
+  absl::StatusOr<std::vector<std::string>> ListStreams(const std::string& pattern) override {
+    if (connection_->closed()) return Closed("list the streams of", pattern);
+    return jetstream::ListStreams(api_, pattern);
   }
 
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) override {

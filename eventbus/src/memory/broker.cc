@@ -15,6 +15,7 @@ namespace {
 
 // Old messages and message IDs are forgotten in batches.
 constexpr std::chrono::milliseconds kSweepGap{100};
+constexpr std::chrono::seconds kForgetAfter{1};
 
 }  // namespace
 
@@ -68,14 +69,33 @@ absl::StatusOr<StreamFacts> Broker::EnsureStream(const StreamSpec& spec) {
   if (const auto found = streams_.find(spec.name); found != streams_.end()) {
     return FactsOf(found->second->log.spec());
   }
-  if (absl::Status status = CheckNoOverlap(spec); !status.ok()) return status;
-  const auto& stream = streams_.emplace(spec.name, std::make_unique<BrokerStream>(spec)).first->second;
-  for (const std::string& subject : spec.subjects) {
-    if (!HasWildcard(subject)) stream_by_subject_.emplace(subject, stream.get());
-  }
+  if (const auto made = Make(spec); !made.ok()) return made.status();
   StreamFacts facts = FactsOf(spec);
   facts.created = true;
   return facts;
+}
+
+absl::StatusOr<BrokerStream*> Broker::Make(const StreamSpec& spec) {
+  if (absl::Status status = CheckNoOverlap(spec); !status.ok()) return status;
+  BrokerStream* const stream = streams_.emplace(spec.name, std::make_unique<BrokerStream>(spec)).first->second.get();
+  for (const std::string& subject : spec.subjects) {
+    if (!HasWildcard(subject)) stream_by_subject_.emplace(subject, stream);
+  }
+  WakeAt(std::chrono::steady_clock::now() + kSweepGap);
+  return stream;
+}
+
+// Not at once: whoever made it is about to use it.
+bool Broker::ForgetIfUnused(BrokerStream& stream, TimePoint now) {
+  const StreamSpec& spec = stream.log.spec();
+  if (!spec.forgotten_when_unused || !stream.consumers.empty() || !stream.log.empty()) {
+    stream.unused_since = TimePoint::max();
+    return false;
+  }
+  stream.unused_since = std::min(stream.unused_since, now);
+  if (now - stream.unused_since < kForgetAfter) return false;
+  for (const std::string& subject : spec.subjects) stream_by_subject_.erase(subject);
+  return true;
 }
 
 absl::Status Broker::CheckNoOverlap(const StreamSpec& spec) const {
@@ -97,12 +117,9 @@ absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const voi
   if (absl::Status status = CheckConsumer(spec, events); !status.ok()) return status;
   MutexLock lock(mutex_);
   if (!users_.contains(user)) return absl::FailedPreconditionError("open a consumer: the embedded bus is closed");
-  const auto stream = streams_.find(spec.stream);
-  if (stream == streams_.end()) {
-    return absl::NotFoundError(
-        absl::StrCat("open a consumer: stream \"", spec.stream, "\" does not exist; make it before consuming from it"));
-  }
-  absl::StatusOr<BrokerConsumer*> consumer = ConsumerFor(*stream->second, spec);
+  absl::StatusOr<BrokerStream*> stream = StreamFor(spec);
+  if (!stream.ok()) return stream.status();
+  absl::StatusOr<BrokerConsumer*> consumer = ConsumerFor(**stream, spec);
   if (!consumer.ok()) return consumer.status();
   auto subscriber = std::make_shared<BrokerSubscriber>();
   subscriber->user = user;
@@ -112,6 +129,15 @@ absl::StatusOr<std::shared_ptr<BrokerSubscriber>> Broker::OpenConsumer(const voi
   subscriber->credit = spec.max_in_flight;
   Attach(subscriber);
   return subscriber;
+}
+
+// It may have been forgotten since its user saw to it.
+absl::StatusOr<BrokerStream*> Broker::StreamFor(const ConsumerSpec& spec) {
+  if (const auto found = streams_.find(spec.stream); found != streams_.end()) return found->second.get();
+  const StreamSpec& wanted = spec.stream_spec;
+  if (wanted.forgotten_when_unused && spec.makes_stream && wanted.name == spec.stream) return Make(wanted);
+  return absl::NotFoundError(
+      absl::StrCat("open a consumer: stream \"", spec.stream, "\" does not exist; make it before consuming from it"));
 }
 
 void Broker::Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) {
@@ -144,13 +170,14 @@ void Broker::Detach(BrokerSubscriber& subscriber) {
     subscriber.consumer = nullptr;
     std::erase(ready_, &consumer);
     std::erase_if(consumer.stream.consumers, [&consumer](const auto& each) { return each.get() == &consumer; });
+    WakeAt(std::chrono::steady_clock::now() + kSweepGap);
   } else if (!consumer.subscribers.empty()) {
     if (consumer.kind == ConsumerKind::kExclusive && owned) GiveTo(consumer, *consumer.subscribers.front());
     MarkReady(consumer);
   }
 }
 
-absl::StatusOr<PubAck> Broker::Publish(OutboundMessage message) {
+absl::StatusOr<PubAck> Broker::Publish(OutboundMessage& message) {
   MutexLock lock(mutex_);
   BrokerStream* stream = StreamOf(message.subject);
   if (stream == nullptr) {
@@ -172,69 +199,6 @@ BrokerStream* Broker::StreamOf(const std::string& subject) {
     if (std::any_of(patterns.begin(), patterns.end(), takes)) return stream.get();
   }
   return nullptr;
-}
-
-std::shared_ptr<const Record> Broker::Read(std::string_view stream, std::string_view filter,
-                                           std::uint64_t from_sequence) {
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return nullptr;
-  found->second->log.Expire(std::chrono::steady_clock::now());
-  return found->second->log.NextAfter(filter, from_sequence == 0 ? 0 : from_sequence - 1);
-}
-
-std::vector<std::shared_ptr<const Record>> Broker::ReadAll(std::string_view stream, std::string_view filter,
-                                                           std::uint64_t from_sequence) {
-  std::vector<std::shared_ptr<const Record>> records;
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return records;
-  MemoryStream& log = found->second->log;
-  log.Expire(std::chrono::steady_clock::now());
-  std::uint64_t after = from_sequence == 0 ? 0 : from_sequence - 1;
-  while (std::shared_ptr<const Record> next = log.NextAfter(filter, after)) {
-    after = next->sequence;
-    records.push_back(std::move(next));
-  }
-  return records;
-}
-
-std::optional<StreamContents> Broker::Contents(std::string_view stream) {
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return std::nullopt;
-  MemoryStream& log = found->second->log;
-  log.Expire(std::chrono::steady_clock::now());
-  return StreamContents{.created = "", .last_sequence = log.last_sequence(), .messages = log.CountAfter(">", 0)};
-}
-
-std::shared_ptr<const Record> Broker::ReadLast(std::string_view stream, std::string_view subject) {
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return nullptr;
-  found->second->log.Expire(std::chrono::steady_clock::now());
-  return found->second->log.FindLast(subject);
-}
-
-std::vector<std::shared_ptr<const Record>> Broker::ReadLastOfEach(std::string_view stream, std::string_view filter) {
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return {};
-  found->second->log.Expire(std::chrono::steady_clock::now());
-  return found->second->log.LastOfEach(filter);
-}
-
-std::optional<StreamSpec> Broker::FindSpec(std::string_view stream) {
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  if (found == streams_.end()) return std::nullopt;
-  return found->second->log.spec();
-}
-
-bool Broker::Delete(std::string_view stream, std::uint64_t sequence) {
-  MutexLock lock(mutex_);
-  const auto found = streams_.find(stream);
-  return found != streams_.end() && found->second->log.Delete(sequence);
 }
 
 void Broker::AddCredit(BrokerSubscriber& subscriber, std::size_t count) {
@@ -372,14 +336,21 @@ std::optional<Broker::Batch> Broker::BatchOf(BrokerConsumer& consumer, TimePoint
 
 void Broker::Sweep(TimePoint now) {
   TimePoint next = TimePoint::max();
-  for (const auto& [name, stream] : streams_) {
-    stream->log.Expire(now);
-    next = std::min(next, std::max(stream->log.NextExpiry(), now + kSweepGap));
-    for (const auto& consumer : stream->consumers) {
+  for (auto each = streams_.begin(); each != streams_.end();) {
+    BrokerStream& stream = *each->second;
+    stream.log.Expire(now);
+    if (ForgetIfUnused(stream, now)) {
+      each = streams_.erase(each);
+      continue;
+    }
+    next = std::min(next, std::max(stream.log.NextExpiry(), now + kSweepGap));
+    if (stream.unused_since != TimePoint::max()) next = std::min(next, stream.unused_since + kForgetAfter);
+    for (const auto& consumer : stream.consumers) {
       consumer->position.WakeDue(now);
       next = std::min(next, consumer->position.NextDue());
       MarkReady(*consumer);
     }
+    ++each;
   }
   wake_at_ = next;
 }

@@ -55,13 +55,19 @@ class Broker {
 
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec);
 
+  /// Nothing when there is no such stream.
+  std::optional<StreamFacts> FindStream(std::string_view name) const;
+  /// See `Transport::ListStreams`.
+  std::vector<std::string> ListStreams(std::string_view pattern) const;
+
   /// See `Transport::OpenConsumer`. `kNotFound` when the stream is missing, `kFailedPrecondition` when the user has
   /// left.
   absl::StatusOr<std::shared_ptr<BrokerSubscriber>> OpenConsumer(const void* user, const ConsumerSpec& spec,
                                                                  ConsumerEvents events);
 
-  /// Stores and answers: `kNotFound` when no stream has the subject, else as `MemoryStream::Append`.
-  absl::StatusOr<PubAck> Publish(OutboundMessage message);
+  /// Stores and answers: `kNotFound` when no stream has the subject, which leaves `message` as it is; else as
+  /// `MemoryStream::Append`.
+  absl::StatusOr<PubAck> Publish(OutboundMessage& message);
 
   /// The first message at or after `from_sequence` whose subject `filter` takes; null when there is none.
   std::shared_ptr<const Record> Read(std::string_view stream, std::string_view filter, std::uint64_t from_sequence);
@@ -105,6 +111,9 @@ class Broker {
   void MarkReady(BrokerConsumer& consumer) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NotifyThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  absl::StatusOr<BrokerStream*> Make(const StreamSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::StatusOr<BrokerStream*> StreamFor(const ConsumerSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool ForgetIfUnused(BrokerStream& stream, TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   BrokerStream* StreamOf(const std::string& subject) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status CheckNoOverlap(const StreamSpec& spec) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Attach(const std::shared_ptr<BrokerSubscriber>& subscriber) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -49,7 +49,8 @@ BrokerConsumer::BrokerConsumer(BrokerStream& of, const ConsumerSpec& spec)
       name(spec.consumer),
       kind(spec.kind),
       ack_all(spec.ack_all),
-      position(spec, spec.kind == ConsumerKind::kAtMostOnce ? of.log.last_sequence() : 0) {}
+      position(spec,
+               spec.kind == ConsumerKind::kAtMostOnce && spec.begins == Beginning::kNew ? of.log.last_sequence() : 0) {}
 
 std::shared_ptr<BrokerSubscriber> BrokerConsumer::NextSubscriber() {
   for (std::size_t i = 0; kind != ConsumerKind::kExclusive && i < subscribers.size(); ++i) {

@@ -40,6 +40,7 @@ struct BrokerStream {
 
   MemoryStream log;
   std::vector<std::unique_ptr<BrokerConsumer>> consumers{};
+  TimePoint unused_since = TimePoint::max();  ///< `max()`: it is used, or was when it was last looked at
 };
 
 struct BrokerConsumer {

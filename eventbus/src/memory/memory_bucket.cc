@@ -72,7 +72,7 @@ absl::StatusOr<std::uint64_t> MemoryBucket::Store(OutboundMessage message, Resen
     return absl::ResourceExhaustedError(absl::StrCat(bytes, " bytes are over the embedded bus's limit of ",
                                                      kMaxPayloadBytes, "; keep large data elsewhere"));
   }
-  const absl::StatusOr<PubAck> ack = broker_->Publish(std::move(message));
+  const absl::StatusOr<PubAck> ack = broker_->Publish(message);
   if (!ack.ok()) return ack.status();
   return ack->sequence;
 }

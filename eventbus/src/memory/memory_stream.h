@@ -48,6 +48,9 @@ class MemoryStream {
   /// Removes one message; its ID stays known. False when the stream does not have it.
   bool Delete(std::uint64_t sequence);
 
+  /// It has neither messages nor message IDs to know again.
+  bool empty() const { return entries_.empty() && ids_in_order_.empty(); }
+
   /// Forgets what has become too old: messages and message IDs.
   void Expire(TimePoint now);
 

@@ -12,6 +12,7 @@
 #include "memory/broker_consumer.h"
 #include "memory/memory_bucket.h"
 #include "transport/connect.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus {
 namespace memory {
@@ -85,7 +86,41 @@ MemoryTransport::~MemoryTransport() { Close(); }
 
 absl::StatusOr<StreamFacts> MemoryTransport::EnsureStream(const StreamSpec& spec) {
   if (!connected()) return Closed(absl::StrCat("make stream \"", spec.name, "\""));
+  if (spec.forgotten_when_unused) NoteSpec(spec);
   return broker_->EnsureStream(spec);
+}
+
+void MemoryTransport::NoteSpec(const StreamSpec& spec) {
+  MutexLock lock(mutex_);
+  for (const std::string& subject : spec.subjects) specs_.try_emplace(subject, spec);
+}
+
+// The broker forgets a stream that is empty, without telling.
+absl::StatusOr<PubAck> MemoryTransport::Store(OutboundMessage message) {
+  absl::StatusOr<PubAck> ack = broker_->Publish(message);
+  if (!absl::IsNotFound(ack.status())) return ack;
+  StreamSpec spec;
+  {
+    MutexLock lock(mutex_);
+    const auto known = specs_.find(message.subject);
+    if (known == specs_.end()) return ack;
+    spec = known->second;
+  }
+  if (const auto made = broker_->EnsureStream(spec); !made.ok()) return made.status();
+  return broker_->Publish(message);
+}
+
+absl::StatusOr<StreamFacts> MemoryTransport::FindStream(const std::string& name) {
+  const std::string what = absl::StrCat("look up stream \"", name, "\"");
+  if (!connected()) return Closed(what);
+  std::optional<StreamFacts> facts = broker_->FindStream(name);
+  if (!facts) return MarkedAsStreamMissing(absl::NotFoundError(what + ": there is none"));
+  return *std::move(facts);
+}
+
+absl::StatusOr<std::vector<std::string>> MemoryTransport::ListStreams(const std::string& pattern) {
+  if (!connected()) return Closed(absl::StrCat("list the streams of \"", pattern, "\""));
+  return broker_->ListStreams(pattern);
 }
 
 absl::StatusOr<std::unique_ptr<Consumer>> MemoryTransport::OpenConsumer(const ConsumerSpec& spec,
@@ -104,7 +139,7 @@ absl::Status MemoryTransport::Publish(OutboundMessage message, PublishDone done)
                                                    bytes, " bytes, the limit is ", max_payload_bytes(),
                                                    "; keep large data elsewhere and send a reference"));
   }
-  done(broker_->Publish(std::move(message)));
+  done(Store(std::move(message)));
   return absl::OkStatus();
 }
 

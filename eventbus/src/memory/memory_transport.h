@@ -7,10 +7,15 @@
 #include <cstdint>
 #include <memory>
 #include <stop_token>
+#include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "memory/broker.h"
 #include "memory/memory_message.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus::memory {
@@ -33,6 +38,10 @@ class MemoryTransport final : public Transport {
 
   std::string_view name() const override { return "memory"; }
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) override;
+  absl::StatusOr<StreamFacts> FindStream(const std::string& name) override;
+  absl::StatusOr<std::vector<std::string>> ListStreams(const std::string& pattern) override;
+  /// Looking costs next to nothing here.
+  std::chrono::milliseconds list_interval() const override { return std::chrono::milliseconds(20); }
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec& spec, ConsumerEvents events) override;
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
                                                              std::uint64_t from_sequence) override;
@@ -51,7 +60,13 @@ class MemoryTransport final : public Transport {
   void Close() override;
 
  private:
+  void NoteSpec(const StreamSpec& spec);
+  absl::StatusOr<PubAck> Store(OutboundMessage message);
+
   const std::shared_ptr<Broker> broker_;
+  Mutex mutex_;
+  /// By subject: streams that the broker may forget, to make them anew.
+  absl::flat_hash_map<std::string, StreamSpec> specs_ ABSL_GUARDED_BY(mutex_);
   std::stop_source closing_{};  ///< told to buckets and watches, which may live on
   /// Relaxed: it only refuses calls that come after `Close`; what closing changes is under the broker's lock.
   std::atomic<bool> closed_ = false;

@@ -69,19 +69,6 @@ bool BeginsWith(std::string_view text, std::string_view prefix) {
   return absl::StartsWithIgnoreCase({text.data(), text.size()}, {prefix.data(), prefix.size()});
 }
 
-std::string TopicFault(std::string_view topic) {
-  if (topic.empty()) return "the topic is empty";
-  if (topic.size() > kMaxTopicBytes) return absl::StrCat("the topic is ", topic.size(), " bytes long");
-  const auto bad = std::ranges::find_if_not(topic, [](char c) { return IsNameCharacter(c) || c == '.'; });
-  if (bad != topic.end()) return "the topic " + At(topic, static_cast<std::size_t>(bad - topic.begin()));
-  if (topic.front() == '.' || topic.back() == '.' || topic.find("..") != std::string_view::npos) {
-    return "the topic has an empty token";
-  }
-  const std::string_view first = FirstToken(topic);
-  if (first == "_INBOX" || first == "_R_" || first == "_GR_") return "the topic begins where NATS keeps its replies";
-  return {};
-}
-
 absl::Status CheckHeaderName(std::string_view name) {
   if (name.empty()) return Invalid("a header's name is empty; use [!#$%&'*+.^_`|~0-9A-Za-z-]");
   if (name.size() > kMaxHeaderNameBytes)
@@ -109,6 +96,19 @@ absl::Status CheckHeaderValue(std::string_view name, std::string_view value) {
 }
 
 }  // namespace
+
+std::string TopicFault(std::string_view topic) {
+  if (topic.empty()) return "the topic is empty";
+  if (topic.size() > kMaxTopicBytes) return absl::StrCat("the topic is ", topic.size(), " bytes long");
+  const auto bad = std::ranges::find_if_not(topic, [](char c) { return IsNameCharacter(c) || c == '.'; });
+  if (bad != topic.end()) return "the topic " + At(topic, static_cast<std::size_t>(bad - topic.begin()));
+  if (topic.front() == '.' || topic.back() == '.' || topic.find("..") != std::string_view::npos) {
+    return "the topic has an empty token";
+  }
+  const std::string_view first = FirstToken(topic);
+  if (first == "_INBOX" || first == "_R_" || first == "_GR_") return "the topic begins where NATS keeps its replies";
+  return {};
+}
 
 absl::Status CheckTopic(std::string_view what, std::string_view topic, std::string_view base) {
   const std::string fault = TopicFault(topic);

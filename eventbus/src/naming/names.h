@@ -22,6 +22,9 @@ namespace penstock::eventbus {
 /// stream's subjects. `what` begins the error's text, such as `publish to`.
 absl::Status CheckTopic(std::string_view what, std::string_view topic, std::string_view base);
 
+/// The fault of `topic` by itself, in words; empty when there is none.
+std::string TopicFault(std::string_view topic);
+
 /// A stream, durable, group or client name: 1 to 64 bytes of `[A-Za-z0-9_-]`.
 absl::Status CheckName(std::string_view field, std::string_view name);
 

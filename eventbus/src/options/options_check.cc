@@ -189,6 +189,11 @@ absl::Status CheckRetry(const RetryPolicy& retry) {
                             absl::StrCat("is ", retry.jitter, "; use 0 to 1")));
 }
 
+absl::Status CheckWhenFull(WhenFull when_full) {
+  return Require(when_full >= WhenFull::kBlock && when_full <= WhenFull::kDisconnect, "when_full",
+                 "is no choice; use kBlock, kDropOldest, kDropNewest or kDisconnect");
+}
+
 }  // namespace
 
 absl::Status CheckOptions(const PublishOptions& options) {
@@ -202,9 +207,21 @@ absl::Status CheckOptions(const PublishOptions& options) {
 }
 
 absl::Status CheckOptions(const SubscribeOptions& options) {
+  const bool drops = options.when_full != WhenFull::kBlock;
   return Prefixed("subscribe options",
                   FirstError(CheckOptionalName("group", options.group),
-                             CheckRanges({{"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight}})));
+                             CheckRanges({{"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},
+                                          {"queue_capacity", Count(options.queue_capacity), 0, kMaxInFlight}}),
+                             CheckWhenFull(options.when_full),
+                             Require(!drops || options.queue_capacity > 0, "queue_capacity",
+                                     "is 0, though when_full is not kBlock; set it, such as to 128")));
+}
+
+absl::Status CheckOptions(const ReaderOptions& options) {
+  return Prefixed("reader options",
+                  FirstError(CheckOptionalName("group", options.group),
+                             CheckRanges({{"queue_capacity", Count(options.queue_capacity), 1, kMaxInFlight}}),
+                             CheckWhenFull(options.when_full)));
 }
 
 absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {

@@ -33,6 +33,9 @@ struct StreamSpec {
   std::int64_t max_message_bytes = 0;         ///< of headers and body; 0: none
   std::chrono::seconds duplicate_window{120};
   int replicas = 1;
+  /// The embedded transport may forget it while it has neither messages nor consumers, and makes it again when it is
+  /// needed. Servers keep what is empty.
+  bool forgotten_when_unused = false;
 };
 
 /// The subjects under which a stream stores what it takes.

@@ -34,6 +34,11 @@ enum class ConsumerKind {
   kAtMostOnce,  ///< no acks; durable when the name is given, else ephemeral and from now on
 };
 
+enum class Beginning {
+  kNew,    ///< with the messages that are stored from then on
+  kFirst,  ///< with the stream's first message
+};
+
 struct ConsumerSpec {
   std::string stream{};
   std::string consumer{};  ///< durable name; empty only for `kAtMostOnce`
@@ -46,9 +51,15 @@ struct ConsumerSpec {
   /// AckPolicy "all" for an exclusive consumer: one acknowledgement on the wire stands for many messages, and never
   /// passes one that is not acknowledged. `Acknowledge` means the same to its caller.
   bool ack_all = false;
-  /// The stream as the bus would make it. Whenever it is looked at, it is compared with this. `kAtMostOnce` creates it
-  /// again when it vanished (a memory stream does not survive its server).
+  /// The stream as the bus would make it. Whenever it is looked at, it is compared with this.
   StreamSpec stream_spec{};
+  /// Of `kAtMostOnce`: where a consumer begins that is made when it is opened.
+  Beginning begins = Beginning::kNew;
+  /// Of `kAtMostOnce`: creates the stream of `stream_spec` again when it vanished (a memory stream does not survive its
+  /// server).
+  bool makes_stream = true;
+  /// A server forgets a consumer without a name after so long without a request of its owner's.
+  std::chrono::milliseconds inactive_after = std::chrono::minutes(5);
 };
 
 /// Reports of a consumer to its owner. Called on a thread of the transport, one call at a time for each consumer;
@@ -184,6 +195,15 @@ class Transport {
   /// for each request. `kFailedPrecondition` when another stream has one of the subjects; `kPermissionDenied`,
   /// `IsUnseen` when the user may not look.
   virtual absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec& spec) = 0;
+
+  /// The stream as it is. `kNotFound` when there is none of that name (`IsStreamMissing`). Blocks as `EnsureStream`.
+  virtual absl::StatusOr<StreamFacts> FindStream(const std::string& name) = 0;
+
+  /// The names of all streams that have a subject which `pattern` takes too, in no order. Blocks as `EnsureStream`.
+  virtual absl::StatusOr<std::vector<std::string>> ListStreams(const std::string& pattern) = 0;
+
+  /// How long one waits between two calls of `ListStreams` to notice new streams.
+  virtual std::chrono::milliseconds list_interval() const { return std::chrono::seconds(1); }
 
   /// Makes or updates the consumer and begins to receive. Blocks for about 10 s at most. An exclusive consumer whose
   /// durable another process owns opens all the same, and stands by. `kFailedPrecondition` when the durable exists with

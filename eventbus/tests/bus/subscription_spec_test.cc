@@ -3,15 +3,19 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 
 namespace penstock::eventbus {
 namespace {
 
+SharedEnvelopeHandler Acking() {
+  return std::make_shared<const EnvelopeHandler>([](const Envelope&, const Delivery&) { return Ack(); });
+}
+
 SubscriptionSpec SharedBilling() {
-  return EnvelopeSubscription(
-      {"orders"}, {.durable = "billing", .sharing = Sharing::kShared},
-      [](const Envelope&, const Delivery&) { return Ack(); }, "client", 1 << 20);
+  return EnvelopeSubscription({"orders"}, {.durable = "billing", .sharing = Sharing::kShared}, Acking(), "client",
+                              1 << 20);
 }
 
 TEST(SubscriptionSpecTest, ProcessesThatShareAConsumerDrawDifferentJitter) {
@@ -21,8 +25,7 @@ TEST(SubscriptionSpecTest, ProcessesThatShareAConsumerDrawDifferentJitter) {
 }
 
 TEST(SubscriptionSpecTest, TheClientIdIsTheDurableOfWhoNamesNone) {
-  const auto handler = [](const Envelope&, const Delivery&) { return Ack(); };
-  const SubscriptionSpec spec = EnvelopeSubscription({"orders"}, {}, handler, "client", 1 << 20);
+  const SubscriptionSpec spec = EnvelopeSubscription({"orders"}, {}, Acking(), "client", 1 << 20);
   EXPECT_EQ(spec.consumer_spec.consumer, "client");
   EXPECT_EQ(spec.handler_name, "client");
   EXPECT_TRUE(spec.durable_is_default);
@@ -31,7 +34,7 @@ TEST(SubscriptionSpecTest, TheClientIdIsTheDurableOfWhoNamesNone) {
 }
 
 TEST(SubscriptionSpecTest, AMessageSubscriptionAcknowledgesNothing) {
-  const auto handler = [](const Delivery&) { return absl::OkStatus(); };
+  const auto handler = std::make_shared<const MessageHandler>([](const Delivery&) { return absl::OkStatus(); });
   const SubscriptionSpec spec = MessageSubscription({"orders"}, {.group = "all"}, handler);
   EXPECT_FALSE(spec.flow.acknowledges);
   EXPECT_EQ(spec.consumer_spec.kind, ConsumerKind::kAtMostOnce);

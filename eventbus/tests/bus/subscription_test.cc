@@ -60,6 +60,10 @@ class HandFedTransport final : public Transport {
  public:
   std::string_view name() const override { return "hand-fed"; }
   absl::StatusOr<StreamFacts> EnsureStream(const StreamSpec&) override { return absl::UnimplementedError("none"); }
+  absl::StatusOr<StreamFacts> FindStream(const std::string&) override { return absl::NotFoundError("none"); }
+  absl::StatusOr<std::vector<std::string>> ListStreams(const std::string&) override {
+    return std::vector<std::string>{};
+  }
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec&, ConsumerEvents events) override {
     events_ = std::move(events);
     return std::make_unique<IdleConsumer>(released_.get_future().share());

@@ -236,6 +236,24 @@ TEST(SubscribeOptionsTest, AreCheckedFieldByField) {
   EXPECT_THAT(CheckOptions(SubscribeOptions{.group = "a.b"}), IsRefusedFor("subscribe options: field \"group\""));
   EXPECT_THAT(CheckOptions(SubscribeOptions{.max_in_flight = 0}), IsRefusedFor("\"max_in_flight\""));
   EXPECT_THAT(CheckOptions(SubscribeOptions{.max_in_flight = SIZE_MAX}), IsRefusedFor("\"max_in_flight\""));
+  EXPECT_THAT(CheckOptions(SubscribeOptions{.queue_capacity = 65'536}), IsAccepted());
+  EXPECT_THAT(CheckOptions(SubscribeOptions{.queue_capacity = 65'537}), IsRefusedFor("\"queue_capacity\""));
+  EXPECT_THAT(CheckOptions(SubscribeOptions{.when_full = WhenFull::kDisconnect}), IsRefusedFor("\"queue_capacity\""));
+  for (const int none : {-1, 4}) {
+    const auto when_full = static_cast<WhenFull>(none);
+    EXPECT_THAT(CheckOptions(SubscribeOptions{.queue_capacity = 1, .when_full = when_full}),
+                IsRefusedFor("\"when_full\""));
+    EXPECT_THAT(CheckOptions(ReaderOptions{.when_full = when_full}), IsRefusedFor("reader options"));
+  }
+}
+
+TEST(ReaderOptionsTest, AreCheckedFieldByField) {
+  EXPECT_THAT(CheckOptions(ReaderOptions{}), IsAccepted());
+  EXPECT_THAT(CheckOptions(ReaderOptions{.group = "g", .queue_capacity = 1, .when_full = WhenFull::kDropNewest}),
+              IsAccepted());
+  EXPECT_THAT(CheckOptions(ReaderOptions{.group = "a.b"}), IsRefusedFor("reader options: field \"group\""));
+  EXPECT_THAT(CheckOptions(ReaderOptions{.queue_capacity = 0}), IsRefusedFor("\"queue_capacity\""));
+  EXPECT_THAT(CheckOptions(ReaderOptions{.queue_capacity = SIZE_MAX}), IsRefusedFor("\"queue_capacity\""));
 }
 
 EnvelopeSubscribeOptions WithRetry(RetryPolicy retry) { return {.retry = retry}; }

@@ -100,6 +100,8 @@ TEST(CatalogTest, GrowsFromOneSubscriptionToTwoHundred) {
 }
 
 TEST(CatalogTest, StatesTheMemoryOfWhatIsIdle) {
+  EXPECT_THAT(NamesOf(ScaleContests().at("fan_out")), ElementsAre("fan_out"));
+  EXPECT_THAT(ScaleContests().at("fan_out")[0].ours.arguments, ElementsAre("--subscribers", "10000"));
   EXPECT_THAT(NamesOf(ScaleContests().at("memory")),
               ElementsAre("idle_actor", "idle_subscription", "idle_key", "message_seen"));
 }

@@ -21,6 +21,7 @@
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/outcome.h"
+#include "penstock/eventbus/reader.h"
 #include "penstock/eventbus/stats.h"
 #include "penstock/eventbus/typed_handlers.h"
 
@@ -66,6 +67,10 @@ using SubscriptionId = std::uint64_t;
 /// Topics are 1 to 255 bytes: tokens of `[A-Za-z0-9_-]` joined by dots. Refused are topics that begin with the token
 /// `_INBOX`, `_R_`, `_GR_` or `{base_stream_name}_dead_letters`, the topic `dead.letters`, and topics whose stream name
 /// would be longer than 255 bytes.
+///
+/// Where a topic is subscribed to, a pattern may stand: `*` for one token, `>` for one or more at the end. It follows all
+/// topics of this bus's `base_stream_name` that it takes, those whose streams appear later within a second, each as if
+/// it had been subscribed to by itself (docs/pubsub.md).
 ///
 /// **Thread safety:** thread-safe; every method may be called from any thread, handlers included, except as noted.
 /// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has
@@ -120,8 +125,10 @@ class EventBus {
 
   /// At-most-once. A subscription without a group receives every message stored from now on. Members of a group share
   /// messages, from the group's first subscription on: the group keeps its place while no member is subscribed. The
-  /// stream is created with memory storage. A message whose handler fails is not redelivered. `kInvalidArgument`
-  /// for an invalid topic, handler or option; other errors come from the server.
+  /// stream is created with memory storage; a pattern creates none, and follows those with memory storage. A message
+  /// whose handler fails is not redelivered. A handler that cannot keep up has messages wait in the stream, or as
+  /// `SubscribeOptions::when_full` says. `kInvalidArgument` for an invalid topic, pattern, handler or option; other
+  /// errors come from the server.
   absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, MessageHandler handler) {
     return Subscribe(topic, SubscribeOptions{}, std::move(handler));
   }
@@ -130,8 +137,9 @@ class EventBus {
   /// At-least-once, in order per aggregate. The stream is created with file storage; a new durable begins with the
   /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait
   /// for it, others do not. A message whose attempts are used up, or that is rejected or undecodable, is stored in
-  /// `{base}_dead_letters` and then terminated. `kInvalidArgument` for an invalid topic, handler or option;
-  /// `kAlreadyExists` when this bus already has the durable on this topic; other errors come from the server.
+  /// `{base}_dead_letters` and then terminated. A pattern follows the streams with file storage. `kInvalidArgument` for
+  /// an invalid topic, pattern, handler or option; `kAlreadyExists` when this bus already has the durable on this topic,
+  /// or on one of the pattern's; other errors come from the server.
   ///
   /// Blocks while a slow server creates the streams and the consumer, up to about 10 s for each; then it returns
   /// `kDeadlineExceeded` or `kUnavailable` and names the request. A refusal is returned at once. A subscription that
@@ -156,6 +164,10 @@ class EventBus {
                                                    H handler) {
     return SubscribeEnvelope(topic, std::move(options), TypedHandlers().On<T>(std::move(handler)));
   }
+
+  /// A subscription as `Subscribe` makes it, read by whoever calls `Reader::Next` instead of by a handler. `topic` may
+  /// be a pattern. Errors as `Subscribe`.
+  absl::StatusOr<Reader> Read(std::string_view topic, ReaderOptions options = {});
 
   /// Stops receiving and waits for running handlers (unless called from a handler). Soon after it returns, messages
   /// that have not begun are handed back and the durable can be subscribed to again. `kNotFound` for an ID that this

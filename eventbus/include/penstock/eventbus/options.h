@@ -139,6 +139,15 @@ struct PubAck {
   bool duplicate = false;      ///< the message ID had been stored before; nothing was added
 };
 
+/// The fate of a message that arrives for a subscriber whose queue is full. Publishers and other subscribers never wait
+/// for it.
+enum class WhenFull {
+  kBlock,       ///< the server keeps it, as long as the stream's limits allow
+  kDropOldest,  ///< the message that has waited longest is dropped
+  kDropNewest,  ///< it is dropped itself
+  kDisconnect,  ///< it is dropped, and the subscription ends
+};
+
 /// `Subscribe`: at-most-once. A failed message is counted and not delivered again.
 struct SubscribeOptions {
   /// Members of a group share the topic's messages. Empty: the subscription belongs to no group and receives every
@@ -146,6 +155,22 @@ struct SubscribeOptions {
   std::string group{};
   /// The most messages that may be received and not yet handled (the credit given to the server). Range 1 to 65,536.
   std::size_t max_in_flight = 4096;
+  /// The most messages of a topic that may wait here for the handler; those that are dropped are counted
+  /// (`SubscriptionStats::dropped`). Besides them, up to twice as many messages as there are workers are with the pool.
+  /// With `kBlock` it lowers `max_in_flight` to this. 0: as `max_in_flight` says, nothing is dropped here. Range 0 to
+  /// 65,536.
+  std::size_t queue_capacity = 0;
+  /// Other than `kBlock` only with a `queue_capacity`. In a group, what one member drops, no member gets.
+  WhenFull when_full = WhenFull::kBlock;
+};
+
+/// `Read`: at-most-once.
+struct ReaderOptions {
+  /// As in `SubscribeOptions`. What a member was sent and has not read when it ends is lost to the group.
+  std::string group{};
+  /// The most messages of a topic that may wait here to be read. Range 1 to 65,536.
+  std::size_t queue_capacity = 128;
+  WhenFull when_full = WhenFull::kBlock;
 };
 
 /// When a message that was not handled is tried again.

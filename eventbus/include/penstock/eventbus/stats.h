@@ -13,6 +13,7 @@ namespace penstock {
 struct SubscriptionStats {
   std::uint64_t id = 0;
   std::string topic{};
+  std::string pattern{};           ///< of a subscription to a pattern, which has one entry per topic, with its own ID
   std::string durable{};           ///< empty: at-most-once without a group
   std::uint64_t received = 0;      ///< deliveries that arrived, redeliveries included
   std::uint64_t redelivered = 0;   ///< of `received`: delivered before
@@ -33,6 +34,8 @@ struct SubscriptionStats {
   std::uint64_t expired = 0;          ///< too old to be handled: dropped, or sent to the dead letters
   std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
+  std::uint64_t dropped = 0;          ///< messages that found the subscriber's queue full, or were dropped for those
+  std::uint64_t disconnects = 0;      ///< times that a full queue ended the subscription
   std::uint64_t evicted = 0;          ///< messages evicted for lack of memory, and requested again
   std::uint64_t circuit_opened = 0;   ///< times that the circuit breaker opened: message after message failed
   std::uint64_t in_flight = 0;        ///< gauge: received, neither acknowledged nor terminated

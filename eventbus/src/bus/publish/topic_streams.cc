@@ -21,7 +21,8 @@ StreamSpec TopicStreams::SpecFor(std::string_view topic, Storage storage) const 
           .max_age = memory ? limits.memory_max_age : limits.file_max_age,
           .max_bytes = memory ? limits.memory_max_bytes : limits.file_max_bytes,
           .duplicate_window = limits.duplicate_window,
-          .replicas = limits.replicas};
+          .replicas = limits.replicas,
+          .forgotten_when_unused = true};
 }
 
 // A publish goes on to a stream that may have been made anew when it cannot be looked at now: it is sent again until it

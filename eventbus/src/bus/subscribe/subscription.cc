@@ -32,6 +32,7 @@ Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
       context_(std::move(context)),
       executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
       flow_(spec_.flow),
+      waiting_(spec_.queue_capacity, spec_.when_full),
       factory_(spec_, context_.pool),
       quarantine_reader_(spec_, context_.dead_letters, context_.log) {}
 
@@ -45,14 +46,16 @@ absl::Status Subscription::Open(Transport& transport) {
     wanted.max_in_flight = flow_.window();
   }
   auto consumer = transport.OpenConsumer(
-      wanted, {.on_messages = [this](auto messages) { OnArrived(std::move(messages)); },
-               .on_idle = [this] { OnIdle(); },
-               .on_stream_recreated = [this] { OnRecreated(&DeliveryStateMachine::StreamRecreated); },
-               .on_consumer_recreated = [this] { OnRecreated(&DeliveryStateMachine::ConsumerRecreated); },
-               .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
-               .on_settled_elsewhere = [this](auto last) { OnSettledElsewhere(last); },
-               .on_closed = [this](const absl::Status& why) { OnClosed(why); },
-               .on_ownership_lost = [this] { OnOwnershipLost(); }});
+      wanted,
+      {.on_messages =
+           [this](auto messages) { drops() ? OnArrivedToQueue(std::move(messages)) : OnArrived(std::move(messages)); },
+       .on_idle = [this] { OnIdle(); },
+       .on_stream_recreated = [this] { OnRecreated(&DeliveryStateMachine::StreamRecreated); },
+       .on_consumer_recreated = [this] { OnRecreated(&DeliveryStateMachine::ConsumerRecreated); },
+       .on_ack_state_recovered = [this](auto first, auto last) { OnAckStateRecovered(first, last); },
+       .on_settled_elsewhere = [this](auto last) { OnSettledElsewhere(last); },
+       .on_closed = [this](const absl::Status& why) { OnClosed(why); },
+       .on_ownership_lost = [this] { OnOwnershipLost(); }});
   if (!consumer.ok()) return consumer.status();
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -61,6 +64,7 @@ absl::Status Subscription::Open(Transport& transport) {
     open_ = true;
     for (auto& item : early_) flow_.Arrived(std::move(item), now, actions);
     early_.clear();
+    Feed(now, actions);
   });
   LogSubscribed();
   return absl::OkStatus();
@@ -84,6 +88,46 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
       }
     }
   });
+}
+
+// Credit is returned as messages arrive, so that the server is never what they wait in.
+void Subscription::OnArrivedToQueue(std::vector<std::unique_ptr<StoredMessage>> messages) {
+  Call call(*this);
+  bool news = false, disconnected = false;
+  RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    const bool was_disconnected = waiting_.disconnected();
+    owed_credit_ += messages.size();
+    for (auto& message : messages) {
+      waiting_.Push(std::move(message));
+      Feed(now, actions);
+    }
+    news = waiting_.TakeNews();
+    disconnected = waiting_.disconnected() && !was_disconnected;
+  });
+  NoteOverflow(news, disconnected);
+}
+
+void Subscription::NoteOverflow(bool news, bool disconnected) {
+  if (disconnected) {
+    Log(LogLevel::kError, absl::StrFormat("has ended: its queue of %d messages was full; handle faster, set a larger "
+                                          "queue_capacity, or drop messages instead",
+                                          spec_.queue_capacity));
+    disconnected_.store(true, std::memory_order_relaxed);
+    context_.request_tick();
+  } else if (news) {
+    Log(LogLevel::kWarning,
+        absl::StrFormat("its queue of %d messages is full, and the %s are dropped", spec_.queue_capacity,
+                        spec_.when_full == WhenFull::kDropOldest ? "oldest" : "newest"));
+  }
+}
+
+// No more than keeps the workers busy: what the pool has cannot be dropped.
+void Subscription::Feed(TimePoint now, Actions& actions) {
+  while (drops() && open_ && !abandoned_ && flow_.in_hand() < 2 * context_.workers) {
+    std::unique_ptr<StoredMessage> message = waiting_.Pop();
+    if (message == nullptr) return;
+    flow_.Arrived(factory_.Make(std::move(message)), now, actions);
+  }
 }
 
 // While messages keep coming, what is finished meanwhile is taken with them: workers go on, and one thread has the flow
@@ -114,6 +158,7 @@ void Subscription::OnRecreated(void (DeliveryStateMachine::*event)()) {
   Call call(*this);
   MutexLock lock(mutex_);
   early_.clear();
+  given_up_ += waiting_.Clear();
   (flow_.*event)();
 }
 
@@ -239,6 +284,7 @@ void Subscription::CompleteAll(TimePoint now, Actions& actions) {
     if (!deferred_.empty()) deferred_.erase(&each);
     flow_.Finished(each, now, actions);
   }
+  Feed(now, actions);
 }
 
 void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
@@ -252,10 +298,11 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
     MutexLock lock(mutex_);
     const std::uint64_t before = flow_.counters().stored_twice;
     event(std::chrono::steady_clock::now(), actions);
+    if (drops()) actions.credit = open_ ? std::exchange(owed_credit_, 0) : 0;
     // Under the lock, since any other event may end the messages concerned; both are rare.
     executor_.ExtendLeases(actions);
     LogStuck(actions);
-    if (flow_.quiescent()) quiescent_.NotifyAll();
+    if (quiescent()) quiescent_.NotifyAll();
     stored_twice = flow_.counters().stored_twice;
     doubled = std::bit_width(stored_twice) != std::bit_width(before);
     outage = flow_.circuit_open();
@@ -297,11 +344,13 @@ SubscriptionStats Subscription::Stats() const {
   {
     MutexLock lock(mutex_);
     stats = flow_.Stats();
+    AddQueueStats(stats);
     open = open_;
   }
   stats.reading_letters = !quarantine_known_.load(std::memory_order_relaxed);
-  stats.id = spec_.id;
+  stats.id = spec_.shown_id();
   stats.topic = spec_.topic;
+  stats.pattern = spec_.pattern;
   stats.durable = spec_.consumer_spec.consumer;
   if (!open) return stats;
   const ConsumerStats consumer = consumer_->Stats();
@@ -311,6 +360,13 @@ SubscriptionStats Subscription::Stats() const {
   stats.active = consumer.active && !lost;
   stats.standing_by = consumer.standing_by && !lost;
   return stats;
+}
+
+void Subscription::AddQueueStats(SubscriptionStats& stats) const {
+  stats.disconnects = waiting_.disconnected() ? 1 : 0;
+  stats.dropped = waiting_.dropped() + (waiting_.disconnected() ? given_up_ : 0);
+  stats.received += waiting_.dropped() + waiting_.size() + given_up_;
+  stats.in_flight += waiting_.size();
 }
 
 }  // namespace penstock::eventbus

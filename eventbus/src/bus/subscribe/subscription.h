@@ -23,6 +23,7 @@
 #include "bus/subscribe/message_factory.h"
 #include "bus/subscribe/quarantine_reader.h"
 #include "bus/subscribe/subscription_spec.h"
+#include "bus/subscriber/bounded_queue.h"
 #include "delivery/delivery_state_machine.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -80,6 +81,9 @@ class Subscription final : private ActionExecutor::Listener {
   /// Nothing will touch this object any more but its owner. Only after `StopReceiving`.
   bool idle() const;
 
+  /// It is to be removed, since its queue was full.
+  bool disconnected() const { return disconnected_.load(std::memory_order_relaxed); }
+
   void Tick(TimePoint now);
   /// When `Tick` wants to be called.
   TimePoint NextTick() const;
@@ -104,6 +108,13 @@ class Subscription final : private ActionExecutor::Listener {
   class HandlerCall;
 
   void OnArrived(std::vector<std::unique_ptr<StoredMessage>> messages);
+  /// The same for a subscription that drops what it has no room for.
+  void OnArrivedToQueue(std::vector<std::unique_ptr<StoredMessage>> messages);
+  bool drops() const { return spec_.when_full != WhenFull::kBlock; }
+  void Feed(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddQueueStats(SubscriptionStats& stats) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteOverflow(bool news, bool disconnected);
+  bool quiescent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return flow_.quiescent() && waiting_.empty(); }
   void OnIdle();
   /// The stream or the consumer was created again, which `event` tells the delivery logic.
   void OnRecreated(void (DeliveryStateMachine::*event)());
@@ -151,7 +162,8 @@ class Subscription final : private ActionExecutor::Listener {
   std::atomic<bool> outage_{false};
   // Nothing begins before. Acquire/release: with it goes what was looked up.
   std::atomic<bool> quarantine_known_{true};
-  std::atomic<bool> lost_{false};  // a gauge
+  std::atomic<bool> lost_{false};          // a gauge
+  std::atomic<bool> disconnected_{false};  // relaxed: read late, it is removed late
   // Calls from pool and transport under way. Its decrement is the last touch of this object, hence release; `idle`
   // acquires.
   std::atomic<int> calls_{0};
@@ -163,6 +175,10 @@ class Subscription final : private ActionExecutor::Listener {
   // Handlers that will tell later what became of their message.
   absl::flat_hash_map<const InFlightMessage*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
   CompletionQueue completed_;
+  // Of a subscription that drops: what the pool has not been given yet.
+  BoundedQueue waiting_ ABSL_GUARDED_BY(mutex_);
+  std::size_t owed_credit_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t given_up_ ABSL_GUARDED_BY(mutex_) = 0;  // waited when it was abandoned, or the stream was gone
   TimePoint next_tick_ ABSL_GUARDED_BY(mutex_){};
   std::uint64_t ownership_losses_ ABSL_GUARDED_BY(mutex_) = 0;
   bool open_ ABSL_GUARDED_BY(mutex_) = false;
@@ -171,7 +187,7 @@ class Subscription final : private ActionExecutor::Listener {
   bool draining_ ABSL_GUARDED_BY(mutex_) = false;  // since `StopReceiving`
   ShutdownSummary lost_in_drain_ ABSL_GUARDED_BY(mutex_){};
   std::uint64_t resubscribes_before_ ABSL_GUARDED_BY(mutex_) = 0;  // the drain
-  MessageFactory factory_;                                         // of the consumer's thread
+  MessageFactory factory_;                                         // of the consumer's thread; of the lock if it drops
   bool consumes_ = false;               // likewise: it takes what is finished, until it rests
   QuarantineReader quarantine_reader_;  // of `Open`, then of the letters' thread; `IsDue` of the ticking one
   // Acquire/release: with it goes what was read.

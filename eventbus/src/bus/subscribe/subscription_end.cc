@@ -41,8 +41,9 @@ void Subscription::Abandon() {
     MutexLock lock(mutex_);
     abandoned_ = true;
     flow_.Close();
+    given_up_ += waiting_.Clear();
     for (const auto& [item, deferral] : deferred_) deferred.push_back(deferral);
-    if (flow_.quiescent()) quiescent_.NotifyAll();
+    if (quiescent()) quiescent_.NotifyAll();
   }
   for (const auto& deferral : deferred) deferral->TakeBack();
 }
@@ -52,18 +53,18 @@ void Subscription::Abandon() {
 bool Subscription::WaitQuiescent(TimePoint deadline) {
   MutexLock lock(mutex_);
   while (true) {
-    const bool quiescent = flow_.quiescent();
-    if (quiescent && calls_.load(std::memory_order_acquire) == 0) return true;
+    const bool rests = quiescent();
+    if (rests && calls_.load(std::memory_order_acquire) == 0) return true;
     const TimePoint now = std::chrono::steady_clock::now();
     if (now >= deadline) return false;
-    quiescent_.WaitUntil(lock, quiescent ? std::min(deadline, now + kPoll) : deadline);
+    quiescent_.WaitUntil(lock, rests ? std::min(deadline, now + kPoll) : deadline);
   }
 }
 
 bool Subscription::idle() const {
   {
     MutexLock lock(mutex_);
-    if (!flow_.quiescent()) return false;
+    if (!quiescent()) return false;
   }
   return calls_.load(std::memory_order_acquire) == 0;
 }
@@ -78,7 +79,7 @@ ShutdownSummary Subscription::HandBack() {
     MutexLock lock(mutex_);
     summary = lost_in_drain_;
     summary.abandoned = flow_.active();
-    summary.handed_back += flow_.held();
+    summary.handed_back += flow_.held() + given_up_;
     summary.in_doubt = cumulative && consumer_ && resubscribes != resubscribes_before_;
     const SubscriptionStats& so_far = flow_.counters();
     summary.sends_once = spec_.flow.acknowledges && spec_.consumer_spec.kind == ConsumerKind::kShared &&

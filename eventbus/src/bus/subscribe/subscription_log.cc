@@ -63,7 +63,7 @@ void Subscription::LogStuck(const Actions& actions) const {
 
 void Subscription::Log(LogLevel level, const std::string& what) const {
   if (context_.log)
-    context_.log(level, absl::StrFormat("subscription %d to %s: %s", spec_.id, Quoted(spec_.topic), what));
+    context_.log(level, absl::StrFormat("subscription %d to %s: %s", spec_.shown_id(), Quoted(spec_.topic), what));
 }
 
 }  // namespace penstock::eventbus

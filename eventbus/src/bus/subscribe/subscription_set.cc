@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/subscriber/subscription_counters.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/thread_name.h"
 
@@ -16,26 +17,9 @@ namespace {
 constexpr std::chrono::milliseconds kIdleTick{100};
 constexpr std::chrono::milliseconds kInStepPoll{5};
 
-using Counter = std::uint64_t SubscriptionStats::*;
-constexpr Counter kCounters[] = {
-    &SubscriptionStats::received,     &SubscriptionStats::redelivered, &SubscriptionStats::duplicates,
-    &SubscriptionStats::handled,      &SubscriptionStats::failed,      &SubscriptionStats::acked,
-    &SubscriptionStats::naks,         &SubscriptionStats::terminated,  &SubscriptionStats::dead_lettered,
-    &SubscriptionStats::skipped,      &SubscriptionStats::evicted,     &SubscriptionStats::circuit_opened,
-    &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
-    &SubscriptionStats::resubscribes, &SubscriptionStats::gone,        &SubscriptionStats::answers_refused,
-    &SubscriptionStats::letters_kept, &SubscriptionStats::timed_out,   &SubscriptionStats::expired};
-
-/// Adds the counters, and takes over topic and durable. Gauges and ID are left alone.
-void AddCounters(const SubscriptionStats& from, SubscriptionStats& to) {
-  to.topic = from.topic;
-  to.durable = from.durable;
-  for (const Counter counter : kCounters) to.*counter += from.*counter;
-}
-
 }  // namespace
 
-SubscriptionSet::SubscriptionSet(std::string thread_name, std::function<void(TimePoint)> on_tick)
+SubscriptionSet::SubscriptionSet(std::string thread_name, OnTick on_tick)
     : on_tick_(std::move(on_tick)), ticker_([this, name = std::move(thread_name)] {
         SetThreadName(name);
         Run();
@@ -58,6 +42,11 @@ absl::Status SubscriptionSet::Reserve(const SubscriptionSpec& spec) {
   return absl::AlreadyExistsError(absl::StrFormat(
       "subscribe to %s: this bus has durable %s on it already, as subscription %d; choose another durable",
       Quoted(spec.topic), Quoted(spec.consumer_spec.consumer), known->second));
+}
+
+SubscriptionId SubscriptionSet::NewId() {
+  MutexLock lock(mutex_);
+  return ++last_id_;
 }
 
 absl::StatusOr<SubscriptionId> SubscriptionSet::Add(SubscriptionSpec spec, SubscriptionContext context,
@@ -94,12 +83,15 @@ absl::Status SubscriptionSet::Admit(const Shared& subscription) {
       absl::StrFormat("subscribe to %s: the bus is draining or closed", Quoted(subscription->spec().topic)));
 }
 
-absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) {
+absl::Status SubscriptionSet::Remove(SubscriptionId id, bool wait) { return End(id, /*is_member=*/false, wait); }
+absl::Status SubscriptionSet::RemoveMember(SubscriptionId id, bool wait) { return End(id, /*is_member=*/true, wait); }
+
+absl::Status SubscriptionSet::End(SubscriptionId id, bool is_member, bool wait) {
   Shared subscription;
   {
     MutexLock lock(mutex_);
     auto found = open_.find(id);
-    if (found == open_.end()) {
+    if (found == open_.end() || found->second->spec().pattern.empty() == is_member) {
       return absl::NotFoundError(
           absl::StrFormat("unsubscribe: no subscription has the ID %d; it may have ended already", id));
     }
@@ -212,12 +204,14 @@ void SubscriptionSet::Run() {
     }
     const auto now = std::chrono::steady_clock::now();
     next = now + kIdleTick;
+    std::set<SubscriptionId> disconnected;
     for (const Shared& subscription : All()) {
+      if (subscription->disconnected()) disconnected.insert(subscription->spec().shown_id());
       if (subscription->NextTick() <= now) subscription->Tick(now);
       next = std::min(next, subscription->NextTick());
     }
     Reap();
-    on_tick_(now);
+    on_tick_(now, disconnected);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -23,18 +24,27 @@ namespace penstock::eventbus {
 /// **Shutdown:** `Finish` after the pool was stopped and before the transport is closed; then the destructor.
 class SubscriptionSet {
  public:
+  /// Told the time, and the IDs that the user knows of subscriptions that are to be removed, since their queues were
+  /// full; until they are.
+  using OnTick = std::function<void(TimePoint now, const std::set<SubscriptionId>& disconnected)>;
+
   /// `thread_name` names the ticking thread (15 bytes of it are kept), which calls `on_tick` too, ten times a second or
   /// more often.
-  SubscriptionSet(std::string thread_name, std::function<void(TimePoint)> on_tick);
+  SubscriptionSet(std::string thread_name, OnTick on_tick);
   ~SubscriptionSet();
   SubscriptionSet(const SubscriptionSet&) = delete;
   SubscriptionSet& operator=(const SubscriptionSet&) = delete;
 
+  /// An ID that nothing else has.
+  SubscriptionId NewId();
+
   /// Opens a subscription; its ID is assigned here. `kAlreadyExists` when the set has its durable on its stream.
   absl::StatusOr<SubscriptionId> Add(SubscriptionSpec spec, SubscriptionContext context, Transport& transport);
 
-  /// `kNotFound` for an unknown ID. `wait`: until its running handlers have ended.
+  /// `kNotFound` for an unknown ID, and for that of a pattern's member. `wait`: until its running handlers have ended.
   absl::Status Remove(SubscriptionId id, bool wait);
+  /// The same for one that belongs to a pattern.
+  absl::Status RemoveMember(SubscriptionId id, bool wait);
 
   /// Also refuses subscriptions from now on.
   void StopReceiving();
@@ -56,6 +66,7 @@ class SubscriptionSet {
   using Shared = std::shared_ptr<Subscription>;
   using Ended = std::map<std::pair<std::string, std::string>, SubscriptionStats>;  // by topic and durable
 
+  absl::Status End(SubscriptionId id, bool is_member, bool wait);
   absl::Status Admit(const Shared& subscription);
   absl::Status Reserve(const SubscriptionSpec& spec) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::vector<Shared> All() const;
@@ -74,7 +85,7 @@ class SubscriptionSet {
   bool tick_requested_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  const std::function<void(TimePoint)> on_tick_;
+  const OnTick on_tick_;
   std::thread ticker_;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/subscribe/subscription_spec.h"
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <utility>
@@ -19,21 +20,26 @@ std::chrono::milliseconds AckWaitOf(const EnvelopeSubscribeOptions& options) {
 
 }  // namespace
 
-SubscriptionSpec MessageSubscription(const Place& place, SubscribeOptions options, MessageHandler handler) {
+SubscriptionSpec MessageSubscription(const Place& place, SubscribeOptions options, SharedMessageHandler handler) {
   SubscriptionSpec spec{.topic = std::string(place.topic)};
   spec.consumer_spec.consumer = std::move(options.group);
   spec.consumer_spec.kind = ConsumerKind::kAtMostOnce;
   spec.flow.acknowledges = false;
+  spec.when_full = options.when_full;
+  spec.queue_capacity = options.queue_capacity;
   spec.flow.max_in_flight = options.max_in_flight;
+  const bool waits_at_server = options.when_full == WhenFull::kBlock && options.queue_capacity > 0;
+  if (waits_at_server) spec.flow.max_in_flight = std::min(options.max_in_flight, options.queue_capacity);
   spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus](const StoredMessage& message,
                                                                                    const Attempt&, DeferralSource&) {
-    return InvokeHandler(handler, Place{name, bus}, message);
+    return InvokeHandler(*handler, Place{name, bus}, message);
   };
   return spec;
 }
 
-SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
-                                      const std::string& default_durable, std::size_t largest_message) {
+SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptions options,
+                                      SharedEnvelopeHandler handler, const std::string& default_durable,
+                                      std::size_t largest_message) {
   const bool exclusive = options.sharing == Sharing::kExclusive;
   SubscriptionSpec spec{.topic = std::string(place.topic)};
   spec.durable_is_default = options.durable.empty();
@@ -62,7 +68,7 @@ SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptio
   const Expiry expiry{.max_age = options.max_age, .fate = options.when_expired};
   spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus, expiry](
                     const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {
-    return InvokeHandler(handler, Place{name, bus}, expiry, message, attempt, deferrals);
+    return InvokeHandler(*handler, Place{name, bus}, expiry, message, attempt, deferrals);
   };
   return spec;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,8 +23,16 @@ namespace penstock::eventbus {
 struct SubscriptionSpec {
   SubscriptionId id = 0;
   std::string topic{};
+  std::string pattern{};          ///< it is one of those of a subscription to this pattern; empty: it stands by itself
+  SubscriptionId pattern_id = 0;  ///< the ID of that subscription
+
+  /// The ID that the user knows.
+  SubscriptionId shown_id() const { return pattern.empty() ? id : pattern_id; }
   ConsumerSpec consumer_spec{};
   DeliveryOptions flow{};
+  /// Other than `kBlock`: everything is received, and at most `queue_capacity` messages wait.
+  WhenFull when_full = WhenFull::kBlock;
+  std::size_t queue_capacity = 0;
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
@@ -36,12 +45,17 @@ struct SubscriptionSpec {
       handle{};
 };
 
+/// The handler is shared by all specs of a pattern.
+using SharedMessageHandler = std::shared_ptr<const MessageHandler>;
+using SharedEnvelopeHandler = std::shared_ptr<const EnvelopeHandler>;
+
 /// The parts of a spec that `Subscribe` and `SubscribeEnvelope` determine; ID and stream are left to the caller. The
 /// options were checked before. The jitter's seed is drawn at random: processes that share a consumer must not retry at
 /// the same moments.
-SubscriptionSpec MessageSubscription(const Place& place, SubscribeOptions options, MessageHandler handler);
+SubscriptionSpec MessageSubscription(const Place& place, SubscribeOptions options, SharedMessageHandler handler);
 /// `default_durable` is used when the options name none; `largest_message` is the transport's limit in bytes.
-SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptions options, EnvelopeHandler handler,
-                                      const std::string& default_durable, std::size_t largest_message);
+SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptions options,
+                                      SharedEnvelopeHandler handler, const std::string& default_durable,
+                                      std::size_t largest_message);
 
 }  // namespace penstock::eventbus

@@ -12,8 +12,6 @@
 namespace penstock::eventbus::jetstream {
 namespace {
 
-constexpr std::chrono::nanoseconds kInactiveThreshold = std::chrono::minutes(5);
-
 constexpr std::chrono::seconds kCreationSlack(1);
 constexpr std::chrono::minutes kReplicasDiffer(10);
 
@@ -49,7 +47,7 @@ Json ConsumerConfig(const ConsumerSpec& spec, const std::string& name, const std
   }
   if (spec.consumer.empty()) {
     config["name"] = name;
-    config["inactive_threshold"] = kInactiveThreshold.count();
+    config["inactive_threshold"] = std::chrono::nanoseconds(spec.inactive_after).count();
   } else {
     config["durable_name"] = name;
   }

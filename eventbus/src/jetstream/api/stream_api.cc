@@ -127,6 +127,29 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
   return facts;
 }
 
+absl::StatusOr<StreamFacts> FindStream(ApiClient& api, const std::string& stream) {
+  const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kOpenBudget);
+  if (!reply.ok()) return reply.status();
+  if (!reply->error) return ReadStreamFacts(reply->body);
+  absl::Status refusal = ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
+  return reply->Refused(api_code::kStreamNotFound) ? MarkedAsStreamMissing(std::move(refusal)) : refusal;
+}
+
+// Streams that are made or deleted meanwhile shift the others: a name may come twice, or be left out until the next
+// time.
+absl::StatusOr<std::vector<std::string>> ListStreams(ApiClient& api, const std::string& pattern) {
+  std::vector<std::string> names;
+  while (true) {
+    const Json request = {{"offset", names.size()}, {"subject", pattern}};
+    const absl::StatusOr<ApiReply> reply = api.Call("STREAM.NAMES", request, kOpenBudget);
+    if (!reply.ok()) return reply.status();
+    if (reply->error) return ApiStatus(absl::StrCat("list the streams of \"", pattern, "\""), *reply->error);
+    const std::vector<std::string> page = StringsMember(reply->body, "streams");
+    names.insert(names.end(), page.begin(), page.end());
+    if (page.empty() || names.size() >= UintMember(reply->body, "total").value_or(0)) return names;
+  }
+}
+
 absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string& stream, const std::stop_token& stop,
                                               std::chrono::milliseconds budget) {
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), budget, stop);

@@ -30,6 +30,12 @@ absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply);
 /// As `Transport::EnsureStream`.
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop = {});
 
+/// As `Transport::FindStream`.
+absl::StatusOr<StreamFacts> FindStream(ApiClient& api, const std::string& stream);
+
+/// As `Transport::ListStreams`. A server tells 1,024 names at a time.
+absl::StatusOr<std::vector<std::string>> ListStreams(ApiClient& api, const std::string& pattern);
+
 /// The identity of a stream among those of its name. A server that restarted reports a creation time some milliseconds
 /// off, so a stream created again at once is known by its sequences only.
 struct StreamIdentity {

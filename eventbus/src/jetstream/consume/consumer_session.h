@@ -116,6 +116,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   /// The stream when it was looked at.
   const StreamIdentity& stream() const { return stream_; }
   absl::Status CheckStream(const StreamFacts& found) const;
+  /// Whether the stream still has `mark`; nothing when it has no such message, or there is no mark.
+  absl::StatusOr<std::optional<bool>> IsAsItWas(const std::optional<StreamMarks::Mark>& mark);
   /// Whether the stream is the one that was created then, in the server's words, and still has `mark`.
   absl::StatusOr<bool> IsSameStream(const std::string& created, const StreamMarks::Mark& mark);
   /// As `CheckFits`, with what is around the consumer.
@@ -188,7 +190,6 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void GiveUp(absl::Status why);
   void Rest();
   absl::Status CheckKnown(const StoredMessage& message, std::uint64_t epoch) const;
-  absl::StatusOr<std::optional<bool>> IsAsItWas(const std::optional<StreamMarks::Mark>& mark);
   bool AwaitWork(Clock::duration longest);
   bool CalledFromEvent() const;
 

@@ -39,6 +39,7 @@ absl::StatusOr<PullConsumer::Outcome> PullConsumer::Synchronise(const std::share
   const std::string prefix = NextInbox() + ".";
   if (absl::Status opened = OpenInbox(link, prefix + "*"); !opened.ok()) return opened;
   if (absl::Status noted = NoteConsumer(consumer->identity(), made); !noted.ok()) return noted;
+  if (std::exchange(stream_is_new_, false)) last_.reset();
   MutexLock lock(mutex_);
   link_ = link;
   reply_prefix_ = prefix;
@@ -51,25 +52,39 @@ Json PullConsumer::Wanted() const { return ConsumerConfig(spec_, name_, "", Wher
 
 // One that is lost begins again behind what was settled when it was looked at last.
 StartPoint PullConsumer::WhereToBegin() const {
-  if (spec_.kind == ConsumerKind::kAtMostOnce) return {StartPoint::Kind::kNew, 0};
+  if (spec_.kind == ConsumerKind::kAtMostOnce) {
+    const bool from_first = stream_is_new_ || (spec_.begins == Beginning::kFirst && !synchronised_before());
+    return {from_first ? StartPoint::Kind::kFirst : StartPoint::Kind::kNew, 0};
+  }
   if (settled() == 0 || stream().work_queue) return {StartPoint::Kind::kFirst, 0};
   return {StartPoint::Kind::kSequence, settled() + 1};
 }
 
 absl::StatusOr<ConsumerFacts> PullConsumer::EnsureConsumer(bool& made) {
   absl::StatusOr<std::optional<ConsumerFacts>> facts = LookUpConsumer(api_, spec_.stream, name_, stop_token());
-  const bool makes_stream = spec_.kind == ConsumerKind::kAtMostOnce && !spec_.stream_spec.name.empty();
+  const bool makes_stream =
+      spec_.kind == ConsumerKind::kAtMostOnce && spec_.makes_stream && !spec_.stream_spec.name.empty();
   if (!facts.ok() && !(makes_stream && IsStreamMissing(facts.status()))) return facts.status();
   if (facts.ok() && *facts) return Fit(**std::move(facts));
   if (makes_stream) {
     const absl::StatusOr<StreamFacts> stream = EnsureStream(api_, spec_.stream_spec, stop_token());
     if (!stream.ok()) return stream.status();
   }
-  if (settled() > 0) {
-    if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  const bool had_stream = spec_.kind == ConsumerKind::kAtMostOnce ? synchronised_before() : settled() > 0;
+  if (had_stream) {
+    if (absl::Status looked = LookWhetherNew(); !looked.ok()) return looked;
   }
   made = true;
   return Put(Wanted());
+}
+
+// By more than its creation time, of which servers are not certain: what was delivered is not to come again.
+absl::Status PullConsumer::LookWhetherNew() {
+  if (absl::Status looked = LookAtStream(); !looked.ok()) return looked;
+  if (!stream_is_new_) return absl::OkStatus();
+  const absl::StatusOr<std::optional<bool>> as_it_was = IsAsItWas(last_);
+  if (as_it_was.ok()) stream_is_new_ = !as_it_was->value_or(false);
+  return as_it_was.status();
 }
 
 // The reply to an update proves nothing of when the consumer was made.
@@ -101,6 +116,7 @@ void PullConsumer::OnMessage(MessageHandle message, bool more) {
   if (!more) Heard();
   const std::optional<AckSubject> ack = ParseAckSubject(message->reply());
   if (ack && ack->stream == spec_.stream) {
+    last_ = {ack->stream_sequence, ack->stored_at};
     Deliver(std::move(message), *ack);
     if (!more || undelivered() >= kMostArrivals) HandOn();
     return;

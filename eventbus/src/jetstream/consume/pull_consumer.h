@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "jetstream/consume/consumer_session.h"
 #include "jetstream/consume/pull_flow_control.h"
+#include "jetstream/recovery/stream_marks.h"
 
 namespace penstock::eventbus::jetstream {
 
@@ -31,12 +33,16 @@ class PullConsumer final : public ConsumerSession {
   void OnTick(const std::shared_ptr<Link>& link, Clock::time_point now) override;
   std::optional<Json> Expected() const override { return Wanted(); }
   Clock::duration LongestSilence() const override;
-  void OnStreamMadeAgain(std::uint64_t kept_up_to) override { NoteSettled(std::min(settled(), kept_up_to)); }
+  void OnStreamMadeAgain(std::uint64_t kept_up_to) override {
+    NoteSettled(std::min(settled(), kept_up_to));
+    stream_is_new_ = kept_up_to == 0;
+  }
   void OnStopped() override;
 
   Json Wanted() const;
   StartPoint WhereToBegin() const;
   absl::StatusOr<ConsumerFacts> EnsureConsumer(bool& made);
+  absl::Status LookWhetherNew();
   absl::StatusOr<ConsumerFacts> Fit(ConsumerFacts facts);
   absl::StatusOr<ConsumerFacts> Put(const Json& config);
   void HandOn();
@@ -45,6 +51,8 @@ class PullConsumer final : public ConsumerSession {
 
   const std::string name_;
   const std::string next_subject_;
+  std::optional<StreamMarks::Mark> last_{};  // delivered; of the inbox's thread, read while no inbox is open
+  bool stream_is_new_ = false;  // of the session's thread: all that it has was stored since the session began
 
   mutable Mutex mutex_;
   std::shared_ptr<Link> link_ ABSL_GUARDED_BY(mutex_);  // null until synchronised
