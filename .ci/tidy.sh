@@ -8,9 +8,12 @@ tidy_keys() (
   local tool root=$PWD
   tool=$(clang-tidy-14 --version && cat .clang-tidy)
   cd build/dev || return
-  # Where ccache knows an object, its paths begin at build/dev.
+  # Where ccache knows an object, its paths begin at build/dev. It may also name a header that another tree has and this
+  # one does not: what it compiled was the same.
   ninja -t deps | sed "s|^    \.\./\.\./|    $root/|" >tidy-deps
-  sed -n 's/^    //p' tidy-deps | sort -u | xargs -d '\n' sha256sum >tidy-digests
+  sed -n 's/^    //p' tidy-deps | sort -u | while IFS= read -r header; do
+    [[ ! -e $header ]] || printf '%s\n' "$header"
+  done | xargs -d '\n' sha256sum >tidy-digests
   sed -nE 's/^ *"(command|file)": "(.*)",?$/\2/p' compile_commands.json | paste -d '\t' - - >tidy-commands
   awk -F '\t' '
     FILENAME == "tidy-digests" { digest[substr($0, 67)] = substr($0, 1, 64); next }
