@@ -17,6 +17,8 @@
 #include "bus/call_limit.h"
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
+#include "bus/delay/delay_relay.h"
+#include "bus/delay/delayed_messages.h"
 #include "bus/drain_verdict.h"
 #include "bus/handle/invoke_handler.h"
 #include "bus/handle/middleware_chain.h"
@@ -45,6 +47,8 @@ constexpr std::chrono::milliseconds kNoTime{0};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
 constexpr std::chrono::seconds kWorkerLook{1};
+// For what is being relayed; a successor relays the rest.
+constexpr std::chrono::seconds kLastRelay{1};
 constexpr char kDestroyedInHandler[] =
     "penstock: an EventBus was destroyed in one of its handlers, for which it would wait for ever; destroy it on a "
     "thread of your own\n";
@@ -63,6 +67,8 @@ class EventBus::Core {
         look_ups_(*transport_),
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
+        delayed_(options_, *transport_, streams_, publisher_),
+        relay_(options_, *transport_, streams_),
         worker_watch_(pool_->Stats().workers, std::thread::hardware_concurrency()),
         topics_({.options = options_,
                  .transport = *transport_,
@@ -78,6 +84,7 @@ class EventBus::Core {
         subscriptions_(options_.client_id + "-tick",
                        [this](auto now, const auto& disconnected) { OnTick(now, disconnected); }) {
     transport_->SetInlineExecutor(actorpool::internal::PoolAccess(*pool_).inline_executor());
+    if (options_.relay_delayed) relay_.Start();
   }
 
   ~Core() {
@@ -134,6 +141,7 @@ class EventBus::Core {
     const std::uint64_t reconnects = transport_->Stats().reconnects;
     topics_.StopReading();
     subscriptions_.StopReceiving();
+    relay_.Stop(std::min(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastRelay)));
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
@@ -213,6 +221,7 @@ class EventBus::Core {
                    .connection = transport_->Stats(),
                    .pool = pool_->Stats(),
                    .publish_latency = publisher_.Latency(),
+                   .delayed = relay_.Stats(),
                    .topics = publisher_.TopicStats()};
     subscriptions_.AddStats(stats);
     topics_.AddReaderStats(stats);
@@ -229,6 +238,8 @@ class EventBus::Core {
   eventbus::DeadlineWatch deadlines_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
+  eventbus::DelayedMessages delayed_;
+  eventbus::DelayRelay relay_;
   eventbus::WorkerWatch worker_watch_;
   std::uint64_t worker_verdicts_ = 0;  // of the ticking thread, as is the next
   eventbus::TimePoint next_worker_look_{};
@@ -289,7 +300,22 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
     if (!passed.ok()) return passed;
     done = eventbus::WithMiddleware(std::move(done), middleware, topic);
   }
+  if (eventbus::IsDelayed(options) && eventbus::DueTime(options) > std::chrono::system_clock::now()) {
+    core_->relay_.Start();
+    return core_->delayed_.Publish(topic, std::move(envelope), std::move(options), std::move(done));
+  }
   return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
+}
+
+absl::Status EventBus::CancelDelayed(std::string_view topic, std::string_view event_id) {
+  if (auto status = core_->CheckOpen("cancel a delayed message"); !status.ok()) return status;
+  return core_->delayed_.CallOff(topic, event_id);
+}
+
+absl::Status EventBus::RelayDelayed() {
+  if (auto status = core_->CheckOpen("relay delayed messages"); !status.ok()) return status;
+  core_->relay_.Start();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, SubscribeOptions options,

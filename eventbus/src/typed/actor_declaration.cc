@@ -27,7 +27,9 @@ absl::StatusOr<SentMessage> ActorDeclaration::Send(EventBus& bus, absl::StatusOr
   absl::StatusOr<Envelope> addressed = Address(std::move(message), options);
   if (!addressed.ok()) return addressed.status();
   SentMessage sent{.id = addressed->event_id};
-  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(topic_, *std::move(addressed), {.headers = options.headers});
+  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(
+      topic_, *std::move(addressed),
+      {.headers = options.headers, .delay = options.delay, .deliver_at = options.deliver_at});
   if (!ack.ok()) return ack.status();
   sent.ack = *std::move(ack);
   return sent;
@@ -35,7 +37,13 @@ absl::StatusOr<SentMessage> ActorDeclaration::Send(EventBus& bus, absl::StatusOr
 
 absl::StatusOr<SubscriptionId> ActorDeclaration::Host(EventBus& bus, const TypedHandlers& handlers) const {
   if (auto status = CheckName("actor", name_); !status.ok()) return status;
+  if (auto status = bus.RelayDelayed(); !status.ok()) return status;
   return bus.SubscribeEnvelope(topic_, policy_, handlers);
+}
+
+absl::Status ActorDeclaration::CancelDelayed(EventBus& bus, std::string_view id) const {
+  if (auto status = CheckName("actor", name_); !status.ok()) return status;
+  return bus.CancelDelayed(topic_, id);
 }
 
 absl::StatusOr<Result> ActorDeclaration::AwaitResult(EventBus& bus, std::string_view id,
