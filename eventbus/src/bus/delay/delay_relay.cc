@@ -17,8 +17,6 @@ using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
 constexpr char kDurable[] = "penstock-relay";
-// Of messages that wait, besides which each costs its subject and about 200 bytes.
-constexpr std::size_t kMostBytes = std::size_t{64} << 20;
 constexpr std::size_t kMostRelaying = 65'536;
 constexpr std::size_t kWindow = 4096;
 constexpr std::chrono::milliseconds kReadAhead{500};
@@ -37,13 +35,13 @@ std::int64_t Nanoseconds(system_clock::time_point time) {
 
 }  // namespace
 
-DelayRelay::DelayRelay(const BusOptions& options, Transport& transport, TopicStreams& streams)
+DelayRelay::DelayRelay(const BusOptions& options, Transport& transport, TopicStreams& streams, std::size_t most_bytes)
     : options_(options),
       transport_(transport),
       streams_(streams),
       spec_(streams.DelayedSpec()),
       most_unacknowledged_(std::max<std::size_t>(options.publish_window / 2, 1)),
-      queue_(kMostBytes),
+      queue_(most_bytes),
       removals_(
           transport, spec_.name,
           [this](std::uint64_t sequence) { Tell([&](News& news) { news.removed.push_back(sequence); }); },

@@ -35,7 +35,11 @@ class DelayRelay {
  public:
   using Deadline = std::chrono::steady_clock::time_point;
 
-  DelayRelay(const BusOptions& options, Transport& transport, TopicStreams& streams);
+  /// Of messages that wait, which costs each its subject and about 200 bytes besides.
+  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+
+  DelayRelay(const BusOptions& options, Transport& transport, TopicStreams& streams,
+             std::size_t most_bytes = kMostBytes);
   ~DelayRelay();
   DelayRelay(const DelayRelay&) = delete;
   DelayRelay& operator=(const DelayRelay&) = delete;
