@@ -19,6 +19,8 @@ using std::chrono::system_clock;
 constexpr char kDurable[] = "penstock-relay";
 constexpr std::size_t kMostRelaying = 65'536;
 constexpr std::size_t kWindow = 4096;
+// News can come without an end, and so can what is due.
+constexpr int kMostSteps = 256;
 constexpr std::chrono::milliseconds kReadAhead{500};
 // Ownership comes and goes without a word.
 constexpr std::chrono::milliseconds kLook{50};
@@ -89,7 +91,7 @@ void DelayRelay::Run() {
     Heed(Await());
     if (!consumer()) Open();
     owner_.store(Owns(), std::memory_order_relaxed);
-    while (!Stopping() && !HasNews() && Step()) {
+    for (int steps = 1; !Stopping() && Step() && (steps < kMostSteps || !HasNews()); ++steps) {
     }
     Count();
   }
@@ -160,6 +162,7 @@ void DelayRelay::Open() {
                                              .filter_subject = spec_.subjects.front(),
                                              .kind = ConsumerKind::kExclusive,
                                              .max_in_flight = kWindow,
+                                             .ack_all = true,
                                              .stream_spec = spec_},
                                             Events());
     opened = consumer.status();

@@ -7,10 +7,12 @@ bool DueQueue::Insert(std::string_view subject, std::uint64_t sequence, Time due
                       std::unique_ptr<StoredMessage> message) {
   std::string key(subject);
   if (const auto known = by_subject_.find(key); known != by_subject_.end()) {
+    const bool fills = known->second.second == sequence && message && Fits(*message);
+    if (fills) Fill({key, sequence}, std::move(message));
     if (known->second.second >= sequence) return false;
     Remove(by_due_.find(known->second));
   }
-  if (message && bytes_ + message->size_bytes() > most_bytes_) message.reset();
+  if (message && !Fits(*message)) message.reset();
   if (message) {
     bytes_ += message->size_bytes();
   } else {
@@ -20,6 +22,8 @@ bool DueQueue::Insert(std::string_view subject, std::uint64_t sequence, Time due
   by_subject_.insert_or_assign(std::move(key), Place{due, sequence});
   return true;
 }
+
+bool DueQueue::Fits(const StoredMessage& message) const { return bytes_ + message.size_bytes() <= most_bytes_; }
 
 void DueQueue::Erase(std::string_view subject, std::uint64_t sequence) {
   const auto known = by_subject_.find(std::string(subject));

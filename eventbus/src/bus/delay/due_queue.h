@@ -35,8 +35,8 @@ class DueQueue {
 
   explicit DueQueue(std::size_t most_bytes) : most_bytes_(most_bytes) {}
 
-  /// Replaces the subject's message, if that is an earlier one. False: it is known, or a later one is. `message` may be
-  /// null.
+  /// Replaces the subject's message, if that is an earlier one. False: it is known, and `message` may be what was to be
+  /// read; or a later one is known. `message` may be null.
   bool Insert(std::string_view subject, std::uint64_t sequence, Time due, std::unique_ptr<StoredMessage> message);
   /// The subject has no message at or before that sequence any more.
   void Erase(std::string_view subject, std::uint64_t sequence);
@@ -65,6 +65,7 @@ class DueQueue {
  private:
   using Place = std::pair<Time, std::uint64_t>;
   using ByDue = std::map<Place, Waiting>;
+  bool Fits(const StoredMessage& message) const;
   ByDue::iterator Find(const Unread& unread);
   void Remove(ByDue::iterator at);
 

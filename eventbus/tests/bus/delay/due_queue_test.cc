@@ -82,6 +82,15 @@ TEST_F(DueQueueTest, BeyondItsBytesMessagesAreReadShortlyBefore) {
   EXPECT_EQ(queue_.bytes(), 0u);
 }
 
+TEST_F(DueQueueTest, WhatWasToBeReadMayComeByItself) {
+  Insert("a", 1, 5, 0);
+  EXPECT_FALSE(Insert("a", 1, 5, 1));
+  EXPECT_FALSE(Insert("a", 1, 5, 1));
+  EXPECT_EQ(queue_.bytes(), 1u);
+  EXPECT_FALSE(queue_.FirstUnread(At(9)));
+  EXPECT_THAT(TakeAll(5), ElementsAre(1));
+}
+
 TEST_F(DueQueueTest, WhatCannotBeReadNowHoldsNothingUp) {
   Insert("a", 1, 1, 0);
   Insert("b", 2, 2);
