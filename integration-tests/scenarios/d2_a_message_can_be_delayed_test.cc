@@ -9,7 +9,7 @@
 namespace penstock::testing {
 namespace {
 
-/// What somebody is to be reminded of.
+/// Something to be reminded of.
 struct Reminder {
   std::string text{};
 };
