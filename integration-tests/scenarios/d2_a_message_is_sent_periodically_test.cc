@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <chrono>
-#include <ctime>
 #include <set>
 #include <stdexcept>
 
+#include "absl/time/time.h"
 #include "penstock/eventbus/periodic.h"
 #include "scenarios/scenario.h"
 
@@ -38,10 +38,10 @@ class APeriodicMessage : public EveryTransport {
     const auto bucket = bus_->Bucket("PENSTOCK_PERIODIC");
     ASSERT_THAT(bucket, IsOk());
     const auto last = std::chrono::floor<minutes>(system_clock::now() - ago);
-    const std::time_t seconds = system_clock::to_time_t(last);
-    char text[32];
-    std::strftime(text, sizeof text, "%FT%TZ", std::gmtime(&seconds));
-    ASSERT_THAT((*bucket)->Put("EVENTS.every-minute", std::string(text) + "\nUTC\n* * * * *"), IsOk());
+    ASSERT_THAT((*bucket)->Put("EVENTS.every-minute",
+                               absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromChrono(last), absl::UTCTimeZone()) +
+                                   "\nUTC\n* * * * *"),
+                IsOk());
   }
   /// By the relay's owner.
   static bool StoredAhead(const EventBus& one, const EventBus& other) {

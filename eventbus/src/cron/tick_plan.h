@@ -22,7 +22,7 @@ struct TickMark {
   static std::optional<TickMark> Read(std::string_view written);
 };
 
-/// What one of them is to do now: publish these ticks, in their order, and note the last of them.
+/// The next work of one of them: to publish these ticks, in their order, and to note the last of them.
 struct TickPlan {
   std::vector<CronLine::Time> ticks{};
   /// Is to be called off first: the schedule is another one now.

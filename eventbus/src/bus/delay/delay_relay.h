@@ -57,7 +57,7 @@ class DelayRelay {
     std::uint64_t sequence = 0;
     absl::Status status{};
   };
-  /// What happened on other threads since the relay's last look.
+  /// The happenings on other threads since the relay's last look.
   struct News {
     std::vector<std::unique_ptr<StoredMessage>> arrived{};
     std::vector<Published> published{};

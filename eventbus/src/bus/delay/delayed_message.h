@@ -20,10 +20,10 @@ std::string DelayedSubject(std::string_view stream, std::string_view topic, std:
 OutboundMessage MakeDelayed(OutboundMessage message, std::chrono::system_clock::time_point due,
                             std::string_view stream);
 
-/// What replaces a delayed message that is called off, if that is still the subject's message of that sequence.
+/// The message that replaces a delayed one that is called off, if that is still the subject's message of that sequence.
 OutboundMessage MakeCalledOff(std::string_view subject, std::uint64_t sequence);
 
-/// What a relay is to do with a message of the stream.
+/// A message of the stream, as far as a relay has to know it.
 struct DelayedFacts {
   std::optional<std::chrono::system_clock::time_point> due{};  ///< none: it is not to be published
   std::string topic{};
