@@ -4,7 +4,7 @@
 #include <stdexcept>
 
 #include "absl/time/time.h"
-#include "penstock/eventbus/periodic.h"
+#include "penstock/eventbus/task/periodic.h"
 #include "scenarios/scenario.h"
 
 namespace penstock::testing {

@@ -22,6 +22,7 @@
 #include "bus/drain_verdict.h"
 #include "bus/handle/invoke_handler.h"
 #include "bus/handle/middleware_chain.h"
+#include "bus/handle/pool_executor.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
@@ -98,6 +99,7 @@ class EventBus::Core {
   void End() {
     Shut(std::nullopt);
     pool_->Stop();  // for handlers that a drain did not wait for
+    executor_->Stop();
   }
 
   absl::Status CheckOpen(std::string_view what) const {
@@ -148,6 +150,7 @@ class EventBus::Core {
     if (!drain_deadline || subscriptions_.WaitQuiescent(DeadlineAfter(kLastWait))) pool_->Stop();
     // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
     const eventbus::TimePoint last = std::max(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastWait));
+    executor_->Stop();
     const bool told = drain_deadline && AwaitTold(last);
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
     absl::Status flushed =
@@ -231,6 +234,8 @@ class EventBus::Core {
   const OriginProcess origin_{};
   const BusOptions options_;
   const std::unique_ptr<actorpool::ActorPool> pool_;  // before the transport, whose I/O threads may run its actors
+  const std::shared_ptr<eventbus::PoolExecutor> executor_ =
+      std::make_shared<eventbus::PoolExecutor>(*pool_, options_.log);
   const std::unique_ptr<eventbus::Transport> transport_;
   eventbus::TopicStreams streams_;
   eventbus::DeadLetterWriter letter_writer_;
@@ -261,7 +266,7 @@ absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, 
       new EventBus(std::make_unique<Core>(std::move(options), *std::move(transport), *std::move(pool))));
 }
 
-EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) { core_->executor_->ActFor(*this); }
 EventBus::~EventBus() {
   if (core_->origin_.left()) {
     LeaveToParent(std::move(core_));
@@ -387,6 +392,7 @@ absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string
   return (*store)->Await(event_id, timeout);
 }
 
+Executor EventBus::executor() const { return Executor(core_->executor_); }
 DeadLetters& EventBus::dead_letters() const { return *core_->dead_letters_; }
 BusStats EventBus::Stats() const { return core_->Stats(); }
 bool EventBus::connected() const { return core_->transport_->connected(); }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/eventbus/periodic.h"
+#include "penstock/eventbus/task/periodic.h"
 #include "cron/cron_line.h"
 
 namespace penstock::eventbus {

@@ -18,6 +18,7 @@
 #include "penstock/eventbus/bucket.h"
 #include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/envelope.h"
+#include "penstock/eventbus/task/executor.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/outcome.h"
@@ -216,6 +217,9 @@ class EventBus {
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;
+
+  /// Runs work on this bus's workers.
+  Executor executor() const;
 
   /// Current counters and gauges. Cheap; holds locks only while copying. A subscription is included once the subscribe
   /// call has returned; its first handlers may run before that.

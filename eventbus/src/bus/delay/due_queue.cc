@@ -7,9 +7,12 @@ bool DueQueue::Insert(std::string_view subject, std::uint64_t sequence, Time due
                       std::unique_ptr<StoredMessage> message) {
   std::string key(subject);
   if (const auto known = by_subject_.find(key); known != by_subject_.end()) {
-    const bool fills = known->second.second == sequence && message && Fits(*message);
-    if (fills) Fill({key, sequence}, std::move(message));
-    if (known->second.second >= sequence) return false;
+    const std::uint64_t before = known->second.second;
+    if (before == sequence && message && Fits(*message)) {
+      Fill({key, sequence}, std::move(message));
+      return false;
+    }
+    if (before >= sequence) return false;
     Remove(by_due_.find(known->second));
   }
   if (message && !Fits(*message)) message.reset();

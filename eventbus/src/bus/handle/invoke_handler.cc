@@ -88,6 +88,11 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, 
   return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, place, attempt, deferrals)));
 }
 
+void RunAsHandler(const EventBus* bus, absl::AnyInvocable<void()>& work) {
+  const InHandler here(bus);
+  work();
+}
+
 bool IsInHandler() { return innermost != nullptr; }
 bool IsInHandlerOf(const EventBus& bus) { return InHandler::Of(bus); }
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "absl/functional/any_invocable.h"
 #include "delivery/in_flight_message.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
@@ -21,6 +22,9 @@ struct Expiry {
 /// not handled.
 HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, const Expiry& expiry,
                             const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals);
+
+/// Runs `work` on this thread, which is in a handler of `bus` meanwhile. Throws what it throws.
+void RunAsHandler(const EventBus* bus, absl::AnyInvocable<void()>& work);
 
 /// Whether this thread is in a handler, of whichever bus: it must not wait for handlers then.
 bool IsInHandler();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "penstock/eventbus/periodic.h"
+#include "penstock/eventbus/task/periodic.h"
 
 #include <algorithm>
 #include <exception>
@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "cron/cron_line.h"
+#include "cron/tick_plan.h"
 #include "naming/names.h"
 #include "naming/subject_token.h"
 #include "naming/timestamp.h"
@@ -15,8 +17,6 @@
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/thread_name.h"
 #include "penstock/eventbus/bucket.h"
-#include "cron/cron_line.h"
-#include "cron/tick_plan.h"
 
 namespace penstock {
 namespace {
@@ -38,13 +38,13 @@ constexpr std::chrono::seconds kReadHolds{10};
 
 class Periodic::Schedule {
  public:
-  Schedule(EventBus& bus, std::string topic, PeriodicOptions options, MakePeriodic make, CronLine cron,
+  Schedule(EventBus& bus, std::string topic, PeriodicOptions options, MakePeriodic make, const CronLine& cron,
            std::unique_ptr<Bucket> bucket)
       : bus_(bus),
         topic_(std::move(topic)),
         options_(std::move(options)),
         make_(std::move(make)),
-        cron_(std::move(cron)),
+        cron_(cron),
         bucket_(std::move(bucket)),
         key_(absl::StrCat(eventbus::SubjectToken(bus.options().base_stream_name), ".", options_.name)),
         thread_([this](const std::stop_token& stop) { Run(stop); }) {}
@@ -159,7 +159,7 @@ absl::StatusOr<std::unique_ptr<Periodic>> Periodic::Start(EventBus& bus, std::st
   auto bucket = bus.Bucket(kBucket, {.replicas = bus.options().limits.replicas});
   if (!bucket.ok()) return eventbus::Prefixed(what, bucket.status());
   return std::unique_ptr<Periodic>(new Periodic(std::make_unique<Schedule>(
-      bus, std::string(topic), std::move(options), std::move(make), *std::move(cron), *std::move(bucket))));
+      bus, std::string(topic), std::move(options), std::move(make), *cron, *std::move(bucket))));
 }
 
 Periodic::Periodic(std::unique_ptr<Schedule> schedule) : schedule_(std::move(schedule)) {}
