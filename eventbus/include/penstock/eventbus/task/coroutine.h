@@ -25,7 +25,7 @@ namespace penstock {
 /// `co_await`. It begins when it is awaited. What it throws is thrown where it is awaited. Move-only; destroying it
 /// destroys the coroutine.
 ///
-/// What is awaited has to be a variable: `Task<int> sum = Sum(a, b); use(co_await sum);`. GCC before 14 destroys
+/// Only a variable can be awaited: `Task<int> sum = Sum(a, b); use(co_await sum);`. GCC before 14 destroys
 /// temporary aggregates and closures within a `co_await` expression twice, so the expression that would have them does
 /// not compile. `Slept` has none.
 template <typename T>

@@ -60,7 +60,7 @@ class Resumption {
   Executor executor_;
 };
 
-/// What the promises of all tasks have in common.
+/// The common part of the promises of all tasks.
 struct TaskPromiseBase {
   struct GoOnWithAwaiting {
     bool await_ready() const noexcept { return false; }
