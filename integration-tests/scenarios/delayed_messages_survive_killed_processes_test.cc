@@ -14,9 +14,9 @@ using std::chrono::milliseconds;
 // The consumers are those that relay, too.
 class DelayedMessagesSurvive : public ConsumerProcesses {
  protected:
-  /// PENSTOCK_DELAYED_PER_KEY chooses another number; 2,500 are 100,000 events in 60 s.
+  /// DELAYED_PER_KEY chooses another number; 2,500 are 100,000 events in 60 s.
   static int PerKey() {
-    const char* const chosen = std::getenv("PENSTOCK_DELAYED_PER_KEY");
+    const char* const chosen = std::getenv("DELAYED_PER_KEY");
     return chosen == nullptr ? 60 : std::max(std::atoi(chosen), 1);
   }
   using Event = std::pair<std::string, std::uint64_t>;
