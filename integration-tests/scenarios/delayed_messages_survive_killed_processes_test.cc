@@ -21,6 +21,8 @@ class DelayedMessagesSurvive : public ConsumerProcesses {
   }
   using Event = std::pair<std::string, std::uint64_t>;
 
+  static constexpr int kHandleUs = 50;
+
   /// Events of a key are due one after the other, the first soon.
   void PublishDelayed() {
     auto acked = std::make_shared<std::atomic<int>>(0);
@@ -41,7 +43,7 @@ class DelayedMessagesSurvive : public ConsumerProcesses {
   bool HandledReaches(std::size_t share_of_four) const {
     return Eventually(
         [&] { return Examine(ReadLedger(ledger_), {}, {}).handled >= due_ns_.size() * share_of_four / 4; },
-        2 * kPatience, milliseconds(20));
+        2 * kPatience, PerKey() <= 60 ? milliseconds(20) : milliseconds(1000));
   }
   void Kill(std::unique_ptr<ChildProcess> consumer) {
     killed_.insert(consumer->pid());
@@ -74,8 +76,8 @@ class DelayedMessagesSurvive : public ConsumerProcesses {
 
 TEST_F(DelayedMessagesSurvive, AKilledConsumerAKilledRelayAndAKilledServer) {
   relay_ = true;
-  auto first = StartConsumer(server_->url());
-  auto second = StartConsumer(server_->url());
+  auto first = StartConsumer(server_->url(), kHandleUs);
+  auto second = StartConsumer(server_->url(), kHandleUs);
   PublishDelayed();
   ASSERT_TRUE(HandledReaches(1));
   Kill(std::move(first));
@@ -83,7 +85,7 @@ TEST_F(DelayedMessagesSurvive, AKilledConsumerAKilledRelayAndAKilledServer) {
   server_->Kill();
   faults_.push_back(MonotonicNs());
   ASSERT_THAT(server_->Start(), IsOk());
-  auto third = StartConsumer(server_->url());
+  auto third = StartConsumer(server_->url(), kHandleUs);
   ASSERT_TRUE(HandledReaches(3));
   Kill(std::move(second));
   EXPECT_TRUE(HandledReaches(4)) << "of " << due_ns_.size();

@@ -297,7 +297,8 @@ bool DelayRelay::Step() {
 }
 
 void DelayRelay::Read(const DueQueue::Unread& unread) {
-  auto message = transport_.ReadMessage(spec_.name, unread.subject, unread.sequence);
+  // A filter of one subject makes nats-server 2.9 look through those of a whole block.
+  auto message = transport_.ReadMessage(spec_.name, ">", unread.sequence);
   if (message.ok() && (*message)->stream_sequence() == unread.sequence) return queue_.Fill(unread, *std::move(message));
   // A leader that lags behind has not got it, either.
   const auto there = transport_.HasMessage(spec_.name, unread.sequence);
