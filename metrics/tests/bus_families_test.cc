@@ -113,6 +113,7 @@ TEST(BusFamiliesTest, LabelsTopicsAndSubscriptions) {
   EXPECT_THAT(text, HasSubstr("n_undecodable_total" + labels + "48\n"));
   EXPECT_THAT(text, HasSubstr("n_timed_out_total 64\n"));
   EXPECT_THAT(text, HasSubstr("n_expired_total 65\n"));
+  EXPECT_THAT(text, HasSubstr("n_cancelled_total 66\n"));
   EXPECT_THAT(text, HasSubstr("n_resubscribes_total" + labels + "49\n"));
   EXPECT_THAT(text, HasSubstr("n_in_flight" + labels + "50\n"));
   EXPECT_THAT(text, HasSubstr("n_parked" + labels + "51\n"));

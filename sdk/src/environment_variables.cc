@@ -207,7 +207,8 @@ std::size_t Distance(std::string_view one, std::string_view other) {
 const std::vector<Variable>& Variables() {
   static const std::vector<Variable> kAll = [] {
     std::vector<Variable> all;
-    for (auto part : {&Connecting, &Streams, &Handling, &Serving}) std::ranges::move(part(), std::back_inserter(all));
+    for (auto part : {&Connecting, &Streams, &Handling, &Serving})
+      std::ranges::move(part(), std::back_inserter(all));
     return all;
   }();
   return kAll;

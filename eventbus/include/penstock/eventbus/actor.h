@@ -49,6 +49,7 @@ class ActorDeclaration {
   absl::StatusOr<SentMessage> Send(EventBus& bus, absl::StatusOr<Envelope> message, const SendOptions& options) const;
   absl::StatusOr<SubscriptionId> Host(EventBus& bus, const TypedHandlers& handlers) const;
   absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const;
+  absl::StatusOr<Cancelled> Cancel(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const;
   /// The value of a result; `kAborted` with its error for a message that was given up.
   static absl::StatusOr<std::string> ValueOf(absl::StatusOr<Result> result);
 
@@ -120,6 +121,12 @@ class Actor {
   /// Errors as `EventBus::AwaitResult`.
   absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const {
     return declaration_.AwaitResult(bus, id, timeout);
+  }
+
+  /// Cancels the message with that ID, wherever it is: the actor's policy must honour that. Errors as
+  /// `EventBus::Cancel`.
+  absl::StatusOr<Cancelled> Cancel(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const {
+    return declaration_.Cancel(bus, id, timeout);
   }
 
   /// Sends the message and waits for the value that its handler returns. `kAborted` when the message was given up, with

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "penstock/eventbus/bucket.h"
+#include "penstock/eventbus/cancel.h"
 #include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/message.h"
@@ -68,9 +69,9 @@ using SubscriptionId = std::uint64_t;
 /// `_INBOX`, `_R_`, `_GR_` or `{base_stream_name}_dead_letters`, the topic `dead.letters`, and topics whose stream name
 /// would be longer than 255 bytes.
 ///
-/// Where a topic is subscribed to, a pattern may stand: `*` for one token, `>` for one or more at the end. It follows all
-/// topics of this bus's `base_stream_name` that it takes, those whose streams appear later within a second, each as if
-/// it had been subscribed to by itself (docs/pubsub.md).
+/// Where a topic is subscribed to, a pattern may stand: `*` for one token, `>` for one or more at the end. It follows
+/// all topics of this bus's `base_stream_name` that it takes, those whose streams appear later within a second, each as
+/// if it had been subscribed to by itself (docs/pubsub.md).
 ///
 /// **Thread safety:** thread-safe; every method may be called from any thread, handlers included, except as noted.
 /// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has
@@ -138,8 +139,8 @@ class EventBus {
   /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait
   /// for it, others do not. A message whose attempts are used up, or that is rejected or undecodable, is stored in
   /// `{base}_dead_letters` and then terminated. A pattern follows the streams with file storage. `kInvalidArgument` for
-  /// an invalid topic, pattern, handler or option; `kAlreadyExists` when this bus already has the durable on this topic,
-  /// or on one of the pattern's; other errors come from the server.
+  /// an invalid topic, pattern, handler or option; `kAlreadyExists` when this bus already has the durable on this
+  /// topic, or on one of the pattern's; other errors come from the server.
   ///
   /// Blocks while a slow server creates the streams and the consumer, up to about 10 s for each; then it returns
   /// `kDeadlineExceeded` or `kUnavailable` and names the request. A refusal is returned at once. A subscription that
@@ -201,6 +202,15 @@ class EventBus {
   /// for an invalid name, ID or time; errors as `Bucket`.
   absl::StatusOr<Result> AwaitResult(std::string_view topic, std::string_view durable, std::string_view event_id,
                                      std::chrono::milliseconds timeout, const ResultOptions& options = {});
+
+  /// Asks whoever handles the topic's events for the durable not to handle that one, or to stop handling it, and waits
+  /// for the answer, for at most `timeout`. The durable must honour requests (`EnvelopeSubscribeOptions::cancel`),
+  /// under the same options. The request holds for as long as its entry lives, whatever process has the durable by
+  /// then, and for redriven copies too; one that was answered with `kFinished` holds no longer. May be called from a
+  /// handler, also for its own event. `kInvalidArgument` for an invalid name, ID or time; errors as `Bucket`: then the
+  /// request may have been stored.
+  absl::StatusOr<Cancelled> Cancel(std::string_view topic, std::string_view durable, std::string_view event_id,
+                                   std::chrono::milliseconds timeout, const CancelOptions& options = {});
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;

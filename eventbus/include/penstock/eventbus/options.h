@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/log.h"
+#include "penstock/eventbus/cancel.h"
 #include "penstock/eventbus/envelope.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/result.h"
@@ -270,6 +271,8 @@ struct EnvelopeSubscribeOptions {
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
   /// logged, and its message is over all the same; that of a deferred outcome is not kept.
   ResultOptions results{};
+  /// Lets events be cancelled (`EventBus::Cancel`).
+  CancelOptions cancel{};
   /// Around the handler, within those of the bus; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
   /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit

@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -62,6 +64,7 @@ struct ShutdownSummary {
 class Subscription final : private ActionExecutor::Listener {
  public:
   Subscription(SubscriptionSpec spec, SubscriptionContext context);
+  ~Subscription();
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
@@ -131,7 +134,14 @@ class Subscription final : private ActionExecutor::Listener {
   void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
-  HandlerResult HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call);
+  HandlerResult HandleUnlessCancelled(Attempt attempt, HandlerCall& call);
+  HandlerResult Handle(Attempt attempt, HandlerCall& call);
+  /// False when the event is cancelled: its handler is not to be called.
+  bool Begin(InFlightMessage& item, std::string_view event_id, const std::stop_source& stop);
+  /// The end of a message that may have been cancelled.
+  void NoteEnd(InFlightMessage& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellCancelled(std::string event_id, std::uint64_t attempts);
+  InHand WhereIs(std::string_view event_id) const;
   absl::Status LookUpQuarantine();
   void LookUpOverdue(const std::vector<std::uint64_t>& sequences);
   std::uint64_t BeginReading();
@@ -146,6 +156,7 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void KeepFailure(const InFlightMessage& item);
+  void KeepResult(std::string_view event_id, const Result& result) const;
   void LogSubscribed() const;
   void LogDeadLetter(const InFlightMessage& item);
   /// At 1, 2, 4, ... copies.
