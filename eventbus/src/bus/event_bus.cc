@@ -17,6 +17,7 @@
 #include "bus/drain_verdict.h"
 #include "bus/handle/invoke_handler.h"
 #include "bus/handle/middleware_chain.h"
+#include "bus/liveness/liveness_beat.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
@@ -129,6 +130,21 @@ class EventBus::Core {
     return spec;
   }
 
+  void BeginToBeat(EventBus& bus) {
+    const auto open = [&bus, name = options_.liveness.bucket](const BucketOptions& options,
+                                                              const BucketCallOptions& call) {
+      return bus.Bucket(name, options, call);
+    };
+    beat_ = std::make_unique<eventbus::LivenessBeat>(
+        eventbus::LivenessBeat::Parts{.client_id = options_.client_id,
+                                      .options = options_.liveness,
+                                      .pool = *pool_,
+                                      .log = options_.log,
+                                      .open = open,
+                                      .subscriptions = [this] { return subscriptions_.Liveness(); },
+                                      .replicas = options_.limits.replicas});
+  }
+
   // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
   // transport, so that outcomes can still be told; consumers after that, since they send again what was lost with a
   // connection.
@@ -146,6 +162,7 @@ class EventBus::Core {
     const eventbus::TimePoint last = std::max(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastWait));
     const bool told = drain_deadline && AwaitTold(last);
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
+    if (beat_) beat_->Stop();
     absl::Status flushed =
         transport_->Flush(drain_deadline ? std::max(TimeUntil(last), told ? kLastWait : kNoTime) : kLastFlush);
     const bool in_doubt = rest.in_doubt || (rest.sends_once && transport_->Stats().reconnects != reconnects);
@@ -217,6 +234,7 @@ class EventBus::Core {
   eventbus::SubscriptionSet subscriptions_;  // its ticking thread uses what is above
   std::atomic<bool> closed_{false};          // set once the last outcome was told
   Mutex shut_mutex_;
+  std::unique_ptr<eventbus::LivenessBeat> beat_{};  // set once, before anybody has the bus
 };
 
 absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, const std::stop_token& stop) {
@@ -227,8 +245,10 @@ absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, 
   if (!transport.ok()) return transport.status();
   auto pool = actorpool::ActorPool::Create(options.pool);
   if (!pool.ok()) return pool.status();
-  return std::unique_ptr<EventBus>(
+  std::unique_ptr<EventBus> bus(
       new EventBus(std::make_unique<Core>(std::move(options), *std::move(transport), *std::move(pool))));
+  if (bus->options().liveness.beat) bus->core_->BeginToBeat(*bus);
+  return bus;
 }
 
 EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) {}

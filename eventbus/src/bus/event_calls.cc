@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls of a bus that are made of others of its calls.
 #include "bus/cancel/request_cancel.h"
+#include "bus/liveness/list_workers.h"
 #include "bus/result_store.h"
 #include "naming/names.h"
 #include "penstock/eventbus/event_bus.h"
@@ -24,6 +25,10 @@ absl::StatusOr<Cancelled> EventBus::Cancel(std::string_view topic, std::string_v
   if (status.ok()) status = eventbus::CheckName("durable", durable);
   if (!status.ok()) return status;
   return eventbus::RequestCancel(*this, topic, durable, event_id, timeout, options);
+}
+
+absl::StatusOr<std::vector<WorkerLiveness>> EventBus::Liveness(const BucketCallOptions& call) {
+  return eventbus::ListWorkers(*this, options().liveness.bucket, call);
 }
 
 }  // namespace penstock

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -19,6 +20,7 @@
 #include "penstock/eventbus/cancel.h"
 #include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/envelope.h"
+#include "penstock/eventbus/liveness.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/outcome.h"
@@ -211,6 +213,12 @@ class EventBus {
   /// request may have been stored.
   absl::StatusOr<Cancelled> Cancel(std::string_view topic, std::string_view durable, std::string_view event_id,
                                    std::chrono::milliseconds timeout, const CancelOptions& options = {});
+
+  /// The buses that beat into this bus's bucket (`BusOptions::liveness`; this bus need not beat), by client ID: those
+  /// that live, those whose workers are stuck, and those that died within the last hour. One that was closed is not
+  /// among them. The time is taken from the server, for which an entry is written; without permission for that, from
+  /// this process's clock. Errors as `Bucket`.
+  absl::StatusOr<std::vector<WorkerLiveness>> Liveness(const BucketCallOptions& call = {});
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;

@@ -13,6 +13,7 @@
 #include "penstock/actorpool/log.h"
 #include "penstock/eventbus/cancel.h"
 #include "penstock/eventbus/envelope.h"
+#include "penstock/eventbus/liveness.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/result.h"
 
@@ -111,6 +112,8 @@ struct BusOptions {
   std::size_t publish_window = 4096;
   /// Around every envelope that is published and every handler of envelopes; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
+  /// Says that this bus lives, for `EventBus::Liveness` of any process.
+  LivenessOptions liveness{};
   /// Receives the log lines of the bus. Empty: no log.
   LogSink log{};
 

@@ -30,6 +30,7 @@
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/pool_access.h"
+#include "penstock/eventbus/liveness.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
 
@@ -92,6 +93,7 @@ class Subscription final : private ActionExecutor::Listener {
   TimePoint NextTick() const;
 
   SubscriptionStats Stats() const;
+  SubscriptionLiveness Liveness() const;
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:
@@ -115,6 +117,7 @@ class Subscription final : private ActionExecutor::Listener {
   void OnArrivedToQueue(std::vector<std::unique_ptr<StoredMessage>> messages);
   bool drops() const { return spec_.when_full != WhenFull::kBlock; }
   void Feed(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  SubscriptionRole Role() const;
   void AddQueueStats(SubscriptionStats& stats) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteOverflow(bool news, bool disconnected);
   bool quiescent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return flow_.quiescent() && waiting_.empty(); }
