@@ -47,6 +47,7 @@ TEST_F(CancelledEventsTest, WhatRunsIsFoundUntilItHasEnded) {
   auto running = events_.Hold("a", {.revision = 1, .expires_at = kNow + seconds(1)}, kNow);
   ASSERT_EQ(running.size(), 2u);
   EXPECT_FALSE(stop.stop_requested()) << "left to the caller";
+  EXPECT_FALSE(events_.Unanswered("a")) << "likewise";
   for (auto& each : running) each.request_stop();
   EXPECT_TRUE(stop.stop_requested());
   EXPECT_TRUE(events_.IsCancelled(&first_));

@@ -15,12 +15,14 @@ std::vector<std::stop_source> CancelledEvents::Hold(std::string_view event_id, c
   std::vector<std::stop_source> running;
   MutexLock lock(mutex_);
   ForgetExpired(now);
-  held_[std::string(event_id)].request = request;
+  Request& held = held_[std::string(event_id)].request;
+  held = request;
   for (auto& [item, run] : runs_) {
     if (run.event_id != event_id) continue;
     run.cancelled = true;
     running.push_back(run.stop);
   }
+  held.answered = held.answered || !running.empty();
   return running;
 }
 

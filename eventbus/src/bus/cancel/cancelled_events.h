@@ -42,7 +42,8 @@ class CancelledEvents {
     bool cancelled = false;  ///< it was held when it began, or while it ran
   };
 
-  /// From now on no handler begins for the event. Returns the sources of those that run.
+  /// From now on no handler begins for the event. Returns the sources of those that run: if there are any, the caller
+  /// answers the request, and what they end with does not.
   std::vector<std::stop_source> Hold(std::string_view event_id, const Request& request, Time now);
   /// The request is not in force any more.
   void Withdraw(std::string_view event_id);
