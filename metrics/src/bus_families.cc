@@ -60,6 +60,8 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::timed_out)));
   out.Counter("expired_total", "Messages that were too old to be handled: dropped, or sent to the dead letters.");
   out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::expired)));
+  out.Counter("cancelled_total", "Messages acknowledged since somebody cancelled them.");
+  out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::cancelled)));
   out.Gauge("subscriptions_reading_letters",
             "Subscriptions that handle nothing until they have read which keys are quarantined.");
   out.Sample(static_cast<double>(ReadingLetters(stats)));

@@ -25,6 +25,7 @@ inline SubscriptionStats SmallSubscription() {
           .undecodable = 48,
           .timed_out = 64,
           .expired = 65,
+          .cancelled = 66,
           .resubscribes = 49,
           .evicted = 55,
           .circuit_opened = 56,

@@ -165,6 +165,14 @@ std::vector<Variable> Handling() {
   };
 }
 
+std::vector<Variable> Beating() {
+  return {
+      Choice<bool>("LIVENESS_BEAT", "bus.liveness.beat", {{"off", false}, {"on", true}}, FIELD(bus.liveness.beat)),
+      Number("LIVENESS_PERIOD_MS", "bus.liveness.period", {100, 10 * kMinuteMs}, FIELD(bus.liveness.period)),
+      Text("LIVENESS_BUCKET", "bus.liveness.bucket", "name", FIELD(bus.liveness.bucket)),
+  };
+}
+
 std::vector<Variable> Serving() {
   using enum metrics::ClientIdIn;
   return {
@@ -208,7 +216,8 @@ std::size_t Distance(std::string_view one, std::string_view other) {
 const std::vector<Variable>& Variables() {
   static const std::vector<Variable> kAll = [] {
     std::vector<Variable> all;
-    for (auto part : {&Connecting, &Streams, &Handling, &Serving}) std::ranges::move(part(), std::back_inserter(all));
+    for (auto part : {&Connecting, &Streams, &Handling, &Beating, &Serving})
+      std::ranges::move(part(), std::back_inserter(all));
     return all;
   }();
   return kAll;

@@ -3,14 +3,11 @@
 
 #include <algorithm>
 #include <atomic>
-#include <bit>
 #include <cstdio>
 #include <cstdlib>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <set>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -23,13 +20,14 @@
 #include "bus/handle/invoke_handler.h"
 #include "bus/handle/middleware_chain.h"
 #include "bus/handle/pool_executor.h"
+#include "bus/liveness/liveness_beat.h"
 #include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
 #include "bus/result_store.h"
 #include "bus/subscribe/subscription_set.h"
 #include "bus/topic_subscriptions.h"
-#include "bus/worker_watch.h"
+#include "bus/worker_report.h"
 #include "naming/names.h"
 #include "options/options_check.h"
 #include "penstock/actorpool/internal/deadline.h"
@@ -47,7 +45,6 @@ constexpr std::chrono::milliseconds kLastFlush{500};
 constexpr std::chrono::milliseconds kNoTime{0};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
-constexpr std::chrono::seconds kWorkerLook{1};
 // For what is being relayed; a successor relays the rest.
 constexpr std::chrono::seconds kLastRelay{1};
 constexpr char kDestroyedInHandler[] =
@@ -70,7 +67,7 @@ class EventBus::Core {
         publisher_(options_, *transport_, streams_),
         delayed_(options_, *transport_, streams_, publisher_),
         relay_(options_, *transport_, streams_),
-        worker_watch_(pool_->Stats().workers, std::thread::hardware_concurrency()),
+        worker_report_(*pool_, options_.log),
         topics_({.options = options_,
                  .transport = *transport_,
                  .streams = streams_,
@@ -80,7 +77,7 @@ class EventBus::Core {
                              .look_ups = look_ups_,
                              .deadlines = deadlines_,
                              .log = options_.log,
-                             .workers = worker_watch_.workers(),
+                             .workers = worker_report_.workers(),
                              .request_tick = [this] { subscriptions_.RequestTick(); }}}),
         subscriptions_(options_.client_id + "-tick",
                        [this](auto now, const auto& disconnected) { OnTick(now, disconnected); }) {
@@ -115,13 +112,13 @@ class EventBus::Core {
     return CheckOpen("subscribe");
   }
 
-  /// Results are kept by topic, those of a pattern's topics too.
+  /// Results and requests to cancel are kept by topic, those of a pattern's topics too.
   absl::StatusOr<eventbus::SubscriptionSpec> EnvelopeSpec(const eventbus::Place& place,
                                                           const EnvelopeSubscribeOptions& options,
                                                           eventbus::SharedEnvelopeHandler handler) const {
     std::shared_ptr<eventbus::ResultStore> results;
+    const std::string& durable = options.durable.empty() ? options_.client_id : options.durable;
     if (options.results.keep) {
-      const std::string& durable = options.durable.empty() ? options_.client_id : options.durable;
       auto opened = eventbus::ResultStore::Open(*place.bus, place.topic, durable, options.results);
       if (!opened.ok()) return opened.status();
       results = *std::move(opened);
@@ -129,9 +126,32 @@ class EventBus::Core {
     }
     eventbus::SubscriptionSpec spec = eventbus::EnvelopeSubscription(
         place, options, std::move(handler), options_.client_id, transport_->max_payload_bytes());
-    if (!results) return spec;
-    spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+    if (results)
+      spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+    if (!options.cancel.honour) return spec;
+    auto cancels = eventbus::CancelWatch::Open(*place.bus, {.topic = place.topic,
+                                                            .durable = durable,
+                                                            .options = options.cancel,
+                                                            .log = options_.log,
+                                                            .was_handled = eventbus::HandledAccordingTo(results)});
+    if (!cancels.ok()) return cancels.status();
+    spec.cancels = *std::move(cancels);
     return spec;
+  }
+
+  void BeginToBeat(EventBus& bus) {
+    const auto open = [&bus, name = options_.liveness.bucket](const BucketOptions& options,
+                                                              const BucketCallOptions& call) {
+      return bus.Bucket(name, options, call);
+    };
+    beat_ = std::make_unique<eventbus::LivenessBeat>(
+        eventbus::LivenessBeat::Parts{.client_id = options_.client_id,
+                                      .options = options_.liveness,
+                                      .pool = *pool_,
+                                      .log = options_.log,
+                                      .open = open,
+                                      .subscriptions = [this] { return subscriptions_.Liveness(); },
+                                      .replicas = options_.limits.replicas});
   }
 
   // With a deadline what was received is finished first, and what does not end by then is left to itself. Pool before
@@ -153,6 +173,7 @@ class EventBus::Core {
     executor_->Stop();
     const bool told = drain_deadline && AwaitTold(last);
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
+    if (beat_) beat_->Stop();
     absl::Status flushed =
         transport_->Flush(drain_deadline ? std::max(TimeUntil(last), told ? kLastWait : kNoTime) : kLastFlush);
     const bool in_doubt = rest.in_doubt || (rest.sends_once && transport_->Stats().reconnects != reconnects);
@@ -192,28 +213,7 @@ class EventBus::Core {
   // On the ticking thread.
   void OnTick(eventbus::TimePoint now, const std::set<SubscriptionId>& disconnected) {
     topics_.Tick(disconnected);
-    LookAtWorkers(now);
-  }
-
-  void LookAtWorkers(eventbus::TimePoint now) {
-    if (!options_.log || now < next_worker_look_) return;
-    next_worker_look_ = now + kWorkerLook;
-    std::timespec cpu{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-    const actorpool::ActorStats total = pool_->Stats().Total();
-    const auto verdict =
-        worker_watch_.Observe({.at = now,
-                               .cpu = std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec),
-                               .finished = total.succeeded + total.failed,
-                               .waiting = total.inbox_depth});
-    if (!verdict || !std::has_single_bit(++worker_verdicts_)) return;  // 1, 2, 4, ...
-    options_.log(LogLevel::kWarning,
-                 absl::StrFormat(
-                     "workers are the bottleneck: %d messages wait for one, and handlers wait too: %d ended in %d s, "
-                     "with %d %% of the processor time that %d workers can use; set more workers, or answer later "
-                     "with Delivery::Defer",
-                     verdict->waiting, verdict->finished, eventbus::WorkerWatch::kPeriod.count(), verdict->cpu_percent,
-                     worker_watch_.workers()));
+    worker_report_.Look(now);
   }
 
   BusStats Stats() const {
@@ -245,13 +245,12 @@ class EventBus::Core {
   eventbus::EnvelopePublisher publisher_;
   eventbus::DelayedMessages delayed_;
   eventbus::DelayRelay relay_;
-  eventbus::WorkerWatch worker_watch_;
-  std::uint64_t worker_verdicts_ = 0;  // of the ticking thread, as is the next
-  eventbus::TimePoint next_worker_look_{};
+  eventbus::WorkerReport worker_report_;  // of the ticking thread
   eventbus::TopicSubscriptions topics_;
   eventbus::SubscriptionSet subscriptions_;  // its ticking thread uses what is above
   std::atomic<bool> closed_{false};          // set once the last outcome was told
   Mutex shut_mutex_;
+  std::unique_ptr<eventbus::LivenessBeat> beat_{};  // set once, before anybody has the bus
 };
 
 absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, const std::stop_token& stop) {
@@ -262,8 +261,10 @@ absl::StatusOr<std::unique_ptr<EventBus>> EventBus::Connect(BusOptions options, 
   if (!transport.ok()) return transport.status();
   auto pool = actorpool::ActorPool::Create(options.pool);
   if (!pool.ok()) return pool.status();
-  return std::unique_ptr<EventBus>(
+  std::unique_ptr<EventBus> bus(
       new EventBus(std::make_unique<Core>(std::move(options), *std::move(transport), *std::move(pool))));
+  if (bus->options().liveness.beat) bus->core_->BeginToBeat(*bus);
+  return bus;
 }
 
 EventBus::EventBus(std::unique_ptr<Core> core) : core_(std::move(core)) { core_->executor_->ActFor(*this); }
@@ -379,17 +380,6 @@ absl::StatusOr<std::unique_ptr<penstock::Bucket>> EventBus::Bucket(std::string_v
   auto store = core_->transport_->OpenBucket({std::string(name), options}, *limit);
   if (!store.ok()) return store.status();
   return std::make_unique<penstock::Bucket>(*std::move(store));
-}
-
-absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
-                                             std::string_view event_id, std::chrono::milliseconds timeout,
-                                             const ResultOptions& options) {
-  auto status = eventbus::CheckTopic("await a result of", topic, core_->options_.base_stream_name);
-  if (status.ok()) status = eventbus::CheckName("durable", durable);
-  if (!status.ok()) return status;
-  const auto store = eventbus::ResultStore::Open(*this, topic, durable, options);
-  if (!store.ok()) return store.status();
-  return (*store)->Await(event_id, timeout);
 }
 
 Executor EventBus::executor() const { return Executor(core_->executor_); }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/result_store.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "naming/names.h"
-#include "naming/subject_token.h"
 #include "naming/timestamp.h"
 #include "penstock/actorpool/internal/deadline.h"
-#include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -19,7 +15,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kMostErrorBytes = 1024;
-constexpr std::size_t kMostIdBytes = 128;
+constexpr std::chrono::seconds kLookTimeout{1};
 
 std::string Written(const Result& result) {
   Json line = {
@@ -53,61 +49,45 @@ absl::StatusOr<Result> Read(std::string_view written) {
       .finished_at = ParseTimestamp(text("finished_at")).value_or(std::chrono::system_clock::time_point())};
 }
 
-std::chrono::milliseconds Left(std::chrono::steady_clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-  return std::clamp(left, std::chrono::milliseconds(1), std::chrono::milliseconds(std::chrono::hours(1)));
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<ResultStore>> ResultStore::Open(EventBus& bus, std::string_view topic,
                                                                std::string_view durable, const ResultOptions& options) {
-  auto bucket =
-      bus.Bucket(options.bucket, {.time_to_live = options.time_to_live, .replicas = bus.options().limits.replicas});
-  if (!bucket.ok()) return Prefixed("results", bucket.status());
-  return std::make_shared<ResultStore>(*std::move(bucket), absl::StrCat(SubjectToken(topic), ".", SubjectToken(durable), "."));
+  auto entries = EventEntries::Open(bus, {.field = "results",
+                                          .topic = topic,
+                                          .durable = durable,
+                                          .bucket = options.bucket,
+                                          .time_to_live = options.time_to_live});
+  if (!entries.ok()) return entries.status();
+  return std::make_shared<ResultStore>(*std::move(entries));
 }
 
 absl::Status ResultStore::Put(std::string_view event_id, const Result& result) {
-  return bucket_->Put(prefix_ + SubjectToken(event_id), Written(result)).status();
+  return entries_->Put(event_id, Written(result)).status();
+}
+
+absl::StatusOr<Result> ResultStore::Get(std::string_view event_id, std::chrono::milliseconds timeout) {
+  const absl::StatusOr<BucketEntry> entry = entries_->Get(event_id, timeout);
+  return entry.ok() ? Read(entry->value) : entry.status();
 }
 
 absl::StatusOr<Result> ResultStore::Await(std::string_view event_id, std::chrono::milliseconds timeout) {
   if (timeout.count() < 0) return absl::InvalidArgumentError("await a result: the timeout is negative; give 0 or more");
-  if (auto status = CheckVisibleAscii("event_id", event_id, kMostIdBytes, Presence::kRequired); !status.ok())
-    return status;
-  const auto deadline = DeadlineAfter(timeout);
-  const std::string key = prefix_ + SubjectToken(event_id);
-  const absl::StatusOr<BucketEntry> entry = bucket_->Get(key, {.timeout = Left(deadline)});
+  if (auto status = EventEntries::CheckId(event_id); !status.ok()) return status;
+  const absl::StatusOr<BucketEntry> entry =
+      entries_->Await(event_id, DeadlineAfter(timeout), [](const BucketEntry&) { return true; });
   if (entry.ok()) return Read(entry->value);
-  if (!absl::IsNotFound(entry.status())) return entry.status();
-  absl::StatusOr<Result> result = Watched(key, deadline);
-  if (!absl::IsDeadlineExceeded(result.status())) return result;
+  if (!absl::IsDeadlineExceeded(entry.status())) return entry.status();
   return absl::DeadlineExceededError(
       absl::StrCat("await the result of event ", Quoted(event_id), ": there is none within ", timeout.count(), " ms"));
 }
 
-absl::StatusOr<Result> ResultStore::Watched(const std::string& key, std::chrono::steady_clock::time_point deadline) {
-  Mutex mutex;
-  CondVar changed;
-  std::optional<std::string> value;
-  const BucketWatchEvents events{.on_entry = [&](const BucketEntry& entry) {
-    if (entry.operation != BucketOperation::kPut) return;
-    MutexLock lock(mutex);
-    value = entry.value;
-    changed.NotifyAll();
-  }};
-  const auto watch = bucket_->Watch(key, events, {.timeout = Left(deadline)});
-  if (!watch.ok()) return watch.status();
-  {
-    MutexLock lock(mutex);
-    while (!value && changed.WaitUntil(lock, deadline)) {
-    }
-  }
-  (*watch)->Stop();
-  MutexLock lock(mutex);
-  if (value) return Read(*value);
-  return absl::DeadlineExceededError("");
+std::function<bool(std::string_view event_id)> HandledAccordingTo(std::shared_ptr<ResultStore> store) {
+  if (store == nullptr) return {};
+  return [store = std::move(store)](std::string_view event_id) {
+    const absl::StatusOr<Result> result = store->Get(event_id, kLookTimeout);
+    return result.ok() && result->handled;
+  };
 }
 
 EnvelopeHandler WithResults(EnvelopeHandler handler, std::shared_ptr<ResultStore> store, LogSink log) {

@@ -96,7 +96,7 @@ void DeliveryStateMachine::Finished(InFlightMessage& item, TimePoint now, Action
     DidNotRun(item, out);
   } else if (kind == HandlerResult::Kind::kHandled) {
     Succeeded(item, out);
-  } else if (kind == HandlerResult::Kind::kDropped) {
+  } else if (item.result.acknowledges()) {
     Dropped(item, out);
   } else {
     Failed(item, out);
@@ -122,7 +122,7 @@ void DeliveryStateMachine::Succeeded(InFlightMessage& item, Actions& out) {
 
 // Nothing is learned of what handlers need.
 void DeliveryStateMachine::Dropped(InFlightMessage& item, Actions& out) {
-  ++state_.counters.expired;
+  ++(item.result.kind == HandlerResult::Kind::kCancelled ? state_.counters.cancelled : state_.counters.expired);
   state_.failures.NoteFailure(item, state_.now);
   IsOver(item, out);
 }

@@ -96,6 +96,12 @@ class DeliveryStateMachine {
   bool circuit_open() const { return state_.failures.breaker().open(); }
   TimePoint next_tick() const;
 
+  /// All messages in flight, in no order, but for those that run since before their stream was created again.
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    state_.table.ForEach([&](const InFlightMessage& item) { visit(item); });
+  }
+
   std::size_t in_hand() const { return state_.table.size(); }
   /// Dispatched, refused, looked up, or busy with a letter.
   std::size_t active() const { return state_.active(); }

@@ -44,6 +44,7 @@ struct HandlerResult {
     kTimedOut,     ///< it came back after its time limit, whatever it returned
     kExpired,      ///< not run: too old, and to be kept as a dead letter
     kDropped,      ///< not run: too old
+    kCancelled,    ///< not run, or not to be tried again: somebody asked for that
     kQuarantined,  ///< not run: messages of its key before it are in the dead letters
     kAbandoned,    ///< not run: the pool is being stopped
     kPostponed,    ///< not run: not now
@@ -52,8 +53,10 @@ struct HandlerResult {
   std::string reason{};
   std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
 
+  /// Whether the handler was called, by its own account: a cancelled one may have been.
+  bool ran() const { return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled; }
   /// Whether its message is acknowledged.
-  bool acknowledges() const { return kind == Kind::kHandled || kind == Kind::kDropped; }
+  bool acknowledges() const { return kind == Kind::kHandled || kind == Kind::kDropped || kind == Kind::kCancelled; }
 };
 
 /// One message in hand. Owned by its state machine until an action carries it away.

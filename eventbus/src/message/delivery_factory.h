@@ -21,12 +21,23 @@ class DeferralSource {
   ~DeferralSource() = default;
 };
 
+/// Asked before a handler is called.
+class EventGate {
+ public:
+  /// False: the event is cancelled.
+  virtual bool MayBegin(std::string_view event_id) = 0;
+
+ protected:
+  ~EventGate() = default;
+};
+
 /// One call of a handler.
 struct Attempt {
   std::uint64_t number = 1;  ///< from 1
   std::uint64_t fence = 0;   ///< see `Delivery::fence`
   bool redriven = false;
   std::stop_token stop_token{};  ///< asks it to stop
+  EventGate* gate = nullptr;     ///< null: nothing cancels events
 };
 
 /// Where a message is delivered.

@@ -4,6 +4,14 @@
 #include "naming/characters.h"
 
 namespace penstock::eventbus {
+namespace {
+
+int HexValue(char digit) {
+  if (digit >= '0' && digit <= '9') return digit - '0';
+  return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+}  // namespace
 
 std::string SubjectToken(std::string_view text) {
   constexpr char kDigits[] = "0123456789abcdef";
@@ -18,6 +26,22 @@ std::string SubjectToken(std::string_view text) {
     }
   }
   return token;
+}
+
+std::string TextOfToken(std::string_view token) {
+  std::string text;
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    const bool escape = token[i] == '=' && i + 2 < token.size();
+    const int high = escape ? HexValue(token[i + 1]) : -1;
+    const int low = escape ? HexValue(token[i + 2]) : -1;
+    if (high < 0 || low < 0) {
+      text += token[i];
+      continue;
+    }
+    text += static_cast<char>(high * 16 + low);
+    i += 2;
+  }
+  return text;
 }
 
 }  // namespace penstock::eventbus

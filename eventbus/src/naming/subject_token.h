@@ -9,5 +9,7 @@ namespace penstock::eventbus {
 /// `text` as one token of a subject or of a bucket's key: bytes other than `[A-Za-z0-9_-]` are written as `=` and two
 /// hexadecimal digits. Different texts give different tokens.
 std::string SubjectToken(std::string_view text);
+/// The text of such a token; what is no escape stands for itself.
+std::string TextOfToken(std::string_view token);
 
 }  // namespace penstock::eventbus

@@ -139,6 +139,7 @@ absl::Status CheckTimes(const BusOptions& options) {
       {"connect_timeout", options.connect_timeout.count(), 100, kTenMinutesMs, " ms", true},
       {"publish_timeout", options.publish_timeout.count(), 100, kTenMinutesMs, " ms"},
       {"publish_window", Count(options.publish_window), 1, kMaxInFlight},
+      {"liveness.period", options.liveness.period.count(), 100, kTenMinutesMs, " ms"},
   });
 }
 
@@ -161,8 +162,8 @@ absl::Status CheckBus(const BusOptions& options) {
   const StorageMismatch mismatch = options.storage_mismatch;
   return FirstError(
       CheckName("client_id", options.client_id), CheckName("base_stream_name", options.base_stream_name),
-      CheckCredentials(options.credentials, *url), CheckTls(options.tls, *url), CheckSubjects(options),
-      Prefixed("field \"pool\"", options.pool.Validate()),
+      CheckName("liveness.bucket", options.liveness.bucket), CheckCredentials(options.credentials, *url),
+      CheckTls(options.tls, *url), CheckSubjects(options), Prefixed("field \"pool\"", options.pool.Validate()),
       Require(mismatch == kWarn || mismatch == kRefuse, "storage_mismatch", "is no choice; use kWarn or kRefuse"),
       CheckLimits(options.limits), CheckTimes(options), [&] { return CheckDuplicateWindow(options); },
       [&] { return CheckMiddleware(options.middleware); });

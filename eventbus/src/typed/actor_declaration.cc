@@ -56,6 +56,16 @@ absl::StatusOr<Result> ActorDeclaration::AwaitResult(EventBus& bus, std::string_
   return bus.AwaitResult(topic_, policy_.durable, id, timeout, policy_.results);
 }
 
+absl::StatusOr<Cancelled> ActorDeclaration::Cancel(EventBus& bus, std::string_view id,
+                                                   std::chrono::milliseconds timeout) const {
+  if (auto status = CheckName("actor", name_); !status.ok()) return status;
+  if (!policy_.cancel.honour) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("actor ", Quoted(name_), " honours no requests to cancel; set cancel.honour in its policy"));
+  }
+  return bus.Cancel(topic_, policy_.durable, id, timeout, policy_.cancel);
+}
+
 absl::StatusOr<std::string> ActorDeclaration::ValueOf(absl::StatusOr<Result> result) {
   if (!result.ok()) return result.status();
   if (result->handled) return std::move(result->value);

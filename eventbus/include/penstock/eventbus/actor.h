@@ -52,6 +52,7 @@ class ActorDeclaration {
   absl::StatusOr<SubscriptionId> Host(EventBus& bus, const TypedHandlers& handlers) const;
   absl::Status CancelDelayed(EventBus& bus, std::string_view id) const;
   absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const;
+  absl::StatusOr<Cancelled> Cancel(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const;
   /// The value of a result; `kAborted` with its error for a message that was given up.
   static absl::StatusOr<std::string> ValueOf(absl::StatusOr<Result> result);
 
@@ -127,6 +128,12 @@ class Actor {
   /// Errors as `EventBus::AwaitResult`.
   absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const {
     return declaration_.AwaitResult(bus, id, timeout);
+  }
+
+  /// Cancels the message with that ID, wherever it is: the actor's policy must honour that. Errors as
+  /// `EventBus::Cancel`.
+  absl::StatusOr<Cancelled> Cancel(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const {
+    return declaration_.Cancel(bus, id, timeout);
   }
 
   /// Sends the message and waits for the value that its handler returns. `kAborted` when the message was given up, with

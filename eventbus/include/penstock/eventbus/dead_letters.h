@@ -33,6 +33,8 @@ inline constexpr std::string_view kUndecodable = "undecodable";
 inline constexpr std::string_view kTimedOut = "timed_out";       ///< as `kExhausted`, and the last one took too long
 inline constexpr std::string_view kExpired = "expired";          ///< not handled: it was too old
 inline constexpr std::string_view kQuarantined = "quarantined";  ///< not handled: its key has an earlier dead letter
+/// Of a `Result`, never of a dead letter: it was cancelled (`EventBus::Cancel`).
+inline constexpr std::string_view kCancelled = "cancelled";
 }  // namespace error_class
 
 /// One message that was given up, and its failure history. Fields that the letter does not have are empty, 0 or the

@@ -11,19 +11,22 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "penstock/eventbus/bucket.h"
+#include "penstock/eventbus/cancel.h"
 #include "penstock/eventbus/dead_letters.h"
 #include "penstock/eventbus/envelope.h"
-#include "penstock/eventbus/task/executor.h"
+#include "penstock/eventbus/liveness.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/outcome.h"
 #include "penstock/eventbus/reader.h"
 #include "penstock/eventbus/stats.h"
+#include "penstock/eventbus/task/executor.h"
 #include "penstock/eventbus/typed_handlers.h"
 
 namespace penstock {
@@ -214,6 +217,22 @@ class EventBus {
   /// for an invalid name, ID or time; errors as `Bucket`.
   absl::StatusOr<Result> AwaitResult(std::string_view topic, std::string_view durable, std::string_view event_id,
                                      std::chrono::milliseconds timeout, const ResultOptions& options = {});
+
+  /// Calls the event off if it is delayed and not due within a second (`CancelDelayed`). Otherwise asks whoever handles
+  /// the topic's events for the durable not to handle that one, or to stop handling it, and waits for the answer, for at
+  /// most `timeout`. The durable must honour requests (`EnvelopeSubscribeOptions::cancel`),
+  /// under the same options. The request holds for as long as its entry lives, whatever process has the durable by
+  /// then, and for redriven copies too; one that was answered with `kFinished` holds no longer. May be called from a
+  /// handler, also for its own event. `kInvalidArgument` for an invalid name, ID or time; errors as `Bucket`: then the
+  /// request may have been stored.
+  absl::StatusOr<Cancelled> Cancel(std::string_view topic, std::string_view durable, std::string_view event_id,
+                                   std::chrono::milliseconds timeout, const CancelOptions& options = {});
+
+  /// The buses that beat into this bus's bucket (`BusOptions::liveness`; this bus need not beat), by client ID: those
+  /// that live, those whose workers are stuck, and those that died within the last hour. One that was closed is not
+  /// among them. The time is taken from the server, for which an entry is written; without permission for that, from
+  /// this process's clock. Errors as `Bucket`.
+  absl::StatusOr<std::vector<WorkerLiveness>> Liveness(const BucketCallOptions& call = {});
 
   /// The messages that subscriptions gave up: to look at, and to send again.
   DeadLetters& dead_letters() const;

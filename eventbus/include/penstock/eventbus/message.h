@@ -63,8 +63,9 @@ class Delivery {
   /// the header itself. Constant, thus thread-safe; takes nanoseconds.
   std::uint64_t fence() const { return fence_; }
 
-  /// Requests a stop when `EnvelopeSubscribeOptions::time_limit` has passed; from then on the result of the handler
-  /// does not count. Without a time limit it never requests one. Stop callbacks run on a thread of the bus that other
+  /// Requests a stop when `EnvelopeSubscribeOptions::time_limit` has passed: from then on the result of the handler
+  /// does not count. Also when the event is cancelled (`EnvelopeSubscribeOptions::cancel`): then it is not tried again.
+  /// Without both options it never requests one. Stop callbacks run on a thread of the bus that other
   /// handlers depend on: they must be short.
   const std::stop_token& stop_token() const { return stop_token_; }
 

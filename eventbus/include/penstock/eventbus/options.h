@@ -11,7 +11,9 @@
 #include "absl/status/status.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/log.h"
+#include "penstock/eventbus/cancel.h"
 #include "penstock/eventbus/envelope.h"
+#include "penstock/eventbus/liveness.h"
 #include "penstock/eventbus/message.h"
 #include "penstock/eventbus/result.h"
 
@@ -113,6 +115,8 @@ struct BusOptions {
   bool relay_delayed = false;
   /// Around every envelope that is published and every handler of envelopes; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
+  /// Says that this bus lives, for `EventBus::Liveness` of any process.
+  LivenessOptions liveness{};
   /// Receives the log lines of the bus. Empty: no log.
   LogSink log{};
 
@@ -279,6 +283,8 @@ struct EnvelopeSubscribeOptions {
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
   /// logged, and its message is over all the same; that of a deferred outcome is not kept.
   ResultOptions results{};
+  /// Lets events be cancelled (`EventBus::Cancel`).
+  CancelOptions cancel{};
   /// Around the handler, within those of the bus; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
   /// The most messages that may be received and not yet acknowledged: MaxAckPending of an exclusive durable; the credit

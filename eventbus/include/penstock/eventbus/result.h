@@ -10,7 +10,7 @@ namespace penstock {
 /// The end of a message: a value, or why it was given up. Kept for a while where its subscription keeps results
 /// (`EnvelopeSubscribeOptions::results`); read by `EventBus::AwaitResult` from any process.
 struct Result {
-  bool handled = false;                                 ///< false: it was given up, and is a dead letter
+  bool handled = false;                                 ///< false: it was cancelled, or given up and is a dead letter
   std::string value{};                                  ///< of `Outcome::With`; empty: none
   std::string error_class{};                            ///< of a message that was given up: see `penstock::error_class`
   std::string error{};                                  ///< likewise: one line of up to 1,024 bytes

@@ -33,6 +33,7 @@ struct SubscriptionStats {
   std::uint64_t undecodable = 0;      ///< the body was no envelope, or its aggregate ID differed from the header
   std::uint64_t timed_out = 0;        ///< of `failed`: the handler took longer than `time_limit`
   std::uint64_t expired = 0;          ///< too old to be handled: dropped, or sent to the dead letters
+  std::uint64_t cancelled = 0;        ///< acknowledged since `EventBus::Cancel` asked for that
   std::uint64_t inbox_full = 0;       ///< dispatches delayed because an inbox was full
   std::uint64_t resubscribes = 0;     ///< new inboxes subscribed to: reconnects, gaps, missed heartbeats
   std::uint64_t dropped = 0;          ///< messages that found the subscriber's queue full, or were dropped for those

@@ -132,6 +132,7 @@ std::string_view ErrorClass(HandlerResult::Kind kind) {
   if (kind == HandlerResult::Kind::kUndecodable) return error_class::kUndecodable;
   if (kind == HandlerResult::Kind::kTimedOut) return error_class::kTimedOut;
   if (kind == HandlerResult::Kind::kExpired) return error_class::kExpired;
+  if (kind == HandlerResult::Kind::kCancelled) return error_class::kCancelled;
   if (kind == HandlerResult::Kind::kQuarantined) return error_class::kQuarantined;
   return error_class::kExhausted;
 }

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/handle/deadline_watch.h"
 
+#include <utility>
+
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus {
 
-DeadlineWatch::Watched::Watched(DeadlineWatch& watch, Clock::time_point deadline) : watch_(watch), deadline_(deadline) {
+DeadlineWatch::Watched::Watched(DeadlineWatch& watch, Clock::time_point deadline, std::stop_source source)
+    : watch_(watch), deadline_(deadline), source_(std::move(source)) {
   MutexLock lock(watch_.mutex_);
   place_ = watch_.watched_.emplace(deadline, this);
   if (!watch_.thread_.joinable()) watch_.thread_ = std::thread([&watch] { watch.Run(); });

@@ -18,16 +18,15 @@ class DeadlineWatch {
   using Clock = std::chrono::steady_clock;
 
  public:
-  /// Something that runs; destroyed when it has ended. Stays where it is.
+  /// Something that runs; destroyed when it has ended. Stays where it is. Stop is requested of `source` soon after the
+  /// deadline has passed.
   class Watched {
    public:
-    Watched(DeadlineWatch& watch, Clock::time_point deadline);
+    Watched(DeadlineWatch& watch, Clock::time_point deadline, std::stop_source source);
     ~Watched();
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
 
-    /// Stop is requested soon after the deadline has passed.
-    std::stop_token stop_token() const { return source_.get_token(); }
     bool passed() const { return Clock::now() >= deadline_; }
 
    private:
@@ -35,7 +34,7 @@ class DeadlineWatch {
 
     DeadlineWatch& watch_;
     const Clock::time_point deadline_;
-    std::stop_source source_{};
+    std::stop_source source_;
     std::multimap<Clock::time_point, Watched*>::iterator place_{};  // guarded by the watch's mutex, as is the next
     bool asked_ = false;
   };

@@ -82,6 +82,8 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, 
     return {.kind = HandlerResult::Kind::kUndecodable,
             .reason = "the header's aggregate ID differs from the envelope's"};
   }
+  if (attempt.gate != nullptr && !attempt.gate->MayBegin(envelope->event_id))
+    return {.kind = HandlerResult::Kind::kCancelled};
   if (!attempt.redriven && HasExpired(*envelope, message, expiry.max_age)) return Expired(expiry.fate);
   const InHandler here(place.bus);
   const HandlerFence fence(attempt.fence);

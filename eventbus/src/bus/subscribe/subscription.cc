@@ -11,8 +11,8 @@
 
 namespace penstock::eventbus {
 
-/// One call of the handler, which may ask for a deferral, once.
-class Subscription::HandlerCall final : public DeferralSource {
+/// One call of the handler, which may ask for a deferral, once, and can be asked to stop.
+class Subscription::HandlerCall final : public DeferralSource, public EventGate {
  public:
   HandlerCall(Subscription& subscription, InFlightMessage& item) : subscription_(subscription), item_(item) {}
 
@@ -20,10 +20,18 @@ class Subscription::HandlerCall final : public DeferralSource {
     return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
   }
   bool deferred() const { return deferred_; }
+  bool MayBegin(std::string_view event_id) override { return subscription_.Begin(item_, event_id, stop()); }
+  const InFlightMessage& item() const { return item_; }
+  /// Made when it is asked for.
+  const std::stop_source& stop() {
+    if (!stop_.stop_possible()) stop_ = std::stop_source();
+    return stop_;
+  }
 
  private:
   Subscription& subscription_;
   InFlightMessage& item_;
+  std::stop_source stop_{std::nostopstate};
   bool deferred_ = false;
 };
 
@@ -35,6 +43,10 @@ Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
       waiting_(spec_.queue_capacity, spec_.when_full),
       factory_(spec_, context_.pool),
       quarantine_reader_(spec_, context_.dead_letters, context_.log) {}
+
+Subscription::~Subscription() {
+  if (spec_.cancels) spec_.cancels->Stop();
+}
 
 absl::Status Subscription::Open(Transport& transport) {
   if (quarantines()) {
@@ -66,6 +78,7 @@ absl::Status Subscription::Open(Transport& transport) {
     early_.clear();
     Feed(now, actions);
   });
+  if (spec_.cancels) spec_.cancels->Attach([this](std::string_view event_id) { return WhereIs(event_id); });
   LogSubscribed();
   return absl::OkStatus();
 }
@@ -203,20 +216,34 @@ absl::Status Subscription::Work(InFlightMessage& item) {
   item.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
   Attempt attempt{.number = item.attempts() + 1, .fence = fence, .redriven = item.letter != 0};
-  HandlerResult result = spec_.time_limit.count() == 0 ? spec_.handle(*item.message, attempt, call)
-                                                       : HandleInTime(*item.message, std::move(attempt), call);
+  HandlerResult result =
+      spec_.cancels ? HandleUnlessCancelled(std::move(attempt), call) : Handle(std::move(attempt), call);
   if (call.deferred()) return absl::OkStatus();
   item.result = std::move(result);
   return item.result.acknowledges() ? absl::OkStatus() : absl::AbortedError(item.result.reason);
 }
 
+// One that was asked to stop may throw: that is no reason to restart its actor.
+HandlerResult Subscription::HandleUnlessCancelled(Attempt attempt, HandlerCall& call) {
+  attempt.gate = &call;
+  attempt.stop_token = call.stop().get_token();
+  try {
+    return Handle(std::move(attempt), call);
+  } catch (...) {
+    if (!spec_.cancels->events().IsCancelled(&call.item())) throw;
+    return {.kind = HandlerResult::Kind::kCancelled};
+  }
+}
+
 // What comes back too late counts as failed, whatever it is.
-HandlerResult Subscription::HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call) {
-  const DeadlineWatch::Watched watched(context_.deadlines, LaterBy(std::chrono::steady_clock::now(), spec_.time_limit));
-  attempt.stop_token = watched.stop_token();
+HandlerResult Subscription::Handle(Attempt attempt, HandlerCall& call) {
+  const StoredMessage& message = *call.item().message;
+  if (spec_.time_limit.count() == 0) return spec_.handle(message, attempt, call);
+  attempt.stop_token = call.stop().get_token();
+  const DeadlineWatch::Watched watched(context_.deadlines, LaterBy(std::chrono::steady_clock::now(), spec_.time_limit),
+                                       call.stop());
   HandlerResult result = spec_.handle(message, attempt, call);
-  if (!watched.passed() || result.kind == HandlerResult::Kind::kExpired || result.kind == HandlerResult::Kind::kDropped)
-    return result;
+  if (!watched.passed() || !result.ran()) return result;
   return {.kind = HandlerResult::Kind::kTimedOut,
           .reason = absl::StrFormat("it took longer than its time limit of %d ms", spec_.time_limit.count())};
 }
@@ -282,6 +309,7 @@ void Subscription::CompleteAll(TimePoint now, Actions& actions) {
   for (InFlightMessage* next = completed_.Take(); next != nullptr;) {
     InFlightMessage& each = *std::exchange(next, next->next_completed);
     if (!deferred_.empty()) deferred_.erase(&each);
+    if (spec_.cancels) NoteEnd(each);
     flow_.Finished(each, now, actions);
   }
   Feed(now, actions);
@@ -336,37 +364,6 @@ void Subscription::Tick(TimePoint now) {
 TimePoint Subscription::NextTick() const {
   MutexLock lock(mutex_);
   return open_ ? next_tick_ : TimePoint::max();
-}
-
-SubscriptionStats Subscription::Stats() const {
-  SubscriptionStats stats;
-  bool open = false;
-  {
-    MutexLock lock(mutex_);
-    stats = flow_.Stats();
-    AddQueueStats(stats);
-    open = open_;
-  }
-  stats.reading_letters = !quarantine_known_.load(std::memory_order_relaxed);
-  stats.id = spec_.shown_id();
-  stats.topic = spec_.topic;
-  stats.pattern = spec_.pattern;
-  stats.durable = spec_.consumer_spec.consumer;
-  if (!open) return stats;
-  const ConsumerStats consumer = consumer_->Stats();
-  stats.resubscribes = consumer.resubscribes;
-  stats.answers_refused = consumer.answers_refused;
-  const bool lost = lost_.load(std::memory_order_relaxed);
-  stats.active = consumer.active && !lost;
-  stats.standing_by = consumer.standing_by && !lost;
-  return stats;
-}
-
-void Subscription::AddQueueStats(SubscriptionStats& stats) const {
-  stats.disconnects = waiting_.disconnected() ? 1 : 0;
-  stats.dropped = waiting_.dropped() + (waiting_.disconnected() ? given_up_ : 0);
-  stats.received += waiting_.dropped() + waiting_.size() + given_up_;
-  stats.in_flight += waiting_.size();
 }
 
 }  // namespace penstock::eventbus

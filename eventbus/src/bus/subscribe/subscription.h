@@ -7,7 +7,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -28,6 +30,7 @@
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/pool_access.h"
+#include "penstock/eventbus/liveness.h"
 #include "penstock/eventbus/stats.h"
 #include "transport/transport.h"
 
@@ -62,6 +65,7 @@ struct ShutdownSummary {
 class Subscription final : private ActionExecutor::Listener {
  public:
   Subscription(SubscriptionSpec spec, SubscriptionContext context);
+  ~Subscription();
   Subscription(const Subscription&) = delete;
   Subscription& operator=(const Subscription&) = delete;
 
@@ -89,6 +93,7 @@ class Subscription final : private ActionExecutor::Listener {
   TimePoint NextTick() const;
 
   SubscriptionStats Stats() const;
+  SubscriptionLiveness Liveness() const;
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:
@@ -112,6 +117,7 @@ class Subscription final : private ActionExecutor::Listener {
   void OnArrivedToQueue(std::vector<std::unique_ptr<StoredMessage>> messages);
   bool drops() const { return spec_.when_full != WhenFull::kBlock; }
   void Feed(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  SubscriptionRole Role() const;
   void AddQueueStats(SubscriptionStats& stats) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteOverflow(bool news, bool disconnected);
   bool quiescent() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return flow_.quiescent() && waiting_.empty(); }
@@ -131,7 +137,14 @@ class Subscription final : private ActionExecutor::Listener {
   void OnLookedUp(InFlightMessage& item, bool gone) override;
 
   bool quarantines() const { return spec_.flow.after_dead_letter == AfterDeadLetter::kQuarantine; }
-  HandlerResult HandleInTime(const StoredMessage& message, Attempt attempt, HandlerCall& call);
+  HandlerResult HandleUnlessCancelled(Attempt attempt, HandlerCall& call);
+  HandlerResult Handle(Attempt attempt, HandlerCall& call);
+  /// False when the event is cancelled: its handler is not to be called.
+  bool Begin(InFlightMessage& item, std::string_view event_id, const std::stop_source& stop);
+  /// The end of a message that may have been cancelled.
+  void NoteEnd(InFlightMessage& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellCancelled(std::string event_id, std::uint64_t attempts);
+  InHand WhereIs(std::string_view event_id) const;
   absl::Status LookUpQuarantine();
   void LookUpOverdue(const std::vector<std::uint64_t>& sequences);
   std::uint64_t BeginReading();
@@ -146,6 +159,7 @@ class Subscription final : private ActionExecutor::Listener {
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void KeepFailure(const InFlightMessage& item);
+  void KeepResult(std::string_view event_id, const Result& result) const;
   void LogSubscribed() const;
   void LogDeadLetter(const InFlightMessage& item);
   /// At 1, 2, 4, ... copies.

@@ -46,6 +46,7 @@ void Subscription::Abandon() {
     if (quiescent()) quiescent_.NotifyAll();
   }
   for (const auto& deferral : deferred) deferral->TakeBack();
+  if (spec_.cancels) spec_.cancels->Stop();
 }
 
 // The last calls may still be sending answers. Their end notifies nobody, since a call does not touch this object any

@@ -49,6 +49,7 @@ void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
   Call call(*this);
   if (stored) LogDeadLetter(item);
   if (stored && spec_.given_up) KeepFailure(item);
+  if (stored && spec_.cancels) spec_.cancels->events().NoteOver(PercentDecode(OriginalId(*item.message)));
   RunActions([&](TimePoint now, Actions& actions)
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
 }
@@ -61,11 +62,13 @@ void Subscription::KeepFailure(const InFlightMessage& item) {
                 .finished_at = std::chrono::system_clock::now()};
   std::string id = PercentDecode(OriginalId(*item.message));
   const auto call = std::make_shared<Call>(*this);
-  context_.dead_letters.Later([this, call, id = std::move(id), result = std::move(result)] {
-    const absl::Status kept = spec_.given_up(id, result);
-    if (!kept.ok())
-      Log(LogLevel::kError, "cannot keep the result of event " + Quoted(id) + ": " + std::string(kept.message()));
-  });
+  context_.dead_letters.Later([this, call, id = std::move(id), result = std::move(result)] { KeepResult(id, result); });
+}
+
+void Subscription::KeepResult(std::string_view event_id, const Result& result) const {
+  const absl::Status kept = spec_.given_up(event_id, result);
+  if (!kept.ok())
+    Log(LogLevel::kError, "cannot keep the result of event " + Quoted(event_id) + ": " + std::string(kept.message()));
 }
 
 void Subscription::OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) {

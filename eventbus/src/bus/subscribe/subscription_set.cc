@@ -184,6 +184,12 @@ void SubscriptionSet::AddStats(BusStats& stats) const {
   for (auto& [names, counters] : ended) stats.ended_subscriptions.push_back(std::move(counters));
 }
 
+std::vector<SubscriptionLiveness> SubscriptionSet::Liveness() const {
+  std::vector<SubscriptionLiveness> liveness;
+  for (const Shared& subscription : All()) liveness.push_back(subscription->Liveness());
+  return liveness;
+}
+
 std::vector<SubscriptionSet::Shared> SubscriptionSet::All() const {
   std::vector<Shared> all;
   MutexLock lock(mutex_);

@@ -59,6 +59,8 @@ class SubscriptionSet {
   /// Asks for a tick soon.
   void RequestTick();
 
+  /// Those that have not ended.
+  std::vector<SubscriptionLiveness> Liveness() const;
   /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
   void AddStats(BusStats& stats) const;
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "bus/cancel/cancel_watch.h"
 #include "delivery/delivery_options.h"
 #include "delivery/in_flight_message.h"
 #include "message/delivery_factory.h"
@@ -38,6 +39,8 @@ struct SubscriptionSpec {
   std::string handler_name{};
   std::chrono::milliseconds time_limit{0};  ///< 0: none
   bool durable_is_default = false;
+  /// Honours requests to cancel. Null: there are none.
+  std::shared_ptr<CancelWatch> cancels{};
   /// Keeps the result of an event that was given up. Blocks. Empty: none is kept.
   std::function<absl::Status(std::string_view event_id, const Result& result)> given_up{};
   /// Decodes and handles one message, on a worker. May throw.

@@ -15,7 +15,7 @@ constexpr Counter kCounters[] = {
     &SubscriptionStats::stored_twice, &SubscriptionStats::undecodable, &SubscriptionStats::inbox_full,
     &SubscriptionStats::resubscribes, &SubscriptionStats::gone,        &SubscriptionStats::answers_refused,
     &SubscriptionStats::letters_kept, &SubscriptionStats::timed_out,   &SubscriptionStats::expired,
-    &SubscriptionStats::dropped,      &SubscriptionStats::disconnects};
+    &SubscriptionStats::dropped,      &SubscriptionStats::disconnects, &SubscriptionStats::cancelled};
 
 }  // namespace
 

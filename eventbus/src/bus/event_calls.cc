@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls of a bus that are made of others of its calls.
+#include "bus/cancel/request_cancel.h"
+#include "bus/liveness/list_workers.h"
+#include "bus/result_store.h"
+#include "naming/names.h"
+#include "penstock/eventbus/event_bus.h"
+
+namespace penstock {
+
+absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
+                                             std::string_view event_id, std::chrono::milliseconds timeout,
+                                             const ResultOptions& options) {
+  auto status = eventbus::CheckTopic("await a result of", topic, this->options().base_stream_name);
+  if (status.ok()) status = eventbus::CheckName("durable", durable);
+  if (!status.ok()) return status;
+  const auto store = eventbus::ResultStore::Open(*this, topic, durable, options);
+  if (!store.ok()) return store.status();
+  return (*store)->Await(event_id, timeout);
+}
+
+absl::StatusOr<Cancelled> EventBus::Cancel(std::string_view topic, std::string_view durable, std::string_view event_id,
+                                           std::chrono::milliseconds timeout, const CancelOptions& options) {
+  auto status = eventbus::CheckTopic("cancel an event of", topic, this->options().base_stream_name);
+  if (status.ok()) status = eventbus::CheckName("durable", durable);
+  if (!status.ok()) return status;
+  // Whatever else this says: what was published, or is being published, is asked for.
+  if (CancelDelayed(topic, event_id).ok()) return Cancelled::kDelayed;
+  return eventbus::RequestCancel(*this, topic, durable, event_id, timeout, options);
+}
+
+absl::StatusOr<std::vector<WorkerLiveness>> EventBus::Liveness(const BucketCallOptions& call) {
+  return eventbus::ListWorkers(*this, options().liveness.bucket, call);
+}
+
+}  // namespace penstock
