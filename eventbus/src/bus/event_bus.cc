@@ -63,6 +63,7 @@ class EventBus::Core {
         look_ups_(*transport_),
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
+        slots_(pool_->Stats().workers, options_.pool.actors),
         worker_watch_(pool_->Stats().workers, std::thread::hardware_concurrency()),
         topics_({.options = options_,
                  .transport = *transport_,
@@ -73,6 +74,7 @@ class EventBus::Core {
                              .look_ups = look_ups_,
                              .deadlines = deadlines_,
                              .log = options_.log,
+                             .slots = slots_,
                              .workers = worker_watch_.workers(),
                              .request_tick = [this] { subscriptions_.RequestTick(); }}}),
         subscriptions_(options_.client_id + "-tick",
@@ -229,6 +231,7 @@ class EventBus::Core {
   eventbus::DeadlineWatch deadlines_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
+  eventbus::PoolSlots slots_;
   eventbus::WorkerWatch worker_watch_;
   std::uint64_t worker_verdicts_ = 0;  // of the ticking thread, as is the next
   eventbus::TimePoint next_worker_look_{};

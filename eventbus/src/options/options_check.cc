@@ -32,6 +32,7 @@ constexpr std::int64_t kDaySeconds = 86'400;
 constexpr std::int64_t kDayMs = kDaySeconds * kSecondMs;
 constexpr std::int64_t kYearSeconds = 365 * kDaySeconds;
 constexpr std::int64_t kMaxInFlight = 65'536;
+constexpr std::int64_t kMaxPriority = 100;
 constexpr std::size_t kMaxIdBytes = 128;
 
 // Counts keep the unit of their field: converting a hostile duration could overflow.
@@ -51,6 +52,8 @@ absl::Status CheckRanges(std::initializer_list<Range> ranges) {
   return BadField(range->field, absl::StrCat("is ", range->value, range->unit, "; use ", range->or_zero ? "0 or " : "",
                                              range->least, " to ", range->most, range->unit));
 }
+
+Range PriorityRange(int priority) { return {"priority", priority, -kMaxPriority, kMaxPriority}; }
 
 std::int64_t Count(std::uint64_t value) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::int64_t>::max()));
@@ -201,7 +204,7 @@ absl::Status CheckOptions(const PublishOptions& options) {
   return Prefixed("publish options",
                   FirstError(CheckVisibleAscii("message_id", options.message_id, kMaxIdBytes, Presence::kOptional),
                              options.key.empty() ? absl::OkStatus() : CheckAggregateId("key", options.key),
-                             CheckHeaders(options.headers),
+                             CheckHeaders(options.headers), CheckRanges({PriorityRange(options.priority)}),
                              Require(options.format == kProtobuf || options.format == kJson, "format",
                                      "is no format; use kProtobuf or kJson")));
 }
@@ -253,7 +256,10 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                   "is no choice; use kDeadLetter or kDrop"),
           Require(options.max_age.count() == 0 || after != kBlock || when_expired == WhenExpired::kDrop, "when_expired",
                   "is kDeadLetter, and with after_dead_letter kBlock nothing is given up; use kDrop"),
-          CheckRanges({{"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
+          Require(options.by_priority || options.priority == 0, "priority",
+                  "is set, though by_priority is not; set both or none"),
+          CheckRanges({PriorityRange(options.priority),
+                       {"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
                        {"max_age", options.max_age.count(), 1, 3653 * kDayMs, " ms", true},
                        {"max_concurrent", Count(options.max_concurrent), 0, kMaxInFlight},
                        {"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},

@@ -28,6 +28,7 @@ struct SendOptions {
   /// The event that it is sent because of: see `CausedBy`. Read during the call only.
   const Envelope* cause = nullptr;
   Headers headers{};  ///< as in `PublishOptions`
+  int priority = 0;   ///< as in `PublishOptions`; heeded if the actor's policy sets `by_priority`
 };
 
 /// Where a message to an actor went.

@@ -130,6 +130,10 @@ struct PublishOptions {
   Headers headers{};
   /// How an envelope is written. Ignored by `Publish`.
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
+  /// Of an envelope: what is higher begins first, where a subscription asks for it
+  /// (`EnvelopeSubscribeOptions::by_priority`). Ignored by `Publish`. Range -100 to
+  /// 100.
+  int priority = 0;
 };
 
 /// Where a published message is stored.
@@ -267,6 +271,15 @@ struct EnvelopeSubscribeOptions {
   /// Each process runs no more handlers of this subscription at once, whatever the pool has. 0: no limit. Range 0 to
   /// 65,536.
   std::size_t max_concurrent = 0;
+  /// When more events are ready than workers are free, those with the highest priority begin first: their own
+  /// (`PublishOptions::priority`) and `priority` together. Events of a key never pass each other; a key is as urgent as
+  /// its most urgent event received. Every eighth event to begin is the one that has been ready longest. Only events
+  /// received (`max_in_flight`) are compared, and only with those of subscriptions of this bus that set this too:
+  /// others hand all their events to the pool at once. Off: what is received first begins first (docs/handlers.md).
+  bool by_priority = false;
+  /// Added to the priority of each event; raises all of a subscription over those of another. Only with `by_priority`.
+  /// Range -100 to 100.
+  int priority = 0;
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
   /// logged, and its message is over all the same; that of a deferred outcome is not kept.
   ResultOptions results{};

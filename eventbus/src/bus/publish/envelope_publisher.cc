@@ -76,6 +76,7 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
   message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
   if (!envelope.traceparent.empty())
     message.reserved_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
+  if (options.priority != 0) message.reserved_headers.push_back({header::kPriority, std::to_string(options.priority)});
   return Send(*std::move(to), Storage::kFile, std::move(message), std::move(given_id), std::move(done));
 }
 

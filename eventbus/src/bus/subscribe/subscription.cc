@@ -31,7 +31,7 @@ Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
     : spec_(std::move(spec)),
       context_(std::move(context)),
       executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
-      flow_(spec_.flow),
+      flow_(spec_.flow, spec_.by_priority ? &context_.slots : nullptr, this),
       waiting_(spec_.queue_capacity, spec_.when_full),
       factory_(spec_, context_.pool),
       quarantine_reader_(spec_, context_.dead_letters, context_.log) {}
@@ -75,6 +75,7 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   std::vector<std::unique_ptr<InFlightMessage>> items;
   items.reserve(messages.size());
   for (auto& message : messages) items.push_back(factory_.Make(std::move(message)));
+  if (spec_.by_priority) LogOddPriority();
   consumes_ = consumes_ || completed_.BecomeConsumer();
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     actions.list.reserve(2 * items.size());
@@ -247,6 +248,7 @@ void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion&
       MutexLock lock(mutex_);
       deferral = deferred_.at(&item);
     }
+    if (spec_.by_priority) LeaveWorker(item);
     return deferral->Returned();
   }
   if (settlement.disposition == actorpool::Disposition::kAbandoned)
@@ -255,6 +257,12 @@ void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion&
     item.result = {.kind = HandlerResult::Kind::kThrew, .reason = std::string(settlement.status.message())};
   }
   Finish(item);
+}
+
+// It is not over before `Returned`.
+void Subscription::LeaveWorker(InFlightMessage& item) {
+  RunActions([&](TimePoint now, Actions& actions)
+                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LeftWorker(item, now, actions); });
 }
 
 void Subscription::Finish(InFlightMessage& item) {
@@ -288,6 +296,17 @@ void Subscription::CompleteAll(TimePoint now, Actions& actions) {
 }
 
 void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
+  RunOwnActions(event);
+  if (spec_.by_priority) context_.slots.GiveTurns();
+}
+
+void Subscription::TakeTurn() {
+  RunOwnActions([&](TimePoint now, Actions& actions)
+                    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.TakeTurn(now, actions); });
+  calls_.fetch_sub(1, std::memory_order_release);  // the last touch
+}
+
+void Subscription::RunOwnActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
   Actions actions;
   bool sooner = false;
   bool outage = false;
@@ -320,7 +339,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   if (!actions.overdue.empty()) LookUpOverdue(actions.overdue);
   const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
   if (refused.empty()) return;
-  RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+  RunOwnActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     for (InFlightMessage* item : refused) flow_.Refused(*item, now, more);
   });
 }

@@ -37,6 +37,8 @@ struct SubscriptionSpec {
   bool body_has_key = false;
   std::string handler_name{};
   std::chrono::milliseconds time_limit{0};  ///< 0: none
+  bool by_priority = false;                 ///< messages begin by priority
+  int priority = 0;                         ///< added to that of each message
   bool durable_is_default = false;
   /// Keeps the result of an event that was given up. Blocks. Empty: none is kept.
   std::function<absl::Status(std::string_view event_id, const Result& result)> given_up{};
