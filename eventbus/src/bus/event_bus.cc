@@ -108,14 +108,15 @@ class EventBus::Core {
     return CheckOpen("subscribe");
   }
 
-  /// Results are kept by topic, those of a pattern's topics too.
+  /// Results are kept by topic, those of a pattern's topics too, and those of a topic's classes under the topic.
   absl::StatusOr<eventbus::SubscriptionSpec> EnvelopeSpec(const eventbus::Place& place,
                                                           const EnvelopeSubscribeOptions& options,
-                                                          eventbus::SharedEnvelopeHandler handler) const {
+                                                          eventbus::SharedEnvelopeHandler handler,
+                                                          std::string_view results_of) const {
     std::shared_ptr<eventbus::ResultStore> results;
     if (options.results.keep) {
       const std::string& durable = options.durable.empty() ? options_.client_id : options.durable;
-      auto opened = eventbus::ResultStore::Open(*place.bus, place.topic, durable, options.results);
+      auto opened = eventbus::ResultStore::Open(*place.bus, results_of, durable, options.results);
       if (!opened.ok()) return opened.status();
       results = *std::move(opened);
       handler = std::make_shared<const EnvelopeHandler>(eventbus::WithResults(*handler, results, options_.log));
@@ -286,6 +287,11 @@ absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelop
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                             PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
+  std::string of_class;
+  if (!options.priority_class.empty()) {
+    if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+    topic = of_class = eventbus::ClassTopic(topic, options.priority_class);
+  }
   const auto& middleware = core_->options_.middleware;
   if (!middleware.empty()) {
     absl::Status passed = eventbus::BeforePublish(middleware, topic, envelope, options);
@@ -309,10 +315,13 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
-  auto make = [this, options = std::move(options),
+  const std::vector<std::string> classes = options.priority_classes;
+  const std::size_t most_at_once = options.max_concurrent;
+  auto make = [this, options = std::move(options), topic = std::string(topic),
                shared = std::make_shared<const EnvelopeHandler>(std::move(handler))](std::string_view each) {
-    return core_->EnvelopeSpec({each, this}, options, shared);
+    return core_->EnvelopeSpec({each, this}, options, shared, options.priority_classes.empty() ? each : topic);
   };
+  if (!classes.empty()) return core_->topics_.SubscribeClasses(topic, classes, most_at_once, make);
   return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make));
 }
 

@@ -10,6 +10,16 @@
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
+namespace {
+
+// More than priorities can differ: of messages in different classes the class decides.
+constexpr int kClassApart = 1000;
+
+}  // namespace
+
+std::string ClassTopic(std::string_view topic, std::string_view name) {
+  return absl::StrCat(std::string(topic), ".", std::string(name));
+}
 
 TopicSubscriptions::TopicSubscriptions(Parts parts)
     : parts_(std::move(parts)), follower_(parts_.options.base_stream_name, parts_.transport, parts_.options.log) {}
@@ -39,6 +49,58 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view to
       /*wait=*/!IsInHandler());
   if (!added.ok()) return added;
   return id;
+}
+
+absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClasses(std::string_view topic,
+                                                                    const std::vector<std::string>& classes,
+                                                                    std::size_t most_at_once, const SpecMaker& make) {
+  if (IsPattern(topic)) {
+    return absl::InvalidArgumentError(absl::StrCat("subscribe to ", Quoted(topic),
+                                                   ": priority_classes are of one topic, and this is a pattern; "
+                                                   "subscribe to each topic"));
+  }
+  std::shared_ptr<PoolSlots::Group> group;
+  if (most_at_once > 0) group = std::make_shared<PoolSlots::Group>(most_at_once);
+  const SubscriptionId id = parts_.subscriptions.NewId();
+  std::vector<SubscriptionId> members;
+  absl::Status status;
+  for (std::size_t i = 0; i <= classes.size() && status.ok(); ++i) {
+    const std::string each = i < classes.size() ? ClassTopic(topic, classes[i]) : std::string(topic);
+    status = CheckTopic("subscribe to", each, parts_.options.base_stream_name);
+    absl::StatusOr<SubscriptionSpec> spec = status.ok() ? make(each) : absl::StatusOr<SubscriptionSpec>(status);
+    if (spec.ok()) {
+      spec->pattern = topic;
+      spec->pattern_id = id;
+      spec->by_priority = true;
+      spec->priority += kClassApart * static_cast<int>(classes.size() - i);
+      spec->group = group;
+      spec->flow.max_concurrent = 0;
+    }
+    const auto member = SubscribeTopic(std::move(spec), Storage::kFile);
+    status = member.status();
+    if (member.ok()) members.push_back(*member);
+  }
+  {
+    MutexLock lock(mutex_);
+    classes_.emplace(id, std::move(members));
+  }
+  if (status.ok()) return id;
+  RemoveClasses(id, /*wait=*/!IsInHandler());
+  return status;
+}
+
+// False when it has no classes.
+bool TopicSubscriptions::RemoveClasses(SubscriptionId id, bool wait) {
+  std::vector<SubscriptionId> members;
+  {
+    MutexLock lock(mutex_);
+    const auto found = classes_.find(id);
+    if (found == classes_.end()) return false;
+    members = std::move(found->second);
+    classes_.erase(found);
+  }
+  for (const SubscriptionId member : members) parts_.subscriptions.RemoveMember(member, wait).IgnoreError();
+  return true;
 }
 
 absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeTopic(absl::StatusOr<SubscriptionSpec> made,
@@ -98,7 +160,7 @@ void TopicSubscriptions::Aim(ConsumerSpec& spec, const std::string& topic, Stora
 
 absl::Status TopicSubscriptions::Unsubscribe(SubscriptionId id) {
   const bool wait = !IsInHandler();
-  if (follower_.Remove(id, wait)) return absl::OkStatus();
+  if (follower_.Remove(id, wait) || RemoveClasses(id, wait)) return absl::OkStatus();
   return parts_.subscriptions.Remove(id, wait);
 }
 

@@ -79,24 +79,12 @@ void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFli
 void DeliveryStateMachine::Refused(InFlightMessage& item, TimePoint now, Actions& out) {
   state_.now = now;
   ++state_.counters.inbox_full;
-  turns_.ReleaseSlot(item);
+  turns_.Ended(item);
   if (item.stale) {
     Forget(item, out);
-  } else if (state_.closed) {
-    SetState(item, MessageState::kParked);
   } else {
-    turns_.Refused(item);
+    state_.closed ? SetState(item, MessageState::kParked) : turns_.Refused(item);
   }
-  turns_.BeginReady(out);
-}
-
-void DeliveryStateMachine::LeftWorker(InFlightMessage& item, TimePoint now, Actions& out) {
-  turns_.ReleaseSlot(item);
-  TakeTurn(now, out);
-}
-
-void DeliveryStateMachine::TakeTurn(TimePoint now, Actions& out) {
-  state_.now = now;
   turns_.BeginReady(out);
 }
 
@@ -105,7 +93,7 @@ void DeliveryStateMachine::TakeTurn(TimePoint now, Actions& out) {
 void DeliveryStateMachine::Finished(InFlightMessage& item, TimePoint now, Actions& out) {
   state_.now = now;
   leases_.Finished(item);
-  turns_.ReleaseSlot(item);
+  turns_.Ended(item);
   const HandlerResult::Kind kind = item.result.kind;
   const bool ran = kind != HandlerResult::Kind::kAbandoned && kind != HandlerResult::Kind::kPostponed;
   if (ran) turns_.RoomInInbox(item, out);

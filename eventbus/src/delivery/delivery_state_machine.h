@@ -40,9 +40,15 @@ class DeliveryStateMachine {
   /// A dispatched message left its handler, or will not enter it; `item.result` says how.
   void Finished(InFlightMessage& item, TimePoint now, Actions& out);
   /// A dispatched message occupies no worker any more, and is not over: its handler will tell later.
-  void LeftWorker(InFlightMessage& item, TimePoint now, Actions& out);
+  void LeftWorker(InFlightMessage& item, TimePoint now, Actions& out) {
+    turns_.LeftWorker(item);
+    TakeTurn(now, out);
+  }
   /// A slot may be free for what is ready. Only where messages begin by priority.
-  void TakeTurn(TimePoint now, Actions& out);
+  void TakeTurn(TimePoint now, Actions& out) {
+    state_.now = now;
+    turns_.BeginReady(out);
+  }
   /// A dead letter was stored, or could not be.
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
   /// The letter of a redriven message was removed, or could not be.

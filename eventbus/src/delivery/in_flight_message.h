@@ -78,7 +78,8 @@ struct InFlightMessage {
   bool stuck = false;              ///< in its handler for too long
   bool paced = false;              ///< waits for its place in the rate, which it has: see `due`
   bool deferred = false;           ///< its handler will tell later; of the worker's thread
-  bool has_slot = false;           ///< of `PoolSlots`
+  bool has_slot = false;           ///< of `PoolSlots`: it occupies a worker, or an inbox
+  bool by_priority = false;        ///< it was given a slot, and is not over
   int priority = 0;                ///< its own; higher first
   int rank = 0;                    ///< while it is ready: the highest priority of its key
   std::uint64_t ready_number = 0;  ///< while it is ready: its place among those

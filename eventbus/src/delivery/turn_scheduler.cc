@@ -109,7 +109,7 @@ void TurnScheduler::BeginReady(Actions& out) {
   if (!priority_.enabled() || state_.closed) return;
   while (state_.failures.breaker().open() && !priority_.empty()) SetState(*priority_.TakeAny(), MessageState::kPaused);
   while (MayBeginReady()) {
-    InFlightMessage* const next = priority_.Next();
+    InFlightMessage* const next = priority_.Next(state_.now);
     if (next == nullptr) return;
     state_.pacing.TakeOfAll(state_.now);
     HandOut(*next, out);
@@ -286,7 +286,7 @@ TimePoint TurnScheduler::next_tick() const {
 TimePoint TurnScheduler::NextOfReady() const {
   const TimePoint allowed = state_.pacing.NextOfAll(state_.now);
   if (allowed > state_.now) return allowed;
-  return priority_.awaits_room() ? state_.now + kOfferAgain : TimePoint::max();
+  return priority_.awaits_room(state_.now) ? state_.now + kOfferAgain : TimePoint::max();
 }
 
 // An evicted one is requested again, and takes another place in the rate when it comes.

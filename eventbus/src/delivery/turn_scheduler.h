@@ -70,9 +70,13 @@ class TurnScheduler {
   void BeginCrowded(Actions& out);
   /// Begins what is ready, by priority, as far as there are slots. To be called when one may be free.
   void BeginReady(Actions& out);
-  /// The message does not occupy a worker any more.
-  void ReleaseSlot(InFlightMessage& item) {
+  /// The message, which was dispatched, occupies no worker any more.
+  void LeftWorker(InFlightMessage& item) {
     if (priority_.enabled()) priority_.ReleaseSlot(item);
+  }
+  /// The message, which was dispatched, runs no more.
+  void Ended(InFlightMessage& item) {
+    if (priority_.enabled()) priority_.Ended(item);
   }
   /// Begins the message again after `delay`; its key waits.
   void Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out);

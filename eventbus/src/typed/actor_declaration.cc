@@ -27,8 +27,9 @@ absl::StatusOr<SentMessage> ActorDeclaration::Send(EventBus& bus, absl::StatusOr
   absl::StatusOr<Envelope> addressed = Address(std::move(message), options);
   if (!addressed.ok()) return addressed.status();
   SentMessage sent{.id = addressed->event_id};
-  absl::StatusOr<PubAck> ack =
-      bus.PublishEnvelope(topic_, *std::move(addressed), {.headers = options.headers, .priority = options.priority});
+  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(
+      topic_, *std::move(addressed),
+      {.headers = options.headers, .priority_class = options.priority_class, .priority = options.priority});
   if (!ack.ok()) return ack.status();
   sent.ack = *std::move(ack);
   return sent;

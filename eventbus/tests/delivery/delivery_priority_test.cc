@@ -238,6 +238,7 @@ TEST_F(DeliveryPriorityTest, AnOutagePausesWhatIsReady) {
 class PoolSlotsTest : public testing::Test {
  protected:
   struct Member final : PoolSlots::Member {
+    explicit Member(std::shared_ptr<PoolSlots::Group> group = nullptr) : PoolSlots::Member(std::move(group)) {}
     void Reserve() override { ++reserved; }
     void TakeTurn() override {
       if (!bid) return slots->Withdraw(*this);
@@ -288,6 +289,43 @@ TEST_F(PoolSlotsTest, EveryEighthIsOfTheMemberWhoseMessageHasWaitedLongest) {
     slots_.GiveTurns();
   }
   EXPECT_EQ(turns, 8);
+}
+
+TEST_F(PoolSlotsTest, AGroupRunsNoMoreAtOnceThanMay) {
+  const auto group = std::make_shared<PoolSlots::Group>(1);
+  Member one(group), other(group);
+  one.slots = other.slots = &slots_;
+  EXPECT_TRUE(slots_.Take(one, Since(5, 1)));
+  EXPECT_FALSE(slots_.Take(one, Since(5, 1)));
+  other.bid = Since(4, 1);
+  EXPECT_FALSE(slots_.Take(other, *other.bid));
+  EXPECT_TRUE(slots_.Take(low_, Since(0, 2))) << "it is in nobody's way";
+  slots_.Release(0);  // deferred
+  slots_.Withdraw(one);
+  slots_.GiveTurns();
+  EXPECT_EQ(other.taken, 0);
+  slots_.Ended(one);
+  slots_.GiveTurns();
+  EXPECT_EQ(other.taken, 1);
+}
+
+TEST_F(PoolSlotsTest, AnActorThatPausesLeavesItsSlotsToOthers) {
+  const TimePoint now{seconds{5}};
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(slots_.Take(low_, Since(0, 1)));
+    slots_.Use(3);
+  }
+  slots_.Release(3);  // it threw
+  slots_.Pause(3, now + seconds{1});
+  EXPECT_FALSE(slots_.HasRoom(3, now));
+  EXPECT_TRUE(slots_.Take(low_, Since(0, 1)));
+  EXPECT_TRUE(slots_.Take(low_, Since(0, 1))) << "what waits in the inbox of the actor has none";
+  EXPECT_FALSE(slots_.Take(low_, Since(0, 1)));
+  EXPECT_TRUE(slots_.HasRoom(3, now + seconds{1}));
+  slots_.Release(3);  // it has run after all
+  EXPECT_FALSE(slots_.Take(low_, Since(0, 1))) << "its slot was given back before";
+  slots_.Release(0);
+  EXPECT_TRUE(slots_.Take(low_, Since(0, 1)));
 }
 
 TEST_F(PoolSlotsTest, AMemberThatHasNothingReadyAnyMoreStandsInNobodysWay) {

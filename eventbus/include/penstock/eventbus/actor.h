@@ -27,8 +27,9 @@ struct SendOptions {
   std::string id{};
   /// The event that it is sent because of: see `CausedBy`. Read during the call only.
   const Envelope* cause = nullptr;
-  Headers headers{};  ///< as in `PublishOptions`
-  int priority = 0;   ///< as in `PublishOptions`; heeded if the actor's policy sets `by_priority`
+  Headers headers{};             ///< as in `PublishOptions`
+  std::string priority_class{};  ///< as in `PublishOptions`: one of the actor's policy
+  int priority = 0;              ///< as in `PublishOptions`; heeded if the actor's policy sets `by_priority`
 };
 
 /// Where a message to an actor went.

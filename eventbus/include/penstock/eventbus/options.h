@@ -130,6 +130,10 @@ struct PublishOptions {
   Headers headers{};
   /// How an envelope is written. Ignored by `Publish`.
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
+  /// The class of an envelope, one of the `EnvelopeSubscribeOptions::priority_classes` of the topic's subscribers. It
+  /// is stored in the topic `{topic}.{class}`; in a class that nobody subscribes to it is kept and not handled. Empty:
+  /// none, the least urgent. Ignored by `Publish`. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  std::string priority_class{};
   /// Of an envelope: what is higher begins first, where a subscription asks for it
   /// (`EnvelopeSubscribeOptions::by_priority`). Ignored by `Publish`. Range -100 to
   /// 100.
@@ -280,6 +284,13 @@ struct EnvelopeSubscribeOptions {
   /// Added to the priority of each event; raises all of a subscription over those of another. Only with `by_priority`.
   /// Range -100 to 100.
   int priority = 0;
+  /// Classes of the topic, the most urgent first, none of which waits for the backlog of another. Each is a topic of
+  /// its own, `{topic}.{class}`, with a durable of the same name there; events without a class are in the topic itself
+  /// and come last. All have this subscription's ID, handler, workers and `max_concurrent`, and begin by class, then by
+  /// priority as with `by_priority`, an eighth of the turns left to what has waited longest. Order per aggregate holds
+  /// within a class, not between classes. The other options are those of each class by itself. Not with a pattern. Up
+  /// to 8 names as in `PublishOptions::priority_class`, each once.
+  std::vector<std::string> priority_classes{};
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
   /// logged, and its message is over all the same; that of a deferred outcome is not kept.
   ResultOptions results{};

@@ -28,7 +28,8 @@ class Subscription::HandlerCall final : public DeferralSource {
 };
 
 Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
-    : spec_(std::move(spec)),
+    : PoolSlots::Member(spec.group),
+      spec_(std::move(spec)),
       context_(std::move(context)),
       executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
       flow_(spec_.flow, spec_.by_priority ? &context_.slots : nullptr, this),
@@ -242,6 +243,7 @@ std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item) {
 
 void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) {
   Call call(*this);
+  if (settlement.pause.count() > 0) ActorPauses(item.actor, settlement.pause);
   if (item.deferred) {
     std::shared_ptr<Deferral> deferral;
     {
@@ -257,12 +259,6 @@ void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion&
     item.result = {.kind = HandlerResult::Kind::kThrew, .reason = std::string(settlement.status.message())};
   }
   Finish(item);
-}
-
-// It is not over before `Returned`.
-void Subscription::LeaveWorker(InFlightMessage& item) {
-  RunActions([&](TimePoint now, Actions& actions)
-                 ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LeftWorker(item, now, actions); });
 }
 
 void Subscription::Finish(InFlightMessage& item) {
@@ -295,18 +291,7 @@ void Subscription::CompleteAll(TimePoint now, Actions& actions) {
   Feed(now, actions);
 }
 
-void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
-  RunOwnActions(event);
-  if (spec_.by_priority) context_.slots.GiveTurns();
-}
-
-void Subscription::TakeTurn() {
-  RunOwnActions([&](TimePoint now, Actions& actions)
-                    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.TakeTurn(now, actions); });
-  calls_.fetch_sub(1, std::memory_order_release);  // the last touch
-}
-
-void Subscription::RunOwnActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
+std::vector<InFlightMessage*> Subscription::RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event) {
   Actions actions;
   bool sooner = false;
   bool outage = false;
@@ -337,11 +322,7 @@ void Subscription::RunOwnActions(absl::FunctionRef<void(TimePoint, Actions&)> ev
   if (!actions.vanished.empty()) LogVanished(actions.vanished);
   if (sooner) context_.request_tick();
   if (!actions.overdue.empty()) LookUpOverdue(actions.overdue);
-  const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
-  if (refused.empty()) return;
-  RunOwnActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (InFlightMessage* item : refused) flow_.Refused(*item, now, more);
-  });
+  return executor_.Execute(actions);
 }
 
 void Subscription::Tick(TimePoint now) {

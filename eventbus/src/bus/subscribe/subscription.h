@@ -146,6 +146,9 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   /// begin what there are slots for.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
   void RunOwnActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
+  /// The messages that their actors' inboxes had no room for.
+  std::vector<InFlightMessage*> RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event);
+  void ActorPauses(std::size_t actor, std::chrono::nanoseconds pause);
   bool MayBegin(const InFlightMessage& item, TimePoint now) const;
   std::shared_ptr<Deferral> Defer(InFlightMessage& item);
   void LeaveWorker(InFlightMessage& item);

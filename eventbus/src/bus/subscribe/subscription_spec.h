@@ -11,6 +11,7 @@
 
 #include "delivery/delivery_options.h"
 #include "delivery/in_flight_message.h"
+#include "delivery/priority/pool_slots.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/options.h"
@@ -36,9 +37,10 @@ struct SubscriptionSpec {
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
-  std::chrono::milliseconds time_limit{0};  ///< 0: none
-  bool by_priority = false;                 ///< messages begin by priority
-  int priority = 0;                         ///< added to that of each message
+  std::chrono::milliseconds time_limit{0};    ///< 0: none
+  bool by_priority = false;                   ///< messages begin by priority
+  int priority = 0;                           ///< added to that of each message
+  std::shared_ptr<PoolSlots::Group> group{};  ///< those that share its `max_concurrent`
   bool durable_is_default = false;
   /// Keeps the result of an event that was given up. Blocks. Empty: none is kept.
   std::function<absl::Status(std::string_view event_id, const Result& result)> given_up{};

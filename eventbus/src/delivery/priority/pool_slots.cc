@@ -16,11 +16,13 @@ bool IsBetter(const PoolSlots::Bid& one, const PoolSlots::Bid& other, PoolSlots:
 std::optional<PoolSlots::Turn> PoolSlots::Take(Member& member, const Bid& bid) {
   MutexLock lock(mutex_);
   Record(member, bid);
-  if (free_ == 0 || Best()->member != &member) return std::nullopt;
+  const Bidder* const best = Best();
+  if (best == nullptr || best->member != &member) return std::nullopt;
   const Turn turn = next_turn();
   Forget(member);
   --free_;
   ++given_;
+  if (member.group_) ++member.group_->at_once_;
   return turn;
 }
 
@@ -30,9 +32,30 @@ void PoolSlots::Withdraw(const Member& member) {
 }
 
 void PoolSlots::Release(std::size_t actor) {
-  if (actor < of_actor_.size()) of_actor_[actor].fetch_sub(1, std::memory_order_relaxed);
   MutexLock lock(mutex_);
+  if (actor < of_actor_.size()) {
+    of_actor_[actor].fetch_sub(1, std::memory_order_relaxed);
+    if (lent_[actor] > 0) {
+      --lent_[actor];
+      return;
+    }
+  }
   ++free_;
+}
+
+void PoolSlots::Pause(std::size_t actor, TimePoint until) {
+  if (actor >= of_actor_.size()) return;
+  MutexLock lock(mutex_);
+  paused_until_[actor].store(until.time_since_epoch().count(), std::memory_order_relaxed);
+  const std::uint32_t has = of_actor_[actor].load(std::memory_order_relaxed);
+  free_ += has - lent_[actor];
+  lent_[actor] = has;
+}
+
+void PoolSlots::Ended(const Member& member) {
+  if (!member.group_) return;
+  MutexLock lock(mutex_);
+  --member.group_->at_once_;
 }
 
 void PoolSlots::GiveTurns() {
@@ -40,8 +63,9 @@ void PoolSlots::GiveTurns() {
     Member* next = nullptr;
     {
       MutexLock lock(mutex_);
-      if (free_ == 0 || bidders_.empty()) return;
-      next = Best()->member;
+      const Bidder* const best = Best();
+      if (best == nullptr) return;
+      next = best->member;
       next->Reserve();
     }
     next->TakeTurn();
@@ -49,9 +73,12 @@ void PoolSlots::GiveTurns() {
 }
 
 const PoolSlots::Bidder* PoolSlots::Best() const {
-  const Turn turn = next_turn();
-  return &*std::ranges::min_element(
-      bidders_, [turn](const Bidder& one, const Bidder& other) { return IsBetter(one.bid, other.bid, turn); });
+  const Bidder* best = nullptr;
+  for (const Bidder& each : bidders_) {
+    const bool may = free_ > 0 && !(each.member->group_ && each.member->group_->full());
+    if (may && (best == nullptr || IsBetter(each.bid, best->bid, next_turn()))) best = &each;
+  }
+  return best;
 }
 
 // Who bids anew stays where it was, so that of equals none is always first.

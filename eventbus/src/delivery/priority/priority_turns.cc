@@ -16,8 +16,8 @@ void PriorityTurns::Ready(InFlightMessage& item, TimePoint now) {
   ready_.Add(item, now);
 }
 
-InFlightMessage* PriorityTurns::Next() {
-  const auto has_room = [this](const InFlightMessage& item) { return slots_->HasRoom(item.actor); };
+InFlightMessage* PriorityTurns::Next(TimePoint now) {
+  const auto has_room = [&](const InFlightMessage& item) { return slots_->HasRoom(item.actor, now); };
   InFlightMessage* const highest = ready_.Highest(has_room);
   if (highest == nullptr) {
     Withdraw();
@@ -30,12 +30,17 @@ InFlightMessage* PriorityTurns::Next() {
   InFlightMessage* const next = *turn == PoolSlots::Turn::kOldest ? oldest : highest;
   ready_.Remove(*next);
   slots_->Use(next->actor);
-  next->has_slot = true;
+  next->has_slot = next->by_priority = true;
   return next;
 }
 
 void PriorityTurns::ReleaseSlot(InFlightMessage& item) {
   if (std::exchange(item.has_slot, false)) slots_->Release(item.actor);
+}
+
+void PriorityTurns::Ended(InFlightMessage& item) {
+  ReleaseSlot(item);
+  if (std::exchange(item.by_priority, false)) slots_->Ended(*member_);
 }
 
 InFlightMessage* PriorityTurns::TakeAny() {

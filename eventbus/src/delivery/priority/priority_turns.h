@@ -27,9 +27,11 @@ class PriorityTurns {
   /// The message, whose state is `kReady`, may begin as soon as it has a slot.
   void Ready(InFlightMessage& item, TimePoint now);
   /// The message that begins now and has a slot from now on; null if none does.
-  InFlightMessage* Next();
+  InFlightMessage* Next(TimePoint now);
   /// The message needs no slot any more, if it has one.
   void ReleaseSlot(InFlightMessage& item);
+  /// The same, and it runs no more.
+  void Ended(InFlightMessage& item);
   /// Nothing is to begin now, whatever is ready.
   void Withdraw() { slots_->Withdraw(*member_); }
   /// Takes out a ready message, whichever; null when there is none.
@@ -37,9 +39,9 @@ class PriorityTurns {
 
   void Clear();
   bool empty() const { return ready_.empty(); }
-  /// What is ready waits for room in its actor, which may have its messages from another subscription.
-  bool awaits_room() const {
-    return !ready_.empty() && !ready_.Highest([this](const auto& item) { return slots_->HasRoom(item.actor); });
+  /// Ready messages wait for room in their actors, which may have theirs from another subscription, or pause.
+  bool awaits_room(TimePoint now) const {
+    return !ready_.empty() && !ready_.Highest([&](const auto& item) { return slots_->HasRoom(item.actor, now); });
   }
 
  private:
