@@ -197,7 +197,7 @@ class EventBus::Core {
         worker_watch_.Observe({.at = now,
                                .cpu = std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec),
                                .finished = total.succeeded + total.failed,
-                               .waiting = total.inbox_depth});
+                               .waiting = total.inbox_depth + subscriptions_.Ready()});
     if (!verdict || !std::has_single_bit(++worker_verdicts_)) return;  // 1, 2, 4, ...
     options_.log(LogLevel::kWarning,
                  absl::StrFormat(

@@ -117,6 +117,8 @@ class DeliveryStateMachine {
   std::size_t parked() const { return state_.table.count(MessageState::kParked); }
   std::size_t held() const { return state_.table.count(MessageState::kAwaitingRedelivery); }
   std::size_t waiting() const { return state_.table.waiting(); }
+  /// Wait until no more urgent one does.
+  std::size_t ready() const { return state_.table.count(MessageState::kReady); }
   std::size_t stuck() const { return leases_.stuck(); }
   std::size_t bytes() const { return state_.flow.bytes(); }
   std::size_t window() const { return state_.flow.window(); }

@@ -91,6 +91,8 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   TimePoint NextTick() const;
 
   SubscriptionStats Stats() const;
+  /// Messages that wait for a worker and are not with the pool.
+  std::size_t Ready() const;
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:

@@ -59,6 +59,8 @@ class SubscriptionSet {
   /// Asks for a tick soon.
   void RequestTick();
 
+  /// The sum of `Subscription::Ready`.
+  std::size_t Ready() const;
   /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
   void AddStats(BusStats& stats) const;
 

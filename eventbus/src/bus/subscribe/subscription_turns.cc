@@ -35,6 +35,11 @@ void Subscription::LeaveWorker(InFlightMessage& item) {
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.LeftWorker(item, now, actions); });
 }
 
+std::size_t Subscription::Ready() const {
+  MutexLock lock(mutex_);
+  return flow_.ready();
+}
+
 // Also of a subscription whose messages do not begin by priority: it may share the actor with one whose do.
 void Subscription::ActorPauses(std::size_t actor, std::chrono::nanoseconds pause) {
   context_.slots.Pause(actor, DeadlineAfter(pause));
