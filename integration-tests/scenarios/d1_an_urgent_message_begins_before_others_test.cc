@@ -178,6 +178,25 @@ TEST_P(Urgent, DeferredEventsOccupyNoPlace) {
   EXPECT_TRUE(Eventually([&] { return OnlySubscription(*bus).acked == 30; }, kPatience));
 }
 
+TEST_P(Urgent, EventsOfAnActorThatPausesHoldNoOtherActor) {
+  BusOptions options = Options();
+  options.pool.workers = 1;
+  options.pool.actors = 2;
+  options.pool.restart = {.max_restarts = 0, .suspension = std::chrono::minutes(10)};
+  auto bus = Scenario::Connect(options);
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", {.durable = "d", .by_priority = true},
+                                     [this](const Envelope& event, const Delivery&) -> Outcome {
+                                       if (event.aggregate_id == "poison") throw std::runtime_error("no");
+                                       order_.Add(event.aggregate_id);
+                                       return Ack();
+                                     }),
+              IsOk());
+  Send(*bus, "orders", "poison", {.priority = 100});
+  ASSERT_TRUE(Eventually([&] { return OnlySubscription(*bus).failed == 1; }, kPatience));
+  SendMany(*bus, "orders", "k", 60);
+  EXPECT_TRUE(order_.Reaches(10)) << "about half of the keys have the other actor";
+}
+
 TEST_P(Urgent, EventsComeFirstWithinALimitToo) {
   auto bus = Connect();
   SendMany(*bus, "orders", "bulk", 10);
