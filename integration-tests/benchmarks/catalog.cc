@@ -300,6 +300,13 @@ Contest HandOver() {
       .ours = {.name = "penstock", .program = "load/hand_over_penstock", .size = 200, .ground = Ground::kFreshStream}};
 }
 
+/// How late 100,000 envelopes are handled whose delays are 0.1 to 60 s. No peer keeps them in JetStream.
+Contest Delay() {
+  return {
+      .rows = {{.name = "delay", .figure = Figure::kP50}, {.name = "delay_p99", .figure = Figure::kP99}},
+      .ours = {.name = "penstock", .program = "load/delay_penstock", .size = 100'000, .ground = Ground::kFreshStream}};
+}
+
 /// The things that are kept in memory, each by itself.
 Contest Footprints() {
   return {
@@ -330,7 +337,7 @@ ContestTables ScaleContests() {
   return {{"payload", GrowingPayloads()}, {"keys", GrowingKeys()},
           {"actors", GrowingActors()},    {"subscriptions", GrowingSubscriptions()},
           {"fan_out", {FanOut()}},        {"hand_over", {HandOver()}},
-          {"memory", {Footprints()}}};
+          {"delay", {Delay()}},           {"memory", {Footprints()}}};
 }
 
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests) {

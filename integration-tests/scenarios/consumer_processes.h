@@ -41,10 +41,11 @@ class ConsumerProcesses : public Scenario {
                                         std::to_string(handle_us)};
     if (!store_path_.empty()) command.insert(command.end(), {"--store", store_path_});
     if (cumulative_) command.push_back("--cumulative");
-    auto consumer = ChildProcess::Spawn(
-        {.command = std::move(command),
-         .environment = {
-             {"PENSTOCK_URL", server_url}, {"PENSTOCK_METRICS_PORT", "off"}, {"PENSTOCK_LOG_LEVEL", "error"}}});
+    auto consumer = ChildProcess::Spawn({.command = std::move(command),
+                                         .environment = {{"PENSTOCK_URL", server_url},
+                                                         {"PENSTOCK_METRICS_PORT", "off"},
+                                                         {"PENSTOCK_LOG_LEVEL", "error"},
+                                                         {"PENSTOCK_RELAY_DELAYED", relay_ ? "on" : "off"}}});
     EXPECT_THAT(consumer, IsOk());
     EXPECT_TRUE(Eventually([&] { return Count('R') > before; }, kPatience));
     return *std::move(consumer);
@@ -96,6 +97,7 @@ class ConsumerProcesses : public Scenario {
   }
 
   bool cumulative_ = false;  // how the consumers acknowledge
+  bool relay_ = false;       // delayed messages
   std::string ledger_;
   std::string store_path_;  // that handlers write to; empty: none
   std::unique_ptr<EventBus> publisher_;

@@ -106,6 +106,26 @@ TEST_P(Sent, ARedrivenEventKeepsItsPriority) {
   EXPECT_THAT(log_.Of("urgent"), ElementsAre("42", "42"));
 }
 
+TEST_P(Sent, WithADelayItKeepsPriorityAndClass) {
+  auto bus = Connect();
+  ASSERT_THAT(bus->SubscribeEnvelope("orders", {.durable = "d", .priority_classes = {"urgent"}},
+                                     [&](const Envelope& event, const Delivery& delivery) {
+                                       log_.Add(event.aggregate_id, std::string(delivery.topic()));
+                                       log_.Add(event.aggregate_id,
+                                                std::string(delivery.Header(header::kPriority).value_or("none")));
+                                       return Ack();
+                                     }),
+              IsOk());
+  Send(*bus, "orders", "later", {.priority_class = "urgent", .priority = 7, .delay = std::chrono::milliseconds(50)});
+  ASSERT_TRUE(log_.Reaches(2));
+  EXPECT_THAT(log_.Of("later"), ElementsAre("orders.urgent", "7"));
+  Envelope never = Event("never", "0");
+  never.event_id = "called-off";
+  ASSERT_THAT(bus->PublishEnvelope("orders", never, {.priority_class = "urgent", .delay = std::chrono::hours(1)}),
+              IsOk());
+  EXPECT_THAT(bus->CancelDelayed("orders.urgent", "called-off"), IsOk()) << "under the topic of its class";
+}
+
 TEST_P(Sent, InAClassItOvertakesTheWholeBacklog) {
   auto bus = ConnectOneWorker();
   const auto id = bus->SubscribeEnvelope(

@@ -47,6 +47,12 @@ void WriteConnectionFamilies(const BusStats& stats, FamilyWriter& out) {
   out.Sample(static_cast<double>(stats.storage_mismatches));
   out.Counter("stream_warnings_total", "Settings of existing streams that were warned of, except their storage.");
   out.Sample(static_cast<double>(stats.stream_warnings));
+  out.Gauge("delayed_waiting", "Delayed messages that this process, as the owner of the relay, is to publish.");
+  out.Sample(static_cast<double>(stats.delayed.waiting));
+  out.Gauge("delayed_overdue_seconds", "How long the oldest of them has been due.");
+  out.Sample(std::chrono::duration<double>(stats.delayed.overdue).count());
+  out.Counter("delayed_relayed_total", "Delayed messages that were published when they were due.");
+  out.Sample(static_cast<double>(stats.delayed.relayed));
   out.Counter("letters_kept_total",
               "Dead letters whose messages were redriven and finished, and which the server refused to remove.");
   out.Sample(static_cast<double>(Sum(stats, &SubscriptionStats::letters_kept)));

@@ -133,6 +133,9 @@ TEST(BusFamiliesTest, WritesTheConnection) {
   EXPECT_THAT(text, HasSubstr("n_connected 1\n"));
   EXPECT_THAT(text, HasSubstr("n_storage_mismatch_total 61\n"));
   EXPECT_THAT(text, HasSubstr("n_stream_warnings_total 62\n"));
+  EXPECT_THAT(text, HasSubstr("n_delayed_waiting 71\n"));
+  EXPECT_THAT(text, HasSubstr("n_delayed_relayed_total 72\n"));
+  EXPECT_THAT(text, HasSubstr("n_delayed_overdue_seconds 1.5\n"));
   EXPECT_THAT(text, HasSubstr("n_letters_kept_total 63\n"));
   EXPECT_THAT(text, HasSubstr("n_subscriptions_reading_letters 1\n"));
   EXPECT_THAT(text, HasSubstr("n_reconnects_total 62\n"));
@@ -151,8 +154,8 @@ TEST(BusFamiliesTest, SplitsThePoolByActorInsteadOfItsTotalsWhenAsked) {
 }
 
 TEST(BusFamiliesTest, StaysWithinAboutTwoHundredSeriesHoweverManyTopics) {
-  EXPECT_LE(SeriesIn(Render(LargeBus(5))).size(), 209U);
-  EXPECT_LE(SeriesIn(Render(LargeBus(40))).size(), 240U);
+  EXPECT_LE(SeriesIn(Render(LargeBus(5))).size(), 212U);
+  EXPECT_LE(SeriesIn(Render(LargeBus(40))).size(), 243U);
   EXPECT_EQ(SeriesIn(Render(LargeBus(40))).size(), SeriesIn(Render(LargeBus(400))).size());
 }
 

@@ -48,6 +48,12 @@ inline BusStats SmallBus() {
   stats.transport = "memory";
   stats.storage_mismatches = 61;
   stats.stream_warnings = 62;
+  stats.delayed = {.relays = true,
+                   .owner = true,
+                   .waiting = 71,
+                   .relayed = 72,
+                   .failed = 73,
+                   .overdue = std::chrono::milliseconds(1500)};
   stats.connection = {.connected = true, .reconnects = 62, .publishes_pending = 64, .publish_retries = 65};
   stats.pool.name = "pool";
   stats.pool.inbox_capacity = 10;

@@ -137,6 +137,7 @@ std::vector<Variable> Streams() {
                               FIELD(bus.storage_mismatch)),
       Number("PUBLISH_TIMEOUT_MS", "bus.publish_timeout", {100, 10 * kMinuteMs}, FIELD(bus.publish_timeout)),
       Number("PUBLISH_WINDOW", "bus.publish_window", {1, 65'536}, FIELD(bus.publish_window)),
+      Choice<bool>("RELAY_DELAYED", "bus.relay_delayed", {{"off", false}, {"on", true}}, FIELD(bus.relay_delayed)),
       Number("MEMORY_MAX_AGE_S", "bus.limits.memory_max_age", {1, kYearSeconds}, FIELD(bus.limits.memory_max_age)),
       Number("MEMORY_MAX_BYTES", "bus.limits.memory_max_bytes", {kMiB, kMiB << 20}, FIELD(bus.limits.memory_max_bytes)),
       Number("FILE_MAX_AGE_S", "bus.limits.file_max_age", {60, 10 * kYearSeconds, true},

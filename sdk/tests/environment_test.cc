@@ -46,7 +46,7 @@ TEST(EnvironmentTest, OverridesEveryFieldThatHasAVariable) {
              "PENSTOCK_METRICS_PORT=65535", "PENSTOCK_LOG_LEVEL=warning", "PENSTOCK_DRAIN_TIMEOUT_MS=1234",
              "PENSTOCK_JETSTREAM_DOMAIN=hub", "PENSTOCK_JETSTREAM_API_PREFIX=JS.store", "PENSTOCK_INBOX_PREFIX=_my",
              "PENSTOCK_WORKERS=12", "PENSTOCK_CONNECT_TIMEOUT_MS=0", "PENSTOCK_TLS_MODE=handshake-first",
-             "PENSTOCK_REPLICAS=3", "PENSTOCK_METRICS_PER_ACTOR=on"});
+             "PENSTOCK_REPLICAS=3", "PENSTOCK_METRICS_PER_ACTOR=on", "PENSTOCK_RELAY_DELAYED=on"});
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->bus.url, "nats://a:1?x=y");
   EXPECT_EQ(options->bus.client_id, "billing");
@@ -62,6 +62,7 @@ TEST(EnvironmentTest, OverridesEveryFieldThatHasAVariable) {
   EXPECT_EQ(options->bus.tls.mode, TlsOptions::Mode::kHandshakeFirst);
   EXPECT_EQ(options->bus.limits.replicas, 3);
   EXPECT_TRUE(options->metrics.per_actor);
+  EXPECT_TRUE(options->bus.relay_delayed);
 }
 
 TEST(EnvironmentTest, SwitchesTheMetricsPortOffOrLetsTheSystemChoose) {

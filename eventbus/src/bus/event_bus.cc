@@ -17,6 +17,8 @@
 #include "bus/call_limit.h"
 #include "bus/dead_letters/dead_letter_writer.h"
 #include "bus/dead_letters/dead_letters_factory.h"
+#include "bus/delay/delay_relay.h"
+#include "bus/delay/delayed_messages.h"
 #include "bus/drain_verdict.h"
 #include "bus/handle/invoke_handler.h"
 #include "bus/handle/middleware_chain.h"
@@ -45,6 +47,8 @@ constexpr std::chrono::milliseconds kNoTime{0};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
 constexpr std::chrono::seconds kWorkerLook{1};
+// For what is being relayed; a successor relays the rest.
+constexpr std::chrono::seconds kLastRelay{1};
 constexpr char kDestroyedInHandler[] =
     "penstock: an EventBus was destroyed in one of its handlers, for which it would wait for ever; destroy it on a "
     "thread of your own\n";
@@ -64,6 +68,8 @@ class EventBus::Core {
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
         slots_(pool_->Stats().workers, options_.pool.actors),
+        delayed_(options_, *transport_, streams_, publisher_),
+        relay_(options_, *transport_, streams_),
         worker_watch_(pool_->Stats().workers, std::thread::hardware_concurrency()),
         topics_({.options = options_,
                  .transport = *transport_,
@@ -80,6 +86,7 @@ class EventBus::Core {
         subscriptions_(options_.client_id + "-tick",
                        [this](auto now, const auto& disconnected) { OnTick(now, disconnected); }) {
     transport_->SetInlineExecutor(actorpool::internal::PoolAccess(*pool_).inline_executor());
+    if (options_.relay_delayed) relay_.Start();
   }
 
   ~Core() {
@@ -137,6 +144,7 @@ class EventBus::Core {
     const std::uint64_t reconnects = transport_->Stats().reconnects;
     topics_.StopReading();
     subscriptions_.StopReceiving();
+    relay_.Stop(std::min(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastRelay)));
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     subscriptions_.Abandon();
@@ -198,14 +206,8 @@ class EventBus::Core {
                                .cpu = std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec),
                                .finished = total.succeeded + total.failed,
                                .waiting = total.inbox_depth + subscriptions_.Ready()});
-    if (!verdict || !std::has_single_bit(++worker_verdicts_)) return;  // 1, 2, 4, ...
-    options_.log(LogLevel::kWarning,
-                 absl::StrFormat(
-                     "workers are the bottleneck: %d messages wait for one, and handlers wait too: %d ended in %d s, "
-                     "with %d %% of the processor time that %d workers can use; set more workers, or answer later "
-                     "with Delivery::Defer",
-                     verdict->waiting, verdict->finished, eventbus::WorkerWatch::kPeriod.count(), verdict->cpu_percent,
-                     worker_watch_.workers()));
+    const bool shown = verdict && std::has_single_bit(++worker_verdicts_);  // 1, 2, 4, ...
+    if (shown) options_.log(LogLevel::kWarning, worker_watch_.Describe(*verdict));
   }
 
   BusStats Stats() const {
@@ -216,6 +218,7 @@ class EventBus::Core {
                    .connection = transport_->Stats(),
                    .pool = pool_->Stats(),
                    .publish_latency = publisher_.Latency(),
+                   .delayed = relay_.Stats(),
                    .topics = publisher_.TopicStats()};
     subscriptions_.AddStats(stats);
     topics_.AddReaderStats(stats);
@@ -233,6 +236,8 @@ class EventBus::Core {
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
   eventbus::PoolSlots slots_;
+  eventbus::DelayedMessages delayed_;
+  eventbus::DelayRelay relay_;
   eventbus::WorkerWatch worker_watch_;
   std::uint64_t worker_verdicts_ = 0;  // of the ticking thread, as is the next
   eventbus::TimePoint next_worker_look_{};
@@ -287,18 +292,33 @@ absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelop
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                             PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
-  std::string of_class;
-  if (!options.priority_class.empty()) {
-    if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
-    topic = of_class = eventbus::ClassTopic(topic, options.priority_class);
-  }
   const auto& middleware = core_->options_.middleware;
   if (!middleware.empty()) {
     absl::Status passed = eventbus::BeforePublish(middleware, topic, envelope, options);
     if (!passed.ok()) return passed;
     done = eventbus::WithMiddleware(std::move(done), middleware, topic);
   }
+  std::string of_class;
+  if (!options.priority_class.empty()) {
+    if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+    topic = of_class = eventbus::ClassTopic(topic, options.priority_class);
+  }
+  if (eventbus::IsDelayed(options) && eventbus::DueTime(options) > std::chrono::system_clock::now()) {
+    core_->relay_.Start();
+    return core_->delayed_.Publish(topic, std::move(envelope), std::move(options), std::move(done));
+  }
   return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
+}
+
+absl::Status EventBus::CancelDelayed(std::string_view topic, std::string_view event_id) {
+  if (auto status = core_->CheckOpen("cancel a delayed message"); !status.ok()) return status;
+  return core_->delayed_.CallOff(topic, event_id);
+}
+
+absl::Status EventBus::RelayDelayed() {
+  if (auto status = core_->CheckOpen("relay delayed messages"); !status.ok()) return status;
+  core_->relay_.Start();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<SubscriptionId> EventBus::Subscribe(std::string_view topic, SubscribeOptions options,
@@ -316,13 +336,11 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
   const std::vector<std::string> classes = options.priority_classes;
-  const std::size_t most_at_once = options.max_concurrent;
   auto make = [this, options = std::move(options), topic = std::string(topic),
                shared = std::make_shared<const EnvelopeHandler>(std::move(handler))](std::string_view each) {
     return core_->EnvelopeSpec({each, this}, options, shared, options.priority_classes.empty() ? each : topic);
   };
-  if (!classes.empty()) return core_->topics_.SubscribeClasses(topic, classes, most_at_once, make);
-  return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make));
+  return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make), classes);
 }
 
 absl::StatusOr<Reader> EventBus::Read(std::string_view topic, ReaderOptions options) {

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "naming/names.h"
+#include "naming/subject_token.h"
 #include "naming/timestamp.h"
 #include "penstock/actorpool/internal/deadline.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -19,23 +20,6 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMostErrorBytes = 1024;
 constexpr std::size_t kMostIdBytes = 128;
-
-// Bytes that a bucket's key may not have are written as `=` and two hexadecimal digits.
-std::string Token(std::string_view text) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string token;
-  for (const char each : text) {
-    const auto byte = static_cast<unsigned char>(each);
-    const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-                       byte == '-' || byte == '_';
-    if (plain) {
-      token += each;
-    } else {
-      token += {'=', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return token;
-}
 
 std::string Written(const Result& result) {
   Json line = {
@@ -81,11 +65,11 @@ absl::StatusOr<std::shared_ptr<ResultStore>> ResultStore::Open(EventBus& bus, st
   auto bucket =
       bus.Bucket(options.bucket, {.time_to_live = options.time_to_live, .replicas = bus.options().limits.replicas});
   if (!bucket.ok()) return Prefixed("results", bucket.status());
-  return std::make_shared<ResultStore>(*std::move(bucket), absl::StrCat(Token(topic), ".", Token(durable), "."));
+  return std::make_shared<ResultStore>(*std::move(bucket), absl::StrCat(SubjectToken(topic), ".", SubjectToken(durable), "."));
 }
 
 absl::Status ResultStore::Put(std::string_view event_id, const Result& result) {
-  return bucket_->Put(prefix_ + Token(event_id), Written(result)).status();
+  return bucket_->Put(prefix_ + SubjectToken(event_id), Written(result)).status();
 }
 
 absl::StatusOr<Result> ResultStore::Await(std::string_view event_id, std::chrono::milliseconds timeout) {
@@ -93,7 +77,7 @@ absl::StatusOr<Result> ResultStore::Await(std::string_view event_id, std::chrono
   if (auto status = CheckVisibleAscii("event_id", event_id, kMostIdBytes, Presence::kRequired); !status.ok())
     return status;
   const auto deadline = DeadlineAfter(timeout);
-  const std::string key = prefix_ + Token(event_id);
+  const std::string key = prefix_ + SubjectToken(event_id);
   const absl::StatusOr<BucketEntry> entry = bucket_->Get(key, {.timeout = Left(deadline)});
   if (entry.ok()) return Read(entry->value);
   if (!absl::IsNotFound(entry.status())) return entry.status();

@@ -28,7 +28,9 @@ absl::Status TopicSubscriptions::CheckTopics(std::string_view what, std::string_
   return IsPattern(topic) ? CheckPattern(what, topic) : CheckTopic(what, topic, parts_.options.base_stream_name);
 }
 
-absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view topic, Storage storage, SpecMaker make) {
+absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view topic, Storage storage, SpecMaker make,
+                                                             const std::vector<std::string>& classes) {
+  if (!classes.empty()) return SubscribeClasses(topic, classes, make);
   if (!IsPattern(topic)) return SubscribeTopic(make(topic), storage);
   const SubscriptionId id = parts_.subscriptions.NewId();
   auto open = [this, id, storage, pattern = std::string(topic), make = std::move(make)](const std::string& each,
@@ -53,15 +55,14 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view to
 
 absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClasses(std::string_view topic,
                                                                     const std::vector<std::string>& classes,
-                                                                    std::size_t most_at_once, const SpecMaker& make) {
+                                                                    const SpecMaker& make) {
   if (IsPattern(topic)) {
     return absl::InvalidArgumentError(absl::StrCat("subscribe to ", Quoted(topic),
                                                    ": priority_classes are of one topic, and this is a pattern; "
                                                    "subscribe to each topic"));
   }
-  std::shared_ptr<PoolSlots::Group> group;
-  if (most_at_once > 0) group = std::make_shared<PoolSlots::Group>(most_at_once);
   const SubscriptionId id = parts_.subscriptions.NewId();
+  std::shared_ptr<PoolSlots::Group> group;
   std::vector<SubscriptionId> members;
   absl::Status status;
   for (std::size_t i = 0; i <= classes.size() && status.ok(); ++i) {
@@ -69,16 +70,12 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClasses(std::string_
     status = CheckTopic("subscribe to", each, parts_.options.base_stream_name);
     absl::StatusOr<SubscriptionSpec> spec = status.ok() ? make(each) : absl::StatusOr<SubscriptionSpec>(status);
     if (spec.ok()) {
-      spec->pattern = topic;
-      spec->pattern_id = id;
-      spec->by_priority = true;
-      spec->priority += kClassApart * static_cast<int>(classes.size() - i);
-      spec->group = group;
-      spec->flow.max_concurrent = 0;
+      const auto member = SubscribeClass(id, topic, *std::move(spec), classes.size() - i, group);
+      if (member.ok()) members.push_back(*member);
+      status = member.status();
+    } else {
+      status = spec.status();
     }
-    const auto member = SubscribeTopic(std::move(spec), Storage::kFile);
-    status = member.status();
-    if (member.ok()) members.push_back(*member);
   }
   {
     MutexLock lock(mutex_);
@@ -87,6 +84,20 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClasses(std::string_
   if (status.ok()) return id;
   RemoveClasses(id, /*wait=*/!IsInHandler());
   return status;
+}
+
+// The group, which the first class makes, limits all of them together.
+absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClass(SubscriptionId id, std::string_view topic,
+                                                                  SubscriptionSpec spec, std::size_t rank,
+                                                                  std::shared_ptr<PoolSlots::Group>& group) {
+  const std::size_t most_at_once = std::exchange(spec.flow.max_concurrent, 0);
+  if (most_at_once > 0 && !group) group = std::make_shared<PoolSlots::Group>(most_at_once);
+  spec.group = group;
+  spec.pattern = topic;
+  spec.pattern_id = id;
+  spec.by_priority = true;
+  spec.priority += kClassApart * static_cast<int>(rank);
+  return SubscribeTopic(std::move(spec), Storage::kFile);
 }
 
 // False when it has no classes.

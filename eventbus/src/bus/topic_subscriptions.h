@@ -48,11 +48,10 @@ class TopicSubscriptions {
   /// `kInvalidArgument` for what is neither a topic nor a pattern.
   absl::Status CheckTopics(std::string_view what, std::string_view topic) const;
 
-  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, Storage storage, SpecMaker make);
-  /// Subscribes to the topic's classes, the most urgent first, and to the topic itself, which comes last. At most
-  /// `most_at_once` handlers of all run at once; 0: no limit.
-  absl::StatusOr<SubscriptionId> SubscribeClasses(std::string_view topic, const std::vector<std::string>& classes,
-                                                  std::size_t most_at_once, const SpecMaker& make);
+  /// `classes` of the topic, the most urgent first: all of them, and the topic itself, which comes last. They share the
+  /// `max_concurrent` of their specs.
+  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, Storage storage, SpecMaker make,
+                                           const std::vector<std::string>& classes = {});
   absl::StatusOr<Reader> Read(std::string_view topic, ReaderOptions options);
   absl::Status Unsubscribe(SubscriptionId id);
 
@@ -70,6 +69,10 @@ class TopicSubscriptions {
   absl::Status ReadPattern(const std::shared_ptr<ReadChannel>& channel, SubscriptionId id, const std::string& pattern);
   void Aim(ConsumerSpec& spec, const std::string& topic, Storage storage) const;
 
+  absl::StatusOr<SubscriptionId> SubscribeClasses(std::string_view topic, const std::vector<std::string>& classes,
+                                                  const SpecMaker& make);
+  absl::StatusOr<SubscriptionId> SubscribeClass(SubscriptionId id, std::string_view topic, SubscriptionSpec spec,
+                                                std::size_t rank, std::shared_ptr<PoolSlots::Group>& group);
   bool RemoveClasses(SubscriptionId id, bool wait);
 
   const Parts parts_;

@@ -15,6 +15,8 @@ namespace penstock {
 namespace {
 
 constexpr std::string_view kDeadLetters = "_dead_letters";
+// No topic's stream has this name, since none has a single `-` behind its base.
+constexpr std::string_view kDelayed = "-delayed";
 
 }  // namespace
 
@@ -29,6 +31,7 @@ std::string StreamName(std::string_view base, std::string_view topic) {
 }
 
 std::string DeadLetterStreamName(std::string_view base) { return std::string(base).append(kDeadLetters); }
+std::string DelayedStreamName(std::string_view base) { return std::string(base).append(kDelayed); }
 
 namespace eventbus {
 
@@ -117,6 +120,9 @@ absl::Status CheckTopic(std::string_view what, std::string_view topic, std::stri
   const std::string dead_letters = DeadLetterStreamName(base);
   if (stream == dead_letters || FirstToken(topic) == dead_letters) {
     return Invalid(what, " ", Quoted(topic), ": the topic is kept for dead letters; choose another");
+  }
+  if (FirstToken(topic) == DelayedStreamName(base)) {
+    return Invalid(what, " ", Quoted(topic), ": the topic is kept for delayed messages; choose another");
   }
   if (stream.size() > kMaxServerNameBytes) {
     return Invalid(what, " ", Quoted(topic), ": the name of its stream ", TooLong(stream.size(), kMaxServerNameBytes),

@@ -18,8 +18,8 @@ namespace penstock::eventbus {
 /// A topic of a bus whose streams begin with `base`: 1 to 255 bytes, tokens of `[A-Za-z0-9_-]` joined by single dots.
 /// The first token is none of `_INBOX`, `_R_` and `_GR_`, where servers and clients expect replies. Refuses, too, a
 /// topic whose stream would have a name over 255 bytes (what servers take), the topic `dead.letters`, whose stream
-/// would be that of the dead letters, and topics that begin with the token `{base}_dead_letters`, which are that
-/// stream's subjects. `what` begins the error's text, such as `publish to`.
+/// would be that of the dead letters, and topics that begin with the token `{base}_dead_letters` or `{base}-delayed`,
+/// which are subjects of the streams of those names. `what` begins the error's text, such as `publish to`.
 absl::Status CheckTopic(std::string_view what, std::string_view topic, std::string_view base);
 
 /// The fault of `topic` by itself, in words; empty when there is none.
@@ -38,6 +38,9 @@ absl::Status CheckHeaders(const Headers& headers);
 
 /// An aggregate ID or key: 1 to 256 bytes of valid UTF-8 without spaces and control characters.
 absl::Status CheckAggregateId(std::string_view field, std::string_view id);
+
+/// The longest message ID.
+inline constexpr std::size_t kMostMessageIdBytes = 128;
 
 /// Up to `max_bytes` of visible ASCII, at least 1 when `required`.
 enum class Presence { kOptional, kRequired };

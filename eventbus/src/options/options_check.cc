@@ -21,6 +21,8 @@
 #include "naming/first_error.h"
 #include "naming/names.h"
 #include "naming/server_url.h"
+#include "naming/timestamp.h"
+#include "penstock/actorpool/internal/deadline.h"
 
 namespace penstock {
 namespace eventbus {
@@ -33,6 +35,7 @@ constexpr std::int64_t kSecondMs = 1'000;
 constexpr std::int64_t kDaySeconds = 86'400;
 constexpr std::int64_t kDayMs = kDaySeconds * kSecondMs;
 constexpr std::int64_t kYearSeconds = 365 * kDaySeconds;
+constexpr std::int64_t kLongestDelayMs = 10 * kYearSeconds * kSecondMs;
 constexpr std::int64_t kMaxInFlight = 65'536;
 constexpr std::int64_t kMaxPriority = 100;
 constexpr std::size_t kMostClasses = 8;
@@ -210,7 +213,20 @@ absl::Status CheckWhenFull(WhenFull when_full) {
                  "is no choice; use kBlock, kDropOldest, kDropNewest or kDisconnect");
 }
 
+absl::Status CheckDelay(const PublishOptions& options) {
+  if (!IsDelayed(options)) return absl::OkStatus();
+  const bool at = options.deliver_at != std::chrono::system_clock::time_point{};
+  return FirstError(
+      CheckRanges({{"delay", options.delay.count(), 0, kLongestDelayMs}}),
+      Require(!at || IsTimestampInRange(options.deliver_at), "deliver_at", "is beyond the years 1678 to 2261"),
+      Require(!at || options.delay.count() == 0, "delay", "is set, and so is deliver_at; set one"));
+}
+
 }  // namespace
+
+std::chrono::system_clock::time_point DueTime(const PublishOptions& options) {
+  return std::max(LaterBy(std::chrono::system_clock::now(), options.delay), options.deliver_at);
+}
 
 absl::Status CheckOptions(const PublishOptions& options) {
   using enum EnvelopeFormat;
@@ -220,7 +236,8 @@ absl::Status CheckOptions(const PublishOptions& options) {
                              CheckHeaders(options.headers), CheckRanges({PriorityRange(options.priority)}),
                              CheckOptionalName("priority_class", options.priority_class),
                              Require(options.format == kProtobuf || options.format == kJson, "format",
-                                     "is no format; use kProtobuf or kJson")));
+                                     "is no format; use kProtobuf or kJson"),
+                             CheckDelay(options)));
 }
 
 absl::Status CheckOptions(const SubscribeOptions& options) {

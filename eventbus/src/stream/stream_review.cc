@@ -15,6 +15,7 @@ using enum StreamVerdict;
 std::string PurposeOf(const StreamNeed& need) {
   if (need.use == StreamUse::kDeadLetters) return "dead letters";
   if (need.use == StreamUse::kBucket) return "a bucket";
+  if (need.use == StreamUse::kDelayed) return "delayed messages";
   return need.use == StreamUse::kPlainTopic ? "plain messages" : "events";
 }
 

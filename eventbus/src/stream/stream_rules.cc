@@ -63,18 +63,18 @@ std::string True(const Facts&) { return "true"; }
 constexpr const char* kDiscards = "messages are discarded before they were handled";
 constexpr const char* kFull = "once it is full, letters are refused and their keys wait";
 constexpr const char* kRaise = "raise it, or remove it";
-constexpr Verdicts kFitsAll = {kFits, kFits, kFits, kFits};
-constexpr Verdicts kWrites = {kConsumeOnly, kConsumeOnly, kRefused, kRefused};
-constexpr Verdicts kTooFew = {kFits, kConsumeOnly, kRefused, kFits};
-constexpr Verdicts kBounded = {kFits, kWarns, kWarns, kFits};
-constexpr Verdicts kLettersTooFew = {kFits, kFits, kRefused, kFits};
-constexpr Verdicts kLettersBounded = {kFits, kFits, kWarns, kFits};
+constexpr Verdicts kFitsAll = {kFits, kFits, kFits, kFits, kFits};
+constexpr Verdicts kWrites = {kConsumeOnly, kConsumeOnly, kRefused, kRefused, kRefused};
+constexpr Verdicts kTooFew = {kFits, kConsumeOnly, kRefused, kFits, kRefused};
+constexpr Verdicts kBounded = {kFits, kWarns, kWarns, kFits, kWarns};
+constexpr Verdicts kLettersTooFew = {kFits, kFits, kRefused, kFits, kFits};
+constexpr Verdicts kLettersBounded = {kFits, kFits, kWarns, kFits, kFits};
 
 constexpr StreamRule Any(const char* field) { return {field, "any", kFitsAll, "", "", nullptr, nullptr}; }
 
-// Columns: plain topic, envelope topic, dead letters, bucket.
+// Columns: plain topic, envelope topic, dead letters, bucket, delayed messages.
 constexpr std::array kRules = {
-    StreamRule{"subjects", "without the subject", {kRefused, kRefused, kRefused, kRefused},
+    StreamRule{"subjects", "without the subject", {kRefused, kRefused, kRefused, kRefused, kRefused},
                "it does not take what is published", "add the subject, or use another base_stream_name",
                [](const Facts& f, const Need& n) { return f.mirror_of.empty() && f.sources.empty() && !Covers(f, n); },
                [](const Facts& f) { return absl::StrJoin(f.subjects, ", "); }},
@@ -85,26 +85,26 @@ constexpr std::array kRules = {
                "publish to the streams that are its sources, or add the subject",
                [](const Facts& f, const Need& n) { return !f.sources.empty() && !Covers(f, n); },
                [](const Facts& f) { return absl::StrJoin(f.sources, ", "); }},
-    StreamRule{"subject_transform", "of the subject", {kRefused, kRefused, kRefused, kRefused},
+    StreamRule{"subject_transform", "of the subject", {kRefused, kRefused, kRefused, kRefused, kRefused},
                "messages are stored under another subject", "remove it, or let it take other subjects only",
                MovesSubject,
                [](const Facts& f) {
                  return absl::StrCat(f.subject_transform->source, " to ", f.subject_transform->destination);
                }},
-    StreamRule{"retention", "interest, without a consumer", {kWarns, kConsumeOnly, kRefused, kRefused},
+    StreamRule{"retention", "interest, without a consumer", {kWarns, kConsumeOnly, kRefused, kRefused, kRefused},
                "a message that no consumer wants is acknowledged and not kept",
                "create the consumer first, or set retention to limits",
                [](const Facts& f, const Need&) { return f.retention == Retention::kInterest && f.consumers == 0; },
                Retained},
-    StreamRule{"retention", "interest, with consumers", {kFits, kWarns, kRefused, kRefused},
+    StreamRule{"retention", "interest, with consumers", {kFits, kWarns, kRefused, kRefused, kRefused},
                "a message that no consumer wants is acknowledged and not kept", "set retention to limits",
                [](const Facts& f, const Need&) { return f.retention == Retention::kInterest && f.consumers > 0; },
                Retained},
-    StreamRule{"retention", "workqueue", {kPublishOnly, kFits, kWarns, kRefused},
+    StreamRule{"retention", "workqueue", {kPublishOnly, kFits, kWarns, kRefused, kRefused},
                "only acknowledging consumers may read it, and what they acknowledge is gone",
                "set retention to limits",
                [](const Facts& f, const Need&) { return f.retention == Retention::kWorkQueue; }, Retained},
-    StreamRule{"storage", "other than asked for", {kStorage, kStorage, kStorage, kMustMatch},
+    StreamRule{"storage", "other than asked for", {kStorage, kStorage, kStorage, kMustMatch, kStorage},
                "memory is lost with the server, a file is slower", "delete the stream, or use another topic",
                [](const Facts& f, const Need& n) { return f.storage != n.wanted.storage; },
                [](const Facts& f) { return std::string(StorageName(f.storage)); }},
@@ -113,14 +113,15 @@ constexpr std::array kRules = {
                [](const Facts&) { return std::string("async"); }},
     StreamRule{"no_ack", "true", kWrites, "nothing tells whether a message was stored", "set it to false",
                [](const Facts& f, const Need&) { return f.no_ack; }, True},
-    StreamRule{"sealed", "true", {kConsumeOnly, kConsumeOnly, kRefused, kFits}, "it takes no more messages",
+    StreamRule{"sealed", "true", {kConsumeOnly, kConsumeOnly, kRefused, kFits, kRefused}, "it takes no more messages",
                "use another stream", [](const Facts& f, const Need&) { return f.sealed; }, True},
     StreamRule{"allow_msg_counter", "true", kWrites, "it takes only increments of counters", "use another stream",
                [](const Facts& f, const Need&) { return f.counts; }, True},
-    StreamRule{"deny_delete", "true", kLettersBounded, "letters stay when their messages were redriven and handled",
+    StreamRule{"deny_delete", "true", {kFits, kFits, kWarns, kFits, kRefused},
+               "letters stay when their messages were redriven and handled, delayed messages when they were published",
                "set it to false, or remove letters by other means",
                [](const Facts& f, const Need&) { return f.denies_delete; }, True},
-    StreamRule{"allow_rollup_hdrs", "false, and not sealed", {kFits, kFits, kFits, kRefused}, "a key cannot be purged",
+    StreamRule{"allow_rollup_hdrs", "false, and not sealed", {kFits, kFits, kFits, kRefused, kFits}, "a key cannot be purged",
                "set it to true", [](const Facts& f, const Need&) { return !f.allows_rollup && !f.sealed; },
                [](const Facts&) { return std::string("false"); }},
     StreamRule{"max_msgs", "below 1,000, discard old", kTooFew, kDiscards, kRaise,
@@ -139,31 +140,36 @@ constexpr std::array kRules = {
                [](const Facts& f, const Need&) { return !Old(f) && Few(f.max_bytes, kLeastBytes); }, Bytes},
     StreamRule{"max_bytes", "from 1 MiB on, discard new", kLettersBounded, kFull, kRaise,
                [](const Facts& f, const Need&) { return !Old(f) && Many(f.max_bytes, kLeastBytes); }, Bytes},
-    StreamRule{"max_msgs_per_subject", "below 1,000", {kFits, kConsumeOnly, kRefused, kMustMatch}, kDiscards, kRaise,
+    StreamRule{"max_msgs_per_subject", "below 1,000", {kFits, kConsumeOnly, kRefused, kMustMatch, kFits}, kDiscards, kRaise,
                [](const Facts& f, const Need&) {
                  return OldOfSubject(f) && Few(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_msgs_per_subject", "from 1,000 on", {kFits, kWarns, kWarns, kMustMatch}, kDiscards, kRaise,
+    StreamRule{"max_msgs_per_subject", "from 1,000 on", {kFits, kWarns, kWarns, kMustMatch, kFits}, kDiscards, kRaise,
                [](const Facts& f, const Need&) {
                  return OldOfSubject(f) && Many(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_msgs_per_subject", "below 1,000, discard_new_per_subject", {kFits, kFits, kRefused, kMustMatch},
+    StreamRule{"max_msgs_per_subject", "below 1,000, discard_new_per_subject", {kFits, kFits, kRefused, kMustMatch, kFits},
                kFull, kRaise,
                [](const Facts& f, const Need&) {
                  return !OldOfSubject(f) && Few(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_msgs_per_subject", "from 1,000 on, discard_new_per_subject", {kFits, kFits, kWarns, kMustMatch},
+    StreamRule{"max_msgs_per_subject", "from 1,000 on, discard_new_per_subject", {kFits, kFits, kWarns, kMustMatch, kFits},
                kFull, kRaise,
                [](const Facts& f, const Need&) {
                  return !OldOfSubject(f) && Many(f.max_messages_per_subject, kLeastMessages);
                },
                PerSubject},
-    StreamRule{"max_age", "below 1 min", {kFits, kConsumeOnly, kRefused, kMustMatch}, kDiscards, kRaise,
+    StreamRule{"max_msgs_per_subject", "other than 1, or with discard_new_per_subject",
+               {kFits, kFits, kFits, kFits, kRefused}, "a delayed message cannot be replaced or called off",
+               "set it to 1, and discard_new_per_subject to false",
+               [](const Facts& f, const Need&) { return f.max_messages_per_subject != 1 || !OldOfSubject(f); },
+               PerSubject},
+    StreamRule{"max_age", "below 1 min", {kFits, kConsumeOnly, kRefused, kMustMatch, kRefused}, kDiscards, kRaise,
                [](const Facts& f, const Need&) { return f.max_age.count() > 0 && f.max_age < kLeastAge; }, Age},
-    StreamRule{"max_age", "from 1 min on, and less than asked for", {kFits, kWarns, kWarns, kMustMatch}, kDiscards,
+    StreamRule{"max_age", "from 1 min on, and less than asked for", {kFits, kWarns, kWarns, kMustMatch, kWarns}, kDiscards,
                kRaise, ShorterThanAsked, Age},
     StreamRule{"max_msg_size", "below 1 KiB", kTooFew, "no event fits beside the headers of its dead letter", kRaise,
                [](const Facts& f, const Need&) { return Few(f.max_message_bytes, kLeastEventBytes); }, MessageBytes},
@@ -180,17 +186,17 @@ constexpr std::array kRules = {
                         f.max_message_bytes < static_cast<std::int64_t>(n.max_payload_bytes);
                },
                MessageBytes},
-    StreamRule{"duplicate_window", "less than publish_timeout and less than asked for", {kWarns, kWarns, kWarns, kFits},
+    StreamRule{"duplicate_window", "less than publish_timeout and less than asked for", {kWarns, kWarns, kWarns, kFits, kWarns},
                "a message that is sent again can be stored twice", "raise it to twice publish_timeout",
                [](const Facts& f, const Need& n) {
                  return f.duplicate_window < n.publish_timeout && f.duplicate_window < WantedWindow(n);
                },
                [](const Facts& f) { return Milliseconds(f.duplicate_window); }},
-    StreamRule{"num_replicas", "fewer than asked for", {kWarns, kWarns, kWarns, kMustMatch},
+    StreamRule{"num_replicas", "fewer than asked for", {kWarns, kWarns, kWarns, kMustMatch, kWarns},
                "fewer servers may fail than was asked for", "raise it",
                [](const Facts& f, const Need& n) { return f.replicas < n.wanted.replicas; },
                [](const Facts& f) { return Number(f.replicas); }},
-    StreamRule{"subject_delete_marker_ttl", "set", {kWarns, kWarns, kWarns, kMustMatch},
+    StreamRule{"subject_delete_marker_ttl", "set", {kWarns, kWarns, kWarns, kMustMatch, kWarns},
                "markers of expired messages come as messages without a body", "remove it",
                [](const Facts& f, const Need&) { return f.marker_ttl.count() > 0; },
                [](const Facts& f) { return Milliseconds(f.marker_ttl); }},

@@ -19,10 +19,11 @@ enum class StreamUse {
   kEnvelopeTopic,  ///< of envelopes, at-least-once
   kDeadLetters,
   kBucket,
+  kDelayed,
 };
-inline constexpr std::size_t kStreamUses = 4;
+inline constexpr std::size_t kStreamUses = 5;
 
-/// The purpose of a look at a topic's stream. Dead letters and buckets are always both written and read.
+/// The purpose of a look at a topic's stream. The others are always both written and read.
 enum class StreamAccess { kConsume, kPublish };
 
 /// The use that a stream is wanted for.

@@ -27,9 +27,12 @@ absl::StatusOr<SentMessage> ActorDeclaration::Send(EventBus& bus, absl::StatusOr
   absl::StatusOr<Envelope> addressed = Address(std::move(message), options);
   if (!addressed.ok()) return addressed.status();
   SentMessage sent{.id = addressed->event_id};
-  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(
-      topic_, *std::move(addressed),
-      {.headers = options.headers, .priority_class = options.priority_class, .priority = options.priority});
+  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(topic_, *std::move(addressed),
+                                                   {.headers = options.headers,
+                                                    .priority_class = options.priority_class,
+                                                    .priority = options.priority,
+                                                    .delay = options.delay,
+                                                    .deliver_at = options.deliver_at});
   if (!ack.ok()) return ack.status();
   sent.ack = *std::move(ack);
   return sent;
@@ -37,7 +40,13 @@ absl::StatusOr<SentMessage> ActorDeclaration::Send(EventBus& bus, absl::StatusOr
 
 absl::StatusOr<SubscriptionId> ActorDeclaration::Host(EventBus& bus, const TypedHandlers& handlers) const {
   if (auto status = CheckName("actor", name_); !status.ok()) return status;
+  if (auto status = bus.RelayDelayed(); !status.ok()) return status;
   return bus.SubscribeEnvelope(topic_, policy_, handlers);
+}
+
+absl::Status ActorDeclaration::CancelDelayed(EventBus& bus, std::string_view id) const {
+  if (auto status = CheckName("actor", name_); !status.ok()) return status;
+  return bus.CancelDelayed(topic_, id);
 }
 
 absl::StatusOr<Result> ActorDeclaration::AwaitResult(EventBus& bus, std::string_view id,

@@ -26,12 +26,13 @@ using enum StreamVerdict;
 constexpr std::chrono::seconds kPublishTimeout{30};
 
 StreamNeed Need(StreamUse use, StreamAccess access = StreamAccess::kPublish) {
-  const bool letters = use == StreamUse::kDeadLetters;
+  const bool own = use == StreamUse::kDeadLetters || use == StreamUse::kDelayed;
   return {.use = use,
           .access = access,
           .wanted = {.name = "S",
-                     .subjects = {letters ? "S.>" : "orders.created"},
-                     .storage = use == StreamUse::kPlainTopic ? Storage::kMemory : Storage::kFile},
+                     .subjects = {own ? "S.>" : "orders.created"},
+                     .storage = use == StreamUse::kPlainTopic ? Storage::kMemory : Storage::kFile,
+                     .max_messages_per_subject = use == StreamUse::kDelayed ? 1 : 0},
           .publish_timeout = kPublishTimeout,
           .max_payload_bytes = 1 << 20};
 }
@@ -45,7 +46,7 @@ StreamFacts Fitting(const StreamNeed& need) {
 }
 
 constexpr StreamUse kUses[] = {StreamUse::kPlainTopic, StreamUse::kEnvelopeTopic, StreamUse::kDeadLetters,
-                               StreamUse::kBucket};
+                               StreamUse::kBucket, StreamUse::kDelayed};
 
 struct Setting {
   std::string field;
@@ -59,38 +60,44 @@ std::vector<Setting> PolicySettings() {
        [](auto& f) {
          f.subjects = {"orders", "orders.*.x"};
        },
-       {kRefused, kRefused, kRefused, kRefused}},
+       {kRefused, kRefused, kRefused, kRefused, kRefused}},
       {"mirror",
        [](auto& f) {
          f.mirror_of = "ORIGIN";
          f.subjects.clear();
        },
-       {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
+       {kConsumeOnly, kConsumeOnly, kRefused, kRefused, kRefused}},
       {"sources",
        [](auto& f) {
          f.sources = {"ORIGIN"};
          f.subjects = {"orders"};
        },
-       {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
-      {"sources", [](auto& f) { f.sources = {"ORIGIN"}; }, {kFits, kFits, kFits, kFits}},
+       {kConsumeOnly, kConsumeOnly, kRefused, kRefused, kRefused}},
+      {"sources", [](auto& f) { f.sources = {"ORIGIN"}; }, {kFits, kFits, kFits, kFits, kFits}},
       {"subject_transform",
        [](auto& f) {
          f.subject_transform = {"", "moved.>"};
        },
-       {kRefused, kRefused, kRefused, kRefused}},
-      {"retention", [](auto& f) { f.retention = Retention::kInterest; }, {kWarns, kConsumeOnly, kRefused, kRefused}},
+       {kRefused, kRefused, kRefused, kRefused, kRefused}},
+      {"retention",
+       [](auto& f) { f.retention = Retention::kInterest; },
+       {kWarns, kConsumeOnly, kRefused, kRefused, kRefused}},
       {"retention",
        [](auto& f) {
          f.retention = Retention::kInterest;
          f.consumers = 1;
        },
-       {kFits, kWarns, kRefused, kRefused}},
-      {"retention", [](auto& f) { f.retention = Retention::kWorkQueue; }, {kPublishOnly, kFits, kWarns, kRefused}},
-      {"persist_mode", [](auto& f) { f.persists_later = true; }, {kFits, kWarns, kWarns, kFits}},
-      {"no_ack", [](auto& f) { f.no_ack = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
-      {"sealed", [](auto& f) { f.sealed = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kFits}},
-      {"allow_msg_counter", [](auto& f) { f.counts = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kRefused}},
-      {"deny_delete", [](auto& f) { f.denies_delete = true; }, {kFits, kFits, kWarns, kFits}},
+       {kFits, kWarns, kRefused, kRefused, kRefused}},
+      {"retention",
+       [](auto& f) { f.retention = Retention::kWorkQueue; },
+       {kPublishOnly, kFits, kWarns, kRefused, kRefused}},
+      {"persist_mode", [](auto& f) { f.persists_later = true; }, {kFits, kWarns, kWarns, kFits, kWarns}},
+      {"no_ack", [](auto& f) { f.no_ack = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kRefused, kRefused}},
+      {"sealed", [](auto& f) { f.sealed = true; }, {kConsumeOnly, kConsumeOnly, kRefused, kFits, kRefused}},
+      {"allow_msg_counter",
+       [](auto& f) { f.counts = true; },
+       {kConsumeOnly, kConsumeOnly, kRefused, kRefused, kRefused}},
+      {"deny_delete", [](auto& f) { f.denies_delete = true; }, {kFits, kFits, kWarns, kFits, kRefused}},
   };
 }
 
@@ -103,49 +110,49 @@ std::vector<Setting> LimitSettings() {
          old(f);
          f.max_messages = 999;
        },
-       {kFits, kConsumeOnly, kRefused, kFits}},
+       {kFits, kConsumeOnly, kRefused, kFits, kRefused}},
       {"max_msgs",
        [old](auto& f) {
          old(f);
          f.max_messages = 1000;
        },
-       {kFits, kWarns, kWarns, kFits}},
+       {kFits, kWarns, kWarns, kFits, kWarns}},
       {"max_msgs",
        [discard_new](auto& f) {
          discard_new(f);
          f.max_messages = 999;
        },
-       {kFits, kFits, kRefused, kFits}},
+       {kFits, kFits, kRefused, kFits, kFits}},
       {"max_msgs",
        [discard_new](auto& f) {
          discard_new(f);
          f.max_messages = 1000;
        },
-       {kFits, kFits, kWarns, kFits}},
+       {kFits, kFits, kWarns, kFits, kFits}},
       {"max_bytes",
        [old](auto& f) {
          old(f);
          f.max_bytes = kLeastBytes - 1;
        },
-       {kFits, kConsumeOnly, kRefused, kFits}},
+       {kFits, kConsumeOnly, kRefused, kFits, kRefused}},
       {"max_bytes",
        [old](auto& f) {
          old(f);
          f.max_bytes = kLeastBytes;
        },
-       {kFits, kWarns, kWarns, kFits}},
+       {kFits, kWarns, kWarns, kFits, kWarns}},
       {"max_bytes",
        [discard_new](auto& f) {
          discard_new(f);
          f.max_bytes = 1;
        },
-       {kFits, kFits, kRefused, kFits}},
+       {kFits, kFits, kRefused, kFits, kFits}},
       {"max_bytes",
        [discard_new](auto& f) {
          discard_new(f);
          f.max_bytes = kLeastBytes;
        },
-       {kFits, kFits, kWarns, kFits}},
+       {kFits, kFits, kWarns, kFits, kFits}},
   };
 }
 
@@ -158,33 +165,37 @@ std::vector<Setting> FurtherLimitSettings() {
          discard_new(f);
          f.max_messages_per_subject = 1;
        },
-       {kFits, kConsumeOnly, kRefused, kMustMatch}},
-      {"max_msgs_per_subject", [](auto& f) { f.max_messages_per_subject = 1000; }, {kFits, kWarns, kWarns, kMustMatch}},
+       {kFits, kConsumeOnly, kRefused, kMustMatch, kFits}},
+      {"max_msgs_per_subject",
+       [](auto& f) { f.max_messages_per_subject = 1000; },
+       {kFits, kWarns, kWarns, kMustMatch, kRefused}},
       {"max_msgs_per_subject",
        [discard_new](auto& f) {
          discard_new(f);
          f.discard_new_per_subject = true;
          f.max_messages_per_subject = 1;
        },
-       {kFits, kFits, kRefused, kMustMatch}},
+       {kFits, kFits, kRefused, kMustMatch, kRefused}},
       {"max_msgs_per_subject",
        [discard_new](auto& f) {
          discard_new(f);
          f.discard_new_per_subject = true;
          f.max_messages_per_subject = 1000;
        },
-       {kFits, kFits, kWarns, kMustMatch}},
-      {"max_age", [](auto& f) { f.max_age = seconds(59); }, {kFits, kConsumeOnly, kRefused, kMustMatch}},
-      {"max_age", [](auto& f) { f.max_age = seconds(60); }, {kFits, kWarns, kWarns, kMustMatch}},
-      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1023; }, {kFits, kConsumeOnly, kRefused, kFits}},
-      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1024; }, {kFits, kFits, kRefused, kFits}},
-      {"max_msg_size", [](auto& f) { f.max_message_bytes = 65535; }, {kFits, kFits, kRefused, kFits}},
-      {"max_msg_size", [](auto& f) { f.max_message_bytes = 65536; }, {kFits, kFits, kWarns, kFits}},
-      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1 << 20; }, {kFits, kFits, kFits, kFits}},
-      {"duplicate_window", [](auto& f) { f.duplicate_window = seconds(29); }, {kWarns, kWarns, kWarns, kFits}},
-      {"duplicate_window", [](auto& f) { f.duplicate_window = kPublishTimeout; }, {kFits, kFits, kFits, kFits}},
-      {"num_replicas", [](auto& f) { f.replicas = 0; }, {kWarns, kWarns, kWarns, kMustMatch}},
-      {"subject_delete_marker_ttl", [](auto& f) { f.marker_ttl = seconds(1); }, {kWarns, kWarns, kWarns, kMustMatch}},
+       {kFits, kFits, kWarns, kMustMatch, kRefused}},
+      {"max_age", [](auto& f) { f.max_age = seconds(59); }, {kFits, kConsumeOnly, kRefused, kMustMatch, kRefused}},
+      {"max_age", [](auto& f) { f.max_age = seconds(60); }, {kFits, kWarns, kWarns, kMustMatch, kWarns}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1023; }, {kFits, kConsumeOnly, kRefused, kFits, kRefused}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1024; }, {kFits, kFits, kRefused, kFits, kFits}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 65535; }, {kFits, kFits, kRefused, kFits, kFits}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 65536; }, {kFits, kFits, kWarns, kFits, kFits}},
+      {"max_msg_size", [](auto& f) { f.max_message_bytes = 1 << 20; }, {kFits, kFits, kFits, kFits, kFits}},
+      {"duplicate_window", [](auto& f) { f.duplicate_window = seconds(29); }, {kWarns, kWarns, kWarns, kFits, kWarns}},
+      {"duplicate_window", [](auto& f) { f.duplicate_window = kPublishTimeout; }, {kFits, kFits, kFits, kFits, kFits}},
+      {"num_replicas", [](auto& f) { f.replicas = 0; }, {kWarns, kWarns, kWarns, kMustMatch, kWarns}},
+      {"subject_delete_marker_ttl",
+       [](auto& f) { f.marker_ttl = seconds(1); },
+       {kWarns, kWarns, kWarns, kMustMatch, kWarns}},
   };
 }
 

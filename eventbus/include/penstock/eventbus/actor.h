@@ -27,9 +27,11 @@ struct SendOptions {
   std::string id{};
   /// The event that it is sent because of: see `CausedBy`. Read during the call only.
   const Envelope* cause = nullptr;
-  Headers headers{};             ///< as in `PublishOptions`
-  std::string priority_class{};  ///< as in `PublishOptions`: one of the actor's policy
-  int priority = 0;              ///< as in `PublishOptions`; heeded if the actor's policy sets `by_priority`
+  Headers headers{};                                   ///< as in `PublishOptions`, as are all that follow
+  std::string priority_class{};                        ///< one of the actor's policy
+  int priority = 0;                                    ///< heeded if the actor's policy sets `by_priority`
+  std::chrono::milliseconds delay{0};                  ///< it is sent so much later
+  std::chrono::system_clock::time_point deliver_at{};  ///< or then
 };
 
 /// Where a message to an actor went.
@@ -50,6 +52,7 @@ class ActorDeclaration {
 
   absl::StatusOr<SentMessage> Send(EventBus& bus, absl::StatusOr<Envelope> message, const SendOptions& options) const;
   absl::StatusOr<SubscriptionId> Host(EventBus& bus, const TypedHandlers& handlers) const;
+  absl::Status CancelDelayed(EventBus& bus, std::string_view id) const;
   absl::StatusOr<Result> AwaitResult(EventBus& bus, std::string_view id, std::chrono::milliseconds timeout) const;
   /// The value of a result; `kAborted` with its error for a message that was given up.
   static absl::StatusOr<std::string> ValueOf(absl::StatusOr<Result> result);
@@ -90,7 +93,12 @@ class Actor {
     return declaration_.Send(bus, MakeEnvelope(message), options);
   }
 
-  /// Handles the actor's messages on this bus from now on.
+  /// Calls off a message that was sent with a delay, without a class, and is not due yet: see
+  /// `EventBus::CancelDelayed`, which takes the topic of a class too.
+  absl::Status CancelDelayed(EventBus& bus, std::string_view id) const { return declaration_.CancelDelayed(bus, id); }
+
+  /// Handles the actor's messages on this bus from now on, and relays those that are delayed
+  /// (`EventBus::RelayDelayed`).
   template <TypedHandler<T> H>
   absl::StatusOr<SubscriptionId> Host(EventBus& bus, H handler) const {
     return declaration_.Host(bus, TypedHandlers().On<T>(std::move(handler)));

@@ -65,12 +65,12 @@ using SubscriptionId = std::uint64_t;
 /// and file storage for envelopes.
 ///
 /// Topics are 1 to 255 bytes: tokens of `[A-Za-z0-9_-]` joined by dots. Refused are topics that begin with the token
-/// `_INBOX`, `_R_`, `_GR_` or `{base_stream_name}_dead_letters`, the topic `dead.letters`, and topics whose stream name
-/// would be longer than 255 bytes.
+/// `_INBOX`, `_R_`, `_GR_`, `{base_stream_name}_dead_letters` or `{base_stream_name}-delayed`, the topic
+/// `dead.letters`, and topics whose stream name would be longer than 255 bytes.
 ///
-/// Where a topic is subscribed to, a pattern may stand: `*` for one token, `>` for one or more at the end. It follows all
-/// topics of this bus's `base_stream_name` that it takes, those whose streams appear later within a second, each as if
-/// it had been subscribed to by itself (docs/pubsub.md).
+/// Where a topic is subscribed to, a pattern may stand: `*` for one token, `>` for one or more at the end. It follows
+/// all topics of this bus's `base_stream_name` that it takes, those whose streams appear later within a second, each as
+/// if it had been subscribed to by itself (docs/pubsub.md).
 ///
 /// **Thread safety:** thread-safe; every method may be called from any thread, handlers included, except as noted.
 /// **Ownership:** owns its connection, its pool and its subscriptions. Handlers live until their subscription has
@@ -123,6 +123,18 @@ class EventBus {
   absl::Status PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,
                                     PublishOptions options = {});
 
+  /// Calls off the envelope of that event ID that waits to be published to the topic (`PublishOptions::delay`). OK: it
+  /// will not be published. `kNotFound` when none waits; `kFailedPrecondition` when it is due within a second, since
+  /// the relay may be publishing it; `kInvalidArgument` for an invalid topic or ID. Blocks for some seconds at most, or
+  /// as `Publish`.
+  absl::Status CancelDelayed(std::string_view topic, std::string_view event_id);
+
+  /// From now on this process publishes the delayed messages of `base_stream_name` when they are due, or stands by
+  /// while another one does (docs/delay.md). Happens by itself with the first publish that has a delay and where an
+  /// actor is hosted. Idempotent; does not block: what is in the way is logged, and tried again. `kFailedPrecondition`
+  /// when the bus is closed.
+  absl::Status RelayDelayed();
+
   /// At-most-once. A subscription without a group receives every message stored from now on. Members of a group share
   /// messages, from the group's first subscription on: the group keeps its place while no member is subscribed. The
   /// stream is created with memory storage; a pattern creates none, and follows those with memory storage. A message
@@ -138,8 +150,8 @@ class EventBus {
   /// stream's first message. A message that fails is tried again as `retry` says; later messages of its aggregate wait
   /// for it, others do not. A message whose attempts are used up, or that is rejected or undecodable, is stored in
   /// `{base}_dead_letters` and then terminated. A pattern follows the streams with file storage. `kInvalidArgument` for
-  /// an invalid topic, pattern, handler or option; `kAlreadyExists` when this bus already has the durable on this topic,
-  /// or on one of the pattern's; other errors come from the server.
+  /// an invalid topic, pattern, handler or option; `kAlreadyExists` when this bus already has the durable on this
+  /// topic, or on one of the pattern's; other errors come from the server.
   ///
   /// Blocks while a slow server creates the streams and the consumer, up to about 10 s for each; then it returns
   /// `kDeadlineExceeded` or `kUnavailable` and names the request. A refusal is returned at once. A subscription that
@@ -229,5 +241,8 @@ std::string StreamName(std::string_view base, std::string_view topic);
 
 /// The stream that keeps dead letters: `{base}_dead_letters`, with the subjects `{base}_dead_letters.{topic}`.
 std::string DeadLetterStreamName(std::string_view base);
+
+/// The stream in which delayed messages wait: `{base}-delayed`, with subjects below that name.
+std::string DelayedStreamName(std::string_view base);
 
 }  // namespace penstock

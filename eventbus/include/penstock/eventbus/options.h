@@ -108,6 +108,9 @@ struct BusOptions {
   /// its way to the server, so an aggregate that is published to faster than its PubAcks return fills the window. Range
   /// 1 to 65,536.
   std::size_t publish_window = 4096;
+  /// Publishes the delayed messages of this `base_stream_name` when they are due, while no other process does; see
+  /// `EventBus::RelayDelayed`, which does the same later.
+  bool relay_delayed = false;
   /// Around every envelope that is published and every handler of envelopes; the first is outermost. None is null.
   std::vector<std::shared_ptr<Middleware>> middleware{};
   /// Receives the log lines of the bus. Empty: no log.
@@ -135,9 +138,14 @@ struct PublishOptions {
   /// none, the least urgent. Ignored by `Publish`. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string priority_class{};
   /// Of an envelope: what is higher begins first, where a subscription asks for it
-  /// (`EnvelopeSubscribeOptions::by_priority`). Ignored by `Publish`. Range -100 to
-  /// 100.
+  /// (`EnvelopeSubscribeOptions::by_priority`). Ignored by `Publish`. Range -100 to 100.
   int priority = 0;
+  /// An envelope waits for so long, or until then, before it is published: never less, by the clock of the process that
+  /// relays it (docs/delay.md). Until then it can be cancelled or, by publishing it again with its event ID, put off;
+  /// and it has no place in the order of its aggregate. The PubAck tells where it waits. At most one of the two; a time
+  /// that is past is now. `delay`: range 0 to 10 years.
+  std::chrono::milliseconds delay{0};
+  std::chrono::system_clock::time_point deliver_at{};
 };
 
 /// Where a published message is stored.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -70,6 +71,17 @@ struct ConnectionStats {
   std::uint64_t publish_retries = 0;    ///< sent again, with their message IDs
 };
 
+/// Of the delayed messages that this process relays: all of the bus's `base_stream_name` while it is the owner of the
+/// relay, none otherwise. Counters since it began.
+struct DelayStats {
+  bool relays = false;                  ///< it would take over
+  bool owner = false;                   ///< gauge: it publishes what is due
+  std::uint64_t waiting = 0;            ///< gauge: not published yet, or not yet removed
+  std::uint64_t relayed = 0;            ///< published when they were due
+  std::uint64_t failed = 0;             ///< publishes that failed, and are tried again
+  std::chrono::nanoseconds overdue{0};  ///< gauge: for so long the oldest one has been due
+};
+
 struct BusStats {
   std::string client_id{};
   std::string transport{};  ///< "jetstream" or "memory"
@@ -78,6 +90,7 @@ struct BusStats {
   ConnectionStats connection{};
   actorpool::PoolStats pool{};
   actorpool::LatencySnapshot publish_latency{};  ///< from the call to the PubAck
+  DelayStats delayed{};
   std::vector<TopicPublishStats> topics{};
   std::vector<SubscriptionStats> subscriptions{};
   /// Counters of subscriptions that have ended, added up by topic and durable, so that sums never go down. Gauges and

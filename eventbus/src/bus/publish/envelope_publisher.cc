@@ -41,6 +41,10 @@ absl::Status EnvelopePublisher::PublishBytes(std::string_view topic, std::string
                                              PublishCallback done) {
   auto to = Check(topic, options);
   if (!to.ok()) return to.status();
+  if (IsDelayed(options)) {
+    return absl::InvalidArgumentError(absl::StrFormat(
+        "publish to %s: options \"delay\" and \"deliver_at\" are for envelopes; use PublishEnvelope", Quoted(topic)));
+  }
   std::string given_id = options.message_id;
   // A plain message needs an ID too, so that sending it again after a lost PubAck stores it once.
   OutboundMessage message{.subject = std::string(topic),
@@ -55,13 +59,30 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
                                                 PublishCallback done) {
   auto to = Check(topic, options);
   if (!to.ok()) return to.status();
+  std::string given_id = envelope.event_id;
+  auto message = Encode(topic, std::move(envelope), std::move(options));
+  if (!message.ok()) return message.status();
+  return Send(*std::move(to), Storage::kFile, *std::move(message), std::move(given_id), std::move(done));
+}
+
+absl::StatusOr<OutboundMessage> EnvelopePublisher::Prepare(std::string_view topic, Envelope&& envelope,
+                                                           PublishOptions options) const {
+  if (auto to = Check(topic, options); !to.ok()) return to.status();
+  auto message = Encode(topic, std::move(envelope), std::move(options));
+  if (!message.ok()) return message.status();
+  AddFence(*message);
+  if (auto status = CheckSize(*message, Storage::kFile, transport_.max_payload_bytes()); !status.ok()) return status;
+  return message;
+}
+
+absl::StatusOr<OutboundMessage> EnvelopePublisher::Encode(std::string_view topic, Envelope&& envelope,
+                                                          PublishOptions options) {
   if (!options.key.empty() || !options.message_id.empty()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's "
                         "aggregate_id and event_id",
                         Quoted(topic)));
   }
-  std::string given_id = envelope.event_id;
   if (envelope.event_id.empty()) envelope.event_id = NewEventId();
   if (envelope.timestamp == std::chrono::system_clock::time_point{})
     envelope.timestamp = std::chrono::system_clock::now();
@@ -77,7 +98,7 @@ absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope
   if (!envelope.traceparent.empty())
     message.reserved_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
   if (options.priority != 0) message.reserved_headers.push_back({header::kPriority, std::to_string(options.priority)});
-  return Send(*std::move(to), Storage::kFile, std::move(message), std::move(given_id), std::move(done));
+  return message;
 }
 
 // A topic that was published to was checked then.

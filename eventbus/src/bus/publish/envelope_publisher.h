@@ -35,6 +35,8 @@ class EnvelopePublisher {
   /// Moves from `envelope`.
   absl::Status PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
                                PublishCallback done);
+  /// The message that `PublishEnvelope` would send, complete but for what the stream says of it.
+  absl::StatusOr<OutboundMessage> Prepare(std::string_view topic, Envelope&& envelope, PublishOptions options) const;
 
   std::vector<TopicPublishStats> TopicStats() const;
   actorpool::LatencySnapshot Latency() const;
@@ -56,6 +58,8 @@ class EnvelopePublisher {
     std::shared_ptr<Counts> counts{};  // null: nothing was published to it before
   };
 
+  /// Moves from `envelope`, whose topic and options were checked.
+  static absl::StatusOr<OutboundMessage> Encode(std::string_view topic, Envelope&& envelope, PublishOptions options);
   /// Checks topic and options.
   absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
   /// `given_id`: the message's ID if the caller chose it.

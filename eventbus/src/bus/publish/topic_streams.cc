@@ -108,6 +108,34 @@ absl::Status TopicStreams::EnsureDeadLetters() {
   return facts.status();
 }
 
+StreamSpec TopicStreams::DelayedSpec() const {
+  const std::string name = DelayedStreamName(options_.base_stream_name);
+  return {.name = name,
+          .subjects = {name + ".>"},
+          .storage = Storage::kFile,
+          .discard = Discard::kNew,
+          .max_messages_per_subject = 1,
+          .duplicate_window = options_.limits.duplicate_window,
+          .replicas = options_.limits.replicas};
+}
+
+absl::StatusOr<std::size_t> TopicStreams::EnsureDelayed(StreamAccess access) {
+  const bool publishes = access == StreamAccess::kPublish;
+  if (!publishes || !delayed_seen_.load(std::memory_order_relaxed)) {
+    StreamSpec wanted = DelayedSpec();
+    const std::string name = wanted.name;
+    auto facts = Look({.use = StreamUse::kDelayed, .wanted = std::move(wanted)});
+    if (publishes && IsUnseen(facts.status())) {
+      NoteUnseen(name, facts.status());
+      facts = StreamFacts{};
+    }
+    if (!facts.ok()) return facts.status();
+    delayed_limit_.store(facts->max_message_bytes, std::memory_order_relaxed);
+    delayed_seen_.store(true, std::memory_order_relaxed);
+  }
+  return Smaller(delayed_limit_.load(std::memory_order_relaxed));
+}
+
 std::size_t TopicStreams::max_letter_bytes() const { return Smaller(letter_limit_.load(std::memory_order_relaxed)); }
 
 absl::StatusOr<StreamFacts> TopicStreams::Look(StreamNeed need) {

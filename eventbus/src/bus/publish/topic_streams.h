@@ -47,6 +47,13 @@ class TopicStreams {
   /// The same as `Ensure` for the stream of dead letters.
   absl::Status EnsureDeadLetters();
 
+  /// The largest delayed message that its stream takes, as far as is known; errors as `Ensure`. Looks as `Ensure` does.
+  absl::StatusOr<std::size_t> EnsureDelayed(StreamAccess access);
+  void LookAgainAtDelayed() { delayed_seen_.store(false, std::memory_order_relaxed); }
+
+  /// The stream that `EnsureDelayed` would create.
+  StreamSpec DelayedSpec() const;
+
   /// The largest letter that its stream takes, as far as is known.
   std::size_t max_letter_bytes() const;
 
@@ -77,8 +84,9 @@ class TopicStreams {
 
   const BusOptions& options_;
   Transport& transport_;
-  std::atomic<std::uint64_t> mismatches_{0}, warnings_{0};  // statistics: no order needed
-  std::atomic<std::int64_t> letter_limit_{0};               // relaxed: a number by itself; 0: none
+  std::atomic<std::uint64_t> mismatches_{0}, warnings_{0};        // statistics: no order needed
+  std::atomic<std::int64_t> letter_limit_{0}, delayed_limit_{0};  // relaxed: numbers by themselves; 0: none
+  std::atomic<bool> delayed_seen_{false};                         // relaxed: without it there is one look more
   mutable Mutex mutex_;
   // By topic. A memory stream dies with its server, so a new connection means looking again.
   Seen memory_seen_ ABSL_GUARDED_BY(mutex_);

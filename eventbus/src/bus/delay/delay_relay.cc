@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/delay/delay_relay.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "bus/delay/delayed_message.h"
+#include "penstock/actorpool/internal/deadline.h"
+#include "penstock/actorpool/internal/thread_name.h"
+#include "transport/refusal.h"
+
+namespace penstock::eventbus {
+namespace {
+
+using std::chrono::steady_clock;
+using std::chrono::system_clock;
+
+constexpr char kDurable[] = "penstock-relay";
+constexpr std::size_t kMostRelaying = 65'536;
+constexpr std::size_t kWindow = 4096;
+// News can come without an end, and so can what is due.
+constexpr int kMostSteps = 256;
+constexpr std::chrono::milliseconds kReadAhead{500};
+// Ownership comes and goes without a word.
+constexpr std::chrono::milliseconds kLook{50};
+constexpr std::chrono::milliseconds kRetry{1000}, kRetryRefused{10'000};
+
+// Rounded, so that those of a key that failed together are tried again in their order.
+system_clock::time_point RetryAt(const absl::Status& why) {
+  return std::chrono::ceil<std::chrono::seconds>(system_clock::now()) + (IsRefusal(why) ? kRetryRefused : kRetry);
+}
+
+std::int64_t Nanoseconds(system_clock::time_point time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
+
+}  // namespace
+
+DelayRelay::DelayRelay(const BusOptions& options, Transport& transport, TopicStreams& streams, std::size_t most_bytes)
+    : options_(options),
+      transport_(transport),
+      streams_(streams),
+      spec_(streams.DelayedSpec()),
+      most_unacknowledged_(std::max<std::size_t>(options.publish_window / 2, 1)),
+      queue_(most_bytes),
+      removals_(
+          transport, spec_.name,
+          [this](std::uint64_t sequence) { Tell([&](News& news) { news.removed.push_back(sequence); }); },
+          [this](const absl::Status& why) {
+            TellTrouble("remove what was published", why);
+            if (IsRefusal(why)) Tell([](News& news) { news.removal_refused = true; });
+          }) {}
+
+void DelayRelay::Start() {
+  if (started_.exchange(true)) return;
+  const MutexLock lock(mutex_);
+  if (stop_at_) return;
+  ended_ = false;
+  thread_ = std::thread([this] { Run(); });
+}
+
+// The thread may wait for room to publish, for longer than the deadline.
+void DelayRelay::Stop(Deadline deadline) {
+  std::shared_ptr<Consumer> consumer;
+  {
+    MutexLock lock(mutex_);
+    stop_at_ = deadline;
+    changed_.NotifyAll();
+    while (!ended_ && changed_.WaitUntil(lock, deadline)) {
+    }
+    consumer = consumer_;
+  }
+  if (consumer) consumer->Stop();
+  removals_.Stop();
+}
+
+DelayRelay::~DelayRelay() {
+  Stop({});
+  std::thread thread;
+  {
+    const MutexLock lock(mutex_);
+    thread.swap(thread_);
+  }
+  if (thread.joinable()) thread.join();
+}
+
+void DelayRelay::Run() {
+  SetThreadName("ps-delay");
+  while (!Stopping()) {
+    Heed(Await());
+    if (!consumer()) Open();
+    owner_.store(Owns(), std::memory_order_relaxed);
+    for (int steps = 1; !Stopping() && Step() && (steps < kMostSteps || !HasNews()); ++steps) {
+    }
+    Count();
+  }
+  End();
+}
+
+void DelayRelay::End() {
+  if (const auto consumer = this->consumer()) {
+    consumer->StopArrivals();
+    while (!relaying_.empty() && steady_clock::now() < NextLook()) Heed(Await());
+  }
+  const MutexLock lock(mutex_);
+  ended_ = true;
+  changed_.NotifyAll();
+}
+
+std::shared_ptr<Consumer> DelayRelay::consumer() const {
+  const MutexLock lock(mutex_);
+  return consumer_;
+}
+
+template <typename Change>
+void DelayRelay::Tell(Change change) {
+  const MutexLock lock(mutex_);
+  change(news_);
+  news_.any = true;
+  changed_.NotifyAll();
+}
+
+DelayRelay::News DelayRelay::Await() {
+  const auto until = NextLook();
+  MutexLock lock(mutex_);
+  const bool stopping = stop_at_.has_value();
+  while (!news_.any && stop_at_.has_value() == stopping && changed_.WaitUntil(lock, until)) {
+  }
+  return std::exchange(news_, {});
+}
+
+// When it stops, the end of its time.
+DelayRelay::Deadline DelayRelay::NextLook() const {
+  {
+    const MutexLock lock(mutex_);
+    if (stop_at_) return *stop_at_;
+  }
+  const auto now = steady_clock::now();
+  const auto due = queue_.FirstDue();
+  if (!due || !owner_.load(std::memory_order_relaxed)) return now + kLook;
+  const auto left = *due - system_clock::now();
+  return left.count() > 0 ? std::min(LaterBy(now, left), now + kLook) : now + kLook;
+}
+
+bool DelayRelay::HasNews() const {
+  const MutexLock lock(mutex_);
+  return news_.any;
+}
+
+bool DelayRelay::Stopping() const {
+  const MutexLock lock(mutex_);
+  return stop_at_.has_value();
+}
+
+void DelayRelay::Open() {
+  if (steady_clock::now() < opens_from_) return;
+  absl::Status opened = streams_.EnsureDelayed(StreamAccess::kConsume).status();
+  if (opened.ok()) {
+    auto consumer = transport_.OpenConsumer({.stream = spec_.name,
+                                             .consumer = kDurable,
+                                             .filter_subject = spec_.subjects.front(),
+                                             .kind = ConsumerKind::kExclusive,
+                                             .max_in_flight = kWindow,
+                                             .ack_all = true,
+                                             .stream_spec = spec_},
+                                            Events());
+    opened = consumer.status();
+    if (opened.ok()) Keep(*std::move(consumer));
+  }
+  opens_from_ = steady_clock::now() + (IsRefusal(opened) ? kRetryRefused : kRetry);
+  if (!opened.ok()) TellTrouble("begin", opened);
+}
+
+void DelayRelay::Keep(std::shared_ptr<Consumer> consumer) {
+  {
+    const MutexLock lock(mutex_);
+    consumer_.swap(consumer);
+  }
+  if (consumer) consumer->Stop();
+}
+
+ConsumerEvents DelayRelay::Events() {
+  const auto begin_anew = [this] {
+    Tell([](News& news) {
+      news.arrived.clear();  // somebody else may have published them
+      news.others_owned = true;
+    });
+  };
+  return {.on_messages =
+              [this](std::vector<std::unique_ptr<StoredMessage>> messages) {
+                Tell([&](News& news) { std::ranges::move(messages, std::back_inserter(news.arrived)); });
+              },
+          .on_idle = [] {},
+          .on_stream_recreated = begin_anew,
+          .on_consumer_recreated = [] {},
+          .on_ack_state_recovered = [](std::uint64_t, std::uint64_t) {},
+          .on_settled_elsewhere = [](std::uint64_t) {},
+          .on_closed = [this](absl::Status why) { Tell([&](News& news) { news.closed = std::move(why); }); },
+          .on_ownership_lost = begin_anew};
+}
+
+void DelayRelay::Heed(News news) {
+  if (news.others_owned) {
+    queue_.Clear();
+    loaded_ = false;
+  }
+  Acknowledge(news.arrived);
+  for (auto& message : news.arrived) Admit(std::move(message));
+  for (const Published& each : news.published) Settle(each);
+  for (const std::uint64_t sequence : news.removed) {
+    may_remove_ = true;
+    relaying_.erase(sequence);
+  }
+  if (news.removal_refused) may_remove_ = false;
+  if (!news.closed) return;
+  TellTrouble("go on", *news.closed);
+  Keep(nullptr);
+  queue_.Clear();
+  loaded_ = false;
+}
+
+// Whatever comes is acknowledged at once, since the stream keeps it until it was published. What the server is not told
+// comes again.
+void DelayRelay::Acknowledge(const std::vector<std::unique_ptr<StoredMessage>>& messages) {
+  const auto consumer = this->consumer();
+  if (!consumer || messages.empty()) return;
+  std::vector<Acknowledgement> acknowledgements;
+  acknowledgements.reserve(messages.size());
+  for (const auto& message : messages) acknowledgements.push_back({message.get(), AckType::kAck});
+  consumer->Acknowledge(acknowledgements).IgnoreError();
+  consumer->AddCredit(messages.size());
+}
+
+void DelayRelay::Admit(std::unique_ptr<StoredMessage> message) {
+  const std::uint64_t sequence = message->stream_sequence();
+  if (relaying_.contains(sequence)) return;
+  const std::string subject(message->subject());
+  const DelayedFacts facts = ReadDelayed(*message, options_.base_stream_name);
+  if (facts.due) {
+    queue_.Insert(subject, sequence, *facts.due, std::move(message));
+  } else if (facts.called_off) {
+    queue_.Erase(subject, sequence);
+    removals_.Remove(sequence);
+  } else {
+    TellTrouble("publish", absl::InvalidArgumentError(absl::StrCat("message ", sequence, " of ", spec_.name,
+                                                                   " was not delayed by a bus; delete it")));
+  }
+}
+
+void DelayRelay::Settle(const Published& published) {
+  --unacknowledged_;
+  if (!published.status.ok()) return PutBack(published.sequence, published.status);
+  relayed_.fetch_add(1, std::memory_order_relaxed);
+  if (const auto item = relaying_.find(published.sequence); item != relaying_.end()) item->second.message.reset();
+  removals_.Remove(published.sequence);
+  const MutexLock lock(mutex_);
+  trouble_.clear();
+}
+
+bool DelayRelay::Owns() const {
+  const auto consumer = this->consumer();
+  return consumer && consumer->MayHandle(steady_clock::now());
+}
+
+// Those that wait already. They come a second time as arrivals if no owner ever had them.
+bool DelayRelay::Load() {
+  const HeaderReader reader{.begin = [](std::uint64_t) {},
+                            .message =
+                                [this](const StoredMessage& message) {
+                                  const std::uint64_t sequence = message.stream_sequence();
+                                  if (relaying_.contains(sequence)) return true;
+                                  const DelayedFacts facts = ReadDelayed(message, options_.base_stream_name);
+                                  if (facts.due) queue_.Insert(message.subject(), sequence, *facts.due, nullptr);
+                                  if (facts.called_off) removals_.Remove(sequence);
+                                  return !Stopping();
+                                }};
+  const auto read = transport_.ReadHeaders(spec_.name, spec_.subjects.front(), 1, reader);
+  loaded_ = read.ok() && !Stopping();
+  if (!read.ok()) TellTrouble("read what waits", read.status());
+  return loaded_;
+}
+
+// Does one thing; false when there is nothing to do now.
+bool DelayRelay::Step() {
+  if (!Owns() || !may_remove_ || relaying_.size() >= kMostRelaying) return false;
+  if (unacknowledged_ >= most_unacknowledged_ || !transport_.connected()) return false;
+  if (!loaded_) return Load();
+  const auto now = system_clock::now();
+  if (auto waiting = queue_.TakeDue(now)) {
+    Relay(*std::move(waiting));
+    return true;
+  }
+  const auto unread = queue_.FirstUnread(now + kReadAhead);
+  if (unread) Read(*unread);
+  return unread.has_value();
+}
+
+void DelayRelay::Read(const DueQueue::Unread& unread) {
+  auto message = transport_.ReadMessage(spec_.name, unread.subject, unread.sequence);
+  if (message.ok() && (*message)->stream_sequence() == unread.sequence) return queue_.Fill(unread, *std::move(message));
+  // A leader that lags behind has not got it, either.
+  const auto there = transport_.HasMessage(spec_.name, unread.sequence);
+  if (there.ok() && !*there) return queue_.Erase(unread.subject, unread.sequence);
+  queue_.PutOff(unread, system_clock::now() + kReadAhead);
+}
+
+void DelayRelay::Relay(DueQueue::Waiting waiting) {
+  const std::uint64_t sequence = waiting.sequence;
+  const DueQueue::Waiting& kept = relaying_.insert_or_assign(sequence, std::move(waiting)).first->second;
+  if (absl::Status sent = Send(kept); !sent.ok()) PutBack(sequence, sent);
+}
+
+absl::Status DelayRelay::Send(const DueQueue::Waiting& waiting) {
+  OutboundMessage message = MakeRelayed(*waiting.message);
+  if (const auto fits = streams_.Ensure(message.subject, Storage::kFile, StreamAccess::kPublish); !fits.ok())
+    return fits.status();
+  auto done = [this, sequence = waiting.sequence](const absl::StatusOr<PubAck>& ack) {
+    Tell([&](News& news) { news.published.push_back({sequence, ack.status()}); });
+  };
+  absl::Status sent = transport_.Publish(std::move(message), std::move(done));
+  if (sent.ok()) ++unacknowledged_;
+  return sent;
+}
+
+void DelayRelay::PutBack(std::uint64_t sequence, const absl::Status& why) {
+  const auto item = relaying_.find(sequence);
+  if (item == relaying_.end()) return;
+  failed_.fetch_add(1, std::memory_order_relaxed);
+  TellTrouble("publish", why);
+  DueQueue::Waiting waiting = std::move(item->second);
+  relaying_.erase(item);
+  queue_.Insert(waiting.subject, sequence, RetryAt(why), std::move(waiting.message));
+}
+
+void DelayRelay::TellTrouble(const char* what, const absl::Status& why) {
+  const MutexLock lock(mutex_);
+  const std::string code = absl::StrCat(what, absl::StatusCodeToString(why.code()));
+  if (stop_at_ || std::exchange(trouble_, code) == code || !options_.log) return;
+  options_.log(LogLevel::kWarning,
+               absl::StrCat("delayed messages: ", what, ": ", std::string(why.message()), "; it is tried again"));
+}
+
+void DelayRelay::Count() {
+  waiting_.store(queue_.size() + relaying_.size(), std::memory_order_relaxed);
+  first_due_.store(queue_.FirstDue() ? Nanoseconds(*queue_.FirstDue()) : 0, std::memory_order_relaxed);
+}
+
+DelayStats DelayRelay::Stats() const {
+  const std::int64_t due = first_due_.load(std::memory_order_relaxed);
+  const std::int64_t late = due == 0 ? 0 : Nanoseconds(system_clock::now()) - due;
+  return {.relays = started_.load(std::memory_order_relaxed),
+          .owner = owner_.load(std::memory_order_relaxed),
+          .waiting = waiting_.load(std::memory_order_relaxed),
+          .relayed = relayed_.load(std::memory_order_relaxed),
+          .failed = failed_.load(std::memory_order_relaxed),
+          .overdue = std::chrono::nanoseconds(std::max<std::int64_t>(late, 0))};
+}
+
+}  // namespace penstock::eventbus

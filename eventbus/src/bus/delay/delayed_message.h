@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "message/stored_message.h"
+#include "transport/transport.h"
+
+// The only place that writes and reads the headers of a delayed message (docs/delay.md).
+namespace penstock::eventbus {
+
+/// The subject of the delayed message of a topic and ID. It has one message at most: a later one replaces it.
+std::string DelayedSubject(std::string_view stream, std::string_view topic, std::string_view id);
+
+/// `message`, which is to be published at `due`, as it waits in `stream` until then. Its message ID is a new one, since
+/// the same message may be delayed again to another time.
+OutboundMessage MakeDelayed(OutboundMessage message, std::chrono::system_clock::time_point due,
+                            std::string_view stream);
+
+/// What replaces a delayed message that is called off, if that is still the subject's message of that sequence.
+OutboundMessage MakeCalledOff(std::string_view subject, std::uint64_t sequence);
+
+/// What a relay is to do with a message of the stream.
+struct DelayedFacts {
+  std::optional<std::chrono::system_clock::time_point> due{};  ///< none: it is not to be published
+  std::string topic{};
+  bool called_off = false;  ///< it is in the place of a message that is not to be published
+};
+/// Anybody may have written it: `due` is set only for a message that `MakeDelayed` can have made for a topic of a bus
+/// whose streams begin with `base`.
+DelayedFacts ReadDelayed(const StoredMessage& message, std::string_view base);
+
+/// The message that `MakeDelayed` was given.
+OutboundMessage MakeRelayed(const StoredMessage& delayed);
+
+}  // namespace penstock::eventbus

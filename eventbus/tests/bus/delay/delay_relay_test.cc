@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bus/delay/delay_relay.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bus/delay/delayed_message.h"
+#include "penstock/actorpool/internal/deadline.h"
+#include "penstock/eventbus/event_bus.h"
+#include "transport/connect.h"
+
+namespace penstock::eventbus {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::system_clock;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+constexpr std::chrono::seconds kPatience{20};
+
+class DelayRelayTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    options_.log = [this](LogLevel, std::string_view line) {
+      const MutexLock lock(mutex_);
+      log_.emplace_back(line);
+    };
+    ASSERT_TRUE(streams_.EnsureDelayed(StreamAccess::kPublish).ok());
+  }
+
+  void Delay(const std::string& topic, const std::string& id, milliseconds delay) {
+    Store(MakeDelayed({.subject = topic, .body = id, .message_id = id}, system_clock::now() + delay, "EVENTS-delayed"));
+  }
+  void Store(OutboundMessage message) {
+    std::promise<absl::Status> stored;
+    ASSERT_TRUE(
+        transport_
+            ->Publish(std::move(message), [&](const absl::StatusOr<PubAck>& ack) { stored.set_value(ack.status()); })
+            .ok());
+    ASSERT_TRUE(stored.get_future().get().ok());
+  }
+  template <typename Condition>
+  bool Eventually(Condition condition) const {
+    const auto deadline = DeadlineAfter(kPatience);
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+  std::vector<std::string> Bodies(const std::string& topic) const {
+    std::vector<std::string> bodies;
+    std::uint64_t next = 1;
+    while (true) {
+      const auto message = transport_->ReadMessage(StreamName("EVENTS", topic), topic, next);
+      if (!message.ok()) return bodies;
+      bodies.emplace_back((*message)->payload());
+      next = (*message)->stream_sequence() + 1;
+    }
+  }
+  std::uint64_t Waiting() const { return transport_->LookAtContents("EVENTS-delayed")->messages; }
+  bool Logged(const std::string& text) const {
+    const MutexLock lock(mutex_);
+    for (const std::string& line : log_) {
+      if (line.find(text) != line.npos) return true;
+    }
+    return false;
+  }
+
+  mutable Mutex mutex_;
+  std::vector<std::string> log_;
+  BusOptions options_{.url = "memory://", .client_id = "test"};
+  std::unique_ptr<Transport> transport_ = *ConnectMemory(options_);
+  TopicStreams streams_{options_, *transport_};
+};
+
+TEST_F(DelayRelayTest, PublishesWhatIsDueAndRemovesIt) {
+  Delay("orders", "1", milliseconds(-5));
+  Delay("orders", "3", std::chrono::hours(1));
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  Delay("orders", "2", milliseconds(20));
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 1; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("1", "2"));
+  EXPECT_TRUE(Eventually([&] { return relay.Stats().waiting == 1; }));
+  EXPECT_EQ(relay.Stats().relayed, 2u);
+  relay.Stop(DeadlineAfter(kPatience));
+}
+
+TEST_F(DelayRelayTest, ReadsShortlyBeforeWhatItHasNoRoomFor) {
+  DelayRelay relay(options_, *transport_, streams_, /*most_bytes=*/0);
+  relay.Start();
+  ASSERT_TRUE(Eventually([&] { return relay.Stats().owner; }));
+  for (const char* id : {"1", "2", "3"}) Delay("orders", id, milliseconds(50));
+  Delay("orders", "replaced", milliseconds(20));
+  Delay("orders", "replaced", std::chrono::hours(1));
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 1; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("1", "2", "3"));
+  relay.Stop(DeadlineAfter(kPatience));
+}
+
+TEST_F(DelayRelayTest, ForgetsWhatWasRemovedBehindItsBack) {
+  Delay("orders", "1", milliseconds(300));
+  Delay("orders", "2", milliseconds(300));
+  ASSERT_TRUE(transport_->DeleteMessage("EVENTS-delayed", 1).ok());
+  DelayRelay relay(options_, *transport_, streams_, /*most_bytes=*/0);
+  relay.Start();
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("2"));
+}
+
+TEST_F(DelayRelayTest, LeavesAloneWhatNoBusDelayed) {
+  Store({.subject = "EVENTS-delayed.orders.x", .body = "foreign", .message_id = "foreign"});
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  Delay("orders", "1", milliseconds(1));
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 1; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("1"));
+  EXPECT_TRUE(Logged("was not delayed by a bus"));
+}
+
+// The topic's stream takes nothing: its message waits, in its stream, and others go on.
+TEST_F(DelayRelayTest, TriesAgainWhatCannotBePublishedNow) {
+  StreamSpec full = streams_.SpecFor("full", Storage::kFile);
+  full.max_message_bytes = 1;
+  full.forgotten_when_unused = false;
+  ASSERT_TRUE(transport_->EnsureStream(full).ok());
+  Delay("full", "too-large", milliseconds(1));
+  Delay("orders", "1", milliseconds(2));
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 1; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("1"));
+  EXPECT_TRUE(Eventually([&] { return relay.Stats().failed >= 1; }));
+  EXPECT_TRUE(Logged("delayed messages: publish: "));
+  EXPECT_EQ(relay.Stats().relayed, 1u);
+}
+
+TEST_F(DelayRelayTest, StopsAndIsFollowedByASuccessor) {
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  ASSERT_TRUE(Eventually([&] { return relay.Stats().owner; }));
+  relay.Stop({});
+  relay.Stop({});
+  Delay("orders", "1", milliseconds(1));
+  EXPECT_EQ(Waiting(), 1u) << "nobody relays";
+  DelayRelay successor(options_, *transport_, streams_);
+  successor.Start();
+  successor.Start();
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+}
+
+}  // namespace
+}  // namespace penstock::eventbus
