@@ -203,7 +203,7 @@ TEST_P(Urgent, EventsComeFirstWithinALimitToo) {
   Send(*bus, "orders", "urgent", {.priority = 1});
   ASSERT_THAT(
       bus->SubscribeEnvelope(
-          "orders", {.durable = "d", .rate = {.per_second = 20}, .max_concurrent = 1, .by_priority = true}, Noting()),
+          "orders", {.durable = "d", .rate = {.per_second = 8}, .max_concurrent = 1, .by_priority = true}, Noting()),
       IsOk());
   ASSERT_TRUE(order_.Reaches(11));
   EXPECT_LE(order_.Before("urgent"), 2u) << "it takes the next place in the rate";
