@@ -60,11 +60,12 @@ RunResult Actor::RunBurst(LatencyMeter& meter, TimePoint budget_end) {
   for (std::size_t run = 0; run < options_.burst && now < budget_end && !scheduler_.stopped(); ++run) {
     if (!LoadBatch()) return {.next = RunResult::Next::kIdle, .ended_at = now};
     Task& task = Begin();
-    const Completion completion = RunWork(task.work);
+    Completion completion = RunWork(task.work);
     meter.Ended(task.accepted);
     const bool threw = completion.disposition == Disposition::kThrew;
     if (threw || meter.pending() >= messages_per_reading_ || next_ == batch_.size()) now = ReadClock(meter);
     const std::optional<RestartDecision> decision = Supervise(completion, now);
+    if (decision.has_value()) completion.pause = decision->pause;
     Complete(task, completion);
     if (!decision.has_value()) continue;
     const TimePoint resume_at = LaterBy(now, decision->pause);

@@ -66,6 +66,17 @@ class SupervisionTest : public ::testing::Test {
   std::unique_ptr<ActorPool> pool_{};
 };
 
+TEST_F(SupervisionTest, ACompletionTellsHowLongItsActorPauses) {
+  Start({.max_restarts = 1, .suspension = milliseconds{7}});
+  Send(DoNothing);
+  Send(Throw);
+  Send(Throw);
+  ASSERT_TRUE(settled_.Await(3));
+  EXPECT_EQ(completions_[0].pause, milliseconds{0});
+  EXPECT_EQ(completions_[1].pause, milliseconds{0}) << "the first restart is immediate";
+  EXPECT_EQ(completions_[2].pause, milliseconds{7});
+}
+
 TEST_F(SupervisionTest, AThrowEndsItsMessageIsCountedAndRestartsTheActor) {
   Start({});
   Send(Throw);

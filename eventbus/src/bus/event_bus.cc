@@ -65,6 +65,7 @@ class EventBus::Core {
         look_ups_(*transport_),
         dead_letters_(eventbus::DeadLettersFactory::Make(options_, *transport_, streams_)),
         publisher_(options_, *transport_, streams_),
+        slots_(pool_->Stats().workers, options_.pool.actors),
         delayed_(options_, *transport_, streams_, publisher_),
         relay_(options_, *transport_, streams_),
         worker_report_(*pool_, options_.log),
@@ -77,6 +78,7 @@ class EventBus::Core {
                              .look_ups = look_ups_,
                              .deadlines = deadlines_,
                              .log = options_.log,
+                             .slots = slots_,
                              .workers = worker_report_.workers(),
                              .request_tick = [this] { subscriptions_.RequestTick(); }}}),
         subscriptions_(options_.client_id + "-tick",
@@ -112,14 +114,16 @@ class EventBus::Core {
     return CheckOpen("subscribe");
   }
 
-  /// Results and requests to cancel are kept by topic, those of a pattern's topics too.
+  /// Results and requests to cancel are kept by topic, those of a pattern's topics too; results of a topic's classes
+  /// under the topic.
   absl::StatusOr<eventbus::SubscriptionSpec> EnvelopeSpec(const eventbus::Place& place,
                                                           const EnvelopeSubscribeOptions& options,
-                                                          eventbus::SharedEnvelopeHandler handler) const {
+                                                          eventbus::SharedEnvelopeHandler handler,
+                                                          std::string_view results_of) const {
     std::shared_ptr<eventbus::ResultStore> results;
     const std::string& durable = options.durable.empty() ? options_.client_id : options.durable;
     if (options.results.keep) {
-      auto opened = eventbus::ResultStore::Open(*place.bus, place.topic, durable, options.results);
+      auto opened = eventbus::ResultStore::Open(*place.bus, results_of, durable, options.results);
       if (!opened.ok()) return opened.status();
       results = *std::move(opened);
       handler = std::make_shared<const EnvelopeHandler>(eventbus::WithResults(*handler, results, options_.log));
@@ -213,7 +217,7 @@ class EventBus::Core {
   // On the ticking thread.
   void OnTick(eventbus::TimePoint now, const std::set<SubscriptionId>& disconnected) {
     topics_.Tick(disconnected);
-    worker_report_.Look(now);
+    worker_report_.Look(now, subscriptions_.Ready());
   }
 
   BusStats Stats() const {
@@ -243,6 +247,7 @@ class EventBus::Core {
   eventbus::DeadlineWatch deadlines_;
   const std::unique_ptr<DeadLetters> dead_letters_;
   eventbus::EnvelopePublisher publisher_;
+  eventbus::PoolSlots slots_;
   eventbus::DelayedMessages delayed_;
   eventbus::DelayRelay relay_;
   eventbus::WorkerReport worker_report_;  // of the ticking thread
@@ -306,6 +311,11 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
     if (!passed.ok()) return passed;
     done = eventbus::WithMiddleware(std::move(done), middleware, topic);
   }
+  std::string of_class;
+  if (!options.priority_class.empty()) {
+    if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
+    topic = of_class = eventbus::ClassTopic(topic, options.priority_class);
+  }
   if (eventbus::IsDelayed(options) && eventbus::DueTime(options) > std::chrono::system_clock::now()) {
     core_->relay_.Start();
     return core_->delayed_.Publish(topic, std::move(envelope), std::move(options), std::move(done));
@@ -338,11 +348,12 @@ absl::StatusOr<SubscriptionId> EventBus::SubscribeEnvelope(std::string_view topi
                                                            EnvelopeHandler handler) {
   if (auto status = core_->CheckSubscription(topic, handler, options); !status.ok()) return status;
   handler = eventbus::WithMiddleware(std::move(handler), core_->options_.middleware, options.middleware);
-  auto make = [this, options = std::move(options),
+  const std::vector<std::string> classes = options.priority_classes;
+  auto make = [this, options = std::move(options), topic = std::string(topic),
                shared = std::make_shared<const EnvelopeHandler>(std::move(handler))](std::string_view each) {
-    return core_->EnvelopeSpec({each, this}, options, shared);
+    return core_->EnvelopeSpec({each, this}, options, shared, options.priority_classes.empty() ? each : topic);
   };
-  return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make));
+  return core_->topics_.Subscribe(topic, Storage::kFile, std::move(make), classes);
 }
 
 absl::StatusOr<Reader> EventBus::Read(std::string_view topic, ReaderOptions options) {

@@ -25,7 +25,7 @@ absl::StatusOr<Cancelled> EventBus::Cancel(std::string_view topic, std::string_v
   if (status.ok()) status = eventbus::CheckName("durable", durable);
   if (!status.ok()) return status;
   // Whatever else this says: what was published, or is being published, is asked for.
-  if (CancelDelayed(topic, event_id).ok()) return Cancelled::kDelayed;
+  if (timeout.count() >= 0 && CancelDelayed(topic, event_id).ok()) return Cancelled::kDelayed;
   return eventbus::RequestCancel(*this, topic, durable, event_id, timeout, options);
 }
 

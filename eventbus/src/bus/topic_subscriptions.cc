@@ -10,6 +10,16 @@
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock::eventbus {
+namespace {
+
+// More than priorities can differ: of messages in different classes the class decides.
+constexpr int kClassApart = 1000;
+
+}  // namespace
+
+std::string ClassTopic(std::string_view topic, std::string_view name) {
+  return absl::StrCat(std::string(topic), ".", std::string(name));
+}
 
 TopicSubscriptions::TopicSubscriptions(Parts parts)
     : parts_(std::move(parts)), follower_(parts_.options.base_stream_name, parts_.transport, parts_.options.log) {}
@@ -18,7 +28,9 @@ absl::Status TopicSubscriptions::CheckTopics(std::string_view what, std::string_
   return IsPattern(topic) ? CheckPattern(what, topic) : CheckTopic(what, topic, parts_.options.base_stream_name);
 }
 
-absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view topic, Storage storage, SpecMaker make) {
+absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view topic, Storage storage, SpecMaker make,
+                                                             const std::vector<std::string>& classes) {
+  if (!classes.empty()) return SubscribeClasses(topic, classes, make);
   if (!IsPattern(topic)) return SubscribeTopic(make(topic), storage);
   const SubscriptionId id = parts_.subscriptions.NewId();
   auto open = [this, id, storage, pattern = std::string(topic), make = std::move(make)](const std::string& each,
@@ -39,6 +51,67 @@ absl::StatusOr<SubscriptionId> TopicSubscriptions::Subscribe(std::string_view to
       /*wait=*/!IsInHandler());
   if (!added.ok()) return added;
   return id;
+}
+
+absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClasses(std::string_view topic,
+                                                                    const std::vector<std::string>& classes,
+                                                                    const SpecMaker& make) {
+  if (IsPattern(topic)) {
+    return absl::InvalidArgumentError(absl::StrCat("subscribe to ", Quoted(topic),
+                                                   ": priority_classes are of one topic, and this is a pattern; "
+                                                   "subscribe to each topic"));
+  }
+  const SubscriptionId id = parts_.subscriptions.NewId();
+  std::shared_ptr<PoolSlots::Group> group;
+  std::vector<SubscriptionId> members;
+  absl::Status status;
+  for (std::size_t i = 0; i <= classes.size() && status.ok(); ++i) {
+    const std::string each = i < classes.size() ? ClassTopic(topic, classes[i]) : std::string(topic);
+    status = CheckTopic("subscribe to", each, parts_.options.base_stream_name);
+    absl::StatusOr<SubscriptionSpec> spec = status.ok() ? make(each) : absl::StatusOr<SubscriptionSpec>(status);
+    if (spec.ok()) {
+      const auto member = SubscribeClass(id, topic, *std::move(spec), classes.size() - i, group);
+      if (member.ok()) members.push_back(*member);
+      status = member.status();
+    } else {
+      status = spec.status();
+    }
+  }
+  {
+    MutexLock lock(mutex_);
+    classes_.emplace(id, std::move(members));
+  }
+  if (status.ok()) return id;
+  RemoveClasses(id, /*wait=*/!IsInHandler());
+  return status;
+}
+
+// The group, which the first class makes, limits all of them together.
+absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeClass(SubscriptionId id, std::string_view topic,
+                                                                  SubscriptionSpec spec, std::size_t rank,
+                                                                  std::shared_ptr<PoolSlots::Group>& group) {
+  const std::size_t most_at_once = std::exchange(spec.flow.max_concurrent, 0);
+  if (most_at_once > 0 && !group) group = std::make_shared<PoolSlots::Group>(most_at_once);
+  spec.group = group;
+  spec.pattern = topic;
+  spec.pattern_id = id;
+  spec.by_priority = true;
+  spec.priority += kClassApart * static_cast<int>(rank);
+  return SubscribeTopic(std::move(spec), Storage::kFile);
+}
+
+// False when it has no classes.
+bool TopicSubscriptions::RemoveClasses(SubscriptionId id, bool wait) {
+  std::vector<SubscriptionId> members;
+  {
+    MutexLock lock(mutex_);
+    const auto found = classes_.find(id);
+    if (found == classes_.end()) return false;
+    members = std::move(found->second);
+    classes_.erase(found);
+  }
+  for (const SubscriptionId member : members) parts_.subscriptions.RemoveMember(member, wait).IgnoreError();
+  return true;
 }
 
 absl::StatusOr<SubscriptionId> TopicSubscriptions::SubscribeTopic(absl::StatusOr<SubscriptionSpec> made,
@@ -98,7 +171,7 @@ void TopicSubscriptions::Aim(ConsumerSpec& spec, const std::string& topic, Stora
 
 absl::Status TopicSubscriptions::Unsubscribe(SubscriptionId id) {
   const bool wait = !IsInHandler();
-  if (follower_.Remove(id, wait)) return absl::OkStatus();
+  if (follower_.Remove(id, wait) || RemoveClasses(id, wait)) return absl::OkStatus();
   return parts_.subscriptions.Remove(id, wait);
 }
 

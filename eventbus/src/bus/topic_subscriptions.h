@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -14,11 +17,15 @@
 #include "bus/read/reader_set.h"
 #include "bus/subscribe/subscription_set.h"
 #include "bus/subscribe/subscription_spec.h"
+#include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/options.h"
 #include "penstock/eventbus/reader.h"
 #include "transport/transport.h"
 
 namespace penstock::eventbus {
+
+/// The topic of a class of a topic.
+std::string ClassTopic(std::string_view topic, std::string_view name);
 
 /// Subscribes, to a topic or to all that a pattern takes, with a handler or for a reader.
 ///
@@ -41,7 +48,10 @@ class TopicSubscriptions {
   /// `kInvalidArgument` for what is neither a topic nor a pattern.
   absl::Status CheckTopics(std::string_view what, std::string_view topic) const;
 
-  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, Storage storage, SpecMaker make);
+  /// `classes` of the topic, the most urgent first: all of them, and the topic itself, which comes last. They share the
+  /// `max_concurrent` of their specs.
+  absl::StatusOr<SubscriptionId> Subscribe(std::string_view topic, Storage storage, SpecMaker make,
+                                           const std::vector<std::string>& classes = {});
   absl::StatusOr<Reader> Read(std::string_view topic, ReaderOptions options);
   absl::Status Unsubscribe(SubscriptionId id);
 
@@ -59,8 +69,16 @@ class TopicSubscriptions {
   absl::Status ReadPattern(const std::shared_ptr<ReadChannel>& channel, SubscriptionId id, const std::string& pattern);
   void Aim(ConsumerSpec& spec, const std::string& topic, Storage storage) const;
 
+  absl::StatusOr<SubscriptionId> SubscribeClasses(std::string_view topic, const std::vector<std::string>& classes,
+                                                  const SpecMaker& make);
+  absl::StatusOr<SubscriptionId> SubscribeClass(SubscriptionId id, std::string_view topic, SubscriptionSpec spec,
+                                                std::size_t rank, std::shared_ptr<PoolSlots::Group>& group);
+  bool RemoveClasses(SubscriptionId id, bool wait);
+
   const Parts parts_;
   ReaderSet readers_;
+  Mutex mutex_;
+  std::map<SubscriptionId, std::vector<SubscriptionId>> classes_ ABSL_GUARDED_BY(mutex_);
   TopicFollower follower_;
 };
 

@@ -5,8 +5,6 @@
 #include <ctime>
 #include <thread>
 
-#include "absl/strings/str_format.h"
-
 namespace penstock::eventbus {
 namespace {
 
@@ -17,7 +15,7 @@ constexpr std::chrono::seconds kLookEvery{1};
 WorkerReport::WorkerReport(const actorpool::ActorPool& pool, const LogSink& log)
     : pool_(pool), log_(log), watch_(pool.Stats().workers, std::thread::hardware_concurrency()) {}
 
-void WorkerReport::Look(WorkerWatch::TimePoint now) {
+void WorkerReport::Look(WorkerWatch::TimePoint now, std::size_t ready) {
   if (!log_ || now < next_look_) return;
   next_look_ = now + kLookEvery;
   std::timespec cpu{};
@@ -26,14 +24,9 @@ void WorkerReport::Look(WorkerWatch::TimePoint now) {
   const auto verdict = watch_.Observe({.at = now,
                                        .cpu = std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec),
                                        .finished = total.succeeded + total.failed,
-                                       .waiting = total.inbox_depth});
+                                       .waiting = total.inbox_depth + ready});
   if (!verdict || !std::has_single_bit(++verdicts_)) return;
-  log_(LogLevel::kWarning,
-       absl::StrFormat("workers are the bottleneck: %d messages wait for one, and handlers wait too: %d ended in %d s, "
-                       "with %d %% of the processor time that %d workers can use; set more workers, or answer later "
-                       "with Delivery::Defer",
-                       verdict->waiting, verdict->finished, WorkerWatch::kPeriod.count(), verdict->cpu_percent,
-                       watch_.workers()));
+  log_(LogLevel::kWarning, watch_.Describe(*verdict));
 }
 
 }  // namespace penstock::eventbus

@@ -16,7 +16,8 @@ class WorkerReport {
  public:
   WorkerReport(const actorpool::ActorPool& pool, const LogSink& log);
 
-  void Look(WorkerWatch::TimePoint now);
+  /// `ready`: messages that wait for a worker and are not with the pool.
+  void Look(WorkerWatch::TimePoint now, std::size_t ready);
   std::size_t workers() const { return watch_.workers(); }
 
  private:

@@ -6,6 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+
+#include "absl/strings/str_format.h"
 
 namespace penstock::eventbus {
 
@@ -36,6 +39,14 @@ class WorkerWatch {
       : workers_(workers), usable_(std::max<std::size_t>(1, std::min(workers, cores))) {}
 
   std::size_t workers() const { return workers_; }
+
+  /// The verdict as a line for the log.
+  std::string Describe(const Verdict& verdict) const {
+    return absl::StrFormat(
+        "workers are the bottleneck: %d messages wait for one, and handlers wait too: %d ended in %d s, with %d %% of "
+        "the processor time that %d workers can use; set more workers, or answer later with Delivery::Defer",
+        verdict.waiting, verdict.finished, kPeriod.count(), verdict.cpu_percent, workers_);
+  }
 
   /// To be called about once a second. A verdict when a period has shown that workers are the bottleneck; the next
   /// period begins then.

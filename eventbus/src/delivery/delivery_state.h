@@ -25,11 +25,12 @@ struct DeliveryState {
   DeliveryState& operator=(const DeliveryState&) = delete;
 
   bool quarantines() const { return options.after_dead_letter == AfterDeadLetter::kQuarantine; }
-  /// Dispatched, refused, looked up, or busy with a letter.
+  /// Dispatched, refused, ready, looked up, or busy with a letter.
   std::size_t active() const {
     return table.count(MessageState::kDispatched) + table.count(MessageState::kRefused) +
-           table.count(MessageState::kDeadLettering) + table.count(MessageState::kRemovingLetter) +
-           table.count(MessageState::kLookingUpLetter) + table.count(MessageState::kLookingUp);
+           table.count(MessageState::kReady) + table.count(MessageState::kDeadLettering) +
+           table.count(MessageState::kRemovingLetter) + table.count(MessageState::kLookingUpLetter) +
+           table.count(MessageState::kLookingUp);
   }
 
   const DeliveryOptions options;

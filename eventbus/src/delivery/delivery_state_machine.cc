@@ -12,8 +12,8 @@ constexpr std::size_t kMostSpares = 512;
 
 }  // namespace
 
-DeliveryStateMachine::DeliveryStateMachine(const DeliveryOptions& options)
-    : state_(options), turns_(state_), leases_(options) {}
+DeliveryStateMachine::DeliveryStateMachine(const DeliveryOptions& options, PoolSlots* slots, PoolSlots::Member* member)
+    : state_(options), turns_(state_, slots, member), leases_(options) {}
 
 // Arrivals.
 
@@ -79,9 +79,13 @@ void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFli
 void DeliveryStateMachine::Refused(InFlightMessage& item, TimePoint now, Actions& out) {
   state_.now = now;
   ++state_.counters.inbox_full;
-  if (item.stale) return Forget(item, out);
-  if (state_.closed) return SetState(item, MessageState::kParked);
-  turns_.Refused(item);
+  turns_.Ended(item);
+  if (item.stale) {
+    Forget(item, out);
+  } else {
+    state_.closed ? SetState(item, MessageState::kParked) : turns_.Refused(item);
+  }
+  turns_.BeginReady(out);
 }
 
 // Ends.
@@ -89,6 +93,7 @@ void DeliveryStateMachine::Refused(InFlightMessage& item, TimePoint now, Actions
 void DeliveryStateMachine::Finished(InFlightMessage& item, TimePoint now, Actions& out) {
   state_.now = now;
   leases_.Finished(item);
+  turns_.Ended(item);
   const HandlerResult::Kind kind = item.result.kind;
   const bool ran = kind != HandlerResult::Kind::kAbandoned && kind != HandlerResult::Kind::kPostponed;
   if (ran) turns_.RoomInInbox(item, out);

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "delivery/actions.h"
 #include "delivery/delivery_state.h"
 #include "delivery/in_flight_message.h"
@@ -28,7 +29,9 @@ namespace penstock::eventbus {
 /// follows when that one is over.
 class DeliveryStateMachine {
  public:
-  explicit DeliveryStateMachine(const DeliveryOptions& options);
+  /// With `slots` messages begin by priority, and `member` is their subscription. Both outlive it.
+  explicit DeliveryStateMachine(const DeliveryOptions& options, PoolSlots* slots = nullptr,
+                                PoolSlots::Member* member = nullptr);
 
   /// A message arrived. `item` has its message, sequence, origin, letter, key, hash and actor set.
   void Arrived(std::unique_ptr<InFlightMessage> item, TimePoint now, Actions& out);
@@ -36,6 +39,16 @@ class DeliveryStateMachine {
   void Refused(InFlightMessage& item, TimePoint now, Actions& out);
   /// A dispatched message left its handler, or will not enter it; `item.result` says how.
   void Finished(InFlightMessage& item, TimePoint now, Actions& out);
+  /// A dispatched message occupies no worker any more, and is not over: its handler will tell later.
+  void LeftWorker(InFlightMessage& item, TimePoint now, Actions& out) {
+    turns_.LeftWorker(item);
+    TakeTurn(now, out);
+  }
+  /// A slot may be free for what is ready. Only where messages begin by priority.
+  void TakeTurn(TimePoint now, Actions& out) {
+    state_.now = now;
+    turns_.BeginReady(out);
+  }
   /// A dead letter was stored, or could not be.
   void DeadLettered(InFlightMessage& item, bool stored, TimePoint now, Actions& out);
   /// The letter of a redriven message was removed, or could not be.
@@ -103,11 +116,15 @@ class DeliveryStateMachine {
   }
 
   std::size_t in_hand() const { return state_.table.size(); }
-  /// Dispatched, refused, looked up, or busy with a letter.
+  /// All that `in_hand` counts, in no order.
+  void ForEachInHand(absl::FunctionRef<void(const InFlightMessage&)> visit) const { state_.table.ForEach(visit); }
+  /// Dispatched, refused, ready, looked up, or busy with a letter.
   std::size_t active() const { return state_.active(); }
   std::size_t parked() const { return state_.table.count(MessageState::kParked); }
   std::size_t held() const { return state_.table.count(MessageState::kAwaitingRedelivery); }
   std::size_t waiting() const { return state_.table.waiting(); }
+  /// Wait until no more urgent one does.
+  std::size_t ready() const { return state_.table.count(MessageState::kReady); }
   std::size_t stuck() const { return leases_.stuck(); }
   std::size_t bytes() const { return state_.flow.bytes(); }
   std::size_t window() const { return state_.flow.window(); }

@@ -21,6 +21,7 @@ enum class MessageState {
   kNew,                 ///< not yet admitted
   kParked,              ///< waits behind an earlier message of its key
   kRefused,             ///< its actor's inbox was full; offered again when there may be room
+  kReady,               ///< its turn; others begin before it, by priority
   kPaused,              ///< its turn, but nothing may begin now: the circuit is open, or another process may own it
   kDispatched,          ///< in an inbox or in its handler
   kWaiting,             ///< failed; its back-off runs here, its key waits
@@ -74,12 +75,18 @@ struct InFlightMessage {
   std::uint64_t key_hash = 0;
   std::size_t actor = kAnyActor;  ///< the actor of its key; `kAnyActor` without one
   MessageState state = MessageState::kNew;
-  bool stale = false;       ///< of an epoch that is over: its end is not reported to the server
-  bool evicted = false;     ///< without its body
-  bool probe = false;       ///< begins although there is an outage
-  bool stuck = false;       ///< in its handler for too long
-  bool paced = false;       ///< waits for its place in the rate, which it has: see `due`
-  bool deferred = false;    ///< its handler will tell later; of the worker's thread
+  bool stale = false;              ///< of an epoch that is over: its end is not reported to the server
+  bool evicted = false;            ///< without its body
+  bool probe = false;              ///< begins although there is an outage
+  bool stuck = false;              ///< in its handler for too long
+  bool paced = false;              ///< waits for its place in the rate, which it has: see `due`
+  bool deferred = false;           ///< its handler will tell later; of the worker's thread
+  bool has_slot = false;           ///< of `PoolSlots`: it occupies a worker, or an inbox
+  bool by_priority = false;        ///< it was given a slot, and is not over
+  int priority = 0;                ///< its own; higher first
+  int rank = 0;                    ///< while it is ready: the highest priority of its key
+  std::uint64_t ready_number = 0;  ///< while it is ready: its place among those
+  TimePoint ready_since{};
   std::size_t weight = 0;   ///< bytes of body and headers
   std::size_t charged = 0;  ///< of these, what counts against the budget now
   TimePoint lease_from{};

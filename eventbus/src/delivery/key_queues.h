@@ -20,6 +20,9 @@ class KeyQueues {
   /// Removes the message whose turn it is. Returns the next one, whose turn it is then; null if there is none.
   InFlightMessage* Dequeue(const InFlightMessage& first);
 
+  /// The message whose turn it is. Of a key that has a queue.
+  InFlightMessage& First(std::uint64_t key_hash) const { return *queues_.at(key_hash).first; }
+
   /// How many messages wait behind the one whose turn it is.
   std::size_t QueuedBehind(const InFlightMessage& first) const;
 

@@ -20,7 +20,9 @@ constexpr std::size_t kMostLookUps = 64;
 }  // namespace
 
 void TurnScheduler::Admit(InFlightMessage& item, Actions& out) {
-  if (state_.closed || (item.keyed() && !queues_.Enqueue(item))) {
+  const bool waits = state_.closed || (item.keyed() && !queues_.Enqueue(item));
+  if (priority_.enabled() && item.keyed() && !state_.closed) priority_.Queued(item, queues_.First(item.key_hash));
+  if (waits) {
     SetState(item, MessageState::kParked);
   } else {
     Turn(&item, out);
@@ -31,13 +33,18 @@ void TurnScheduler::Admit(InFlightMessage& item, Actions& out) {
 void TurnScheduler::Turn(InFlightMessage* item, Actions& out) {
   while (item != nullptr && IsOver(*item)) {
     InFlightMessage& over = *item;
-    item = over.keyed() ? queues_.Dequeue(over) : nullptr;
+    item = over.keyed() ? Dequeue(over) : nullptr;
     ++state_.counters.acked;
     state_.processed.Add(over.sequence);
     state_.flow.AddCredit(out);
     out.list.push_back({.kind = Action::Kind::kAck, .message = Remove(over)->TakeAnswerable()});
   }
   if (item != nullptr) state_.letters_known ? Start(*item, out) : SetState(*item, MessageState::kPaused);
+}
+
+InFlightMessage* TurnScheduler::Dequeue(const InFlightMessage& item) {
+  if (priority_.enabled()) priority_.Left(item);
+  return queues_.Dequeue(item);
 }
 
 // Told only when the message's turn has come: before, the first copy may still be in hand.
@@ -70,7 +77,9 @@ bool TurnScheduler::MayRun(InFlightMessage& item, Actions& out) {
 // Whether it waits for its place in the rate.
 bool TurnScheduler::IsPaced(InFlightMessage& item) {
   if (!state_.pacing.enabled()) return false;
-  const TimePoint at = state_.pacing.Take(item, state_.now);
+  // By priority, a place in the rate of all is taken by what begins, not by what is ready.
+  const TimePoint at =
+      priority_.enabled() ? state_.pacing.TakeOfKey(item, state_.now) : state_.pacing.Take(item, state_.now);
   if (at <= state_.now) return false;
   SetState(item, MessageState::kParked);  // it may wait already, and is indexed by when that is over
   item.due = at;
@@ -86,11 +95,26 @@ bool TurnScheduler::IsCrowded() const {
 
 // One has left its handler.
 void TurnScheduler::BeginCrowded(Actions& out) {
+  if (priority_.enabled()) return BeginReady(out);
   while (!crowded_.empty() && !IsCrowded()) {
     InFlightMessage& next = *crowded_.front();
     crowded_.pop_front();
     Dispatch(next, out);
   }
+}
+
+bool TurnScheduler::MayBeginReady() const { return !IsCrowded() && state_.pacing.NextOfAll(state_.now) <= state_.now; }
+
+void TurnScheduler::BeginReady(Actions& out) {
+  if (!priority_.enabled() || state_.closed) return;
+  while (state_.failures.breaker().open() && !priority_.empty()) SetState(*priority_.TakeAny(), MessageState::kPaused);
+  while (MayBeginReady()) {
+    InFlightMessage* const next = priority_.Next(state_.now);
+    if (next == nullptr) return;
+    state_.pacing.TakeOfAll(state_.now);
+    HandOut(*next, out);
+  }
+  priority_.Withdraw();
 }
 
 // Of a letter that is no obstacle to its key, as far as is known: what it stands for may have been handled. Told only
@@ -141,10 +165,21 @@ void TurnScheduler::Dispatch(InFlightMessage& item, Actions& out) {
     out.list.push_back({.kind = Action::Kind::kLookUp, .item = &item});
     return;
   }
+  if (priority_.enabled() && !item.probe) {
+    SetState(item, MessageState::kReady);
+    priority_.Ready(item, state_.now);
+    return BeginReady(out);
+  }
   if (IsCrowded()) {
     SetState(item, MessageState::kRefused);
     return crowded_.push_back(&item);
   }
+  HandOut(item, out);
+}
+
+// By priority few messages are with the pool: it is to be given the next one at once.
+void TurnScheduler::HandOut(InFlightMessage& item, Actions& out) {
+  if (priority_.enabled()) item.urgent.store(true, std::memory_order_relaxed);
   item.started_at.store(0, std::memory_order_relaxed);
   SetState(item, MessageState::kDispatched);
   out.list.push_back({.kind = Action::Kind::kDispatch, .item = &item});
@@ -167,7 +202,7 @@ void TurnScheduler::OfferRefused(std::size_t actor, Actions& out) {
 
 void TurnScheduler::ReleaseKey(InFlightMessage& item, Actions& out) {
   if (!item.keyed() || state_.closed) return;
-  Turn(queues_.Dequeue(item), out);
+  Turn(Dequeue(item), out);
 }
 
 void TurnScheduler::BeginLetter(InFlightMessage& item, MessageState state, Actions& out) {
@@ -241,9 +276,17 @@ TimePoint TurnScheduler::next_tick() const {
   TimePoint next = TimePoint::max();
   if (state_.table.waiting() > 0) next = state_.table.next_due();
   if (!refused_.empty()) next = std::min(next, state_.now + kOfferAgain);
+  if (priority_.enabled() && !priority_.empty()) next = std::min(next, NextOfReady());
   if (state_.table.paused().empty() || !state_.letters_known) return next;
   const CircuitBreaker& breaker = state_.failures.breaker();
   return std::min(next, breaker.open() ? breaker.next_probe() : state_.now + kResume);
+}
+
+// A slot or a handler that ends is told; time and the actors of other subscriptions are not.
+TimePoint TurnScheduler::NextOfReady() const {
+  const TimePoint allowed = state_.pacing.NextOfAll(state_.now);
+  if (allowed > state_.now) return allowed;
+  return priority_.awaits_room(state_.now) ? state_.now + kOfferAgain : TimePoint::max();
 }
 
 // An evicted one is requested again, and takes another place in the rate when it comes.
@@ -287,11 +330,14 @@ void TurnScheduler::Clear() {
   refused_.Clear();
   crowded_.clear();
   queues_.Clear();
+  if (priority_.enabled()) priority_.Clear();
 }
 
 void TurnScheduler::KeepTurn(InFlightMessage& item) {
   item.next_of_key = nullptr;
-  if (item.keyed()) queues_.Block(item);
+  if (!item.keyed()) return;
+  queues_.Block(item);
+  if (priority_.enabled()) priority_.Queued(item, item);
 }
 
 std::unique_ptr<InFlightMessage> TurnScheduler::Remove(InFlightMessage& item) {

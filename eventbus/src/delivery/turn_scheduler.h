@@ -14,6 +14,7 @@
 #include "delivery/delivery_state.h"
 #include "delivery/in_flight_message.h"
 #include "delivery/key_queues.h"
+#include "delivery/priority/priority_turns.h"
 
 namespace penstock::eventbus {
 
@@ -52,7 +53,9 @@ class RefusedOffers {
 /// full, its back-off runs, its body was evicted, or nothing may begin now. Thread-confined to its state machine.
 class TurnScheduler {
  public:
-  explicit TurnScheduler(DeliveryState& state) : state_(state) {}
+  /// With `slots` messages begin by priority.
+  TurnScheduler(DeliveryState& state, PoolSlots* slots, PoolSlots::Member* member)
+      : state_(state), priority_(slots, member) {}
 
   /// A message of the table waits for its turn, or has it at once.
   void Admit(InFlightMessage& item, Actions& out);
@@ -62,8 +65,19 @@ class TurnScheduler {
   void Refused(InFlightMessage& item);
   /// A message left its actor's inbox.
   void RoomInInbox(const InFlightMessage& left, Actions& out);
-  /// Begins what waits because as many handlers run as may. To be called when one has ended.
+  /// Begins what waits because as many handlers run as may, or as the pool is to have by priority. To be called when
+  /// one has ended.
   void BeginCrowded(Actions& out);
+  /// Begins what is ready, by priority, as far as there are slots. To be called when one may be free.
+  void BeginReady(Actions& out);
+  /// The message, which was dispatched, occupies no worker any more.
+  void LeftWorker(InFlightMessage& item) {
+    if (priority_.enabled()) priority_.ReleaseSlot(item);
+  }
+  /// The message, which was dispatched, runs no more.
+  void Ended(InFlightMessage& item) {
+    if (priority_.enabled()) priority_.Ended(item);
+  }
   /// Begins the message again after `delay`; its key waits.
   void Wait(InFlightMessage& item, std::chrono::milliseconds delay, Actions& out);
   /// Stores the message's dead letter (`kDeadLettering`), or removes (`kRemovingLetter`) or looks up
@@ -108,6 +122,10 @@ class TurnScheduler {
   bool MayRun(InFlightMessage& item, Actions& out);
   bool IsPaced(InFlightMessage& item);
   bool IsCrowded() const;
+  bool MayBeginReady() const;
+  TimePoint NextOfReady() const;
+  void HandOut(InFlightMessage& item, Actions& out);
+  InFlightMessage* Dequeue(const InFlightMessage& item);
   void WakeUp(InFlightMessage& item, bool paced, Actions& out);
   void OfferRefused(std::size_t actor, Actions& out);
   void RetryNow(InFlightMessage& item, Actions& out);
@@ -118,6 +136,7 @@ class TurnScheduler {
 
   DeliveryState& state_;
   KeyQueues queues_;
+  PriorityTurns priority_;
   RefusedOffers refused_;
   std::deque<InFlightMessage*> crowded_;  // as many run as may; in their order
   std::uint64_t last_probed_ = 0;

@@ -9,10 +9,12 @@
 #include <fstream>
 #include <initializer_list>
 #include <limits>
+#include <set>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <tuple>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -35,6 +37,8 @@ constexpr std::int64_t kDayMs = kDaySeconds * kSecondMs;
 constexpr std::int64_t kYearSeconds = 365 * kDaySeconds;
 constexpr std::int64_t kLongestDelayMs = 10 * kYearSeconds * kSecondMs;
 constexpr std::int64_t kMaxInFlight = 65'536;
+constexpr std::int64_t kMaxPriority = 100;
+constexpr std::size_t kMostClasses = 8;
 constexpr std::size_t kMaxIdBytes = 128;
 
 // Counts keep the unit of their field: converting a hostile duration could overflow.
@@ -54,6 +58,8 @@ absl::Status CheckRanges(std::initializer_list<Range> ranges) {
   return BadField(range->field, absl::StrCat("is ", range->value, range->unit, "; use ", range->or_zero ? "0 or " : "",
                                              range->least, " to ", range->most, range->unit));
 }
+
+Range PriorityRange(int priority) { return {"priority", priority, -kMaxPriority, kMaxPriority}; }
 
 std::int64_t Count(std::uint64_t value) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(value, std::numeric_limits<std::int64_t>::max()));
@@ -182,6 +188,16 @@ absl::Status CheckRate(std::string_view field, const RateLimit& limit) {
       absl::StrCat("field \"", std::string(field), ".burst\" is ", limit.burst, "; use 1 to 1000000"));
 }
 
+absl::Status CheckClasses(const std::vector<std::string>& classes) {
+  if (classes.size() > kMostClasses)
+    return BadField("priority_classes", absl::StrCat("has ", classes.size(), " names; use up to ", kMostClasses));
+  const std::set<std::string_view> different(classes.begin(), classes.end());
+  absl::Status status =
+      Require(different.size() == classes.size(), "priority_classes", "has a name twice; name it once");
+  for (const std::string& name : classes) status.Update(CheckName("priority_classes", name));
+  return status;
+}
+
 absl::Status CheckRetry(const RetryPolicy& retry) {
   return FirstError(CheckRanges({
                         {"retry.max_attempts", Count(retry.max_attempts), 0, 1'000'000},
@@ -218,7 +234,8 @@ absl::Status CheckOptions(const PublishOptions& options) {
   return Prefixed("publish options",
                   FirstError(CheckVisibleAscii("message_id", options.message_id, kMaxIdBytes, Presence::kOptional),
                              options.key.empty() ? absl::OkStatus() : CheckAggregateId("key", options.key),
-                             CheckHeaders(options.headers),
+                             CheckHeaders(options.headers), CheckRanges({PriorityRange(options.priority)}),
+                             CheckOptionalName("priority_class", options.priority_class),
                              Require(options.format == kProtobuf || options.format == kJson, "format",
                                      "is no format; use kProtobuf or kJson"),
                              CheckDelay(options)));
@@ -271,7 +288,11 @@ absl::Status CheckOptions(const EnvelopeSubscribeOptions& options) {
                   "is no choice; use kDeadLetter or kDrop"),
           Require(options.max_age.count() == 0 || after != kBlock || when_expired == WhenExpired::kDrop, "when_expired",
                   "is kDeadLetter, and with after_dead_letter kBlock nothing is given up; use kDrop"),
-          CheckRanges({{"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
+          Require(options.by_priority || !options.priority_classes.empty() || options.priority == 0, "priority",
+                  "is set, though by_priority is not; set both or none"),
+          CheckClasses(options.priority_classes),
+          CheckRanges({PriorityRange(options.priority),
+                       {"time_limit", options.time_limit.count(), 1, kDayMs, " ms", true},
                        {"max_age", options.max_age.count(), 1, 3653 * kDayMs, " ms", true},
                        {"max_concurrent", Count(options.max_concurrent), 0, kMaxInFlight},
                        {"max_in_flight", Count(options.max_in_flight), 1, kMaxInFlight},

@@ -27,9 +27,12 @@ absl::StatusOr<SentMessage> ActorDeclaration::Send(EventBus& bus, absl::StatusOr
   absl::StatusOr<Envelope> addressed = Address(std::move(message), options);
   if (!addressed.ok()) return addressed.status();
   SentMessage sent{.id = addressed->event_id};
-  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(
-      topic_, *std::move(addressed),
-      {.headers = options.headers, .delay = options.delay, .deliver_at = options.deliver_at});
+  absl::StatusOr<PubAck> ack = bus.PublishEnvelope(topic_, *std::move(addressed),
+                                                   {.headers = options.headers,
+                                                    .priority_class = options.priority_class,
+                                                    .priority = options.priority,
+                                                    .delay = options.delay,
+                                                    .deliver_at = options.deliver_at});
   if (!ack.ok()) return ack.status();
   sent.ack = *std::move(ack);
   return sent;

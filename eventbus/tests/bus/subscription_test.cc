@@ -126,6 +126,7 @@ class SubscriptionTest : public testing::Test {
                             .look_ups = look_ups_,
                             .deadlines = deadlines_,
                             .log = log_,
+                            .slots = slots_,
                             .request_tick = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
     if (holds_acknowledgements_) return;
@@ -158,6 +159,7 @@ class SubscriptionTest : public testing::Test {
   DeadLetterWriter letters_{options_, transport_, streams_};
   MessageLookUp look_ups_{transport_};
   DeadlineWatch deadlines_;
+  PoolSlots slots_{1, 4};
   std::unique_ptr<actorpool::ActorPool> pool_ = *actorpool::ActorPool::Create({.actors = 4, .workers = 1});
   std::unique_ptr<Subscription> subscription_;
   std::vector<std::uint64_t> fences_;  // of the handlers, by one worker

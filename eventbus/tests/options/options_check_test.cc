@@ -285,6 +285,21 @@ TEST(EnvelopeSubscribeOptionsTest, AreCheckedFieldByField) {
   EXPECT_THAT(CheckOptions(Options{.ack_wait = milliseconds::max()}), IsRefusedFor("\"ack_wait\""));
 }
 
+TEST(EnvelopeSubscribeOptionsTest, KeepTheRangesOfPrioritiesAndClasses) {
+  using Options = EnvelopeSubscribeOptions;
+  EXPECT_THAT(CheckOptions(Options{.by_priority = true, .priority = -100}), IsAccepted());
+  EXPECT_THAT(CheckOptions(Options{.priority = 100, .priority_classes = {"urgent"}}), IsAccepted());
+  EXPECT_THAT(CheckOptions(Options{.by_priority = true, .priority = 101}),
+              IsRefusedFor("\"priority\" is 101; use -100 to 100"));
+  EXPECT_THAT(CheckOptions(Options{.priority = 1}), IsRefusedFor("\"priority\" is set, though by_priority is not"));
+  EXPECT_THAT(CheckOptions(Options{.priority_classes = {"a", "b", "a"}}), IsRefusedFor("\"priority_classes\""));
+  EXPECT_THAT(CheckOptions(Options{.priority_classes = {"a.b"}}), IsRefusedFor("\"priority_classes\""));
+  EXPECT_THAT(CheckOptions(Options{.priority_classes = std::vector<std::string>(9, "a")}),
+              IsRefusedFor("\"priority_classes\" has 9 names; use up to 8"));
+  EXPECT_THAT(CheckOptions(PublishOptions{.priority = -101}), IsRefusedFor("\"priority\" is -101"));
+  EXPECT_THAT(CheckOptions(PublishOptions{.priority_class = "a b"}), IsRefusedFor("\"priority_class\""));
+}
+
 TEST(EnvelopeSubscribeOptionsTest, KeepTheRangesOfTheRetryPolicy) {
   EXPECT_THAT(CheckOptions(WithRetry(
                   {.max_attempts = 0, .min_backoff = milliseconds{0}, .max_backoff = milliseconds{0}, .jitter = 1})),

@@ -197,8 +197,8 @@ void InvariantChecker::CheckTurn(const InFlightMessage& item, const DeliveryStat
   const std::uint64_t key = ledger_.event(RecordOf(item)).key;
   if (key == 0 || std::exchange(hand_.at(item.sequence).had_turn, true)) return;
   // One may have had its turn without being dispatched.
-  const bool paced =
-      scenario_.flow.rate.per_second > 0 || scenario_.flow.key_rate.per_second > 0 || scenario_.flow.max_concurrent > 0;
+  const bool paced = scenario_.flow.rate.per_second > 0 || scenario_.flow.key_rate.per_second > 0 ||
+                     scenario_.flow.max_concurrent > 0 || scenario_.by_priority();
   const bool turns_hidden = flow.counters().evicted > 0 || outage_ever_ || scenario_.quarantines() || paced;
   for (const std::uint64_t sequence : of_key_[key]) {
     if (sequence == item.sequence) return;

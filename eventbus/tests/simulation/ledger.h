@@ -66,6 +66,11 @@ class Ledger {
   void StreamMadeAgain();
 
   const Event& event(const Record& record) const { return events_[record.event]; }
+  /// Most events have the lowest.
+  int PriorityOf(const Record& record) const {
+    if (!scenario_.by_priority() || record.event % 3 != 0) return 0;
+    return static_cast<int>(record.event / 3 * 31 % static_cast<std::size_t>(scenario_.priorities));
+  }
   const Record& record(std::size_t number) const { return records_[number]; }
   Record& record(std::size_t number) { return records_[number]; }
   /// The number of a message in the present stream.

@@ -24,8 +24,11 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
       trace_(surroundings.trace),
       random_(random),
       number_(number),
-      flow_(std::make_unique<DeliveryStateMachine>(scenario_.flow)),
+      slots_(scenario_.workers(), scenario_.actors),
+      flow_(std::make_unique<DeliveryStateMachine>(scenario_.flow, scenario_.by_priority() ? &slots_ : nullptr,
+                                                   &member_)),
       invariants_(scenario_, ledger_, live_bytes_, number),
+      priorities_(scenario_, ledger_),
       pool_(event_queue_, scenario_.actors, scenario_.inbox,
             [this](InFlightMessage& item, std::size_t actor) { Begin(item, actor); }),
       consumer_(scenario_, event_queue_, Random(random_.Next()), network_, ledger_, trace_, number,
@@ -64,6 +67,7 @@ void Process::Do(Event event) {
   for (const std::uint64_t sequence : actions->vanished) invariants_.Vanished(sequence);
   for (const std::uint64_t sequence : actions->overdue) LookUpOverdue(sequence);
   invariants_.Compare(*flow_, *actions);
+  priorities_.Compare(*flow_);
   outage_ = flow_->circuit_open();
   ScheduleTick();
   if (!random_.PerMille(scenario_.late_per_mille)) return Execute(*actions);
@@ -87,6 +91,7 @@ void Process::LookAt(Actions& actions) {
   for (auto action = first; action != actions.list.end(); ++action) {
     if (action->message) continue;
     invariants_.Asked(*action, *flow_, event_queue_.now());
+    priorities_.Asked(*action, *flow_, event_queue_.now());
     if (action->kind != Action::Kind::kExtend) continue;
     consumer_.Acknowledge(action->item->answerable(), AckType::kInProgress);
   }
@@ -133,6 +138,7 @@ void Process::Execute(Actions& actions) {
     for (InFlightMessage* item : refused) {
       if (item->stale) invariants_.StaleEnded();
       invariants_.NotUnderWay(*item);
+      priorities_.Left(*item);
       flow_->Refused(*item, event_queue_.now(), more);
     }
   });
@@ -186,6 +192,7 @@ std::unique_ptr<InFlightMessage> Process::MakeItem(const ModelMessage::Facts& fa
     item->key_hash = ledger_.KeyHash(key);
     item->actor = item->key_hash % pool_.size();
   }
+  item->priority = ledger_.PriorityOf(record);
   item->message = std::move(message);
   return item;
 }
@@ -233,7 +240,7 @@ void Process::Begin(InFlightMessage& item, std::size_t actor) {
   HandlerResult result = Plan(item);
   const microseconds duration = Duration();
   if (!conditions_.calm && random_.PerMille(scenario_.defer_per_mille)) {
-    pool_.Free(actor);
+    LeaveWorker(item, actor);
     return Defer(item, duration, std::move(result));
   }
   Later(duration, [this, &item, actor, result = std::move(result)] {
@@ -242,6 +249,15 @@ void Process::Begin(InFlightMessage& item, std::size_t actor) {
     Later(threw ? random_.Between(microseconds{1}, milliseconds{10}) : microseconds{0},
           [this, actor] { pool_.Free(actor); });
     End(item);
+  });
+}
+
+void Process::LeaveWorker(InFlightMessage& item, std::size_t actor) {
+  pool_.Free(actor);
+  if (!scenario_.by_priority()) return;
+  Do([&](Actions& actions) {
+    priorities_.Left(item);
+    flow_->LeftWorker(item, event_queue_.now(), actions);
   });
 }
 
@@ -275,6 +291,7 @@ void Process::Finish(InFlightMessage& item) {
   if (item.stale && !letter_follows) invariants_.StaleEnded();
   Do([&](Actions& actions) {
     invariants_.LeavesHandler(item);
+    priorities_.Left(item);
     flow_->Finished(item, event_queue_.now(), actions);
   });
 }

@@ -14,6 +14,7 @@
 #include "simulation/invariant_checker.h"
 #include "simulation/model_consumer.h"
 #include "simulation/model_pool.h"
+#include "simulation/priority_checker.h"
 
 namespace penstock::eventbus::simulation {
 
@@ -72,6 +73,7 @@ class Process {
   void ScheduleTick();
 
   void Begin(InFlightMessage& item, std::size_t actor);
+  void LeaveWorker(InFlightMessage& item, std::size_t actor);
   void End(InFlightMessage& item);
   void Finish(InFlightMessage& item);
   bool MayBegin(const InFlightMessage& item) const;
@@ -101,8 +103,11 @@ class Process {
   Random random_;
   const int number_;
   std::size_t live_bytes_ = 0;  // of messages in memory; must outlive them
+  PoolSlots slots_;
+  OnlyMember member_{};
   std::unique_ptr<DeliveryStateMachine> flow_;
   InvariantChecker invariants_;
+  PriorityChecker priorities_;
   ModelPool pool_;
   ModelConsumer consumer_;
   std::map<std::uint64_t, std::pair<InFlightMessage*, Deferred>> deferred_{};  // by number

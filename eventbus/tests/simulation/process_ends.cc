@@ -44,6 +44,7 @@ void Process::Abandon() {
   if (std::exchange(abandoning_, true)) return;
   consumer_.StopHandling();
   invariants_.Closed();
+  priorities_.Closed();
   flow_->Close();
   for (auto& [number, deferred] : std::exchange(deferred_, {})) {
     InFlightMessage& item = *deferred.first;

@@ -98,6 +98,11 @@ const char* PolicyName(AfterDeadLetter policy) {
 }
 
 // Of the seed, so that the draws stay what they were.
+void RankEvents(Scenario& scenario) {
+  const std::uint64_t part = scenario.seed % 7;
+  if (part < 3) scenario.priorities = part == 0 ? 1 : static_cast<int>(2 + scenario.seed % 9);
+}
+
 void LimitPace(std::uint64_t seed, DeliveryOptions& flow) {
   if (const std::uint64_t part = seed % 17; part == 0 || part == 1 || part == 3) flow.max_concurrent = 1 + seed % 3;
   if (const std::uint64_t part = seed % 19; part >= 1 && part <= 3) {
@@ -116,6 +121,7 @@ Scenario DrawScenario(std::uint64_t seed) {
   DrawHandlers(random, scenario);
   DrawFaults(random, scenario);
   LimitPace(seed, scenario.flow);
+  RankEvents(scenario);
   return scenario;
 }
 
@@ -127,8 +133,9 @@ std::string Scenario::Describe() const {
        << static_cast<std::int64_t>(flow.max_bytes) << ", attempts " << flow.retry.max_attempts << ", back-off "
        << flow.retry.min_backoff.count() << " to " << flow.retry.max_backoff.count() << " ms, outage after "
        << flow.outage_after << ", stuck after " << flow.stuck_after.count() << " ms; " << events << " events, " << keys
-       << " keys, " << smallest << " to " << largest << " bytes; " << actors << " actors, inbox " << inbox
-       << "; a fault every " << fault_pause.count() / 1000 << " ms";
+       << " keys, " << (by_priority() ? std::to_string(priorities) + " priorities, " : "") << smallest << " to "
+       << largest << " bytes; " << actors << " actors, inbox " << inbox << "; a fault every "
+       << fault_pause.count() / 1000 << " ms";
   return text.str();
 }
 

@@ -22,6 +22,7 @@ struct Scenario {
 
   std::size_t events = 0;
   std::uint64_t keys = 1;
+  int priorities = 0;  ///< events have as many; 0: they do not begin by priority
   std::uint64_t unkeyed_per_mille = 0;
   bool hot_key = false;                      ///< half of all have the first key
   bool colliding_keys = false;               ///< two keys each have the same hash
@@ -44,6 +45,9 @@ struct Scenario {
   bool forgets_unheard = false;             ///< as 2.10.27
   bool elects_old = false;                  ///< a new leader may lack seconds of acknowledgements
 
+  bool by_priority() const { return priorities > 0; }
+  /// Of a pool that has fewer workers than actors.
+  std::size_t workers() const { return (actors + 1) / 2; }
   bool has_faults() const { return fault_pause.count() > 0; }
   bool keeps_letters() const { return flow.acknowledges && flow.after_dead_letter != AfterDeadLetter::kBlock; }
   bool quarantines() const { return flow.acknowledges && flow.after_dead_letter == AfterDeadLetter::kQuarantine; }

@@ -35,6 +35,7 @@ struct Completion {
   /// The status that the work returned; `kInternal` with the exception's text when it threw; `kCancelled` when
   /// abandoned.
   absl::Status status{};
+  std::chrono::nanoseconds pause{0};  ///< its actor begins nothing for so long: other than 0 after a throw only
 };
 
 /// One message for the pool: the work to run and the callback for its end.

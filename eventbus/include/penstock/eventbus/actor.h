@@ -27,7 +27,9 @@ struct SendOptions {
   std::string id{};
   /// The event that it is sent because of: see `CausedBy`. Read during the call only.
   const Envelope* cause = nullptr;
-  Headers headers{};                                   ///< as in `PublishOptions`, as are the next two
+  Headers headers{};                                   ///< as in `PublishOptions`, as are all that follow
+  std::string priority_class{};                        ///< one of the actor's policy
+  int priority = 0;                                    ///< heeded if the actor's policy sets `by_priority`
   std::chrono::milliseconds delay{0};                  ///< it is sent so much later
   std::chrono::system_clock::time_point deliver_at{};  ///< or then
 };
@@ -92,7 +94,8 @@ class Actor {
     return declaration_.Send(bus, MakeEnvelope(message), options);
   }
 
-  /// Calls off a message that was sent with a delay and is not due yet: see `EventBus::CancelDelayed`.
+  /// Calls off a message that was sent with a delay, without a class, and is not due yet: see
+  /// `EventBus::CancelDelayed`, which takes the topic of a class too.
   absl::Status CancelDelayed(EventBus& bus, std::string_view id) const { return declaration_.CancelDelayed(bus, id); }
 
   /// Handles the actor's messages on this bus from now on, and relays those that are delayed

@@ -21,6 +21,7 @@ inline constexpr std::string_view kContentType = "Content-Type";
 inline constexpr std::string_view kMessageId = "Nats-Msg-Id";
 inline constexpr std::string_view kTraceparent = "traceparent";
 inline constexpr std::string_view kFence = "Penstock-Fence";  ///< `Delivery::fence` of the handler that published it
+inline constexpr std::string_view kPriority = "Penstock-Priority";  ///< `PublishOptions::priority`; absent for 0
 inline constexpr std::string_view kDeliverAt =
     "Penstock-Deliver-At";  ///< of a delayed message: when it was due; RFC 3339, UTC
 

@@ -137,6 +137,13 @@ struct PublishOptions {
   Headers headers{};
   /// How an envelope is written. Ignored by `Publish`.
   EnvelopeFormat format = EnvelopeFormat::kProtobuf;
+  /// The class of an envelope, one of the `EnvelopeSubscribeOptions::priority_classes` of the topic's subscribers. It
+  /// is stored in the topic `{topic}.{class}`; in a class that nobody subscribes to it is kept and not handled. Empty:
+  /// none, the least urgent. Ignored by `Publish`. 1 to 64 bytes of `[A-Za-z0-9_-]`.
+  std::string priority_class{};
+  /// Of an envelope: what is higher begins first, where a subscription asks for it
+  /// (`EnvelopeSubscribeOptions::by_priority`). Ignored by `Publish`. Range -100 to 100.
+  int priority = 0;
   /// An envelope waits for so long, or until then, before it is published: never less, by the clock of the process that
   /// relays it (docs/delay.md). Until then it can be cancelled or, by publishing it again with its event ID, put off;
   /// and it has no place in the order of its aggregate. The PubAck tells where it waits. At most one of the two; a time
@@ -280,6 +287,22 @@ struct EnvelopeSubscribeOptions {
   /// Each process runs no more handlers of this subscription at once, whatever the pool has. 0: no limit. Range 0 to
   /// 65,536.
   std::size_t max_concurrent = 0;
+  /// When more events are ready than workers are free, those with the highest priority begin first: their own
+  /// (`PublishOptions::priority`) and `priority` together. Events of a key never pass each other; a key is as urgent as
+  /// its most urgent event received. Every eighth event to begin is the one that has been ready longest. Only events
+  /// received (`max_in_flight`) are compared, and only with those of subscriptions of this bus that set this too:
+  /// others hand all their events to the pool at once. Off: what is received first begins first (docs/handlers.md).
+  bool by_priority = false;
+  /// Added to the priority of each event; raises all of a subscription over those of another. Only with `by_priority`.
+  /// Range -100 to 100.
+  int priority = 0;
+  /// Classes of the topic, the most urgent first, none of which waits for the backlog of another. Each is a topic of
+  /// its own, `{topic}.{class}`, with a durable of the same name there; events without a class are in the topic itself
+  /// and come last. All have this subscription's ID, handler, workers and `max_concurrent`, and begin by class, then by
+  /// priority as with `by_priority`, an eighth of the turns left to what has waited longest. Order per aggregate holds
+  /// within a class, not between classes. The other options are those of each class by itself. Not with a pattern. Up
+  /// to 8 names as in `PublishOptions::priority_class`, each once.
+  std::vector<std::string> priority_classes{};
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
   /// logged, and its message is over all the same; that of a deferred outcome is not kept.
   ResultOptions results{};

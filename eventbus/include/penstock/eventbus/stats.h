@@ -14,9 +14,9 @@ namespace penstock {
 struct SubscriptionStats {
   std::uint64_t id = 0;
   std::string topic{};
-  std::string pattern{};           ///< of a subscription to a pattern, which has one entry per topic, with its own ID
-  std::string durable{};           ///< empty: at-most-once without a group
-  std::uint64_t received = 0;      ///< deliveries that arrived, redeliveries included
+  std::string pattern{};       ///< of one to a pattern, or to classes, which has one entry per topic, with its own ID
+  std::string durable{};       ///< empty: at-most-once without a group
+  std::uint64_t received = 0;  ///< deliveries that arrived, redeliveries included
   std::uint64_t redelivered = 0;   ///< of `received`: delivered before
   std::uint64_t duplicates = 0;    ///< of `received`: redelivered without a Nak while in flight or finished
   std::uint64_t skipped = 0;       ///< of `received`: redriven for another durable

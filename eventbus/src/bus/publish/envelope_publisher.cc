@@ -97,6 +97,7 @@ absl::StatusOr<OutboundMessage> EnvelopePublisher::Encode(std::string_view topic
   message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
   if (!envelope.traceparent.empty())
     message.reserved_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
+  if (options.priority != 0) message.reserved_headers.push_back({header::kPriority, std::to_string(options.priority)});
   return message;
 }
 

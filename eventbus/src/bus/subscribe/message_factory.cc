@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bus/dead_letters/letter_headers.h"
+#include "naming/decimal.h"
 #include "naming/names.h"
 #include "penstock/eventbus/envelope.h"
 
@@ -12,6 +13,7 @@ namespace penstock::eventbus {
 namespace {
 
 constexpr std::size_t kSparesAtRest = 64;
+constexpr int kMostPriority = 100;
 
 }  // namespace
 
@@ -30,6 +32,7 @@ std::unique_ptr<InFlightMessage> MessageFactory::Make(std::unique_ptr<StoredMess
   item->message = std::move(message);
   AssignKey(*item);
   if (spec_.flow.acknowledges) AssignRedrive(*item);
+  if (spec_.by_priority) AssignPriority(*item);
   return item;
 }
 
@@ -56,6 +59,19 @@ void MessageFactory::AssignRedrive(InFlightMessage& item) const {
   item.for_other_consumer = *whose != spec_.consumer_spec.consumer;
   item.letter = HeaderNumber(*item.message, header::kDeadLetter);
   if (const auto origin = HeaderNumber(*item.message, header::kOriginSequence); origin != 0) item.origin = origin;
+}
+
+// Any program may have set the header.
+void MessageFactory::AssignPriority(InFlightMessage& item) {
+  item.priority = spec_.priority;
+  const auto text = item.message->Header(header::kPriority);
+  if (!text) return;
+  const auto own = ParseDecimal<int>(*text);
+  if (own && *own >= -kMostPriority && *own <= kMostPriority) {
+    item.priority += *own;
+  } else if (!std::exchange(odd_priority_told_, true)) {
+    odd_priority_ = item.sequence;
+  }
 }
 
 void MessageFactory::Shrink() {

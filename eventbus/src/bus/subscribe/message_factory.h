@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "bus/subscribe/subscription_spec.h"
@@ -25,6 +28,8 @@ class MessageFactory {
 
   /// Takes over the memory of items that ended.
   void Refill(DeliveryStateMachine& flow) { flow.ExchangeSpares(spares_); }
+  /// Once: the sequence of a message whose priority cannot be read, or is out of range, and is taken as 0.
+  std::optional<std::uint64_t> TakeOddPriority() { return std::exchange(odd_priority_, std::nullopt); }
   /// Keeps no more than a moderate load needs.
   void Shrink();
 
@@ -32,10 +37,13 @@ class MessageFactory {
   std::unique_ptr<InFlightMessage> NewItem();
   void AssignKey(InFlightMessage& item) const;
   void AssignRedrive(InFlightMessage& item) const;
+  void AssignPriority(InFlightMessage& item);
 
   const SubscriptionSpec& spec_;
   const actorpool::internal::PoolAccess pool_;
   std::vector<std::unique_ptr<InFlightMessage>> spares_;
+  std::optional<std::uint64_t> odd_priority_{};
+  bool odd_priority_told_ = false;
 };
 
 }  // namespace penstock::eventbus

@@ -36,10 +36,11 @@ class Subscription::HandlerCall final : public DeferralSource, public EventGate 
 };
 
 Subscription::Subscription(SubscriptionSpec spec, SubscriptionContext context)
-    : spec_(std::move(spec)),
+    : PoolSlots::Member(spec.group),
+      spec_(std::move(spec)),
       context_(std::move(context)),
       executor_(spec_, context_.pool, context_.dead_letters, context_.look_ups, *this),
-      flow_(spec_.flow),
+      flow_(spec_.flow, spec_.by_priority ? &context_.slots : nullptr, this),
       waiting_(spec_.queue_capacity, spec_.when_full),
       factory_(spec_, context_.pool),
       quarantine_reader_(spec_, context_.dead_letters, context_.log) {}
@@ -88,6 +89,7 @@ void Subscription::OnArrived(std::vector<std::unique_ptr<StoredMessage>> message
   std::vector<std::unique_ptr<InFlightMessage>> items;
   items.reserve(messages.size());
   for (auto& message : messages) items.push_back(factory_.Make(std::move(message)));
+  if (spec_.by_priority) LogOddPriority();
   consumes_ = consumes_ || completed_.BecomeConsumer();
   RunActions([&](TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     actions.list.reserve(2 * items.size());
@@ -268,12 +270,14 @@ std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item) {
 
 void Subscription::OnSettled(InFlightMessage& item, const actorpool::Completion& settlement) {
   Call call(*this);
+  if (settlement.pause.count() > 0) ActorPauses(item.actor, settlement.pause);
   if (item.deferred) {
     std::shared_ptr<Deferral> deferral;
     {
       MutexLock lock(mutex_);
       deferral = deferred_.at(&item);
     }
+    if (spec_.by_priority) LeaveWorker(item);
     return deferral->Returned();
   }
   if (settlement.disposition == actorpool::Disposition::kAbandoned)
@@ -315,7 +319,7 @@ void Subscription::CompleteAll(TimePoint now, Actions& actions) {
   Feed(now, actions);
 }
 
-void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event) {
+std::vector<InFlightMessage*> Subscription::RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event) {
   Actions actions;
   bool sooner = false;
   bool outage = false;
@@ -346,11 +350,7 @@ void Subscription::RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event
   if (!actions.vanished.empty()) LogVanished(actions.vanished);
   if (sooner) context_.request_tick();
   if (!actions.overdue.empty()) LookUpOverdue(actions.overdue);
-  const std::vector<InFlightMessage*> refused = executor_.Execute(actions);
-  if (refused.empty()) return;
-  RunActions([&](TimePoint now, Actions& more) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    for (InFlightMessage* item : refused) flow_.Refused(*item, now, more);
-  });
+  return executor_.Execute(actions);
 }
 
 void Subscription::Tick(TimePoint now) {

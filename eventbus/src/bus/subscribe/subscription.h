@@ -27,6 +27,7 @@
 #include "bus/subscribe/subscription_spec.h"
 #include "bus/subscriber/bounded_queue.h"
 #include "delivery/delivery_state_machine.h"
+#include "delivery/priority/pool_slots.h"
 #include "penstock/actorpool/actor_pool.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/internal/pool_access.h"
@@ -43,6 +44,7 @@ struct SubscriptionContext {
   MessageLookUp& look_ups;
   DeadlineWatch& deadlines;
   const LogSink& log;
+  PoolSlots& slots;                    ///< for subscriptions whose messages begin by priority
   std::size_t workers = 0;             ///< of the pool
   std::function<void()> request_tick;  ///< `NextTick` is sooner now
 };
@@ -62,7 +64,7 @@ struct ShutdownSummary {
 /// `DeliveryStateMachine`.
 /// **Shutdown:** `StopReceiving`, then wait (`WaitQuiescent`, after `Abandon` for no more than what runs), then
 /// `HandBack`. May be destroyed when `idle()`.
-class Subscription final : private ActionExecutor::Listener {
+class Subscription final : private ActionExecutor::Listener, private PoolSlots::Member {
  public:
   Subscription(SubscriptionSpec spec, SubscriptionContext context);
   ~Subscription();
@@ -94,6 +96,8 @@ class Subscription final : private ActionExecutor::Listener {
 
   SubscriptionStats Stats() const;
   SubscriptionLiveness Liveness() const;
+  /// Messages that wait for a worker and are not with the pool.
+  std::size_t Ready() const;
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:
@@ -150,10 +154,19 @@ class Subscription final : private ActionExecutor::Listener {
   std::uint64_t BeginReading();
   void ReadLettersLater();
 
-  /// Tells the delivery logic of an event, and carries out the actions that it returns.
+  // Of the slots.
+  void Reserve() override { calls_.fetch_add(1, std::memory_order_relaxed); }  // ordered by the lock of the slots
+  void TakeTurn() override;
+  /// Tells the delivery logic of an event, and carries out the actions that it returns; then lets other subscriptions
+  /// begin what there are slots for.
   void RunActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
+  void RunOwnActions(absl::FunctionRef<void(TimePoint, Actions&)> event);
+  /// The messages that their actors' inboxes had no room for.
+  std::vector<InFlightMessage*> RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event);
+  void ActorPauses(std::size_t actor, std::chrono::nanoseconds pause);
   bool MayBegin(const InFlightMessage& item, TimePoint now) const;
   std::shared_ptr<Deferral> Defer(InFlightMessage& item);
+  void LeaveWorker(InFlightMessage& item);
   void Finish(InFlightMessage& item);
   void CompleteQueued();
   void CompleteNow();
@@ -164,6 +177,7 @@ class Subscription final : private ActionExecutor::Listener {
   void LogDeadLetter(const InFlightMessage& item);
   /// At 1, 2, 4, ... copies.
   void LogStoredTwice(std::uint64_t count) const;
+  void LogOddPriority();
   void LogVanished(const std::vector<std::uint64_t>& sequences) const;
   void LogStuck(const Actions& actions) const;
   void Log(LogLevel level, const std::string& what) const;

@@ -44,6 +44,15 @@ void Subscription::LogStoredTwice(std::uint64_t count) const {
                       count));
 }
 
+void Subscription::LogOddPriority() {
+  const std::optional<std::uint64_t> sequence = factory_.TakeOddPriority();
+  if (!sequence) return;
+  Log(LogLevel::kWarning,
+      absl::StrFormat("message %d has a header %s that is no number from -100 to 100: it and others "
+                      "like it have priority 0; let their publisher set PublishOptions::priority",
+                      *sequence, header::kPriority));
+}
+
 void Subscription::LogVanished(const std::vector<std::uint64_t>& sequences) const {
   Log(LogLevel::kWarning, absl::StrFormat("%d messages were asked for again and do not come, the first of them message "
                                           "%d; their keys go on without them",

@@ -167,6 +167,12 @@ void SubscriptionSet::RequestTick() {
   wake_.NotifyAll();
 }
 
+std::size_t SubscriptionSet::Ready() const {
+  std::size_t ready = 0;
+  for (const Shared& subscription : All()) ready += subscription->Ready();
+  return ready;
+}
+
 void SubscriptionSet::AddStats(BusStats& stats) const {
   std::vector<Shared> open, retired;
   Ended ended;

@@ -61,6 +61,8 @@ class SubscriptionSet {
 
   /// Those that have not ended.
   std::vector<SubscriptionLiveness> Liveness() const;
+  /// The sum of `Subscription::Ready`.
+  std::size_t Ready() const;
   /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
   void AddStats(BusStats& stats) const;
 

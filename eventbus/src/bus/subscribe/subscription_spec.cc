@@ -65,6 +65,8 @@ SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptio
                .seed = std::random_device{}()};
   spec.body_has_key = true;
   spec.time_limit = options.time_limit;
+  spec.by_priority = options.by_priority;
+  spec.priority = options.priority;
   const Expiry expiry{.max_age = options.max_age, .fate = options.when_expired};
   spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus, expiry](
                     const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {

@@ -12,6 +12,7 @@
 #include "bus/cancel/cancel_watch.h"
 #include "delivery/delivery_options.h"
 #include "delivery/in_flight_message.h"
+#include "delivery/priority/pool_slots.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
 #include "penstock/eventbus/options.h"
@@ -37,7 +38,10 @@ struct SubscriptionSpec {
   /// The key may have to be read from the body (envelopes of publishers that set no headers).
   bool body_has_key = false;
   std::string handler_name{};
-  std::chrono::milliseconds time_limit{0};  ///< 0: none
+  std::chrono::milliseconds time_limit{0};    ///< 0: none
+  bool by_priority = false;                   ///< messages begin by priority
+  int priority = 0;                           ///< added to that of each message
+  std::shared_ptr<PoolSlots::Group> group{};  ///< those that share its `max_concurrent`
   bool durable_is_default = false;
   /// Honours requests to cancel. Null: there are none.
   std::shared_ptr<CancelWatch> cancels{};

@@ -20,9 +20,11 @@ class TokenBucket {
             std::chrono::duration<double>(limit.per_second > 0 ? 1.0 / limit.per_second : 0.0))),
         saved_(interval_ * static_cast<std::int64_t>(limit.burst - 1)) {}
 
+  /// When a token can be taken: `now`, or later.
+  TimePoint Next(TimePoint now) const { return std::max(now, next_ - saved_); }
   /// Takes a token at `now`, or at the time that is returned.
   TimePoint Take(TimePoint now) {
-    const TimePoint at = std::max(now, next_ - saved_);
+    const TimePoint at = Next(now);
     next_ = std::max(next_, at) + interval_;
     return at;
   }
@@ -44,11 +46,14 @@ class Pacing {
   bool enabled() const { return all_limit_.per_second > 0 || key_limit_.per_second > 0; }
 
   /// The message takes its place at the time that is returned: `now`, or later.
-  TimePoint Take(const InFlightMessage& item, TimePoint now) {
-    TimePoint at = now;
-    if (key_limit_.per_second > 0 && item.keyed()) at = OfKey(item.key_hash, now).Take(now);
-    return all_limit_.per_second > 0 ? std::max(at, all_.Take(now)) : at;
+  TimePoint Take(const InFlightMessage& item, TimePoint now) { return std::max(TakeOfKey(item, now), TakeOfAll(now)); }
+  /// The same with the limit of each key alone, and with that of all.
+  TimePoint TakeOfKey(const InFlightMessage& item, TimePoint now) {
+    return key_limit_.per_second > 0 && item.keyed() ? OfKey(item.key_hash, now).Take(now) : now;
   }
+  TimePoint TakeOfAll(TimePoint now) { return all_limit_.per_second > 0 ? all_.Take(now) : now; }
+  /// When `TakeOfAll` finds a place: `now`, or later.
+  TimePoint NextOfAll(TimePoint now) const { return all_limit_.per_second > 0 ? all_.Next(now) : now; }
 
   std::size_t keys() const { return keys_.size(); }
 
