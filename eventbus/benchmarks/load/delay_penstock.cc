@@ -25,7 +25,7 @@ struct Settings {
   std::int64_t most_ms = 60'000;
 };
 
-/// What is sent, and when each one came. One entry for each message.
+/// The times when messages are due, and when they came. One entry for each message.
 class Lateness {
  public:
   explicit Lateness(const Settings& settings) : due_(settings.bus.target.messages), came_(due_.size()) {}

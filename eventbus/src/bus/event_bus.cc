@@ -21,7 +21,6 @@
 #include "bus/handle/middleware_chain.h"
 #include "bus/handle/pool_executor.h"
 #include "bus/liveness/liveness_beat.h"
-#include "bus/publish/ack_waiter.h"
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
 #include "bus/result_store.h"
@@ -285,21 +284,10 @@ EventBus::~EventBus() {
   core_->End();  // while handlers can still use this
 }
 
-absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
-  return eventbus::AwaitAck(
-      [&](PublishCallback done) { return PublishAsync(topic, body, std::move(done), std::move(options)); });
-}
-
 absl::Status EventBus::PublishAsync(std::string_view topic, std::string_view body, PublishCallback done,
                                     PublishOptions options) {
   if (auto status = core_->CheckOpen("publish"); !status.ok()) return status;
   return core_->publisher_.PublishBytes(topic, body, std::move(options), std::move(done));
-}
-
-absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
-  return eventbus::AwaitAck([&](PublishCallback done) {
-    return PublishEnvelopeAsync(topic, std::move(envelope), std::move(done), std::move(options));
-  });
 }
 
 absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope envelope, PublishCallback done,

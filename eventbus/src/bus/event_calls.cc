@@ -2,11 +2,23 @@
 // Calls of a bus that are made of others of its calls.
 #include "bus/cancel/request_cancel.h"
 #include "bus/liveness/list_workers.h"
+#include "bus/publish/ack_waiter.h"
 #include "bus/result_store.h"
 #include "naming/names.h"
 #include "penstock/eventbus/event_bus.h"
 
 namespace penstock {
+
+absl::StatusOr<PubAck> EventBus::Publish(std::string_view topic, std::string_view body, PublishOptions options) {
+  return eventbus::AwaitAck(
+      [&](PublishCallback done) { return PublishAsync(topic, body, std::move(done), std::move(options)); });
+}
+
+absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelope envelope, PublishOptions options) {
+  return eventbus::AwaitAck([&](PublishCallback done) {
+    return PublishEnvelopeAsync(topic, std::move(envelope), std::move(done), std::move(options));
+  });
+}
 
 absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
                                              std::string_view event_id, std::chrono::milliseconds timeout,

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "penstock/eventbus/task/periodic.h"
 #include "cron/cron_line.h"
+#include "penstock/eventbus/task/periodic.h"
 
 namespace penstock::eventbus {
 

@@ -219,12 +219,12 @@ class EventBus {
                                      std::chrono::milliseconds timeout, const ResultOptions& options = {});
 
   /// Calls the event off if it is delayed and not due within a second (`CancelDelayed`). Otherwise asks whoever handles
-  /// the topic's events for the durable not to handle that one, or to stop handling it, and waits for the answer, for at
-  /// most `timeout`. The durable must honour requests (`EnvelopeSubscribeOptions::cancel`),
-  /// under the same options. The request holds for as long as its entry lives, whatever process has the durable by
-  /// then, and for redriven copies too; one that was answered with `kFinished` holds no longer. May be called from a
-  /// handler, also for its own event. `kInvalidArgument` for an invalid name, ID or time; errors as `Bucket`: then the
-  /// request may have been stored.
+  /// the topic's events for the durable not to handle that one, or to stop handling it, and waits for the answer, for
+  /// at most `timeout`. The durable must honour requests (`EnvelopeSubscribeOptions::cancel`), under the same options.
+  /// The request holds for as long as its entry lives, whatever process has the durable by then, and for redriven
+  /// copies too; one that was answered with `kFinished` holds no longer. May be called from a handler, also for its own
+  /// event. `kInvalidArgument` for an invalid name, ID or time; errors as `Bucket`: then the request may have been
+  /// stored.
   absl::StatusOr<Cancelled> Cancel(std::string_view topic, std::string_view durable, std::string_view event_id,
                                    std::chrono::milliseconds timeout, const CancelOptions& options = {});
 

@@ -19,6 +19,7 @@ using std::chrono::system_clock;
 constexpr char kDurable[] = "penstock-relay";
 constexpr std::size_t kMostRelaying = 65'536;
 constexpr std::size_t kWindow = 4096;
+constexpr std::size_t kMostRemoved = 65'536;
 // News can come without an end, and so can what is due.
 constexpr int kMostSteps = 256;
 constexpr std::chrono::milliseconds kReadAhead{500};
@@ -203,6 +204,7 @@ ConsumerEvents DelayRelay::Events() {
 void DelayRelay::Heed(News news) {
   if (news.others_owned) {
     queue_.Clear();
+    removed_.clear();  // the stream may be another one
     loaded_ = false;
   }
   Acknowledge(news.arrived);
@@ -211,6 +213,8 @@ void DelayRelay::Heed(News news) {
   for (const std::uint64_t sequence : news.removed) {
     may_remove_ = true;
     relaying_.erase(sequence);
+    removed_.insert(sequence);
+    if (removed_.size() > kMostRemoved) removed_.erase(removed_.begin());
   }
   if (news.removal_refused) may_remove_ = false;
   if (!news.closed) return;
@@ -234,7 +238,7 @@ void DelayRelay::Acknowledge(const std::vector<std::unique_ptr<StoredMessage>>& 
 
 void DelayRelay::Admit(std::unique_ptr<StoredMessage> message) {
   const std::uint64_t sequence = message->stream_sequence();
-  if (relaying_.contains(sequence)) return;
+  if (relaying_.contains(sequence) || removed_.contains(sequence)) return;
   const std::string subject(message->subject());
   const DelayedFacts facts = ReadDelayed(*message, options_.base_stream_name);
   if (facts.due) {

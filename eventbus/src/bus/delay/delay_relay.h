@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -109,6 +110,8 @@ class DelayRelay {
   DueQueue queue_;
   /// By sequence: published, and not yet removed.
   std::map<std::uint64_t, DueQueue::Waiting> relaying_;
+  /// Removed lately: what was read when this became the owner may come once more.
+  std::set<std::uint64_t> removed_;
 
   std::atomic<bool> started_{false}, owner_{false};
   std::atomic<std::uint64_t> waiting_{0}, relayed_{0}, failed_{0};  // statistics: no order needed
