@@ -44,8 +44,6 @@ constexpr std::chrono::milliseconds kLastFlush{500};
 constexpr std::chrono::milliseconds kNoTime{0};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
-// For what is being relayed; a successor relays the rest.
-constexpr std::chrono::seconds kLastRelay{1};
 constexpr char kDestroyedInHandler[] =
     "penstock: an EventBus was destroyed in one of its handlers, for which it would wait for ever; destroy it on a "
     "thread of your own\n";
@@ -166,9 +164,10 @@ class EventBus::Core {
     const std::uint64_t reconnects = transport_->Stats().reconnects;
     topics_.StopReading();
     subscriptions_.StopReceiving();
-    relay_.Stop(std::min(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastRelay)));
+    relay_.BeginStop(drain_deadline.value_or(eventbus::TimePoint()));
     const std::uint64_t before = Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
+    relay_.Stop(drain_deadline.value_or(eventbus::TimePoint()));
     subscriptions_.Abandon();
     if (!drain_deadline || subscriptions_.WaitQuiescent(DeadlineAfter(kLastWait))) pool_->Stop();
     // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
@@ -304,9 +303,10 @@ absl::Status EventBus::PublishEnvelopeAsync(std::string_view topic, Envelope env
     if (auto status = eventbus::CheckOptions(options); !status.ok()) return status;
     topic = of_class = eventbus::ClassTopic(topic, options.priority_class);
   }
-  if (eventbus::IsDelayed(options) && eventbus::DueTime(options) > std::chrono::system_clock::now()) {
-    core_->relay_.Start();
-    return core_->delayed_.Publish(topic, std::move(envelope), std::move(options), std::move(done));
+  if (eventbus::IsDelayed(options)) {
+    absl::Status stored = core_->delayed_.Publish(topic, std::move(envelope), std::move(options), std::move(done));
+    if (stored.ok()) core_->relay_.Start();
+    return stored;
   }
   return core_->publisher_.PublishEnvelope(topic, std::move(envelope), std::move(options), std::move(done));
 }

@@ -12,7 +12,7 @@ namespace {
 
 /// The outermost coroutine of a call: it destroys itself when it ends.
 struct Outermost {
-  struct promise_type {
+  struct promise_type {  // NOLINT(readability-identifier-naming): the language asks for it
     Outermost get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
     std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
@@ -76,7 +76,7 @@ void PublishAwaiter::AddFence(PublishOptions& options, std::uint64_t fence) {
 }
 
 // False: it was not sent, and goes on with why.
-bool PublishAwaiter::Begin(std::shared_ptr<Resumption> resumption) {
+bool PublishAwaiter::Begin(const std::shared_ptr<Resumption>& resumption) {
   ack = std::make_shared<Ack>();
   auto done = [slot = ack, resumption](Ack arrived) {
     *slot = std::move(arrived);

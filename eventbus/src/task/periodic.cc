@@ -65,7 +65,7 @@ class Periodic::Schedule {
     SetThreadName("ps-periodic");
     while (!stop.stop_requested()) {
       absl::StatusOr<system_clock::time_point> next = Advance(stop);
-      if (!next.ok()) Tell(next.status());
+      Tell(next.status());
       Await(stop, next.value_or(system_clock::now() + kRetry));
     }
   }
@@ -77,7 +77,11 @@ class Periodic::Schedule {
     if (!entry.ok() && !absl::IsNotFound(entry.status())) return entry.status();
     const std::optional<TickMark> mark = entry.ok() ? TickMark::Read(entry->value) : std::nullopt;
     const TickPlan plan = eventbus::PlanTicks(cron_, options_, mark, system_clock::now());
-    if (plan.called_off) bus_.CancelDelayed(topic_, IdOf(*plan.called_off)).IgnoreError();
+    if (plan.called_off) {
+      const absl::Status called_off = bus_.CancelDelayed(topic_, IdOf(*plan.called_off));
+      const bool over = absl::IsNotFound(called_off) || absl::IsFailedPrecondition(called_off);
+      if (!called_off.ok() && !over) return called_off;
+    }
     if (plan.ticks.empty()) return mark->last;
     for (const auto tick : plan.ticks) {
       if (stop.stop_requested()) return absl::CancelledError("the schedule is being stopped");
@@ -123,7 +127,8 @@ class Periodic::Schedule {
   }
 
   void Tell(const absl::Status& why) {
-    if (absl::IsCancelled(why) || !bus_.options().log || std::exchange(told_, why.code()) == why.code()) return;
+    if (absl::IsCancelled(why) || std::exchange(told_, why.code()) == why.code()) return;
+    if (why.ok() || !bus_.options().log) return;
     bus_.options().log(LogLevel::kWarning, absl::StrCat("schedule ", eventbus::Quoted(options_.name), ": ",
                                                         std::string(why.message()), "; it is tried again"));
   }

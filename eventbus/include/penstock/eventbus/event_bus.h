@@ -128,9 +128,9 @@ class EventBus {
                                     PublishOptions options = {});
 
   /// Calls off the envelope of that event ID that waits to be published to the topic (`PublishOptions::delay`). OK: it
-  /// will not be published. `kNotFound` when none waits; `kFailedPrecondition` when it is due within a second, since
-  /// the relay may be publishing it; `kInvalidArgument` for an invalid topic or ID. Blocks for some seconds at most, or
-  /// as `Publish`.
+  /// will not be published. `kNotFound` when none waits; `kFailedPrecondition` when it is due within a second, or has
+  /// become due while this waited for the server: it may have been published; `kInvalidArgument` for an invalid topic
+  /// or ID. Blocks for some seconds at most, or as `Publish`.
   absl::Status CancelDelayed(std::string_view topic, std::string_view event_id);
 
   /// From now on this process publishes the delayed messages of `base_stream_name` when they are due, or stands by

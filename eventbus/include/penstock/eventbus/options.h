@@ -146,8 +146,8 @@ struct PublishOptions {
   int priority = 0;
   /// An envelope waits for so long, or until then, before it is published: never less, by the clock of the process that
   /// relays it (docs/delay.md). Until then it can be cancelled or, by publishing it again with its event ID, put off;
-  /// and it has no place in the order of its aggregate. The PubAck tells where it waits. At most one of the two; a time
-  /// that is past is now. `delay`: range 0 to 10 years.
+  /// and it has no place in the order of its aggregate. The PubAck tells where it waits. At most one of the two; at
+  /// a time that is past it is published as soon as a process relays. `delay`: range 0 to 10 years.
   std::chrono::milliseconds delay{0};
   std::chrono::system_clock::time_point deliver_at{};
 };

@@ -20,17 +20,14 @@ constexpr char kDurable[] = "penstock-relay";
 constexpr std::size_t kMostRelaying = 65'536;
 constexpr std::size_t kWindow = 4096;
 constexpr std::size_t kMostRemoved = 65'536;
-// News can come without an end, and so can what is due.
-constexpr int kMostSteps = 256;
+// News can come without an end, and so can what is due. A cancellation is news, and a step may have blocked.
+constexpr std::chrono::milliseconds kTurn{20};
 constexpr std::chrono::milliseconds kReadAhead{500};
 // Ownership comes and goes without a word.
 constexpr std::chrono::milliseconds kLook{50};
 constexpr std::chrono::milliseconds kRetry{1000}, kRetryRefused{10'000};
 
-// Rounded, so that those of a key that failed together are tried again in their order.
-system_clock::time_point RetryAt(const absl::Status& why) {
-  return std::chrono::ceil<std::chrono::seconds>(system_clock::now()) + (IsRefusal(why) ? kRetryRefused : kRetry);
-}
+std::chrono::milliseconds RetryAfter(const absl::Status& why) { return IsRefusal(why) ? kRetryRefused : kRetry; }
 
 std::int64_t Nanoseconds(system_clock::time_point time) {
   return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
@@ -48,10 +45,7 @@ DelayRelay::DelayRelay(const BusOptions& options, Transport& transport, TopicStr
       removals_(
           transport, spec_.name,
           [this](std::uint64_t sequence) { Tell([&](News& news) { news.removed.push_back(sequence); }); },
-          [this](const absl::Status& why) {
-            TellTrouble("remove what was published", why);
-            if (IsRefusal(why)) Tell([](News& news) { news.removal_refused = true; });
-          }) {}
+          [this](const absl::Status& why) { TellTrouble("remove what was published", why); }) {}
 
 void DelayRelay::Start() {
   if (started_.exchange(true)) return;
@@ -61,13 +55,18 @@ void DelayRelay::Start() {
   thread_ = std::thread([this] { Run(); });
 }
 
+void DelayRelay::BeginStop(Deadline deadline) {
+  const MutexLock lock(mutex_);
+  stop_at_ = deadline;
+  changed_.NotifyAll();
+}
+
 // The thread may wait for room to publish, for longer than the deadline.
 void DelayRelay::Stop(Deadline deadline) {
+  BeginStop(deadline);
   std::shared_ptr<Consumer> consumer;
   {
     MutexLock lock(mutex_);
-    stop_at_ = deadline;
-    changed_.NotifyAll();
     while (!ended_ && changed_.WaitUntil(lock, deadline)) {
     }
     consumer = consumer_;
@@ -84,6 +83,7 @@ DelayRelay::~DelayRelay() {
     thread.swap(thread_);
   }
   if (thread.joinable()) thread.join();
+  if (const auto consumer = this->consumer()) consumer->Stop();  // opened after `Stop`
 }
 
 void DelayRelay::Run() {
@@ -92,7 +92,8 @@ void DelayRelay::Run() {
     Heed(Await());
     if (!consumer()) Open();
     owner_.store(Owns(), std::memory_order_relaxed);
-    for (int steps = 1; !Stopping() && Step() && (steps < kMostSteps || !HasNews()); ++steps) {
+    const Deadline until = DeadlineAfter(kTurn);
+    while (!Stopping() && Step() && (!HasNews() || steady_clock::now() < until)) {
     }
     Count();
   }
@@ -102,7 +103,8 @@ void DelayRelay::Run() {
 void DelayRelay::End() {
   if (const auto consumer = this->consumer()) {
     consumer->StopArrivals();
-    while (!relaying_.empty() && steady_clock::now() < NextLook()) Heed(Await());
+    while (!relaying_.empty() && !removals_.refused() && steady_clock::now() < NextLook()) Heed(Await());
+    consumer->Stop();  // a successor need not wait for the handlers of a drain
   }
   const MutexLock lock(mutex_);
   ended_ = true;
@@ -123,10 +125,11 @@ void DelayRelay::Tell(Change change) {
 }
 
 DelayRelay::News DelayRelay::Await() {
-  const auto until = NextLook();
+  const auto look = NextLook();
   MutexLock lock(mutex_);
-  const bool stopping = stop_at_.has_value();
-  while (!news_.any && stop_at_.has_value() == stopping && changed_.WaitUntil(lock, until)) {
+  const std::optional<Deadline> stop_at = stop_at_;
+  const Deadline until = stop_at.value_or(look);
+  while (!news_.any && stop_at_ == stop_at && changed_.WaitUntil(lock, until)) {
   }
   return std::exchange(news_, {});
 }
@@ -138,7 +141,7 @@ DelayRelay::Deadline DelayRelay::NextLook() const {
     if (stop_at_) return *stop_at_;
   }
   const auto now = steady_clock::now();
-  const auto due = queue_.FirstDue();
+  const auto due = queue_.NextLook();
   if (!due || !owner_.load(std::memory_order_relaxed)) return now + kLook;
   const auto left = *due - system_clock::now();
   return left.count() > 0 ? std::min(LaterBy(now, left), now + kLook) : now + kLook;
@@ -169,7 +172,7 @@ void DelayRelay::Open() {
     opened = consumer.status();
     if (opened.ok()) Keep(*std::move(consumer));
   }
-  opens_from_ = steady_clock::now() + (IsRefusal(opened) ? kRetryRefused : kRetry);
+  opens_from_ = steady_clock::now() + RetryAfter(opened);
   if (!opened.ok()) TellTrouble("begin", opened);
 }
 
@@ -182,10 +185,11 @@ void DelayRelay::Keep(std::shared_ptr<Consumer> consumer) {
 }
 
 ConsumerEvents DelayRelay::Events() {
-  const auto begin_anew = [this] {
-    Tell([](News& news) {
+  const auto begin_anew = [this](bool other_stream) {
+    Tell([&](News& news) {
       news.arrived.clear();  // somebody else may have published them
       news.others_owned = true;
+      news.other_stream |= other_stream;
     });
   };
   return {.on_messages =
@@ -193,35 +197,42 @@ ConsumerEvents DelayRelay::Events() {
                 Tell([&](News& news) { std::ranges::move(messages, std::back_inserter(news.arrived)); });
               },
           .on_idle = [] {},
-          .on_stream_recreated = begin_anew,
+          .on_stream_recreated = [begin_anew] { begin_anew(true); },
           .on_consumer_recreated = [] {},
           .on_ack_state_recovered = [](std::uint64_t, std::uint64_t) {},
           .on_settled_elsewhere = [](std::uint64_t) {},
           .on_closed = [this](absl::Status why) { Tell([&](News& news) { news.closed = std::move(why); }); },
-          .on_ownership_lost = begin_anew};
+          .on_ownership_lost = [begin_anew] { begin_anew(false); }};
 }
 
 void DelayRelay::Heed(News news) {
-  if (news.others_owned) {
-    queue_.Clear();
-    removed_.clear();  // the stream may be another one
-    loaded_ = false;
-  }
+  if (news.other_stream) ForgetStream();
+  if (news.others_owned) BeginAnew();
   Acknowledge(news.arrived);
   for (auto& message : news.arrived) Admit(std::move(message));
   for (const Published& each : news.published) Settle(each);
   for (const std::uint64_t sequence : news.removed) {
-    may_remove_ = true;
     relaying_.erase(sequence);
     removed_.insert(sequence);
     if (removed_.size() > kMostRemoved) removed_.erase(removed_.begin());
   }
-  if (news.removal_refused) may_remove_ = false;
   if (!news.closed) return;
   TellTrouble("go on", *news.closed);
   Keep(nullptr);
+  BeginAnew();
+}
+
+void DelayRelay::BeginAnew() {
   queue_.Clear();
   loaded_ = false;
+}
+
+// Its sequences mean other messages now: what was published of it is neither to be removed, nor to hide those.
+void DelayRelay::ForgetStream() {
+  ++epoch_;
+  removals_.Forget();
+  relaying_.clear();
+  removed_.clear();
 }
 
 // Whatever comes is acknowledged at once, since the stream keeps it until it was published. What the server is not told
@@ -237,15 +248,21 @@ void DelayRelay::Acknowledge(const std::vector<std::unique_ptr<StoredMessage>>& 
 }
 
 void DelayRelay::Admit(std::unique_ptr<StoredMessage> message) {
-  const std::uint64_t sequence = message->stream_sequence();
+  const StoredMessage& told = *message;
+  Note(told, std::move(message));
+}
+
+// `message` may be null: it was told without its body.
+void DelayRelay::Note(const StoredMessage& told, std::unique_ptr<StoredMessage> message) {
+  const std::uint64_t sequence = told.stream_sequence();
   if (relaying_.contains(sequence) || removed_.contains(sequence)) return;
-  const std::string subject(message->subject());
-  const DelayedFacts facts = ReadDelayed(*message, options_.base_stream_name);
+  std::string subject(told.subject());
+  const DelayedFacts facts = ReadDelayed(told, options_.base_stream_name);
   if (facts.due) {
-    queue_.Insert(subject, sequence, *facts.due, std::move(message));
+    queue_.Insert({*facts.due, sequence, std::move(subject), facts.key, std::move(message)});
   } else if (facts.called_off) {
     queue_.Erase(subject, sequence);
-    removals_.Remove(sequence);
+    removals_.Remove(sequence, std::move(subject));
   } else {
     TellTrouble("publish", absl::InvalidArgumentError(absl::StrCat("message ", sequence, " of ", spec_.name,
                                                                    " was not delayed by a bus; delete it")));
@@ -254,40 +271,46 @@ void DelayRelay::Admit(std::unique_ptr<StoredMessage> message) {
 
 void DelayRelay::Settle(const Published& published) {
   --unacknowledged_;
+  const auto item = published.epoch == epoch_ ? relaying_.find(published.sequence) : relaying_.end();
+  if (item == relaying_.end()) return queue_.Done(published.key);
   if (!published.status.ok()) return PutBack(published.sequence, published.status);
   relayed_.fetch_add(1, std::memory_order_relaxed);
-  if (const auto item = relaying_.find(published.sequence); item != relaying_.end()) item->second.message.reset();
-  removals_.Remove(published.sequence);
+  item->second.message.reset();
+  queue_.Done(published.key);
+  removals_.Remove(published.sequence, item->second.subject);
   const MutexLock lock(mutex_);
   trouble_.clear();
 }
 
+// Whoever owns it again may have to begin anew first, and was told so before.
 bool DelayRelay::Owns() const {
   const auto consumer = this->consumer();
-  return consumer && consumer->MayHandle(steady_clock::now());
+  if (!consumer || !consumer->MayHandle(steady_clock::now())) return false;
+  const MutexLock lock(mutex_);
+  return !news_.others_owned;
 }
 
-// Those that wait already. They come a second time as arrivals if no owner ever had them.
+// Those that wait already. They come a second time as arrivals if no owner ever had them. The others are read shortly
+// before they are due, so that what is called off while this reads is noticed.
 bool DelayRelay::Load() {
+  if (steady_clock::now() < loads_from_) return false;
   const HeaderReader reader{.begin = [](std::uint64_t) {},
                             .message =
                                 [this](const StoredMessage& message) {
-                                  const std::uint64_t sequence = message.stream_sequence();
-                                  if (relaying_.contains(sequence)) return true;
-                                  const DelayedFacts facts = ReadDelayed(message, options_.base_stream_name);
-                                  if (facts.due) queue_.Insert(message.subject(), sequence, *facts.due, nullptr);
-                                  if (facts.called_off) removals_.Remove(sequence);
+                                  Note(message, nullptr);
                                   return !Stopping();
                                 }};
   const auto read = transport_.ReadHeaders(spec_.name, spec_.subjects.front(), 1, reader);
   loaded_ = read.ok() && !Stopping();
   if (!read.ok()) TellTrouble("read what waits", read.status());
+  if (!read.ok()) loads_from_ = steady_clock::now() + RetryAfter(read.status());
   return loaded_;
 }
 
-// Does one thing; false when there is nothing to do now.
+// Does one thing; false when there is nothing to do now. What cannot be removed might be published again by a
+// successor, so nothing is then.
 bool DelayRelay::Step() {
-  if (!Owns() || !may_remove_ || relaying_.size() >= kMostRelaying) return false;
+  if (!Owns() || removals_.refused() || relaying_.size() >= kMostRelaying) return false;
   if (unacknowledged_ >= most_unacknowledged_ || !transport_.connected()) return false;
   if (!loaded_) return Load();
   const auto now = system_clock::now();
@@ -307,6 +330,7 @@ void DelayRelay::Read(const DueQueue::Unread& unread) {
   // A leader that lags behind has not got it, either.
   const auto there = transport_.HasMessage(spec_.name, unread.sequence);
   if (there.ok() && !*there) return queue_.Erase(unread.subject, unread.sequence);
+  if (!message.ok()) TellTrouble("read what is due", message.status());
   queue_.PutOff(unread, system_clock::now() + kReadAhead);
 }
 
@@ -320,8 +344,11 @@ absl::Status DelayRelay::Send(const DueQueue::Waiting& waiting) {
   OutboundMessage message = MakeRelayed(*waiting.message);
   if (const auto fits = streams_.Ensure(message.subject, Storage::kFile, StreamAccess::kPublish); !fits.ok())
     return fits.status();
-  auto done = [this, sequence = waiting.sequence](const absl::StatusOr<PubAck>& ack) {
-    Tell([&](News& news) { news.published.push_back({sequence, ack.status()}); });
+  // The look may have taken long.
+  if (!Owns()) return absl::AbortedError("another process may relay by now");
+  auto done = [this, sequence = waiting.sequence, key = waiting.key,
+               epoch = epoch_](const absl::StatusOr<PubAck>& ack) {
+    Tell([&](News& news) { news.published.push_back({sequence, key, epoch, ack.status()}); });
   };
   absl::Status sent = transport_.Publish(std::move(message), std::move(done));
   if (sent.ok()) ++unacknowledged_;
@@ -333,9 +360,9 @@ void DelayRelay::PutBack(std::uint64_t sequence, const absl::Status& why) {
   if (item == relaying_.end()) return;
   failed_.fetch_add(1, std::memory_order_relaxed);
   TellTrouble("publish", why);
-  DueQueue::Waiting waiting = std::move(item->second);
+  if (absl::IsNotFound(why)) streams_.LookAgain(ReadDelayed(*item->second.message, options_.base_stream_name).topic);
+  queue_.PutBack(std::move(item->second), system_clock::now() + RetryAfter(why));
   relaying_.erase(item);
-  queue_.Insert(waiting.subject, sequence, RetryAt(why), std::move(waiting.message));
 }
 
 void DelayRelay::TellTrouble(const char* what, const absl::Status& why) {
@@ -347,8 +374,9 @@ void DelayRelay::TellTrouble(const char* what, const absl::Status& why) {
 }
 
 void DelayRelay::Count() {
+  const auto due = queue_.FirstDue();
   waiting_.store(queue_.size() + relaying_.size(), std::memory_order_relaxed);
-  first_due_.store(queue_.FirstDue() ? Nanoseconds(*queue_.FirstDue()) : 0, std::memory_order_relaxed);
+  first_due_.store(due ? Nanoseconds(*due) : 0, std::memory_order_relaxed);
 }
 
 DelayStats DelayRelay::Stats() const {

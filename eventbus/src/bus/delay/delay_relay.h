@@ -47,6 +47,8 @@ class DelayRelay {
 
   /// Relays from now on. Idempotent.
   void Start();
+  /// Publishes nothing more, and goes on removing what was published until the deadline. Does not block.
+  void BeginStop(Deadline deadline);
   /// Publishes nothing more, waits until the deadline for what is being published and removed, and hands the relay
   /// over. Idempotent.
   void Stop(Deadline deadline);
@@ -56,6 +58,8 @@ class DelayRelay {
  private:
   struct Published {
     std::uint64_t sequence = 0;
+    std::uint64_t key = 0;
+    std::uint64_t epoch = 0;  ///< of the stream
     absl::Status status{};
   };
   /// The happenings on other threads since the relay's last look.
@@ -63,8 +67,8 @@ class DelayRelay {
     std::vector<std::unique_ptr<StoredMessage>> arrived{};
     std::vector<Published> published{};
     std::vector<std::uint64_t> removed{};
-    bool others_owned = false;     ///< the durable; what waits is to be read again
-    bool removal_refused = false;  ///< for good, until somebody allows it
+    bool others_owned = false;  ///< the durable; what waits is to be read again
+    bool other_stream = false;  ///< of the same name
     std::optional<absl::Status> closed{};
     bool any = false;
   };
@@ -83,8 +87,11 @@ class DelayRelay {
   template <typename Change>
   void Tell(Change change);
   void Heed(News news);
+  void BeginAnew();
+  void ForgetStream();
   void Acknowledge(const std::vector<std::unique_ptr<StoredMessage>>& messages);
   void Admit(std::unique_ptr<StoredMessage> message);
+  void Note(const StoredMessage& told, std::unique_ptr<StoredMessage> message);
   void Settle(const Published& published);
   bool Owns() const;
   bool Load();
@@ -103,10 +110,10 @@ class DelayRelay {
   const std::size_t most_unacknowledged_;  ///< others want to publish, too
 
   // Of the relay's thread.
-  Deadline opens_from_{};
+  Deadline opens_from_{}, loads_from_{};
+  std::uint64_t epoch_ = 0;         ///< counts the streams of that name
   std::size_t unacknowledged_ = 0;  ///< published, without a PubAck
   bool loaded_ = false;
-  bool may_remove_ = true;  ///< else what is published might come again, so nothing is
   DueQueue queue_;
   /// By sequence: published, and not yet removed.
   std::map<std::uint64_t, DueQueue::Waiting> relaying_;

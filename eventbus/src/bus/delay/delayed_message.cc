@@ -61,7 +61,9 @@ DelayedFacts ReadDelayed(const StoredMessage& message, std::string_view base) {
                      CheckVisibleAscii("message_id", id, kMostMessageIdBytes, Presence::kRequired).ok() &&
                      message.subject() == DelayedSubject(DelayedStreamName(base), topic, id);
   if (!whole) return {};
-  return {.due = ParseTimestamp(due), .topic = std::move(topic)};
+  const std::string aggregate = Text(message, header::kAggregateId);
+  const std::uint64_t key = OrderKeyOf(absl::StrCat(topic, " ", aggregate.empty() ? id : aggregate));
+  return {.due = ParseTimestamp(due), .topic = std::move(topic), .key = key};
 }
 
 OutboundMessage MakeRelayed(const StoredMessage& delayed) {

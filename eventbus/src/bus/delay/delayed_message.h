@@ -27,6 +27,7 @@ OutboundMessage MakeCalledOff(std::string_view subject, std::uint64_t sequence);
 struct DelayedFacts {
   std::optional<std::chrono::system_clock::time_point> due{};  ///< none: it is not to be published
   std::string topic{};
+  std::uint64_t key = 0;    ///< of its topic and aggregate: one of them is published after the other
   bool called_off = false;  ///< it is in the place of a message that is not to be published
 };
 /// Anybody may have written it: `due` is set only for a message that `MakeDelayed` can have made for a topic of a bus

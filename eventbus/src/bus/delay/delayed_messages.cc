@@ -17,6 +17,8 @@ namespace {
 
 // The relay may be publishing it already, and clocks differ.
 constexpr std::chrono::seconds kTooLate{1};
+// A cancellation takes a moment to reach the relay.
+constexpr std::chrono::milliseconds kNoticed{500};
 // The message was replaced in between.
 constexpr int kTries = 5;
 
@@ -64,10 +66,13 @@ absl::Status DelayedMessages::CallOffOnce(std::string_view subject) {
   if (!facts.due) return none;
   if (*facts.due - std::chrono::system_clock::now() < kTooLate)
     return absl::FailedPreconditionError("it is due within a second, or is being published: too late");
-  return AwaitAck([&](PublishCallback done) {
-           return transport_.Publish(MakeCalledOff(subject, (*waiting)->stream_sequence()), std::move(done));
-         })
-      .status();
+  const absl::StatusOr<PubAck> called_off = AwaitAck([&](PublishCallback done) {
+    return transport_.Publish(MakeCalledOff(subject, (*waiting)->stream_sequence()), std::move(done));
+  });
+  // The relay may have published it, and not removed it yet.
+  if (called_off.ok() && *facts.due - std::chrono::system_clock::now() < kNoticed)
+    return absl::FailedPreconditionError("it was called off only just before it was due: it may have been published");
+  return called_off.status();
 }
 
 }  // namespace penstock::eventbus

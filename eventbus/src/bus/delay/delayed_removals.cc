@@ -19,53 +19,91 @@ DelayedRemovals::DelayedRemovals(Transport& transport, std::string stream,
                                  std::function<void(const absl::Status& why)> trouble)
     : transport_(transport), stream_(std::move(stream)), removed_(std::move(removed)), trouble_(std::move(trouble)) {}
 
-void DelayedRemovals::Remove(std::uint64_t sequence) {
+void DelayedRemovals::Remove(std::uint64_t sequence, std::string subject) {
   const MutexLock lock(mutex_);
   if (stopping_) return;
-  sequences_.push_back(sequence);
+  items_.push_back({sequence, std::move(subject), !items_.empty() && items_.front().waited});
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   work_.NotifyOne();
 }
 
+void DelayedRemovals::Forget() {
+  const MutexLock lock(mutex_);
+  items_.clear();
+  forgotten_ = true;
+  refused_ = false;
+}
+
+bool DelayedRemovals::refused() const {
+  const MutexLock lock(mutex_);
+  return refused_;
+}
+
+void DelayedRemovals::NoteRefused(bool refused) {
+  const MutexLock lock(mutex_);
+  refused_ = refused && !forgotten_;
+}
+
 void DelayedRemovals::Run() {
   SetThreadName("ps-delay-remove");
-  while (true) {
-    std::uint64_t next = 0;
-    {
-      MutexLock lock(mutex_);
-      while (sequences_.empty() && !stopping_) work_.Wait(lock);
-      if (stopping_) return;
-      next = sequences_.front();
-      sequences_.pop_front();
+  while (auto item = Await()) {
+    if (RemoveNow(*item)) {
+      removed_(item->sequence);
+    } else {
+      PutBack(*std::move(item));
     }
-    while (!RemoveNow(next)) {
-      if (!Pause()) return;
-    }
-    removed_(next);
   }
 }
 
-bool DelayedRemovals::RemoveNow(std::uint64_t sequence) {
-  const absl::Status removed = transport_.DeleteMessage(stream_, sequence);
-  if (removed.ok() || (absl::IsNotFound(removed) && !IsStreamMissing(removed))) return true;
-  trouble_(removed);
-  return false;
+std::optional<DelayedRemovals::Item> DelayedRemovals::Await() {
+  MutexLock lock(mutex_);
+  while (items_.empty() && !stopping_) work_.Wait(lock);
+  if (stopping_) return std::nullopt;
+  Item next = std::move(items_.front());
+  items_.pop_front();
+  forgotten_ = false;
+  return next;
 }
 
-bool DelayedRemovals::Pause() {
+// The stream may have been deleted and created again meanwhile, with another message of that sequence.
+absl::Status DelayedRemovals::TryToRemove(const Item& item) {
+  if (item.waited) {
+    const auto there = transport_.ReadMessage(stream_, item.subject, item.sequence);
+    if (!there.ok()) return there.status();
+    if ((*there)->stream_sequence() != item.sequence) return absl::NotFoundError("it was replaced");
+  }
+  return transport_.DeleteMessage(stream_, item.sequence);
+}
+
+bool DelayedRemovals::RemoveNow(const Item& item) {
+  const absl::Status removed = TryToRemove(item);
+  const bool gone = removed.ok() || (absl::IsNotFound(removed) && !IsStreamMissing(removed));
+  NoteRefused(!gone && IsRefusal(removed));
+  if (!gone) trouble_(removed);
+  return gone;
+}
+
+// After a pause.
+void DelayedRemovals::PutBack(Item item) {
   const auto until = std::chrono::steady_clock::now() + kPause;
   MutexLock lock(mutex_);
   while (!stopping_ && work_.WaitUntil(lock, until)) {
   }
-  return !stopping_;
+  if (!forgotten_) items_.push_front(std::move(item));
+  for (Item& each : items_) each.waited = true;
 }
 
 void DelayedRemovals::Stop() {
+  const MutexLock lock(mutex_);
+  stopping_ = true;
+  work_.NotifyAll();
+}
+
+DelayedRemovals::~DelayedRemovals() {
+  Stop();
   std::thread thread;
   {
     const MutexLock lock(mutex_);
-    stopping_ = true;
-    work_.NotifyOne();
     thread.swap(thread_);
   }
   if (thread.joinable()) thread.join();

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -17,32 +18,47 @@ namespace penstock::eventbus {
 /// Removes delayed messages that were published from their stream, one after the other, on a thread of its own. What
 /// cannot be removed now is tried again.
 ///
-/// **Thread safety:** thread-safe. Outlived by its transport. **Blocking:** `Stop`, for a request that runs.
-/// **Shutdown:** `Stop`; the destructor stops. What is left then is not removed.
+/// **Thread safety:** thread-safe. Outlived by its transport. **Blocking:** the destructor, for a request that runs,
+/// which the end of the transport ends. **Shutdown:** `Stop`, and the destructor. What is left then is not removed.
 class DelayedRemovals {
  public:
   /// `removed` is told of each one that is gone; `trouble` of each failure. Both on the thread of this object.
   DelayedRemovals(Transport& transport, std::string stream, std::function<void(std::uint64_t sequence)> removed,
                   std::function<void(const absl::Status& why)> trouble);
-  ~DelayedRemovals() { Stop(); }
+  ~DelayedRemovals();
   DelayedRemovals(const DelayedRemovals&) = delete;
   DelayedRemovals& operator=(const DelayedRemovals&) = delete;
 
-  void Remove(std::uint64_t sequence);
+  void Remove(std::uint64_t sequence, std::string subject);
+  /// Removes nothing of what is left, since its stream was deleted.
+  void Forget();
+  /// The latest removal was refused, until somebody allows it (`IsRefusal`).
+  bool refused() const;
+  /// Begins no request any more. Does not block.
   void Stop();
 
  private:
+  struct Item {
+    std::uint64_t sequence = 0;
+    std::string subject{};
+    bool waited = false;  ///< since it, or one before it, could not be removed at once
+  };
   void Run();
-  bool RemoveNow(std::uint64_t sequence);
-  bool Pause();
+  std::optional<Item> Await();
+  bool RemoveNow(const Item& item);
+  absl::Status TryToRemove(const Item& item);
+  void PutBack(Item item);
+  void NoteRefused(bool refused);
 
   Transport& transport_;
   const std::string stream_;
   const std::function<void(std::uint64_t sequence)> removed_;
   const std::function<void(const absl::Status& why)> trouble_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   CondVar work_;
-  std::deque<std::uint64_t> sequences_ ABSL_GUARDED_BY(mutex_);
+  std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
+  bool forgotten_ ABSL_GUARDED_BY(mutex_) = false;  // since `Await`
+  bool refused_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_ ABSL_GUARDED_BY(mutex_);  // begins with the first removal
 };

@@ -66,6 +66,8 @@ void PoolExecutor::PassOn(Work work) {
     work = nullptr;
     return absl::OkStatus();
   }};
+  // A message that is refused is left as it was.
+  // NOLINTNEXTLINE(bugprone-use-after-move)
   while (absl::IsResourceExhausted(pool_->ProcessMessage(std::move(message), kFull)) && !Stopping()) {
   }
 }

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "bus/delay/delayed_message.h"
+#include "bus/delay/delayed_messages.h"
+#include "bus/publish/envelope_publisher.h"
+#include "hooked_transport.h"
 #include "penstock/actorpool/internal/deadline.h"
 #include "penstock/eventbus/event_bus.h"
-#include "transport/connect.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -78,7 +80,7 @@ class DelayRelayTest : public testing::Test {
   mutable Mutex mutex_;
   std::vector<std::string> log_;
   BusOptions options_{.url = "memory://", .client_id = "test"};
-  std::unique_ptr<Transport> transport_ = *ConnectMemory(options_);
+  std::unique_ptr<HookedTransport> transport_ = std::make_unique<HookedTransport>(options_);
   TopicStreams streams_{options_, *transport_};
 };
 
@@ -156,6 +158,62 @@ TEST_F(DelayRelayTest, StopsAndIsFollowedByASuccessor) {
   successor.Start();
   successor.Start();
   EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+}
+
+// As a cancellation would, that was stored while the relay did something else.
+TEST_F(DelayRelayTest, HeedsWhatCameDuringALongStepBeforeTheNextOne) {
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  ASSERT_TRUE(Eventually([&] { return relay.Stats().owner; }));
+  const auto due = system_clock::now() + milliseconds(400);
+  transport_->before_ensure = [&, blocked = false](const std::string& stream) mutable {
+    if (stream != "EVENTS_slow" || std::exchange(blocked, true)) return;
+    Store(MakeCalledOff(DelayedSubject("EVENTS-delayed", "orders", "cancelled"), 1));
+    EXPECT_TRUE(Eventually([&] { return system_clock::now() > due; }));
+  };
+  Store(MakeDelayed({.subject = "orders", .message_id = "cancelled"}, due, "EVENTS-delayed"));
+  ASSERT_TRUE(Eventually([&] { return relay.Stats().waiting == 1; }));
+  Delay("slow", "1", milliseconds(1));
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+  EXPECT_THAT(Bodies("slow"), ElementsAre("1"));
+  EXPECT_THAT(Bodies("orders"), ElementsAre());
+}
+
+TEST_F(DelayRelayTest, TellsHowLongWhatFailsHasBeenDue) {
+  StreamSpec full = streams_.SpecFor("full", Storage::kFile);
+  full.max_message_bytes = 1;
+  full.forgotten_when_unused = false;
+  ASSERT_TRUE(transport_->EnsureStream(full).ok());
+  Delay("full", "too-large", std::chrono::minutes(-5));
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  ASSERT_TRUE(Eventually([&] { return relay.Stats().failed >= 1; }));
+  EXPECT_TRUE(Eventually([&] { return relay.Stats().overdue >= std::chrono::minutes(5); }));
+  EXPECT_EQ(relay.Stats().waiting, 1u);
+}
+
+TEST_F(DelayRelayTest, LogsWhatItMayNotReadAndReadsItLater) {
+  transport_->may_read = false;
+  Delay("orders", "1", milliseconds(1));
+  DelayRelay relay(options_, *transport_, streams_, /*most_bytes=*/0);
+  relay.Start();
+  EXPECT_TRUE(Eventually([&] { return Logged("read what is due: MSG.GET"); }));
+  transport_->may_read = true;
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("1"));
+}
+
+TEST_F(DelayRelayTest, ACancellationThatTookTooLongDoesNotSayThatNothingIsPublished) {
+  const EnvelopePublisher publisher(options_, *transport_, streams_);
+  DelayedMessages delayed(options_, *transport_, streams_, publisher);
+  const auto due = system_clock::now() + std::chrono::seconds(2);
+  Store(MakeDelayed({.subject = "orders", .message_id = "1"}, due, "EVENTS-delayed"));
+  transport_->before_publish = [&](const OutboundMessage&) {
+    EXPECT_TRUE(Eventually([&] { return system_clock::now() > due; }));
+  };
+  const absl::Status called_off = delayed.CallOff("orders", "1");
+  EXPECT_TRUE(absl::IsFailedPrecondition(called_off)) << called_off;
+  EXPECT_THAT(std::string(called_off.message()), HasSubstr("may have been published"));
 }
 
 }  // namespace

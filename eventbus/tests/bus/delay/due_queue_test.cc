@@ -25,12 +25,22 @@ class SizedMessage final : public StoredMessage {
 class DueQueueTest : public testing::Test {
  protected:
   static DueQueue::Time At(int second) { return DueQueue::Time(seconds(1'700'000'000 + second)); }
+  /// Each subject is a key of its own.
   bool Insert(const std::string& subject, std::uint64_t sequence, int second, std::size_t bytes = 1) {
-    return queue_.Insert(subject, sequence, At(second), bytes > 0 ? std::make_unique<SizedMessage>(bytes) : nullptr);
+    return InsertOfKey(std::hash<std::string>{}(subject), subject, sequence, second, bytes);
   }
+  bool InsertOfKey(std::uint64_t key, const std::string& subject, std::uint64_t sequence, int second,
+                   std::size_t bytes = 1) {
+    return queue_.Insert(
+        {At(second), sequence, subject, key, bytes > 0 ? std::make_unique<SizedMessage>(bytes) : nullptr});
+  }
+  /// And publishes them.
   std::vector<std::uint64_t> TakeAll(int second) {
     std::vector<std::uint64_t> sequences;
-    while (const auto taken = queue_.TakeDue(At(second))) sequences.push_back(taken->sequence);
+    while (const auto taken = queue_.TakeDue(At(second))) {
+      sequences.push_back(taken->sequence);
+      queue_.Done(taken->key);
+    }
     return sequences;
   }
   DueQueue queue_{100};
@@ -98,6 +108,7 @@ TEST_F(DueQueueTest, WhatCannotBeReadNowHoldsNothingUp) {
   queue_.PutOff({"nothing", 1}, At(7));
   EXPECT_THAT(TakeAll(5), ElementsAre(2));
   EXPECT_FALSE(queue_.FirstUnread(At(7)));
+  EXPECT_THAT(TakeAll(7), ElementsAre());
   EXPECT_TRUE(queue_.FirstUnread(At(8)));
 }
 
@@ -112,6 +123,72 @@ TEST_F(DueQueueTest, ReadingFillsOnlyWhatIsStillThere) {
   EXPECT_EQ(queue_.size(), 0u);
   EXPECT_EQ(queue_.bytes(), 0u);
   EXPECT_TRUE(Insert("a", 3, 1)) << "nothing is known any more";
+}
+
+TEST_F(DueQueueTest, OfAKeyOneIsOutAtATime) {
+  InsertOfKey(7, "a", 1, 1);
+  InsertOfKey(7, "b", 2, 2);
+  InsertOfKey(7, "c", 3, 3);
+  InsertOfKey(8, "d", 4, 4);
+  ASSERT_EQ(queue_.TakeDue(At(9))->sequence, 1u);
+  ASSERT_EQ(queue_.TakeDue(At(9))->sequence, 4u) << "of another key";
+  EXPECT_FALSE(queue_.TakeDue(At(9)));
+  EXPECT_EQ(queue_.size(), 2u);
+  EXPECT_EQ(queue_.FirstDue(), At(2));
+  queue_.Erase("b", 2);
+  InsertOfKey(7, "e", 5, 0);
+  queue_.Done(7);
+  EXPECT_THAT(TakeAll(9), ElementsAre(5, 3));
+  EXPECT_EQ(queue_.bytes(), 0u);
+}
+
+TEST_F(DueQueueTest, WhatFailedKeepsItsPlaceBeforeLaterOnesOfItsKey) {
+  InsertOfKey(7, "a", 1, 1);
+  InsertOfKey(7, "b", 2, 2);
+  InsertOfKey(8, "c", 3, 3);
+  queue_.PutBack(*queue_.TakeDue(At(1)), At(5));
+  EXPECT_THAT(TakeAll(4), ElementsAre(3));
+  EXPECT_EQ(queue_.FirstDue(), At(1)) << "it is overdue";
+  EXPECT_EQ(queue_.NextLook(), At(5));
+  EXPECT_EQ(queue_.size(), 2u);
+  EXPECT_THAT(TakeAll(5), ElementsAre()) << "it is read again, since it may be gone";
+  const auto unread = queue_.FirstUnread(At(5));
+  ASSERT_TRUE(unread);
+  queue_.Fill(*unread, std::make_unique<SizedMessage>(1));
+  EXPECT_THAT(TakeAll(5), ElementsAre(1, 2));
+}
+
+TEST_F(DueQueueTest, WhatFailedAndIsGoneHoldsUpNobody) {
+  InsertOfKey(7, "a", 1, 1);
+  InsertOfKey(7, "b", 2, 2);
+  queue_.PutBack(*queue_.TakeDue(At(1)), At(5));
+  EXPECT_THAT(TakeAll(4), ElementsAre());
+  queue_.Erase("a", 1);
+  EXPECT_THAT(TakeAll(5), ElementsAre(2));
+  InsertOfKey(7, "c", 3, 3);
+  DueQueue::Waiting failed = *queue_.TakeDue(At(6));
+  InsertOfKey(9, "c", 4, 4);
+  queue_.PutBack(std::move(failed), At(9));
+  EXPECT_THAT(TakeAll(8), ElementsAre(4)) << "it was replaced meanwhile";
+}
+
+TEST_F(DueQueueTest, WhatIsOutIsOutEvenIfAllIsReadAnew) {
+  InsertOfKey(7, "a", 1, 1);
+  InsertOfKey(7, "b", 2, 2);
+  ASSERT_TRUE(queue_.TakeDue(At(1)));
+  queue_.Clear();
+  InsertOfKey(7, "b", 2, 2);
+  EXPECT_THAT(TakeAll(9), ElementsAre());
+  queue_.Done(7);
+  EXPECT_THAT(TakeAll(9), ElementsAre(2));
+}
+
+TEST_F(DueQueueTest, ReadsNoMoreAheadThanItsBytesTwice) {
+  for (std::uint64_t i = 1; i <= 5; ++i) Insert(std::to_string(i), i, 1, 0);
+  for (int i = 0; i < 2; ++i) queue_.Fill(*queue_.FirstUnread(At(9)), std::make_unique<SizedMessage>(100));
+  EXPECT_FALSE(queue_.FirstUnread(At(9)));
+  EXPECT_THAT(TakeAll(9), ElementsAre(1, 2));
+  EXPECT_EQ(queue_.FirstUnread(At(9))->sequence, 3u);
 }
 
 }  // namespace

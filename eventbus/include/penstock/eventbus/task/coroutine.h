@@ -31,7 +31,7 @@ namespace penstock {
 template <typename T>
 class [[nodiscard]] Task {
  public:
-  using promise_type = eventbus::TaskPromise<T>;
+  using promise_type = eventbus::TaskPromise<T>;  // NOLINT(readability-identifier-naming): the language asks for it
 
   Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, nullptr)) {}
   Task& operator=(Task&& other) noexcept {
@@ -90,8 +90,8 @@ EnvelopeHandler Coroutine(F handler) {
   auto shared = std::make_shared<F>(std::move(handler));
   return [shared](const Envelope& envelope, const Delivery& delivery) -> Outcome {
     eventbus::StartCall(
-        [shared, envelope, kept = eventbus::Kept(delivery)]() mutable {
-          return (*shared)(std::move(envelope), std::move(kept));
+        [shared, copy = Envelope(envelope), kept = eventbus::Kept(delivery)]() mutable {
+          return (*shared)(std::move(copy), std::move(kept));
         },
         delivery);
     return Deferred();

@@ -145,7 +145,7 @@ struct PublishAwaiter {
   Ack await_resume() { return std::move(*ack); }
 
   static void AddFence(PublishOptions& options, std::uint64_t fence);
-  bool Begin(std::shared_ptr<Resumption> resumption);
+  bool Begin(const std::shared_ptr<Resumption>& resumption);
 
   EventBus& bus;
   std::string topic;
