@@ -44,7 +44,7 @@ class Periodic::Schedule {
         topic_(std::move(topic)),
         options_(std::move(options)),
         make_(std::move(make)),
-        cron_(std::move(cron)),
+        cron_(cron),
         bucket_(std::move(bucket)),
         key_(absl::StrCat(eventbus::SubjectToken(bus.options().base_stream_name), ".", options_.name)),
         thread_([this](const std::stop_token& stop) { Run(stop); }) {}
