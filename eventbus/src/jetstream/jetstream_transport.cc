@@ -110,6 +110,12 @@ class JetStreamTransport final : public Transport {
     return jetstream::ReadMessage(api_, stream, filter, from_sequence);
   }
 
+  absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(const std::string& stream,
+                                                               std::uint64_t sequence) override {
+    if (connection_->closed()) return Closed("read from stream", stream);
+    return jetstream::ReadMessageAt(api_, stream, sequence, {});
+  }
+
   absl::StatusOr<StreamContents> ReadHeaders(const std::string& stream, const std::string& filter,
                                              std::uint64_t from_sequence, const HeaderReader& reader) override {
     if (connection_->closed()) return Closed("read from stream", stream);

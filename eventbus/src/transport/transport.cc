@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "transport/refusal.h"
 
 namespace penstock::eventbus {
@@ -42,6 +43,13 @@ StreamFacts FactsOf(const StreamSpec& spec) {
   facts.max_age = spec.max_age;
   facts.replicas = spec.replicas;
   return facts;
+}
+
+absl::StatusOr<std::unique_ptr<StoredMessage>> Transport::ReadMessageAt(const std::string& stream,
+                                                                        std::uint64_t sequence) {
+  auto message = ReadMessage(stream, ">", sequence);
+  if (!message.ok() || (*message)->stream_sequence() == sequence) return message;
+  return absl::NotFoundError(absl::StrCat("stream \"", stream, "\" has no message ", sequence));
 }
 
 std::size_t SizeBytes(const OutboundMessage& message) {

@@ -230,6 +230,10 @@ class Transport {
                                                                      const std::string& filter,
                                                                      std::uint64_t from_sequence) = 0;
 
+  /// The message of that sequence, likewise. `kNotFound` when the stream does not have it, or is not there.
+  virtual absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessageAt(const std::string& stream,
+                                                                       std::uint64_t sequence);
+
   /// Reads the headers of all messages of the stream at or after `from_sequence` that `filter` takes, ascending, with a
   /// request for every thousand: at least those that were there when it was called and were not removed meanwhile, and
   /// none that was removed before. Returns what the stream held when the reading began. Blocks while messages come, and

@@ -324,13 +324,13 @@ bool DelayRelay::Step() {
 }
 
 void DelayRelay::Read(const DueQueue::Unread& unread) {
-  // A filter of one subject makes nats-server 2.9 look through those of a whole block.
-  auto message = transport_.ReadMessage(spec_.name, ">", unread.sequence);
-  if (message.ok() && (*message)->stream_sequence() == unread.sequence) return queue_.Fill(unread, *std::move(message));
+  // By its sequence: with a filter nats-server 2.9 looks through the subjects of a whole block.
+  auto message = transport_.ReadMessageAt(spec_.name, unread.sequence);
+  if (message.ok()) return queue_.Fill(unread, *std::move(message));
   // A leader that lags behind has not got it, either.
   const auto there = transport_.HasMessage(spec_.name, unread.sequence);
   if (there.ok() && !*there) return queue_.Erase(unread.subject, unread.sequence);
-  if (!message.ok()) TellTrouble("read what is due", message.status());
+  TellTrouble("read what is due", message.status());
   queue_.PutOff(unread, system_clock::now() + kReadAhead);
 }
 

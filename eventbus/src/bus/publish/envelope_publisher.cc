@@ -71,7 +71,9 @@ absl::StatusOr<OutboundMessage> EnvelopePublisher::Prepare(std::string_view topi
   auto message = Encode(topic, std::move(envelope), std::move(options));
   if (!message.ok()) return message.status();
   AddFence(*message);
-  if (auto status = CheckSize(*message, Storage::kFile, transport_.max_payload_bytes()); !status.ok()) return status;
+  const auto limit = streams_.Ensure(topic, Storage::kFile, StreamAccess::kPublish);
+  if (!limit.ok()) return limit.status();
+  if (auto status = CheckSize(*message, Storage::kFile, *limit); !status.ok()) return status;
   return message;
 }
 

@@ -35,7 +35,7 @@ class EnvelopePublisher {
   /// Moves from `envelope`.
   absl::Status PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
                                PublishCallback done);
-  /// The message that `PublishEnvelope` would send, complete but for what the stream says of it.
+  /// The message that `PublishEnvelope` would send. Blocks and fails as that does before it sends.
   absl::StatusOr<OutboundMessage> Prepare(std::string_view topic, Envelope&& envelope, PublishOptions options) const;
 
   std::vector<TopicPublishStats> TopicStats() const;
