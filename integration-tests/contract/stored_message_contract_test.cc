@@ -128,6 +128,19 @@ TEST_P(StoredMessageContractTest, ReadsTheNextMessageOfASubject) {
   EXPECT_THAT(Read("letters.b", std::numeric_limits<std::uint64_t>::max()), StatusIs(absl::StatusCode::kNotFound));
 }
 
+TEST_P(StoredMessageContractTest, ReadsTheMessageOfASequence) {
+  for (const char* topic : {"a", "b", "a"}) Store("letters." + std::string(topic), topic);
+  EXPECT_THAT(Delete(2), IsOk());
+  const auto message = transport().ReadMessageAt(std::string(kLetters), 3);
+  ASSERT_THAT(message, IsOk());
+  EXPECT_EQ((*message)->stream_sequence(), 3U);
+  EXPECT_EQ((*message)->payload(), "a");
+  for (const std::uint64_t none : {0U, 2U, 4U})
+    EXPECT_FALSE(transport().ReadMessageAt(std::string(kLetters), none).ok()) << none;
+  EXPECT_THAT(transport().ReadMessageAt(std::string(kLetters), 2), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(transport().ReadMessageAt("NOWHERE", 1), StatusIs(absl::StatusCode::kNotFound));
+}
+
 TEST_P(StoredMessageContractTest, ReadingFromAStreamThatIsNotThereIsNotFound) {
   EXPECT_THAT(transport().ReadMessage("NOWHERE", "letters.a", 1),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("NOWHERE")));

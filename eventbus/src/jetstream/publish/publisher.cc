@@ -56,6 +56,7 @@ Publisher::Subject& Publisher::SubjectNamed(std::string_view name) {
 }
 
 void Publisher::Enter(std::uint64_t index, Entry entry) {
+  ++entry.subject->outstanding;
   entry.queued = entry.order_key != 0 && !entry.subject->gate.Enter(entry.order_key, index);
   queued_ += entry.queued ? 1 : 0;
   if (entry.deadline < next_deadline_) {
@@ -180,6 +181,7 @@ void Publisher::BackOff(Entry& entry, const char* cause) {
   entry.cause = cause;
   if (entry.subject->backoff.active()) return;
   entry.subject->backoff.Begin(Clock::now());
+  ++backing_off_;
   work_.NotifyOne();
 }
 
@@ -200,6 +202,7 @@ Publisher::Ended Publisher::End(Entries::iterator entry, absl::StatusOr<PubAck> 
 void Publisher::Remove(Entries::iterator entry) {
   const Entry& removed = entry->second;
   queued_ -= removed.queued ? 1 : 0;
+  --removed.subject->outstanding;
   const std::uint64_t next = removed.order_key == 0 ? 0 : removed.subject->gate.Leave(removed.order_key, entry->first);
   if (next != 0) {
     Entry& freed = entries_.find(next)->second;

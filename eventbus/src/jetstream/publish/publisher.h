@@ -71,6 +71,7 @@ class Publisher : private ConnectionObserver {
     KeyGate gate{};
     LossDetector losses{};
     SubjectBackoff backoff{};
+    std::size_t outstanding = 0;
   };
   struct Entry {
     EncodedPublish message;
@@ -122,6 +123,7 @@ class Publisher : private ConnectionObserver {
   void Attach();
   void ResendAll(std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResumeSubjects(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetIdleSubjects() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ResendLost(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailDenied(std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void FailExpired(Clock::time_point now, std::vector<Ended>& ended) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -140,7 +142,8 @@ class Publisher : private ConnectionObserver {
   CondVar work_;     // for the thread
   CondVar settled_;  // for those who wait for room or for the end
   Entries entries_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::string, Subject, std::less<>> subjects_ ABSL_GUARDED_BY(mutex_);  // each that was ever published to
+  std::map<std::string, Subject, std::less<>> subjects_ ABSL_GUARDED_BY(mutex_);
+  std::size_t backing_off_ ABSL_GUARDED_BY(mutex_) = 0;       // of them
   std::vector<std::uint64_t> freed_ ABSL_GUARDED_BY(mutex_);  // may go out, since the one before them has ended
   std::vector<std::string> denied_ ABSL_GUARDED_BY(mutex_);
   std::vector<Ended> ended_ ABSL_GUARDED_BY(mutex_);    // what answers have ended, for the thread to tell

@@ -7,6 +7,11 @@
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus::jetstream {
+namespace {
+
+constexpr std::size_t kMostIdleSubjects = 1024;
+
+}  // namespace
 
 void Publisher::Run() {
   SetThreadName("ps-publish");
@@ -39,6 +44,7 @@ void Publisher::Run() {
 Publisher::Clock::time_point Publisher::NextWork() const {
   if (next_deadline_ == Clock::time_point::max()) return next_deadline_;
   Clock::time_point next = std::min(next_deadline_, next_look_);
+  if (backing_off_ == 0) return next;
   for (const auto& [name, subject] : subjects_) {
     if (subject.backoff.active()) next = std::min(next, subject.backoff.resume());
   }
@@ -66,6 +72,7 @@ void Publisher::Attach() {
     MutexLock lock(mutex_);
     link_ = link;
     for (auto& [name, subject] : subjects_) subject.backoff = {};
+    backing_off_ = 0;
     ResendAll(ended);
     SendFreed(ended);
   }
@@ -90,17 +97,27 @@ void Publisher::ResendAll(std::vector<Ended>& ended) {
 }
 
 void Publisher::ResumeSubjects(Clock::time_point now, std::vector<Ended>& ended) {
+  if (backing_off_ == 0) return;
   for (auto& [name, subject] : subjects_) {
     if (!subject.backoff.EndsBy(now)) continue;
+    --backing_off_;
     const auto of_subject = [wanted = &subject](const Entry& entry) { return entry.subject == wanted; };
     for (const std::uint64_t index : Indexes(of_subject)) SendAgain(index, ended);
   }
+}
+
+// Those of delayed messages are many, and used once.
+void Publisher::ForgetIdleSubjects() {
+  if (subjects_.size() <= kMostIdleSubjects) return;
+  std::erase_if(subjects_,
+                [](const auto& each) { return each.second.outstanding == 0 && !each.second.backoff.active(); });
 }
 
 // What waits in the socket's way is not lost, and is no look's business.
 void Publisher::ResendLost(Clock::time_point now, std::vector<Ended>& ended) {
   if (now < next_look_) return;
   next_look_ = now + LossDetector::kInterval;
+  ForgetIdleSubjects();
   if (link_ == nullptr || link_->loop().write_blocked()) return;
   ++looks_;
   const auto lost = [look = looks_](Entry& entry) { return entry.subject->losses.Lost(entry.sending, look); };
