@@ -119,7 +119,11 @@ TEST_P(ADelayedMessage, IsCancelledAndPutOff) {
   EXPECT_TRUE(log_.Reaches(1));
   EXPECT_THAT(log_.Of("a"), ElementsAre("sooner"));
   EXPECT_TRUE(Waits(*bus_, 1));
-  EXPECT_THAT(bus_->CancelDelayed("orders", "later"), IsOk());
+  EXPECT_THAT(bus_->Cancel("orders", "billing", "later", milliseconds(-1)),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  const auto cancelled = bus_->Cancel("orders", "billing", "later", kPatience);
+  ASSERT_THAT(cancelled, IsOk());
+  EXPECT_EQ(*cancelled, Cancelled::kDelayed);
   EXPECT_TRUE(Waits(*bus_, 0));
   EXPECT_EQ(log_.count(), 1u);
 }
