@@ -16,7 +16,8 @@ std::string About(std::string_view subject) { return absl::StrCat("publish to ",
 absl::Status RefusedStatus(std::string_view subject, const ApiError& error) { return ApiStatus(About(subject), error); }
 
 absl::Status ExpiredStatus(std::string_view subject, const char* cause, std::chrono::milliseconds timeout) {
-  const absl::StatusCode code = cause == kNoStream ? absl::StatusCode::kNotFound : absl::StatusCode::kDeadlineExceeded;
+  const absl::StatusCode code =
+      std::string_view(cause) == kNoStream ? absl::StatusCode::kNotFound : absl::StatusCode::kDeadlineExceeded;
   return absl::Status(code, absl::StrCat(About(subject), ": ", cause, " within ", timeout.count(),
                                          "ms; check that the server runs and has a stream for it"));
 }
