@@ -181,7 +181,8 @@ TEST_P(ACoroutine, ThatWaitsWhenItsBusEndsIsDestroyedAndItsEventComesAgain) {
     ++begun;
     if (event.aggregate_id == "sleeps") co_await Slept(std::chrono::hours(1));
     auto calling = Called<int>([&](Callback<int> done) { never = std::move(done); });
-    co_await calling;
+    const absl::StatusOr<int> called = co_await calling;
+    EXPECT_THAT(called, IsOk());
     co_return Ack();
   });
   ASSERT_TRUE(Eventually([&] { return begun == 2 && never.has_value(); }, kPatience));
