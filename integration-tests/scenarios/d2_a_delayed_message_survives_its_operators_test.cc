@@ -30,6 +30,17 @@ class ADelayedMessageSurvives : public MadeAhead {
     event.event_id = id;
     return bus_->PublishEnvelope("orders", std::move(event), options).status();
   }
+  /// Each of a key of its own, all due at once; returns when they are stored.
+  void PublishMany(int count, system_clock::time_point due) const {
+    std::atomic<int> stored = 0;
+    for (int i = 0; i < count; ++i) {
+      ASSERT_THAT(bus_->PublishEnvelopeAsync("orders", Event(std::to_string(i), "x"),
+                                             [&](const absl::StatusOr<PubAck>& ack) { stored += ack.ok() ? 1 : 0; },
+                                             {.deliver_at = due}),
+                  IsOk());
+    }
+    ASSERT_TRUE(Eventually([&] { return stored == count; }, kPatience));
+  }
   void Change(const std::string& stream, const Json& settings) const {
     Json config = Api("STREAM.INFO." + stream).at("config");
     config.update(settings);
@@ -103,15 +114,7 @@ TEST_F(ADelayedMessageSurvives, BeingPutForwardToATimeThatIsPast) {
 
 TEST_F(ADelayedMessageSurvives, ACloseThatWaitsForNoSilentServer) {
   constexpr int kCount = 3000;
-  const auto due = system_clock::now() + std::chrono::seconds(2);
-  std::atomic<int> stored = 0;
-  for (int i = 0; i < kCount; ++i) {
-    ASSERT_THAT(bus_->PublishEnvelopeAsync("orders", Event(std::to_string(i), "x"),
-                                           [&](const absl::StatusOr<PubAck>& ack) { stored += ack.ok() ? 1 : 0; },
-                                           {.deliver_at = due}),
-                IsOk());
-  }
-  ASSERT_TRUE(Eventually([&] { return stored == kCount; }, kPatience));
+  PublishMany(kCount, system_clock::now() + std::chrono::seconds(2));
   ASSERT_TRUE(Eventually([&] { return bus_->Stats().delayed.relayed > 0; }, kPatience));
   server_->Pause();
   const auto begun = std::chrono::steady_clock::now();
@@ -124,15 +127,7 @@ TEST_F(ADelayedMessageSurvives, ACloseThatWaitsForNoSilentServer) {
 
 TEST_F(ADelayedMessageSurvives, ADrainThatRemovesWhatWasPublished) {
   constexpr int kCount = 5000;
-  const auto due = system_clock::now() + std::chrono::seconds(6);
-  std::atomic<int> stored = 0;
-  for (int i = 0; i < kCount; ++i) {
-    ASSERT_THAT(bus_->PublishEnvelopeAsync("orders", Event(std::to_string(i), "x"),
-                                           [&](const absl::StatusOr<PubAck>& ack) { stored += ack.ok() ? 1 : 0; },
-                                           {.deliver_at = due}),
-                IsOk());
-  }
-  ASSERT_TRUE(Eventually([&] { return stored == kCount; }, kPatience));
+  PublishMany(kCount, system_clock::now() + std::chrono::seconds(6));
   ASSERT_TRUE(Eventually([&] { return bus_->Stats().delayed.relayed > kCount / 2; }, kPatience));
   EXPECT_THAT(bus_->Drain(kPatience).status, IsOk());
   const int published = Api(std::string("STREAM.INFO.") + kStream)["state"].value("messages", 0);

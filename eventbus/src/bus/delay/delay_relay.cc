@@ -44,7 +44,9 @@ DelayRelay::DelayRelay(const BusOptions& options, Transport& transport, TopicStr
       queue_(most_bytes),
       removals_(
           transport, spec_.name,
-          [this](std::uint64_t sequence) { Tell([&](News& news) { news.removed.push_back(sequence); }); },
+          [this](std::uint64_t sequence, std::uint64_t epoch) {
+            Tell([&](News& news) { news.removed.push_back({sequence, epoch}); });
+          },
           [this](const absl::Status& why) { TellTrouble("remove what was published", why); }) {}
 
 void DelayRelay::Start() {
@@ -211,15 +213,19 @@ void DelayRelay::Heed(News news) {
   Acknowledge(news.arrived);
   for (auto& message : news.arrived) Admit(std::move(message));
   for (const Published& each : news.published) Settle(each);
-  for (const std::uint64_t sequence : news.removed) {
-    relaying_.erase(sequence);
-    removed_.insert(sequence);
-    if (removed_.size() > kMostRemoved) removed_.erase(removed_.begin());
-  }
+  for (const Removed& each : news.removed) Forget(each);
   if (!news.closed) return;
   TellTrouble("go on", *news.closed);
   Keep(nullptr);
   BeginAnew();
+}
+
+// Of an earlier stream: the sequence is another message's now.
+void DelayRelay::Forget(const Removed& removed) {
+  if (removed.epoch != epoch_) return;
+  relaying_.erase(removed.sequence);
+  removed_.insert(removed.sequence);
+  if (removed_.size() > kMostRemoved) removed_.erase(removed_.begin());
 }
 
 void DelayRelay::BeginAnew() {
@@ -262,7 +268,7 @@ void DelayRelay::Note(const StoredMessage& told, std::unique_ptr<StoredMessage> 
     queue_.Insert({*facts.due, sequence, std::move(subject), facts.key, std::move(message)});
   } else if (facts.called_off) {
     queue_.Erase(subject, sequence);
-    removals_.Remove(sequence, std::move(subject));
+    removals_.Remove(sequence, epoch_, std::move(subject));
   } else {
     TellTrouble("publish", absl::InvalidArgumentError(absl::StrCat("message ", sequence, " of ", spec_.name,
                                                                    " was not delayed by a bus; delete it")));
@@ -277,7 +283,7 @@ void DelayRelay::Settle(const Published& published) {
   relayed_.fetch_add(1, std::memory_order_relaxed);
   item->second.message.reset();
   queue_.Done(published.key);
-  removals_.Remove(published.sequence, item->second.subject);
+  removals_.Remove(published.sequence, epoch_, item->second.subject);
   const MutexLock lock(mutex_);
   trouble_.clear();
 }
@@ -324,7 +330,6 @@ bool DelayRelay::Step() {
 }
 
 void DelayRelay::Read(const DueQueue::Unread& unread) {
-  // By its sequence: with a filter nats-server 2.9 looks through the subjects of a whole block.
   auto message = transport_.ReadMessageAt(spec_.name, unread.sequence);
   if (message.ok()) return queue_.Fill(unread, *std::move(message));
   // A leader that lags behind has not got it, either.

@@ -62,11 +62,15 @@ class DelayRelay {
     std::uint64_t epoch = 0;  ///< of the stream
     absl::Status status{};
   };
+  struct Removed {
+    std::uint64_t sequence = 0;
+    std::uint64_t epoch = 0;  ///< of the stream
+  };
   /// The happenings on other threads since the relay's last look.
   struct News {
     std::vector<std::unique_ptr<StoredMessage>> arrived{};
     std::vector<Published> published{};
-    std::vector<std::uint64_t> removed{};
+    std::vector<Removed> removed{};
     bool others_owned = false;  ///< the durable; what waits is to be read again
     bool other_stream = false;  ///< of the same name
     std::optional<absl::Status> closed{};
@@ -88,6 +92,7 @@ class DelayRelay {
   void Tell(Change change);
   void Heed(News news);
   void BeginAnew();
+  void Forget(const Removed& removed);
   void ForgetStream();
   void Acknowledge(const std::vector<std::unique_ptr<StoredMessage>>& messages);
   void Admit(std::unique_ptr<StoredMessage> message);

@@ -14,15 +14,14 @@ constexpr std::chrono::milliseconds kPause{200};
 
 }  // namespace
 
-DelayedRemovals::DelayedRemovals(Transport& transport, std::string stream,
-                                 std::function<void(std::uint64_t sequence)> removed,
+DelayedRemovals::DelayedRemovals(Transport& transport, std::string stream, Removed removed,
                                  std::function<void(const absl::Status& why)> trouble)
     : transport_(transport), stream_(std::move(stream)), removed_(std::move(removed)), trouble_(std::move(trouble)) {}
 
-void DelayedRemovals::Remove(std::uint64_t sequence, std::string subject) {
+void DelayedRemovals::Remove(std::uint64_t sequence, std::uint64_t epoch, std::string subject) {
   const MutexLock lock(mutex_);
   if (stopping_) return;
-  items_.push_back({sequence, std::move(subject), !items_.empty() && items_.front().waited});
+  items_.push_back({sequence, epoch, std::move(subject), !items_.empty() && items_.front().waited});
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   work_.NotifyOne();
 }
@@ -48,7 +47,7 @@ void DelayedRemovals::Run() {
   SetThreadName("ps-delay-remove");
   while (auto item = Await()) {
     if (RemoveNow(*item)) {
-      removed_(item->sequence);
+      removed_(item->sequence, item->epoch);
     } else {
       PutBack(*std::move(item));
     }
@@ -68,9 +67,9 @@ std::optional<DelayedRemovals::Item> DelayedRemovals::Await() {
 // The stream may have been deleted and created again meanwhile, with another message of that sequence.
 absl::Status DelayedRemovals::TryToRemove(const Item& item) {
   if (item.waited) {
-    const auto there = transport_.ReadMessage(stream_, item.subject, item.sequence);
+    const auto there = transport_.ReadMessageAt(stream_, item.sequence);
     if (!there.ok()) return there.status();
-    if ((*there)->stream_sequence() != item.sequence) return absl::NotFoundError("it was replaced");
+    if ((*there)->subject() != item.subject) return absl::NotFoundError("another message has its sequence");
   }
   return transport_.DeleteMessage(stream_, item.sequence);
 }

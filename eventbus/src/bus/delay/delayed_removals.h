@@ -22,14 +22,18 @@ namespace penstock::eventbus {
 /// which the end of the transport ends. **Shutdown:** `Stop`, and the destructor. What is left then is not removed.
 class DelayedRemovals {
  public:
+  /// Told of one that is gone, with the epoch that `Remove` was given.
+  using Removed = std::function<void(std::uint64_t sequence, std::uint64_t epoch)>;
+
   /// `removed` is told of each one that is gone; `trouble` of each failure. Both on the thread of this object.
-  DelayedRemovals(Transport& transport, std::string stream, std::function<void(std::uint64_t sequence)> removed,
+  DelayedRemovals(Transport& transport, std::string stream, Removed removed,
                   std::function<void(const absl::Status& why)> trouble);
   ~DelayedRemovals();
   DelayedRemovals(const DelayedRemovals&) = delete;
   DelayedRemovals& operator=(const DelayedRemovals&) = delete;
 
-  void Remove(std::uint64_t sequence, std::string subject);
+  /// `epoch` counts the streams of that name: what is told of an earlier one says nothing of this one's messages.
+  void Remove(std::uint64_t sequence, std::uint64_t epoch, std::string subject);
   /// Removes nothing of what is left, since its stream was deleted.
   void Forget();
   /// The latest removal was refused, until somebody allows it (`IsRefusal`).
@@ -40,6 +44,7 @@ class DelayedRemovals {
  private:
   struct Item {
     std::uint64_t sequence = 0;
+    std::uint64_t epoch = 0;
     std::string subject{};
     bool waited = false;  ///< since it, or one before it, could not be removed at once
   };
@@ -52,7 +57,7 @@ class DelayedRemovals {
 
   Transport& transport_;
   const std::string stream_;
-  const std::function<void(std::uint64_t sequence)> removed_;
+  const Removed removed_;
   const std::function<void(const absl::Status& why)> trouble_;
   mutable Mutex mutex_;
   CondVar work_;

@@ -179,6 +179,28 @@ TEST_F(DelayRelayTest, HeedsWhatCameDuringALongStepBeforeTheNextOne) {
   EXPECT_THAT(Bodies("orders"), ElementsAre());
 }
 
+// One that ends when its stream was made anew must not be taken for that of the next stream's message of its sequence.
+TEST_F(DelayRelayTest, ARemovalTellsOfWhichStreamItsMessageWas) {
+  std::promise<void> removing, may_remove;
+  transport_->before_delete = [&](std::uint64_t) {
+    removing.set_value();
+    may_remove.get_future().wait();
+  };
+  std::promise<std::pair<std::uint64_t, std::uint64_t>> told;
+  DelayedRemovals removals(
+      *transport_, "EVENTS-delayed",
+      [&](std::uint64_t sequence, std::uint64_t epoch) {
+        told.set_value({sequence, epoch});
+      },
+      [](const absl::Status& why) { ADD_FAILURE() << why; });
+  Delay("orders", "old", std::chrono::hours(1));
+  removals.Remove(1, 7, "");
+  removing.get_future().wait();
+  removals.Forget();
+  may_remove.set_value();
+  EXPECT_EQ(told.get_future().get(), std::pair(std::uint64_t{1}, std::uint64_t{7}));
+}
+
 TEST_F(DelayRelayTest, TellsHowLongWhatFailsHasBeenDue) {
   StreamSpec full = streams_.SpecFor("full", Storage::kFile);
   full.max_message_bytes = 1;

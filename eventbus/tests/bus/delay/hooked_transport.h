@@ -49,6 +49,7 @@ class HookedTransport final : public Transport {
     return inner_->LookAtContents(stream);
   }
   absl::Status DeleteMessage(const std::string& stream, std::uint64_t sequence) override {
+    if (before_delete) before_delete(sequence);
     return inner_->DeleteMessage(stream, sequence);
   }
   absl::StatusOr<bool> HasMessage(const std::string& stream, std::uint64_t sequence) override {
@@ -68,6 +69,7 @@ class HookedTransport final : public Transport {
   // Set before they are needed.
   std::function<void(const std::string& stream)> before_ensure;
   std::function<void(const OutboundMessage& message)> before_publish;
+  std::function<void(std::uint64_t sequence)> before_delete;
   std::atomic<bool> may_read = true;
 
  private:
