@@ -55,30 +55,30 @@ absl::Status EnvelopePublisher::PublishBytes(std::string_view topic, std::string
   return Send(*std::move(to), Storage::kMemory, std::move(message), std::move(given_id), std::move(done));
 }
 
-absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
+absl::Status EnvelopePublisher::PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions&& options,
                                                 PublishCallback done) {
   auto to = Check(topic, options);
   if (!to.ok()) return to.status();
   std::string given_id = envelope.event_id;
-  auto message = Encode(topic, std::move(envelope), std::move(options));
-  if (!message.ok()) return message.status();
-  return Send(*std::move(to), Storage::kFile, *std::move(message), std::move(given_id), std::move(done));
+  OutboundMessage message;
+  if (auto status = Encode(topic, std::move(envelope), std::move(options), message); !status.ok()) return status;
+  return Send(*std::move(to), Storage::kFile, std::move(message), std::move(given_id), std::move(done));
 }
 
 absl::StatusOr<OutboundMessage> EnvelopePublisher::Prepare(std::string_view topic, Envelope&& envelope,
-                                                           PublishOptions options) const {
+                                                           PublishOptions&& options) const {
   if (auto to = Check(topic, options); !to.ok()) return to.status();
-  auto message = Encode(topic, std::move(envelope), std::move(options));
-  if (!message.ok()) return message.status();
-  AddFence(*message);
+  OutboundMessage message;
+  if (auto status = Encode(topic, std::move(envelope), std::move(options), message); !status.ok()) return status;
+  AddFence(message);
   const auto limit = streams_.Ensure(topic, Storage::kFile, StreamAccess::kPublish);
   if (!limit.ok()) return limit.status();
-  if (auto status = CheckSize(*message, Storage::kFile, *limit); !status.ok()) return status;
+  if (auto status = CheckSize(message, Storage::kFile, *limit); !status.ok()) return status;
   return message;
 }
 
-absl::StatusOr<OutboundMessage> EnvelopePublisher::Encode(std::string_view topic, Envelope&& envelope,
-                                                          PublishOptions options) {
+absl::Status EnvelopePublisher::Encode(std::string_view topic, Envelope&& envelope, PublishOptions&& options,
+                                       OutboundMessage& message) {
   if (!options.key.empty() || !options.message_id.empty()) {
     return absl::InvalidArgumentError(
         absl::StrFormat("publish to %s: options \"key\" and \"message_id\" are for plain messages; set the envelope's "
@@ -90,17 +90,17 @@ absl::StatusOr<OutboundMessage> EnvelopePublisher::Encode(std::string_view topic
     envelope.timestamp = std::chrono::system_clock::now();
   auto body = EncodeEnvelope(envelope, options.format);
   if (!body.ok()) return body.status();
-  OutboundMessage message{.subject = std::string(topic),
-                          .body = *std::move(body),
-                          .message_id = std::move(envelope.event_id),
-                          .headers = std::move(options.headers)};
+  message.subject = topic;
+  message.body = *std::move(body);
+  message.message_id = std::move(envelope.event_id);
+  message.headers = std::move(options.headers);
   AddAggregateId(message, envelope.aggregate_id);
   message.reserved_headers.push_back({header::kEventType, std::move(envelope.event_type)});
   message.reserved_headers.push_back({header::kContentType, std::string(ContentType(options.format))});
   if (!envelope.traceparent.empty())
     message.reserved_headers.push_back({header::kTraceparent, std::move(envelope.traceparent)});
   if (options.priority != 0) message.reserved_headers.push_back({header::kPriority, std::to_string(options.priority)});
-  return message;
+  return absl::OkStatus();
 }
 
 // A topic that was published to was checked then.

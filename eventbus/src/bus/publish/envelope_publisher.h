@@ -32,11 +32,10 @@ class EnvelopePublisher {
 
   absl::Status PublishBytes(std::string_view topic, std::string_view body, PublishOptions options,
                             PublishCallback done);
-  /// Moves from `envelope`.
-  absl::Status PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions options,
+  absl::Status PublishEnvelope(std::string_view topic, Envelope&& envelope, PublishOptions&& options,
                                PublishCallback done);
   /// The message that `PublishEnvelope` would send. Blocks and fails as that does before it sends.
-  absl::StatusOr<OutboundMessage> Prepare(std::string_view topic, Envelope&& envelope, PublishOptions options) const;
+  absl::StatusOr<OutboundMessage> Prepare(std::string_view topic, Envelope&& envelope, PublishOptions&& options) const;
 
   std::vector<TopicPublishStats> TopicStats() const;
   actorpool::LatencySnapshot Latency() const;
@@ -58,8 +57,9 @@ class EnvelopePublisher {
     std::shared_ptr<Counts> counts{};  // null: nothing was published to it before
   };
 
-  /// Moves from `envelope`, whose topic and options were checked.
-  static absl::StatusOr<OutboundMessage> Encode(std::string_view topic, Envelope&& envelope, PublishOptions options);
+  /// Fills `message`, which is empty; topic and options were checked.
+  static absl::Status Encode(std::string_view topic, Envelope&& envelope, PublishOptions&& options,
+                             OutboundMessage& message);
   /// Checks topic and options.
   absl::StatusOr<Destination> Check(std::string_view topic, const PublishOptions& options) const;
   /// `given_id`: the message's ID if the caller chose it.
