@@ -25,6 +25,12 @@ struct SendOptions {
   /// Names the message: two with the same ID within the duplicate window are one. Empty: a new one. The rules of
   /// `Envelope::event_id`.
   std::string id{};
+  /// Of the messages to the actor with the same unique name at most one is unfinished, queued or running: when there is
+  /// one, this message is not sent, and the ID is that one's. What was handled or given up, as its result tells, is
+  /// finished: the policy must keep results, and `results.time_to_live` be longer than a message may take, since after
+  /// that it counts as finished. Costs five requests. Empty: the message has none. 1 to 128 bytes of visible ASCII; not
+  /// together with `id`, `delay` or `deliver_at`.
+  std::string unique{};
   /// The event that it is sent because of: see `CausedBy`. Read during the call only.
   const Envelope* cause = nullptr;
   Headers headers{};                                   ///< as in `PublishOptions`, as are all that follow
@@ -37,7 +43,7 @@ struct SendOptions {
 /// Where a message to an actor went.
 struct SentMessage {
   std::string id{};
-  PubAck ack{};
+  PubAck ack{};  ///< `duplicate`: an earlier message of that ID, or of that unique name, is there instead
 };
 
 namespace eventbus {
@@ -60,6 +66,8 @@ class ActorDeclaration {
 
  private:
   absl::StatusOr<Envelope> Address(absl::StatusOr<Envelope> message, const SendOptions& options) const;
+  absl::Status CheckUnique(const SendOptions& options) const;
+  absl::StatusOr<SentMessage> SendUnique(EventBus& bus, absl::StatusOr<Envelope> message, SendOptions options) const;
 
   std::string name_;
   std::string topic_;

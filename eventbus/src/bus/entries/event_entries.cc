@@ -34,8 +34,9 @@ absl::StatusOr<std::unique_ptr<EventEntries>> EventEntries::Open(EventBus& bus, 
   auto bucket =
       bus.Bucket(where.bucket, {.time_to_live = where.time_to_live, .replicas = bus.options().limits.replicas});
   if (!bucket.ok()) return Prefixed(where.field, bucket.status());
-  return std::make_unique<EventEntries>(*std::move(bucket),
-                                        absl::StrCat(SubjectToken(where.topic), ".", SubjectToken(where.durable), "."));
+  return std::make_unique<EventEntries>(
+      *std::move(bucket), absl::StrCat(std::string(where.use), where.use.empty() ? "" : ".", SubjectToken(where.topic),
+                                       ".", SubjectToken(where.durable), "."));
 }
 
 absl::Status EventEntries::CheckId(std::string_view event_id) {
@@ -44,6 +45,11 @@ absl::Status EventEntries::CheckId(std::string_view event_id) {
 
 absl::StatusOr<std::uint64_t> EventEntries::Put(std::string_view event_id, std::string_view value) {
   return bucket_->Put(KeyOf(event_id), value);
+}
+
+absl::StatusOr<std::uint64_t> EventEntries::Create(std::string_view event_id, std::string_view value,
+                                                   std::chrono::milliseconds timeout) {
+  return bucket_->Create(KeyOf(event_id), value, {.timeout = timeout});
 }
 
 absl::StatusOr<std::uint64_t> EventEntries::Update(std::string_view event_id, std::string_view value,

@@ -17,7 +17,8 @@
 namespace penstock::eventbus {
 
 /// The entries of one durable of a topic in a bucket, at most one for each event: under
-/// `{topic}.{durable}.{event ID}`, each written as one token.
+/// `{topic}.{durable}.{event ID}`, each written as one token. Those of another use have its name before that, and
+/// instead of an event's ID what they are for.
 ///
 /// **Thread safety:** thread-safe. **Blocking:** every call. **Ownership:** may outlive its bus, as `Bucket`.
 class EventEntries {
@@ -31,6 +32,7 @@ class EventEntries {
     std::string_view durable{};
     std::string_view bucket{};
     std::chrono::milliseconds time_to_live{};  ///< range 100 ms to 10 years
+    std::string_view use{};                    ///< a token before the others, for what is no event's; empty: none
   };
 
   /// Errors as `EventBus::Bucket`.
@@ -42,6 +44,9 @@ class EventEntries {
       : bucket_(std::move(bucket)), prefix_(std::move(prefix)) {}
 
   absl::StatusOr<std::uint64_t> Put(std::string_view event_id, std::string_view value);
+  /// `kAlreadyExists` when the event has an entry.
+  absl::StatusOr<std::uint64_t> Create(std::string_view event_id, std::string_view value,
+                                       std::chrono::milliseconds timeout);
   absl::StatusOr<std::uint64_t> Update(std::string_view event_id, std::string_view value, std::uint64_t revision,
                                        std::chrono::milliseconds timeout);
   absl::StatusOr<BucketEntry> Get(std::string_view event_id, std::chrono::milliseconds timeout);
