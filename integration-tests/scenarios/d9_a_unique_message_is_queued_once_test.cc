@@ -50,7 +50,7 @@ class AUniqueMessage : public EveryTransport {
   }
 
   // What handles a message waits for the gate.
-  void Host(Outcome outcome = Ack()) {
+  void Host(const Outcome& outcome = Ack()) {
     ASSERT_THAT(
         kSync.Host(*host_,
                    [this, outcome, opened = gate_.opened()](const Sync&, const Envelope& event, const Delivery&) {
