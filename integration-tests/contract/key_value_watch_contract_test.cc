@@ -67,6 +67,19 @@ TEST_P(KeyValueWatchContractTest, ReportsTheLastValuesThenThatItIsUpToDateThenCh
   EXPECT_EQ(entries.back().revision, 7U);
 }
 
+TEST_P(KeyValueWatchContractTest, OfChangesLeavesOutWhatWasThere) {
+  Put("a", "1");
+  Put("b", "1");
+  WatchRecorder recorder;
+  BucketWatchEvents events = recorder.Events();
+  events.begins = BucketWatchBeginning::kChanges;
+  const auto watch = Watch(">", std::move(events));
+  ASSERT_TRUE(recorder.ReachUpToDate());
+  Put("a", "2");
+  ASSERT_TRUE(recorder.Reach("a=2"));
+  EXPECT_THAT(recorder.Log(), ElementsAre("up to date", "a=2"));
+}
+
 TEST_P(KeyValueWatchContractTest, OfAnEmptyBucketIsUpToDateAtOnce) {
   WatchRecorder recorder;
   const auto watch = Watch(">", recorder.Events());

@@ -68,6 +68,8 @@ std::string TextOf(std::chrono::milliseconds time) { return absl::StrCat(time.co
 
 std::string BucketStreamName(std::string_view bucket) { return std::string("KV_").append(bucket); }
 
+bool IsBucketSubject(std::string_view subject) { return subject.starts_with("$KV."); }
+
 std::string BucketSubject(std::string_view bucket, std::string_view key) {
   return std::string("$KV.").append(bucket).append(".").append(key);
 }

@@ -29,6 +29,9 @@ std::string BucketStreamName(std::string_view bucket);
 /// `$KV.<bucket>.<key>`; also of a pattern.
 std::string BucketSubject(std::string_view bucket, std::string_view key);
 
+/// Whether such a subject is that of a bucket.
+bool IsBucketSubject(std::string_view subject);
+
 /// The stream of a bucket.
 StreamSpec BucketStreamSpec(const BucketSpec& spec);
 

@@ -17,6 +17,7 @@ namespace penstock::eventbus {
 struct StreamWatchEvents {
   std::function<void(const StoredMessage& message)> on_message{};
   std::function<void()> on_up_to_date{};
+  BucketWatchBeginning begins = BucketWatchBeginning::kLastOfEachKey;
 };
 
 /// A bucket's stream, as a transport has it. Names were checked.

@@ -8,6 +8,7 @@
 #include "bucket/bucket_layout.h"
 #include "naming/first_error.h"
 #include "naming/names.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus {
 namespace {
@@ -15,6 +16,12 @@ namespace {
 using Result = absl::StatusOr<std::uint64_t>;
 
 constexpr std::chrono::hours kLongestTimeToLive(24 * 3650);
+
+// The mark of a missing stream stays.
+absl::Status WithPrefix(const std::string& what, const absl::Status& status) {
+  absl::Status told = Prefixed(what, status);
+  return IsStreamMissing(status) ? MarkedAsStreamMissing(std::move(told)) : told;
+}
 
 Result Told(const std::string& what, const Result& result) {
   return result.ok() ? result : Result(Prefixed(what, result.status()));
@@ -52,7 +59,7 @@ absl::StatusOr<BucketEntry> StreamBucket::Get(std::string_view key, const CallLi
   const std::string what = About("get", key);
   if (absl::Status status = CheckBucketKey(key); !status.ok()) return Prefixed(what, status);
   absl::StatusOr<BucketEntry> entry = ReadLast(key, spec().options.reads, limit);
-  if (!entry.ok()) return Prefixed(what, entry.status());
+  if (!entry.ok()) return WithPrefix(what, entry.status());
   if (entry->operation == BucketOperation::kPut) return entry;
   return absl::NotFoundError(absl::StrCat(what, ": it was deleted in revision ", entry->revision));
 }
@@ -128,10 +135,11 @@ absl::StatusOr<std::unique_ptr<KeyValueWatch>> StreamBucket::Watch(std::string_v
   StreamWatchEvents of_stream{
       .on_message = [bucket = spec().name, on_entry = std::move(events.on_entry)](
                         const StoredMessage& message) { on_entry(ReadBucketEntry(bucket, message)); },
-      .on_up_to_date = std::move(events.on_up_to_date)};
+      .on_up_to_date = std::move(events.on_up_to_date),
+      .begins = events.begins};
   if (!of_stream.on_up_to_date) of_stream.on_up_to_date = [] {};
   auto watch = stream_->Watch(BucketSubject(spec().name, pattern), std::move(of_stream), limit);
-  if (!watch.ok()) return Prefixed(what, watch.status());
+  if (!watch.ok()) return WithPrefix(what, watch.status());
   return watch;
 }
 

@@ -24,6 +24,7 @@
 #include "bus/publish/envelope_publisher.h"
 #include "bus/publish/topic_streams.h"
 #include "bus/result_store.h"
+#include "bus/result_stores.h"
 #include "bus/subscribe/subscription_set.h"
 #include "bus/topic_subscriptions.h"
 #include "bus/worker_report.h"
@@ -42,6 +43,8 @@ using eventbus::Storage;
 
 constexpr std::chrono::milliseconds kLastFlush{500};
 constexpr std::chrono::milliseconds kNoTime{0};
+// For the results of what was handled, when the bus is closed.
+constexpr std::chrono::seconds kLongestPut{5};
 // After a drain's deadline, for what was queued to be given up by the workers.
 constexpr std::chrono::milliseconds kLastWait{250};
 constexpr char kDestroyedInHandler[] =
@@ -123,12 +126,10 @@ class EventBus::Core {
       auto opened = eventbus::ResultStore::Open(*place.bus, results_of, durable, options.results);
       if (!opened.ok()) return opened.status();
       results = *std::move(opened);
-      handler = std::make_shared<const EnvelopeHandler>(eventbus::WithResults(*handler, results, options_.log));
     }
     eventbus::SubscriptionSpec spec = eventbus::EnvelopeSubscription(
         place, options, std::move(handler), options_.client_id, transport_->max_payload_bytes());
-    if (results)
-      spec.given_up = [results](std::string_view id, const Result& result) { return results->Put(id, result); };
+    if (results) eventbus::KeepResults(results, *transport_, spec);
     if (!options.cancel.honour) return spec;
     auto cancels = eventbus::CancelWatch::Open(*place.bus, {.topic = place.topic,
                                                             .durable = durable,
@@ -165,7 +166,7 @@ class EventBus::Core {
     topics_.StopReading();
     subscriptions_.StopReceiving();
     relay_.BeginStop(drain_deadline.value_or(eventbus::TimePoint()));
-    const std::uint64_t before = Settled();
+    const std::uint64_t before = subscriptions_.Settled();
     const bool finished = drain_deadline && subscriptions_.WaitQuiescent(*drain_deadline);
     relay_.Stop(drain_deadline.value_or(eventbus::TimePoint()));
     subscriptions_.Abandon();
@@ -173,14 +174,17 @@ class EventBus::Core {
     // At the end of a drain there is a moment left, so that acknowledgements of what has just ended reach the server.
     const eventbus::TimePoint last = std::max(drain_deadline.value_or(eventbus::TimePoint()), DeadlineAfter(kLastWait));
     executor_->Stop();
+    subscriptions_.AwaitKept(drain_deadline ? last : DeadlineAfter(kLongestPut));
     const bool told = drain_deadline && AwaitTold(last);
     const eventbus::ShutdownSummary rest = subscriptions_.HandBack();
     if (beat_) beat_->Stop();
     absl::Status flushed =
         transport_->Flush(drain_deadline ? std::max(TimeUntil(last), told ? kLastWait : kNoTime) : kLastFlush);
     const bool in_doubt = rest.in_doubt || (rest.sends_once && transport_->Stats().reconnects != reconnects);
-    DrainReport report{.finished = Settled() - before, .handed_back = rest.handed_back, .abandoned = rest.abandoned};
+    DrainReport report{
+        .finished = subscriptions_.Settled() - before, .handed_back = rest.handed_back, .abandoned = rest.abandoned};
     closed_.store(true, std::memory_order_release);
+    results_.Close();
     transport_->Close();
     if (drain_deadline) eventbus::Judge({finished, told, rest.taken_over, in_doubt, std::move(flushed)}, report);
     return report;
@@ -202,20 +206,11 @@ class EventBus::Core {
     return std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
   }
 
-  std::uint64_t Settled() const {
-    BusStats stats;
-    subscriptions_.AddStats(stats);
-    std::uint64_t settled = 0;
-    for (const auto* part : {&stats.subscriptions, &stats.ended_subscriptions}) {
-      for (const auto& one : *part) settled += one.durable.empty() ? one.handled : one.acked + one.terminated;
-    }
-    return settled;
-  }
-
   // On the ticking thread.
   void OnTick(eventbus::TimePoint now, const std::set<SubscriptionId>& disconnected) {
     topics_.Tick(disconnected);
     worker_report_.Look(now, subscriptions_.Ready());
+    results_.Tick(now);
   }
 
   BusStats Stats() const {
@@ -249,6 +244,7 @@ class EventBus::Core {
   eventbus::DelayedMessages delayed_;
   eventbus::DelayRelay relay_;
   eventbus::WorkerReport worker_report_;  // of the ticking thread
+  eventbus::ResultStores results_;        // that are awaited
   eventbus::TopicSubscriptions topics_;
   eventbus::SubscriptionSet subscriptions_;  // its ticking thread uses what is above
   std::atomic<bool> closed_{false};          // set once the last outcome was told
@@ -379,6 +375,16 @@ absl::StatusOr<std::unique_ptr<penstock::Bucket>> EventBus::Bucket(std::string_v
   auto store = core_->transport_->OpenBucket({std::string(name), options}, *limit);
   if (!store.ok()) return store.status();
   return std::make_unique<penstock::Bucket>(*std::move(store));
+}
+
+absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
+                                             std::string_view event_id, std::chrono::milliseconds timeout,
+                                             const ResultOptions& options) {
+  auto status = eventbus::CheckTopic("await a result of", topic, core_->options_.base_stream_name);
+  if (status.ok()) status = eventbus::CheckName("durable", durable);
+  if (status.ok()) status = core_->CheckOpen("await a result");
+  if (!status.ok()) return status;
+  return core_->results_.Await(*this, topic, durable, event_id, timeout, options);
 }
 
 Executor EventBus::executor() const { return Executor(core_->executor_); }

@@ -3,7 +3,6 @@
 #include "bus/cancel/request_cancel.h"
 #include "bus/liveness/list_workers.h"
 #include "bus/publish/ack_waiter.h"
-#include "bus/result_store.h"
 #include "naming/names.h"
 #include "penstock/eventbus/event_bus.h"
 
@@ -18,17 +17,6 @@ absl::StatusOr<PubAck> EventBus::PublishEnvelope(std::string_view topic, Envelop
   return eventbus::AwaitAck([&](PublishCallback done) {
     return PublishEnvelopeAsync(topic, std::move(envelope), std::move(done), std::move(options));
   });
-}
-
-absl::StatusOr<Result> EventBus::AwaitResult(std::string_view topic, std::string_view durable,
-                                             std::string_view event_id, std::chrono::milliseconds timeout,
-                                             const ResultOptions& options) {
-  auto status = eventbus::CheckTopic("await a result of", topic, this->options().base_stream_name);
-  if (status.ok()) status = eventbus::CheckName("durable", durable);
-  if (!status.ok()) return status;
-  const auto store = eventbus::ResultStore::Open(*this, topic, durable, options);
-  if (!store.ok()) return store.status();
-  return (*store)->Await(event_id, timeout);
 }
 
 absl::StatusOr<Cancelled> EventBus::Cancel(std::string_view topic, std::string_view durable, std::string_view event_id,

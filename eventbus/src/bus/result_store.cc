@@ -27,7 +27,33 @@ std::string Written(const Result& result) {
   return absl::StrCat(line.dump(-1, ' ', false, Json::error_handler_t::replace), "\n", result.value);
 }
 
-absl::StatusOr<Result> Read(std::string_view written) {
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<ResultStore>> ResultStore::Open(EventBus& bus, std::string_view topic,
+                                                               std::string_view durable, const ResultOptions& options) {
+  auto entries = EventEntries::Open(bus, {.field = "results",
+                                          .topic = topic,
+                                          .durable = durable,
+                                          .bucket = options.bucket,
+                                          .time_to_live = options.time_to_live});
+  if (!entries.ok()) return entries.status();
+  return std::make_shared<ResultStore>(*std::move(entries));
+}
+
+absl::StatusOr<OutboundMessage> ResultStore::PutMessage(std::string_view event_id, const Result& result) {
+  return waits_.entries().PutMessage(event_id, Written(result));
+}
+
+absl::Status ResultStore::Put(std::string_view event_id, const Result& result) {
+  return waits_.entries().Put(event_id, Written(result)).status();
+}
+
+absl::StatusOr<Result> ResultStore::Get(std::string_view event_id, std::chrono::milliseconds timeout) {
+  const absl::StatusOr<BucketEntry> entry = waits_.entries().Get(event_id, timeout);
+  return entry.ok() ? Read(entry->value) : entry.status();
+}
+
+absl::StatusOr<Result> ResultStore::Read(std::string_view written) {
   const absl::Status broken = absl::DataLossError("the value is no result");
   const std::size_t end = written.find('\n');
   if (end == written.npos) return broken;
@@ -49,37 +75,17 @@ absl::StatusOr<Result> Read(std::string_view written) {
       .finished_at = ParseTimestamp(text("finished_at")).value_or(std::chrono::system_clock::time_point())};
 }
 
-}  // namespace
-
-absl::StatusOr<std::shared_ptr<ResultStore>> ResultStore::Open(EventBus& bus, std::string_view topic,
-                                                               std::string_view durable, const ResultOptions& options) {
-  auto entries = EventEntries::Open(bus, {.field = "results",
-                                          .topic = topic,
-                                          .durable = durable,
-                                          .bucket = options.bucket,
-                                          .time_to_live = options.time_to_live});
-  if (!entries.ok()) return entries.status();
-  return std::make_shared<ResultStore>(*std::move(entries));
-}
-
-absl::Status ResultStore::Put(std::string_view event_id, const Result& result) {
-  return entries_->Put(event_id, Written(result)).status();
-}
-
-absl::StatusOr<Result> ResultStore::Get(std::string_view event_id, std::chrono::milliseconds timeout) {
-  const absl::StatusOr<BucketEntry> entry = entries_->Get(event_id, timeout);
-  return entry.ok() ? Read(entry->value) : entry.status();
-}
-
-absl::StatusOr<Result> ResultStore::Await(std::string_view event_id, std::chrono::milliseconds timeout) {
-  if (timeout.count() < 0) return absl::InvalidArgumentError("await a result: the timeout is negative; give 0 or more");
-  if (auto status = EventEntries::CheckId(event_id); !status.ok()) return status;
-  const absl::StatusOr<BucketEntry> entry =
-      entries_->Await(event_id, DeadlineAfter(timeout), [](const BucketEntry&) { return true; });
-  if (entry.ok()) return Read(entry->value);
-  if (!absl::IsDeadlineExceeded(entry.status())) return entry.status();
-  return absl::DeadlineExceededError(
-      absl::StrCat("await the result of event ", Quoted(event_id), ": there is none within ", timeout.count(), " ms"));
+void KeepResults(const std::shared_ptr<ResultStore>& store, Transport& transport, SubscriptionSpec& spec) {
+  spec.given_up = [store](std::string_view event_id, const Result& result) { return store->Put(event_id, result); };
+  spec.keep = [store, &transport](std::string_view event_id, const Result& result,
+                                  const std::function<void(absl::Status)>& done) {
+    absl::StatusOr<OutboundMessage> message = store->PutMessage(event_id, result);
+    absl::Status begun = message.status();
+    if (message.ok()) {
+      begun = transport.Publish(*std::move(message), [done](const absl::StatusOr<PubAck>& ack) { done(ack.status()); });
+    }
+    if (!begun.ok()) done(begun);
+  };
 }
 
 std::function<bool(std::string_view event_id)> HandledAccordingTo(std::shared_ptr<ResultStore> store) {
@@ -87,23 +93,6 @@ std::function<bool(std::string_view event_id)> HandledAccordingTo(std::shared_pt
   return [store = std::move(store)](std::string_view event_id) {
     const absl::StatusOr<Result> result = store->Get(event_id, kLookTimeout);
     return result.ok() && result->handled;
-  };
-}
-
-EnvelopeHandler WithResults(EnvelopeHandler handler, std::shared_ptr<ResultStore> store, LogSink log) {
-  return [handler = std::move(handler), store = std::move(store), log = std::move(log)](const Envelope& envelope,
-                                                                                        const Delivery& delivery) {
-    Outcome outcome = handler(envelope, delivery);
-    if (outcome.kind() != Outcome::Kind::kAck) return outcome;
-    const absl::Status put = store->Put(envelope.event_id, {.handled = true,
-                                                            .value = outcome.value() ? *outcome.value() : std::string(),
-                                                            .attempts = delivery.attempt(),
-                                                            .finished_at = std::chrono::system_clock::now()});
-    if (!put.ok() && log) {
-      log(LogLevel::kError, absl::StrCat("keep the result of event ", Quoted(envelope.event_id), ": ",
-                                         std::string(put.message()), "; it is over without one"));
-    }
-    return outcome;
   };
 }
 

@@ -52,7 +52,8 @@ struct HandlerResult {
   };
   Kind kind = Kind::kHandled;
   std::string reason{};
-  std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
+  std::chrono::milliseconds delay{-1};         ///< asked for by the handler; negative: the policy's
+  std::shared_ptr<const std::string> value{};  ///< of one that is handled; null: none
 
   /// Whether the handler was called, by its own account: a cancelled one may have been.
   bool ran() const { return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled; }

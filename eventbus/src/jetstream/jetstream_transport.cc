@@ -10,6 +10,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "bucket/bucket_layout.h"
 #include "bucket/stream_bucket.h"
 #include "jetstream/api/api_client.h"
 #include "jetstream/api/message_api.h"
@@ -97,6 +98,9 @@ class JetStreamTransport final : public Transport {
   }
 
   absl::Status Publish(OutboundMessage message, PublishDone done) override {
+    if (IsBucketSubject(message.subject)) {
+      message.subject = connection_->api_subjects().ForBucketWrite(message.subject);
+    }
     return publisher_->Publish(message, std::move(done));
   }
 

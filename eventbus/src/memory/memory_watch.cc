@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <limits>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -22,6 +23,10 @@ absl::StatusOr<std::unique_ptr<KeyValueWatch>> MemoryWatch::Start(std::shared_pt
                                                                   StreamWatchEvents events, std::stop_token closing) {
   std::unique_ptr<MemoryWatch> watch(
       new MemoryWatch(std::move(broker), stream, filter, std::move(events), std::move(closing)));
+  if (watch->events_.begins == BucketWatchBeginning::kChanges) {
+    const std::optional<StreamContents> contents = watch->broker_->Contents(stream);
+    if (contents) watch->last_sequence_ = contents->last_sequence;
+  }
   const ConsumerSpec spec{
       .stream = stream, .filter_subject = filter, .kind = ConsumerKind::kAtMostOnce, .max_in_flight = kEndlessCredit};
   auto subscriber = watch->broker_->OpenConsumer(
@@ -48,7 +53,7 @@ MemoryWatch::~MemoryWatch() {
 void MemoryWatch::Run(const std::stop_token& stop) {
   const std::stop_callback on_stop(stop, [this] { Wake(); });
   const std::stop_callback on_closing(closing_, [this] { Wake(); });
-  ReportInitial(stop);
+  if (events_.begins == BucketWatchBeginning::kLastOfEachKey) ReportInitial(stop);
   if (!Ended(stop)) events_.on_up_to_date();
   while (!Ended(stop)) {
     ReportChanges(stop);

@@ -37,7 +37,7 @@ struct Attempt {
   std::uint64_t fence = 0;   ///< see `Delivery::fence`
   bool redriven = false;
   std::stop_token stop_token{};  ///< asks it to stop
-  EventGate* gate = nullptr;     ///< null: nothing cancels events
+  EventGate* gate = nullptr;     ///< null: nobody asks
 };
 
 /// Where a message is delivered.

@@ -210,5 +210,15 @@ TEST(ToVerdictTest, KeepsKindReasonAndDelay) {
   EXPECT_EQ(ToHandlerResult(Deferred()).kind, HandlerResult::Kind::kRetry);
 }
 
+TEST(DeferralTest, OfAHandledMessageIsNotEndedByTakingItBack) {
+  std::vector<HandlerResult::Kind> ends;
+  Deferral deferral([&ends](const HandlerResult& result) { ends.push_back(result.kind); }, Deferral::TakenBack::kWaits);
+  deferral.Returned();
+  deferral.TakeBack();
+  EXPECT_TRUE(ends.empty());
+  EXPECT_TRUE(deferral.Settle(Ack()).ok());
+  EXPECT_EQ(ends, std::vector{HandlerResult::Kind::kHandled});
+}
+
 }  // namespace
 }  // namespace penstock::eventbus

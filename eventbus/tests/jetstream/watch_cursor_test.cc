@@ -55,6 +55,27 @@ TEST(WatchCursorTest, OfNothingItIsUpToDateAtOnce) {
   EXPECT_TRUE(cursor.TakeUpToDate());
 }
 
+TEST(WatchCursorTest, OfChangesBeginsBehindWhatTheStreamHadFirst) {
+  WatchCursor cursor(BucketWatchBeginning::kChanges);
+  cursor.FoundStream(kThen, 9, false, {});
+  EXPECT_EQ(cursor.ConsumerConfig("w", "$KV.b.>").at("deliver_policy"), "by_start_sequence");
+  EXPECT_EQ(cursor.ConsumerConfig("w", "$KV.b.>").at("opt_start_seq"), 10);
+  cursor.Began(3);
+  EXPECT_TRUE(cursor.TakeUpToDate()) << "whatever was written since";
+  cursor.FoundStream(kThen, 14, false, {});
+  EXPECT_EQ(cursor.ConsumerConfig("w", "$KV.b.>").at("opt_start_seq"), 10) << "nothing was reported yet";
+  EXPECT_EQ(cursor.Delivered(Delivery(1, 12, 1)), Verdict::kReport);
+  EXPECT_EQ(cursor.ConsumerConfig("w", "$KV.b.>").at("opt_start_seq"), 13);
+}
+
+TEST(WatchCursorTest, OfChangesReportsAStreamThatWasMadeAnewFromItsBeginning) {
+  WatchCursor cursor(BucketWatchBeginning::kChanges);
+  cursor.FoundStream(kThen, 9, false, {});
+  cursor.Began(0);
+  cursor.FoundStream(kLater, 2, false, {});
+  EXPECT_EQ(cursor.ConsumerConfig("w", "$KV.b.>").at("deliver_policy"), "last_per_subject");
+}
+
 TEST(WatchCursorTest, GoesOnBehindTheLastMessageReported) {
   WatchCursor cursor;
   cursor.FoundStream(kThen, 4, false, {});

@@ -89,15 +89,23 @@ struct BucketDeleteOptions {
   std::optional<std::uint64_t> expected_revision{};
 };
 
+/// Where the reports of a watch begin.
+enum class BucketWatchBeginning {
+  kLastOfEachKey,  ///< the last entry of each key that matches, then each change
+  kChanges,        ///< what is written after the call of `Bucket::Watch` has begun, or a little before
+};
+
 /// Called on the watch's own thread, one call at a time. May block and may use the bucket; must not throw, and must not
 /// destroy the watch.
 struct BucketWatchEvents {
-  /// Required. First the last entry of each key that matches, deletions among them, by ascending revision; then each
-  /// change, in order.
+  /// Required. First the last entry of each key that matches, deletions among them, by ascending revision, unless
+  /// `begins` leaves them out; then each change, in order.
   std::function<void(const BucketEntry& entry)> on_entry{};
   /// Called once, when everything that was in the bucket when the watch began has been reported. If the bucket is
   /// deleted and created anew, called again when the new bucket has been reported.
   std::function<void()> on_up_to_date{};
+  /// A bucket that is created anew is reported from its beginning in either case.
+  BucketWatchBeginning begins = BucketWatchBeginning::kLastOfEachKey;
 };
 
 /// Reports the changes of a bucket until it is stopped. It survives lost connections, restarts of servers and changes

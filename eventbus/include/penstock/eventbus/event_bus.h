@@ -212,9 +212,11 @@ class EventBus {
                                                            const BucketCallOptions& call = {});
 
   /// Waits for what the durable makes of the topic's event with that ID, for at most `timeout`: it must keep results
-  /// (`EnvelopeSubscribeOptions::results`), under the same options. `kDeadlineExceeded` when there is none by then, be
-  /// it that the event is still to be handled, that there is none, or that its result has expired. `kInvalidArgument`
-  /// for an invalid name, ID or time; errors as `Bucket`.
+  /// (`EnvelopeSubscribeOptions::results`), under the same options. A result that is there costs one request; all waits
+  /// of a durable for results that are not there yet share one watch. `kDeadlineExceeded` when there is none by then,
+  /// be it that the event is still to be handled, that there is none, or that its result has expired;
+  /// `kInvalidArgument` for an invalid name, ID or time; `kFailedPrecondition` when the bus is closed, meanwhile too;
+  /// errors as `Bucket`.
   absl::StatusOr<Result> AwaitResult(std::string_view topic, std::string_view durable, std::string_view event_id,
                                      std::chrono::milliseconds timeout, const ResultOptions& options = {});
 

@@ -22,8 +22,9 @@ struct Result {
 
 /// Where results are kept, and for how long. The same on both sides.
 struct ResultOptions {
-  bool keep =
-      false;  ///< of a subscription: whether it keeps results. Each costs one write, for which its handler waits.
+  /// Of a subscription: whether it keeps results. Each costs one write, for which its message waits and its worker does
+  /// not.
+  bool keep = false;
   /// A bucket that is created when it is missing. One bucket has one time to live. 1 to 64 bytes of `[A-Za-z0-9_-]`.
   std::string bucket = "PENSTOCK_RESULTS";
   std::chrono::milliseconds time_to_live{3'600'000};  ///< range 100 ms to 10 years

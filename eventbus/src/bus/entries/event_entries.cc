@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "bucket/bucket_layout.h"
 #include "naming/names.h"
 #include "naming/subject_token.h"
 #include "penstock/actorpool/internal/mutex.h"
@@ -86,6 +87,13 @@ absl::StatusOr<BucketEntry> EventEntries::Await(std::string_view event_id,
   MutexLock lock(mutex);
   if (accepted) return *accepted;
   return absl::DeadlineExceededError("");
+}
+
+absl::StatusOr<OutboundMessage> EventEntries::PutMessage(std::string_view event_id, std::string value) const {
+  const std::string key = KeyOf(event_id);
+  if (auto status = CheckBucketKey(key); !status.ok()) return Prefixed(absl::StrCat("put ", Quoted(key)), status);
+  return OutboundMessage{
+      .subject = BucketSubject(bucket_->name(), key), .body = std::move(value), .message_id = NewEventId()};
 }
 
 absl::StatusOr<std::unique_ptr<BucketWatch>> EventEntries::Watch(BucketWatchEvents events) {

@@ -13,6 +13,7 @@
 #include "naming/subject_token.h"
 #include "penstock/eventbus/bucket.h"
 #include "penstock/eventbus/event_bus.h"
+#include "transport/transport.h"
 
 namespace penstock::eventbus {
 
@@ -54,6 +55,8 @@ class EventEntries {
   /// none by `deadline`.
   absl::StatusOr<BucketEntry> Await(std::string_view event_id, std::chrono::steady_clock::time_point deadline,
                                     const std::function<bool(const BucketEntry& entry)>& accepts);
+  /// A message that puts the entry, for `Transport::Publish`. `kInvalidArgument` for an ID that makes no key.
+  absl::StatusOr<OutboundMessage> PutMessage(std::string_view event_id, std::string value) const;
   /// Watches the entries of all events.
   absl::StatusOr<std::unique_ptr<BucketWatch>> Watch(BucketWatchEvents events);
   /// The event of an entry of these.

@@ -24,7 +24,7 @@ namespace eventbus {
 
 HandlerResult ToHandlerResult(const Outcome& outcome) {
   const Outcome::Kind kind = outcome.kind();
-  if (kind == Outcome::Kind::kAck) return {.kind = HandlerResult::Kind::kHandled};
+  if (kind == Outcome::Kind::kAck) return {.kind = HandlerResult::Kind::kHandled, .value = outcome.value()};
   if (kind == Outcome::Kind::kReject) return {.kind = HandlerResult::Kind::kReject, .reason = outcome.reason()};
   if (kind == Outcome::Kind::kRetry) {
     return {.kind = HandlerResult::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};
@@ -53,7 +53,7 @@ void Deferral::Returned() {
 
 void Deferral::TakeBack() {
   MutexLock lock(mutex_);
-  if (result_) return;
+  if (result_ || taken_back_ == TakenBack::kWaits) return;
   result_ = {.kind = HandlerResult::Kind::kAbandoned};
   FinishIfOver(lock);
 }

@@ -21,7 +21,14 @@ HandlerResult ToHandlerResult(const Outcome& outcome);
 /// once, by whoever comes last, without a lock held.
 class Deferral {
  public:
-  explicit Deferral(std::function<void(HandlerResult result)> finish) : finish_(std::move(finish)) {}
+  /// The effect of taking the message back.
+  enum class TakenBack {
+    kEnds,   ///< it ends the message
+    kWaits,  ///< nothing: the message is handled, and ends by itself
+  };
+
+  explicit Deferral(std::function<void(HandlerResult result)> finish, TakenBack taken_back = TakenBack::kEnds)
+      : finish_(std::move(finish)), taken_back_(taken_back) {}
 
   /// See `DeferredOutcome::Settle`.
   absl::Status Settle(const Outcome& outcome);
@@ -30,6 +37,7 @@ class Deferral {
   void Returned();
   /// The message is handed back; its outcome does not matter any more.
   void TakeBack();
+  TakenBack taken_back() const { return taken_back_; }
 
  private:
   // `lock` is released when the message ends.
@@ -38,6 +46,7 @@ class Deferral {
   const OriginProcess origin_{};
   Mutex mutex_;
   const std::function<void(HandlerResult result)> finish_;
+  const TakenBack taken_back_;
   std::optional<HandlerResult> result_ ABSL_GUARDED_BY(mutex_);
   bool returned_ ABSL_GUARDED_BY(mutex_) = false;
 };

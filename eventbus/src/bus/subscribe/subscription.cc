@@ -20,7 +20,11 @@ class Subscription::HandlerCall final : public DeferralSource, public EventGate 
     return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
   }
   bool deferred() const { return deferred_; }
-  bool MayBegin(std::string_view event_id) override { return subscription_.Begin(item_, event_id, stop()); }
+  bool MayBegin(std::string_view event_id) override {
+    if (subscription_.spec_.keep) event_id_ = event_id;
+    return !subscription_.spec_.cancels || subscription_.Begin(item_, event_id, stop());
+  }
+  const std::string& event_id() const { return event_id_; }
   const InFlightMessage& item() const { return item_; }
   /// Made when it is asked for.
   const std::stop_source& stop() {
@@ -32,6 +36,7 @@ class Subscription::HandlerCall final : public DeferralSource, public EventGate 
   Subscription& subscription_;
   InFlightMessage& item_;
   std::stop_source stop_{std::nostopstate};
+  std::string event_id_{};  // where results are kept
   bool deferred_ = false;
 };
 
@@ -218,9 +223,14 @@ absl::Status Subscription::Work(InFlightMessage& item) {
   item.started_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   HandlerCall call(*this, item);
   Attempt attempt{.number = item.attempts() + 1, .fence = fence, .redriven = item.letter != 0};
+  if (spec_.keep) attempt.gate = &call;
   HandlerResult result =
       spec_.cancels ? HandleUnlessCancelled(std::move(attempt), call) : Handle(std::move(attempt), call);
   if (call.deferred()) return absl::OkStatus();
+  if (spec_.keep && result.kind == HandlerResult::Kind::kHandled) {
+    KeepSuccess(item, call.event_id(), result);
+    return absl::OkStatus();
+  }
   item.result = std::move(result);
   return item.result.acknowledges() ? absl::OkStatus() : absl::AbortedError(item.result.reason);
 }
@@ -250,18 +260,20 @@ HandlerResult Subscription::Handle(Attempt attempt, HandlerCall& call) {
           .reason = absl::StrFormat("it took longer than its time limit of %d ms", spec_.time_limit.count())};
 }
 
-std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item) {
-  auto deferral = std::make_shared<Deferral>([this, &item](HandlerResult result) {
+std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item, Deferral::TakenBack taken_back) {
+  const auto finish = [this, &item](HandlerResult result) {
     Call call(*this);
     item.deferred = false;
     item.result = std::move(result);
     Finish(item);
-  });
+  };
+  auto deferral = std::make_shared<Deferral>(finish, taken_back);
   item.deferred = true;
   bool late = false;
   {
     MutexLock lock(mutex_);
     deferred_.emplace(&item, deferral);
+    if (taken_back == Deferral::TakenBack::kWaits) ++keeping_;
     late = abandoned_;
   }
   if (late) deferral->TakeBack();
@@ -312,11 +324,18 @@ void Subscription::CompleteQueued() {
 void Subscription::CompleteAll(TimePoint now, Actions& actions) {
   for (InFlightMessage* next = completed_.Take(); next != nullptr;) {
     InFlightMessage& each = *std::exchange(next, next->next_completed);
-    if (!deferred_.empty()) deferred_.erase(&each);
+    EndDeferral(each);
     if (spec_.cancels) NoteEnd(each);
     flow_.Finished(each, now, actions);
   }
   Feed(now, actions);
+}
+
+void Subscription::EndDeferral(const InFlightMessage& item) {
+  const auto found = deferred_.empty() ? deferred_.end() : deferred_.find(&item);
+  if (found == deferred_.end()) return;
+  if (found->second->taken_back() == Deferral::TakenBack::kWaits && --keeping_ == 0) quiescent_.NotifyAll();
+  deferred_.erase(found);
 }
 
 std::vector<InFlightMessage*> Subscription::RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event) {

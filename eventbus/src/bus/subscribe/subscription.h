@@ -79,6 +79,8 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   void Abandon();
   /// Waits until nothing runs, is queued or is on its way to the dead letters. False when `deadline` passed first.
   bool WaitQuiescent(TimePoint deadline);
+  /// Waits until no message that is handled waits for its result to be kept. False when `deadline` passed first.
+  bool AwaitKept(TimePoint deadline);
   /// Gives back what has not begun, and counts what still runs. Only after `StopReceiving` and `Abandon`.
   ShutdownSummary HandBack();
   /// When the server is at hand that has to know of what was acknowledged: how often it was so. 0: there is nothing to
@@ -101,6 +103,8 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   const SubscriptionSpec& spec() const { return spec_; }
 
  private:
+  void EndDeferral(const InFlightMessage& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   /// Marks a call from outside as under way.
   class Call {
    public:
@@ -165,12 +169,14 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   std::vector<InFlightMessage*> RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event);
   void ActorPauses(std::size_t actor, std::chrono::nanoseconds pause);
   bool MayBegin(const InFlightMessage& item, TimePoint now) const;
-  std::shared_ptr<Deferral> Defer(InFlightMessage& item);
+  std::shared_ptr<Deferral> Defer(InFlightMessage& item, Deferral::TakenBack taken_back = Deferral::TakenBack::kEnds);
   void LeaveWorker(InFlightMessage& item);
   void Finish(InFlightMessage& item);
   void CompleteQueued();
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  /// Keeps the result of a message that is handled, whose end waits for that.
+  void KeepSuccess(InFlightMessage& item, const std::string& event_id, const HandlerResult& result);
   void KeepFailure(const InFlightMessage& item);
   void KeepResult(std::string_view event_id, const Result& result) const;
   void LogSubscribed() const;
@@ -200,6 +206,7 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   ActionExecutor executor_;
   DeliveryStateMachine flow_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<InFlightMessage>> early_ ABSL_GUARDED_BY(mutex_);  // arrived while `Open` was still at it
+  std::size_t keeping_ ABSL_GUARDED_BY(mutex_) = 0;  // messages that wait for their result to be kept
   // Handlers that will tell later what became of their message.
   absl::flat_hash_map<const InFlightMessage*, std::shared_ptr<Deferral>> deferred_ ABSL_GUARDED_BY(mutex_);
   CompletionQueue completed_;

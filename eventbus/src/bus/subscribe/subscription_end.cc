@@ -62,6 +62,13 @@ bool Subscription::WaitQuiescent(TimePoint deadline) {
   }
 }
 
+bool Subscription::AwaitKept(TimePoint deadline) {
+  MutexLock lock(mutex_);
+  while (keeping_ > 0 && quiescent_.WaitUntil(lock, deadline)) {
+  }
+  return keeping_ == 0;
+}
+
 bool Subscription::idle() const {
   {
     MutexLock lock(mutex_);

@@ -54,23 +54,6 @@ void Subscription::OnDeadLettered(InFlightMessage& item, bool stored) {
                  ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { flow_.DeadLettered(item, stored, now, actions); });
 }
 
-// On the thread of the letters, since it blocks. The ID is that with which the event was published first.
-void Subscription::KeepFailure(const InFlightMessage& item) {
-  Result result{.error_class = std::string(ErrorClass(item.result.kind)),
-                .error = item.result.reason,
-                .attempts = item.attempts(),
-                .finished_at = std::chrono::system_clock::now()};
-  std::string id = PercentDecode(OriginalId(*item.message));
-  const auto call = std::make_shared<Call>(*this);
-  context_.dead_letters.Later([this, call, id = std::move(id), result = std::move(result)] { KeepResult(id, result); });
-}
-
-void Subscription::KeepResult(std::string_view event_id, const Result& result) const {
-  const absl::Status kept = spec_.given_up(event_id, result);
-  if (!kept.ok())
-    Log(LogLevel::kError, "cannot keep the result of event " + Quoted(event_id) + ": " + std::string(kept.message()));
-}
-
 void Subscription::OnLetterRemoved(InFlightMessage& item, LetterRemoval removal) {
   Call call(*this);
   RunActions([&](TimePoint now, Actions& actions)

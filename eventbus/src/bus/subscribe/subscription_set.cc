@@ -120,6 +120,12 @@ bool SubscriptionSet::WaitQuiescent(TimePoint deadline) {
                      [deadline](const Shared& subscription) { return subscription->WaitQuiescent(deadline); });
 }
 
+bool SubscriptionSet::AwaitKept(TimePoint deadline) {
+  const auto all = All();
+  return std::all_of(all.begin(), all.end(),
+                     [deadline](const Shared& subscription) { return subscription->AwaitKept(deadline); });
+}
+
 void SubscriptionSet::Abandon() {
   for (const Shared& subscription : All()) subscription->Abandon();
 }
@@ -188,6 +194,16 @@ void SubscriptionSet::AddStats(BusStats& stats) const {
     AddCounters(last, ended[{last.topic, last.durable}]);
   }
   for (auto& [names, counters] : ended) stats.ended_subscriptions.push_back(std::move(counters));
+}
+
+std::uint64_t SubscriptionSet::Settled() const {
+  BusStats stats;
+  AddStats(stats);
+  std::uint64_t settled = 0;
+  for (const auto* part : {&stats.subscriptions, &stats.ended_subscriptions}) {
+    for (const auto& one : *part) settled += one.durable.empty() ? one.handled : one.acked + one.terminated;
+  }
+  return settled;
 }
 
 std::vector<SubscriptionLiveness> SubscriptionSet::Liveness() const {

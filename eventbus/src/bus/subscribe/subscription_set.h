@@ -50,6 +50,8 @@ class SubscriptionSet {
   void StopReceiving();
   bool WaitQuiescent(TimePoint deadline);
   void Abandon();
+  /// As `Subscription::AwaitKept`, of all.
+  bool AwaitKept(TimePoint deadline);
   /// Waits until all are in step; the sum of `Subscription::InStep`. Nothing when `deadline` passed first.
   std::optional<std::uint64_t> AwaitInStep(TimePoint deadline);
   /// Waits a moment, as `AwaitInStep` does between two looks.
@@ -65,6 +67,8 @@ class SubscriptionSet {
   std::size_t Ready() const;
   /// Fills in `subscriptions` and `ended_subscriptions`, both of one moment: a subscription is in one of them.
   void AddStats(BusStats& stats) const;
+  /// Messages that are over, of all subscriptions so far.
+  std::uint64_t Settled() const;
 
  private:
   using Shared = std::shared_ptr<Subscription>;

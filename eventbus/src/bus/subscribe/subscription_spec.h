@@ -45,6 +45,9 @@ struct SubscriptionSpec {
   bool durable_is_default = false;
   /// Honours requests to cancel. Null: there are none.
   std::shared_ptr<CancelWatch> cancels{};
+  /// Keeps the result of an event that was handled; `done` is told once, perhaps before this returns. Blocks only while
+  /// the publish window is full. Empty: none is kept.
+  std::function<void(std::string_view event_id, const Result& result, std::function<void(absl::Status)> done)> keep{};
   /// Keeps the result of an event that was given up. Blocks. Empty: none is kept.
   std::function<absl::Status(std::string_view event_id, const Result& result)> given_up{};
   /// Decodes and handles one message, on a worker. May throw.

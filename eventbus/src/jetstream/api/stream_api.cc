@@ -17,6 +17,11 @@ std::string About(const StreamSpec& spec) {
   return absl::StrCat("make stream \"", spec.name, "\" for \"", absl::StrJoin(spec.subjects, "\", \""), "\"");
 }
 
+absl::Status LookUpRefused(const std::string& stream, const ApiError& error) {
+  absl::Status refusal = ApiStatus(absl::StrCat("look up stream \"", stream, "\""), error);
+  return error.err_code == api_code::kStreamNotFound ? MarkedAsStreamMissing(std::move(refusal)) : refusal;
+}
+
 absl::StatusOr<StreamFacts> FactsOf(const StreamSpec& spec, const absl::StatusOr<ApiReply>& reply) {
   if (!reply.ok()) return reply.status();
   if (reply->error) return ApiStatus(About(spec), *reply->error);
@@ -131,8 +136,7 @@ absl::StatusOr<StreamFacts> FindStream(ApiClient& api, const std::string& stream
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), kOpenBudget);
   if (!reply.ok()) return reply.status();
   if (!reply->error) return ReadStreamFacts(reply->body);
-  absl::Status refusal = ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
-  return reply->Refused(api_code::kStreamNotFound) ? MarkedAsStreamMissing(std::move(refusal)) : refusal;
+  return LookUpRefused(stream, *reply->error);
 }
 
 // Streams that are made or deleted meanwhile shift the others: a name may come twice, or be left out until the next
@@ -154,7 +158,7 @@ absl::StatusOr<StreamIdentity> IdentifyStream(ApiClient& api, const std::string&
                                               std::chrono::milliseconds budget) {
   const absl::StatusOr<ApiReply> reply = api.Call("STREAM.INFO." + stream, Json(), budget, stop);
   if (!reply.ok()) return reply.status();
-  if (reply->error) return ApiStatus(absl::StrCat("look up stream \"", stream, "\""), *reply->error);
+  if (reply->error) return LookUpRefused(stream, *reply->error);
   absl::StatusOr<StreamFacts> facts = ReadStreamFacts(reply->body);
   if (!facts.ok()) return facts.status();
   const Json &state = Member(reply->body, "state"), &config = Member(reply->body, "config");

@@ -15,6 +15,7 @@
 #include "jetstream/bucket/time_left.h"
 #include "jetstream/protocol/unique_name.h"
 #include "jetstream/publish/pub_ack.h"
+#include "transport/refusal.h"
 
 namespace penstock::eventbus::jetstream {
 namespace {
@@ -26,6 +27,11 @@ constexpr std::chrono::milliseconds kLongestAttempt(1000);
 constexpr std::chrono::milliseconds kPause(100);
 // How late a wait for a connection notices that it is to stop.
 constexpr std::chrono::milliseconds kStopCheck(50);
+
+absl::Status StatusOfLastEntry(const ApiError& error) {
+  absl::Status status = ApiStatus("read the last entry", error);
+  return error.err_code == api_code::kStreamNotFound ? MarkedAsStreamMissing(std::move(status)) : status;
+}
 
 absl::Status Closed() { return absl::FailedPreconditionError("the bus is closed"); }
 
@@ -119,7 +125,7 @@ absl::StatusOr<std::unique_ptr<StoredMessage>> JetStreamBucket::ReadFromLeader(c
       api_.Call("STREAM.MSG.GET." + stream_, {{"last_by_subj", subject}}, TimeLeft(limit), limit.stop);
   if (closing_.stop_requested() && !reply.ok()) return Closed();
   if (!reply.ok()) return reply.status();
-  if (reply->error) return ApiStatus("read the last entry", *reply->error);
+  if (reply->error) return StatusOfLastEntry(*reply->error);
   return ReadStoredMessage(reply->body);
 }
 

@@ -37,7 +37,8 @@ absl::StatusOr<std::unique_ptr<KeyValueWatch>> JetStreamWatch::Start(Plan plan, 
   return watch;
 }
 
-JetStreamWatch::JetStreamWatch(Plan plan) : plan_(std::move(plan)), api_(*plan_.connection, ApiClient::kSoon) {
+JetStreamWatch::JetStreamWatch(Plan plan)
+    : plan_(std::move(plan)), api_(*plan_.connection, ApiClient::kSoon), cursor_(plan_.events.begins) {
   plan_.connection->Observe(*this);
 }
 

@@ -67,7 +67,7 @@ class JetStreamWatch final : public KeyValueWatch, private ConnectionObserver {
   ApiClient api_;
 
   // Of the caller until the thread runs, then of the thread.
-  WatchCursor cursor_{};
+  WatchCursor cursor_;
   std::shared_ptr<Link> link_{};
   std::shared_ptr<Inbox> inbox_{};
   std::string inbox_subject_{};

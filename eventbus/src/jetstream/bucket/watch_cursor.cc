@@ -20,12 +20,14 @@ bool WatchCursor::FoundStream(const std::string& created, std::uint64_t last_seq
   if (lags && !lags_since_) lags_since_ = now;
   if (lags && clustered && now - *lags_since_ < kLongestLag) return false;
   if (lags || !same_time) *this = WatchCursor();
+  if (created_.empty() && changes_only_) last_sequence_ = last_sequence;
   created_ = created;
   lags_since_.reset();
   return true;
 }
 
 Json WatchCursor::ConsumerConfig(const std::string& name, const std::string& filter) const {
+  const bool behind = up_to_date_ || changes_only_;
   Json config = {{"name", name},
                  {"filter_subject", filter},
                  {"ack_policy", "none"},
@@ -34,15 +36,15 @@ Json WatchCursor::ConsumerConfig(const std::string& name, const std::string& fil
                  {"mem_storage", true},
                  {"num_replicas", 1},
                  {"inactive_threshold", kInactiveThreshold.count()},
-                 {"deliver_policy", up_to_date_ ? "by_start_sequence" : "last_per_subject"}};
-  if (up_to_date_) config["opt_start_seq"] = last_sequence_ + 1;
+                 {"deliver_policy", behind ? "by_start_sequence" : "last_per_subject"}};
+  if (behind) config["opt_start_seq"] = last_sequence_ + 1;
   return config;
 }
 
 void WatchCursor::Began(std::uint64_t pending) {
   last_delivery_ = 0;
   initial_ = pending;
-  complete_ = complete_ || pending == 0;
+  complete_ = complete_ || pending == 0 || changes_only_;
 }
 
 WatchCursor::Verdict WatchCursor::Delivered(const AckSubject& delivery) {
