@@ -5,6 +5,7 @@
 
 #include "penstock/eventbus/actor.h"
 #include "penstock/eventbus/json_codec.h"
+#include "penstock/eventbus/task/coroutine.h"
 #include "scenarios/scenario.h"
 
 namespace penstock::testing {
@@ -105,6 +106,60 @@ TEST_P(AResult, IsWaitedForBeforeItsMessageIsHandled) {
   const auto result = waiting.get();
   ASSERT_THAT(result, IsOk());
   EXPECT_EQ(result->value, "done");
+}
+
+TEST_P(AResult, IsThatOfADeferredOutcomeToo) {
+  std::promise<DeferredOutcome> deferred;
+  ASSERT_THAT(worker_->SubscribeEnvelope("orders", kKeeping,
+                                         [&](const Envelope& event, const Delivery& delivery) -> Outcome {
+                                           if (event.payload == "next") return Ack();
+                                           deferred.set_value(delivery.Defer());
+                                           return Deferred();
+                                         }),
+              IsOk());
+  const std::string id = Publish("first");
+  const std::string next = Publish("next");
+  DeferredOutcome token = deferred.get_future().get();
+  EXPECT_THAT(Await(next, milliseconds(20)), StatusIs(absl::StatusCode::kDeadlineExceeded));  // it has the same key
+  ASSERT_THAT(token.Settle(Outcome::With("later")), IsOk());
+  const auto result = Await(id);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_EQ(result->value, "later");
+  EXPECT_EQ(result->attempts, 1u);
+  EXPECT_THAT(Await(next), IsOk());
+  EXPECT_THAT(worker_->Drain(kPatience).status, IsOk());
+}
+
+TEST_P(AResult, IsThatOfACoroutineToo) {
+  ASSERT_THAT(
+      worker_->SubscribeEnvelope("orders", kKeeping, Coroutine([](Envelope event, CoroutineDelivery) -> Task<Outcome> {
+                                   co_await Slept(milliseconds(1));
+                                   if (event.payload == "bad") co_return Reject("no such order");
+                                   co_return Outcome::With(event.payload + "!");
+                                 })),
+      IsOk());
+  const auto value = Await(Publish("done"));
+  ASSERT_THAT(value, IsOk());
+  EXPECT_EQ(value->value, "done!");
+  const auto rejected = Await(Publish("bad"));
+  ASSERT_THAT(rejected, IsOk());
+  EXPECT_EQ(rejected->error_class, "rejected");
+}
+
+TEST_P(AResult, IsThatAMessageWasDroppedSinceItWasTooOld) {
+  EnvelopeSubscribeOptions options = kKeeping;
+  options.when_expired = WhenExpired::kDrop;
+  Envelope event = Event("k", "old");
+  event.event_id = NewEventId();
+  event.expires_at = std::chrono::system_clock::now() - std::chrono::minutes(1);
+  ASSERT_THAT(asker_->PublishEnvelope("orders", event), IsOk());
+  ASSERT_THAT(worker_->SubscribeEnvelope("orders", options, [](const Envelope&, const Delivery&) { return Ack(); }),
+              IsOk());
+  const auto result = Await(event.event_id);
+  ASSERT_THAT(result, IsOk());
+  EXPECT_FALSE(result->handled);
+  EXPECT_EQ(result->error_class, "expired");
+  EXPECT_EQ(result->attempts, 0u);
 }
 
 TEST_P(AResult, ThatIsNotThereIsADeadlineExceeded) {

@@ -304,7 +304,7 @@ struct EnvelopeSubscribeOptions {
   /// to 8 names as in `PublishOptions::priority_class`, each once.
   std::vector<std::string> priority_classes{};
   /// Keeps what became of each message, for whoever asks (`EventBus::AwaitResult`). A result that cannot be kept is
-  /// logged, and its message is over all the same; that of a deferred outcome is not kept.
+  /// logged, and its message is over all the same.
   ResultOptions results{};
   /// Lets events be cancelled (`EventBus::Cancel`).
   CancelOptions cancel{};

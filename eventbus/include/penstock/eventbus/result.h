@@ -10,11 +10,11 @@ namespace penstock {
 /// The end of a message: a value, or why it was given up. Kept for a while where its subscription keeps results
 /// (`EnvelopeSubscribeOptions::results`); read by `EventBus::AwaitResult` from any process.
 struct Result {
-  bool handled = false;                                 ///< false: it was cancelled, or given up and is a dead letter
-  std::string value{};                                  ///< of `Outcome::With`; empty: none
-  std::string error_class{};                            ///< of a message that was given up: see `penstock::error_class`
-  std::string error{};                                  ///< likewise: one line of up to 1,024 bytes
-  std::uint64_t attempts = 0;                           ///< made of it
+  bool handled = false;        ///< false: given up (a dead letter), cancelled, or dropped when it was too old
+  std::string value{};         ///< of `Outcome::With`; empty: none
+  std::string error_class{};   ///< of a message that was given up: see `penstock::error_class`
+  std::string error{};         ///< likewise: one line of up to 1,024 bytes
+  std::uint64_t attempts = 0;  ///< made of it
   std::chrono::system_clock::time_point finished_at{};  ///< by the clock of the process that handled it
 
   friend bool operator==(const Result&, const Result&) = default;

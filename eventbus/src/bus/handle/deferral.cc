@@ -45,6 +45,13 @@ absl::Status Deferral::Settle(const Outcome& outcome) {
   return absl::OkStatus();
 }
 
+void Deferral::End(HandlerResult result) {
+  MutexLock lock(mutex_);
+  if (result_) return;
+  result_ = std::move(result);
+  FinishIfOver(lock);
+}
+
 void Deferral::Returned() {
   MutexLock lock(mutex_);
   returned_ = true;
@@ -52,10 +59,7 @@ void Deferral::Returned() {
 }
 
 void Deferral::TakeBack() {
-  MutexLock lock(mutex_);
-  if (result_ || taken_back_ == TakenBack::kWaits) return;
-  result_ = {.kind = HandlerResult::Kind::kAbandoned};
-  FinishIfOver(lock);
+  if (taken_back_ == TakenBack::kEnds) End({.kind = HandlerResult::Kind::kAbandoned});
 }
 
 void Deferral::FinishIfOver(MutexLock& lock) {

@@ -33,6 +33,8 @@ class Deferral {
   /// See `DeferredOutcome::Settle`.
   absl::Status Settle(const Outcome& outcome);
   const OriginProcess& origin() const { return origin_; }
+  /// The message ends so, unless it was settled or has been handed back before.
+  void End(HandlerResult result);
   /// The handler's call has ended.
   void Returned();
   /// The message is handed back; its outcome does not matter any more.

@@ -17,7 +17,7 @@ class Subscription::HandlerCall final : public DeferralSource, public EventGate 
   HandlerCall(Subscription& subscription, InFlightMessage& item) : subscription_(subscription), item_(item) {}
 
   std::shared_ptr<Deferral> Defer() override {
-    return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
+    return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_, event_id_);
   }
   bool deferred() const { return deferred_; }
   bool MayBegin(std::string_view event_id) override {
@@ -227,8 +227,8 @@ absl::Status Subscription::Work(InFlightMessage& item) {
   HandlerResult result =
       spec_.cancels ? HandleUnlessCancelled(std::move(attempt), call) : Handle(std::move(attempt), call);
   if (call.deferred()) return absl::OkStatus();
-  if (spec_.keep && result.kind == HandlerResult::Kind::kHandled) {
-    KeepSuccess(item, call.event_id(), result);
+  if (KeepsResultOf(result)) {
+    KeepEnd(item, call.event_id(), std::move(result));
     return absl::OkStatus();
   }
   item.result = std::move(result);
@@ -260,19 +260,30 @@ HandlerResult Subscription::Handle(Attempt attempt, HandlerCall& call) {
           .reason = absl::StrFormat("it took longer than its time limit of %d ms", spec_.time_limit.count())};
 }
 
-std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item, Deferral::TakenBack taken_back) {
-  const auto finish = [this, &item](HandlerResult result) {
-    Call call(*this);
-    item.deferred = false;
-    item.result = std::move(result);
-    Finish(item);
-  };
-  auto deferral = std::make_shared<Deferral>(finish, taken_back);
+std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item, std::string event_id) {
+  return DeferUntil(item, Deferral::TakenBack::kEnds,
+                    [this, &item, event_id = std::move(event_id)](HandlerResult result) {
+                      if (!KeepsResultOf(result)) return EndDeferred(item, std::move(result));
+                      Call call(*this);
+                      KeepEnd(item, event_id, std::move(result))->Returned();
+                    });
+}
+
+void Subscription::EndDeferred(InFlightMessage& item, HandlerResult result) {
+  Call call(*this);
+  item.deferred = false;
+  item.result = std::move(result);
+  Finish(item);
+}
+
+std::shared_ptr<Deferral> Subscription::DeferUntil(InFlightMessage& item, Deferral::TakenBack taken_back,
+                                                   std::function<void(HandlerResult result)> finish) {
+  auto deferral = std::make_shared<Deferral>(std::move(finish), taken_back);
   item.deferred = true;
   bool late = false;
   {
     MutexLock lock(mutex_);
-    deferred_.emplace(&item, deferral);
+    deferred_.insert_or_assign(&item, deferral);
     if (taken_back == Deferral::TakenBack::kWaits) ++keeping_;
     late = abandoned_;
   }

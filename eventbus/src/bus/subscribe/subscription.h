@@ -169,14 +169,20 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   std::vector<InFlightMessage*> RunOnce(absl::FunctionRef<void(TimePoint, Actions&)> event);
   void ActorPauses(std::size_t actor, std::chrono::nanoseconds pause);
   bool MayBegin(const InFlightMessage& item, TimePoint now) const;
-  std::shared_ptr<Deferral> Defer(InFlightMessage& item, Deferral::TakenBack taken_back = Deferral::TakenBack::kEnds);
+  /// `event_id`: known where results are kept.
+  std::shared_ptr<Deferral> Defer(InFlightMessage& item, std::string event_id);
+  std::shared_ptr<Deferral> DeferUntil(InFlightMessage& item, Deferral::TakenBack taken_back,
+                                       std::function<void(HandlerResult result)> finish);
+  void EndDeferred(InFlightMessage& item, HandlerResult result);
   void LeaveWorker(InFlightMessage& item);
   void Finish(InFlightMessage& item);
   void CompleteQueued();
   void CompleteNow();
   void CompleteAll(TimePoint now, Actions& actions) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  /// Keeps the result of a message that is handled, whose end waits for that.
-  void KeepSuccess(InFlightMessage& item, const std::string& event_id, const HandlerResult& result);
+  /// Whether the result of a message that ends so is kept before it is acknowledged.
+  bool KeepsResultOf(const HandlerResult& result) const;
+  /// Keeps the result of such a message, whose end waits for that.
+  std::shared_ptr<Deferral> KeepEnd(InFlightMessage& item, const std::string& event_id, HandlerResult result);
   void KeepFailure(const InFlightMessage& item);
   void KeepResult(std::string_view event_id, const Result& result) const;
   void LogSubscribed() const;

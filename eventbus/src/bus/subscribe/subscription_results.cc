@@ -10,21 +10,42 @@
 
 namespace penstock::eventbus {
 
+namespace {
+
+// Attempts count this one.
+Result ResultOf(const HandlerResult& ended, std::uint64_t attempts) {
+  Result result{.attempts = attempts, .finished_at = std::chrono::system_clock::now()};
+  result.handled = ended.kind == HandlerResult::Kind::kHandled;
+  if (ended.value) result.value = *ended.value;
+  if (!result.handled) {
+    result.error_class = error_class::kExpired;
+    result.error = "it was too old when its turn came, and was dropped";
+  }
+  return result;
+}
+
+}  // namespace
+
+bool Subscription::KeepsResultOf(const HandlerResult& result) const {
+  using Kind = HandlerResult::Kind;
+  return spec_.keep && (result.kind == Kind::kHandled || result.kind == Kind::kDropped);
+}
+
 // The message is acknowledged once its result is there: an event that is over has one. The worker goes on meanwhile.
-void Subscription::KeepSuccess(InFlightMessage& item, const std::string& event_id, const HandlerResult& result) {
-  const std::shared_ptr<Deferral> end = Defer(item, Deferral::TakenBack::kWaits);
-  spec_.keep(event_id,
-             {.handled = true,
-              .value = result.value ? *result.value : std::string(),
-              .attempts = item.attempts() + 1,
-              .finished_at = std::chrono::system_clock::now()},
-             [this, end, event_id](const absl::Status& kept) {
-               if (!kept.ok()) {
-                 Log(LogLevel::kError, "cannot keep the result of event " + Quoted(event_id) + ": " +
-                                           std::string(kept.message()) + "; it is over without one");
-               }
-               end->Settle(Ack()).IgnoreError();
-             });
+std::shared_ptr<Deferral> Subscription::KeepEnd(InFlightMessage& item, const std::string& event_id,
+                                                HandlerResult result) {
+  const std::uint64_t attempts = item.attempts() + (result.ran() ? 1 : 0);
+  std::shared_ptr<Deferral> end = DeferUntil(
+      item, Deferral::TakenBack::kWaits, [this, &item](HandlerResult ended) { EndDeferred(item, std::move(ended)); });
+  const Result kept = ResultOf(result, attempts);
+  spec_.keep(event_id, kept, [this, end, event_id, kind = result.kind](const absl::Status& status) {
+    if (!status.ok()) {
+      Log(LogLevel::kError, "cannot keep the result of event " + Quoted(event_id) + ": " +
+                                std::string(status.message()) + "; it is over without one");
+    }
+    end->End({.kind = kind});
+  });
+  return end;
 }
 
 // On the thread of the letters, since it blocks. The ID is that with which the event was published first.
