@@ -13,7 +13,7 @@
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/network.h"
-#include "simulation/process.h"
+#include "simulation/process/process.h"
 #include "simulation/scenario.h"
 #include "simulation/trace.h"
 

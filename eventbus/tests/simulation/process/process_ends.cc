@@ -3,7 +3,7 @@
 #include <sstream>
 #include <utility>
 
-#include "simulation/process.h"
+#include "simulation/process/process.h"
 
 namespace penstock::eventbus::simulation {
 namespace {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "delivery/delivery_state_machine.h"
 #include "simulation/conditions.h"
 #include "simulation/invariant_checker.h"
@@ -58,8 +59,7 @@ class Process {
     HandlerResult result{};
   };
 
-  template <typename Event>
-  void Do(Event event);
+  void Do(absl::FunctionRef<void(Actions&)> event);
   void Arrived(const std::vector<ModelMessage::Facts>& messages);
   std::unique_ptr<InFlightMessage> MakeItem(const ModelMessage::Facts& facts);
   void StreamRecreated();
