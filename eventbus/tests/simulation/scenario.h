@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "bus/handle/expiry.h"
 #include "delivery/delivery_state_machine.h"
 #include "simulation/random.h"
 
@@ -35,6 +36,10 @@ struct Scenario {
   std::chrono::microseconds shortest{}, longest{};  ///< handlers
   std::uint64_t fail_per_mille = 0, throw_per_mille = 0, reject_per_mille = 0, poison_per_mille = 0, slow_per_mille = 0,
                 defer_per_mille = 0;
+
+  std::chrono::milliseconds time_limit{0};  ///< of handlers, in 3 of 11 seeds; 0: none
+  Expiry expiry{};                          ///< in 3 of 13 seeds
+  std::uint64_t expires_per_mille = 0;      ///< events that have a time of their own, in the same seeds
 
   std::chrono::microseconds network_shortest{}, network_longest{};
   std::uint64_t late_per_mille = 0;         ///< actions that are carried out after other events

@@ -61,6 +61,8 @@ void World::PublishOne() {
   if (random_.PerMille(scenario_.unkeyed_per_mille)) key = 0;
   const std::size_t event = ledger_.NewEvent(key, random_.PerMille(scenario_.poison_per_mille));
   const std::size_t bytes = random_.From(scenario_.smallest, scenario_.largest);
+  if (scenario_.expires_per_mille > 0 && random_.PerMille(scenario_.expires_per_mille))
+    ledger_.Expires(event, event_queue_.now() + random_.Skewed(milliseconds{1}, seconds{3}));
   network_.Publish({.event = event, .bytes = bytes});
   const bool may = key != 0 && scenario_.stored_twice_per_mille > 0;
   if (may && random_.PerMille(scenario_.stored_twice_per_mille)) StoreTwice(event, bytes);

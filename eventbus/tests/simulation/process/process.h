@@ -6,10 +6,14 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "bus/handle/expiry.h"
+#include "bus/handle/time_limit.h"
 #include "delivery/delivery_state_machine.h"
 #include "simulation/conditions.h"
 #include "simulation/invariant_checker.h"
@@ -54,9 +58,16 @@ class Process {
   std::string Describe() const;
 
  private:
-  struct Deferred {
-    std::uint64_t number = 0;
+  /// One call of a handler, or what it deferred.
+  struct Run {
+    InFlightMessage* item = nullptr;
+    std::size_t actor = 0;
     HandlerResult result{};
+    TimePoint begun{};
+    std::stop_source stop{std::nostopstate};     ///< of one that may be asked to
+    std::optional<Deadlines::Place> deadline{};  ///< none once it is deferred
+    bool deferred = false;
+    bool heeds = false;  ///< it ends soon after it is asked to stop
   };
 
   void Do(absl::FunctionRef<void(Actions&)> event);
@@ -73,6 +84,15 @@ class Process {
   void ScheduleTick();
 
   void Begin(InFlightMessage& item, std::size_t actor);
+  void RunHandler(InFlightMessage& item, std::size_t actor);
+  void CheckBegin(const InFlightMessage& item);
+  void NotRun(InFlightMessage& item, std::size_t actor, HandlerResult result);
+  Age AgeOf(const InFlightMessage& item) const;
+  void ScheduleDeadlines();
+  void PassDeadlines();
+  void HeedStops();
+  void EndRun(std::uint64_t number);
+  void CheckLimit(const Run& run) const;
   void LeaveWorker(InFlightMessage& item, std::size_t actor);
   void End(InFlightMessage& item);
   void Finish(InFlightMessage& item);
@@ -80,7 +100,6 @@ class Process {
   HandlerResult Plan(const InFlightMessage& item);
   HandlerResult Failure(std::uint64_t chance);
   std::chrono::microseconds Duration();
-  void Defer(InFlightMessage& item, std::chrono::microseconds duration, HandlerResult result);
 
   void StoreLetter(InFlightMessage& item);
   void RemoveLetter(InFlightMessage& item);
@@ -110,8 +129,10 @@ class Process {
   PriorityChecker priorities_;
   ModelPool pool_;
   ModelConsumer consumer_;
-  std::map<std::uint64_t, std::pair<InFlightMessage*, Deferred>> deferred_{};  // by number
-  std::uint64_t last_deferred_ = 0;
+  std::map<std::uint64_t, Run> runs_{};  // by number
+  std::uint64_t last_run_ = 0;
+  Deadlines deadlines_{};
+  TimePoint next_deadline_ = TimePoint::max();
   std::function<void()> ended_{};
   TimePoint drains_from_{};
   TimePoint next_tick_ = TimePoint::max();

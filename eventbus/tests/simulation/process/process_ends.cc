@@ -2,6 +2,7 @@
 // How a process of the simulation ends.
 #include <sstream>
 #include <utility>
+#include <vector>
 
 #include "simulation/process/process.h"
 
@@ -46,8 +47,13 @@ void Process::Abandon() {
   invariants_.Closed();
   priorities_.Closed();
   flow_->Close();
-  for (auto& [number, deferred] : std::exchange(deferred_, {})) {
-    InFlightMessage& item = *deferred.first;
+  std::vector<InFlightMessage*> deferred;
+  std::erase_if(runs_, [&](const auto& run) {
+    if (run.second.deferred) deferred.push_back(run.second.item);
+    return run.second.deferred;
+  });
+  for (InFlightMessage* each : deferred) {
+    InFlightMessage& item = *each;
     item.result = {.kind = HandlerResult::Kind::kAbandoned};
     invariants_.TakenBack(item);
     Finish(item);
