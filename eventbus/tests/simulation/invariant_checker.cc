@@ -50,6 +50,9 @@ void InvariantChecker::Begins(const InFlightMessage& item, TimePoint now) {
   const std::uint64_t most = std::max<std::uint64_t>(scenario_.flow.retry.max_attempts, 2);
   const bool given_up = scenario_.keeps_letters() && scenario_.flow.retry.max_attempts != 0 && !outage_ever_ &&
                         held->second.failures >= most;
+  const Event& event = ledger_.event(record);
+  ledger_.Require(!event.called_off, "cancelled", "a message began that was called off", item.sequence);
+  ledger_.Require(now >= event.due, "delay", "a message began before it was due", item.sequence);
   ledger_.Require(!ledger_.HasExpired(record, now), "expiry", "a message began that was too old", item.sequence);
   ledger_.Require(!given_up, "attempts", "a message began although its attempts were used up", item.sequence);
 }

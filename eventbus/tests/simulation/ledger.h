@@ -22,6 +22,8 @@ struct Event {
   bool handled = false;
   bool dropped = false;  ///< acknowledged, and not handled: it had expired, or was cancelled
   TimePoint expires_at = TimePoint::max();
+  bool called_off = false;            ///< it was delayed, and a caller was told that it will not be published
+  TimePoint due{};                    ///< when it was put forward
   bool excused = false;               ///< its stream was deleted, or it may be lost (at most once)
   std::vector<std::size_t> copies{};  ///< the records that are it as published: more than one when it was stored twice
 };
@@ -89,6 +91,13 @@ class Ledger {
   void Dropped(std::size_t number, int process);
   /// The event has a time of its own.
   void Expires(std::size_t event, TimePoint at) { events_[event].expires_at = at; }
+  std::uint64_t KeyOf(std::size_t event) const { return events_[event].key; }
+  /// A delayed event was put forward, due at that time.
+  void IsDue(std::size_t event, TimePoint at) { events_[event].due = at; }
+  /// A delayed event may be lost.
+  void Excuse(std::size_t event) { events_[event].excused = true; }
+  void CallOff(std::size_t event) { events_[event].called_off = true; }
+  bool IsCalledOff(std::size_t event) const { return events_[event].called_off; }
   bool HasExpired(const Record& record, TimePoint now) const;
   void LetterTold(std::size_t number);
   /// A redriven message was acknowledged unseen, since its letter is gone.

@@ -128,6 +128,13 @@ void LimitAge(Scenario& scenario) {
   if (part != 7) scenario.expires_per_mille = 1 + scenario.seed % 256;
 }
 
+void DelayEvents(Scenario& scenario) {
+  if (!scenario.flow.acknowledges || scenario.seed % 4 != 1) return;
+  scenario.delayed_per_mille = 50 + scenario.seed % 251;
+  scenario.relay_bytes = scenario.seed % 3 * scenario.largest * 8;
+  scenario.relay_window = 1 + scenario.seed % 16;
+}
+
 }  // namespace
 
 Scenario DrawScenario(std::uint64_t seed) {
@@ -141,6 +148,7 @@ Scenario DrawScenario(std::uint64_t seed) {
   RankEvents(scenario);
   LimitHandlers(scenario);
   LimitAge(scenario);
+  DelayEvents(scenario);
   return scenario;
 }
 
@@ -154,6 +162,7 @@ std::string Scenario::Describe() const {
        << flow.outage_after << ", stuck after " << flow.stuck_after.count() << " ms; " << events << " events, " << keys
        << " keys, " << (by_priority() ? std::to_string(priorities) + " priorities, " : "") << smallest << " to "
        << largest << " bytes; " << (time_limit.count() > 0 ? std::to_string(time_limit.count()) + " ms to run, " : "")
+       << (delays() ? std::to_string(delayed_per_mille / 10) + " % delayed, " : "")
        << (expiry.max_age.count() > 0 ? "at most " + std::to_string(expiry.max_age.count()) + " ms old, " : "")
        << actors << " actors, inbox " << inbox << "; a fault every " << fault_pause.count() / 1000 << " ms";
   return text.str();

@@ -46,6 +46,10 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
     flow_->Quarantined(LettersNow());
     quarantine_known_ = true;
   }
+  if (surroundings.delayed != nullptr) {
+    relay_ = std::make_unique<ModelRelay>(scenario_, event_queue_, *surroundings.delayed, *surroundings.delays, ledger_,
+                                          number);
+  }
   consumer_.Synchronise(network_.Delay());
   ScheduleTick();
 }

@@ -16,6 +16,7 @@
 #include "bus/handle/time_limit.h"
 #include "delivery/delivery_state_machine.h"
 #include "simulation/conditions.h"
+#include "simulation/delay/model_relay.h"
 #include "simulation/invariant_checker.h"
 #include "simulation/model_consumer.h"
 #include "simulation/model_pool.h"
@@ -36,6 +37,8 @@ class Process {
     Network& network;
     Ledger& ledger;
     Trace& trace;
+    DelayedStream* delayed;  ///< null: nothing is
+    DelayChecker* delays;
   };
 
   Process(const Surroundings& surroundings, Random random, int number);
@@ -133,6 +136,7 @@ class Process {
   std::uint64_t last_run_ = 0;
   Deadlines deadlines_{};
   TimePoint next_deadline_ = TimePoint::max();
+  std::unique_ptr<ModelRelay> relay_{};  // none where nothing is delayed
   std::function<void()> ended_{};
   TimePoint drains_from_{};
   TimePoint next_tick_ = TimePoint::max();

@@ -18,6 +18,7 @@ using std::chrono::seconds;
 void Process::Crash() {
   trace_.Note("process dies, number", static_cast<std::uint64_t>(number_));
   gone_ = true;
+  if (relay_) relay_->Stop(/*released=*/false);
   consumer_.Stop();
   flow_ = nullptr;
 }
@@ -25,6 +26,7 @@ void Process::Crash() {
 void Process::Drain(microseconds deadline, std::function<void()> ended) {
   trace_.Note("process drains, number", static_cast<std::uint64_t>(number_));
   draining_ = true;
+  if (relay_) relay_->BeginStop();
   drains_from_ = consumer_.flowing() ? event_queue_.now() : TimePoint{};
   ended_ = std::move(ended);
   consumer_.StopArrivals();
@@ -81,6 +83,7 @@ void Process::HandBack() {
                       unanswered);
     }
     consumer_.Stop();
+    if (relay_) relay_->Stop(/*released=*/true);
     gone_ = true;
     flow_ = nullptr;
     ended_();
