@@ -12,6 +12,12 @@
 
 namespace penstock::eventbus::simulation {
 
+/// The time as clocks on the wall have it.
+inline std::chrono::system_clock::time_point WallTime(TimePoint time) {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(time.time_since_epoch()));
+}
+
 /// Virtual time and the events in it. Events of the same time happen in the order in which they were added.
 /// Thread-compatible.
 class EventQueue {

@@ -5,6 +5,14 @@
 #include <utility>
 
 namespace penstock::eventbus::simulation {
+namespace {
+
+bool CountsAsAttempt(HandlerResult::Kind kind) {
+  using Kind = HandlerResult::Kind;
+  return kind == Kind::kRetry || kind == Kind::kThrew || kind == Kind::kTimedOut;
+}
+
+}  // namespace
 
 void InvariantChecker::Arrived(const ModelMessage::Facts& facts, bool admitted) {
   ++arrivals_;
@@ -42,7 +50,30 @@ void InvariantChecker::Begins(const InFlightMessage& item, TimePoint now) {
   const std::uint64_t most = std::max<std::uint64_t>(scenario_.flow.retry.max_attempts, 2);
   const bool given_up = scenario_.keeps_letters() && scenario_.flow.retry.max_attempts != 0 && !outage_ever_ &&
                         held->second.failures >= most;
+  const Event& event = ledger_.event(record);
+  ledger_.Require(!event.called_off, "cancelled", "a message began that was called off", item.sequence);
+  ledger_.Require(now >= event.due, "delay", "a message began before it was due", item.sequence);
+  ledger_.Require(!ledger_.HasExpired(record, now), "expiry", "a message began that was too old", item.sequence);
   ledger_.Require(!given_up, "attempts", "a message began although its attempts were used up", item.sequence);
+}
+
+void InvariantChecker::DidNotRun(const InFlightMessage& item, TimePoint now) {
+  const std::size_t number = NumberOf(item);
+  const HandlerResult::Kind kind = item.result.kind;
+  const bool expired = kind == HandlerResult::Kind::kExpired || kind == HandlerResult::Kind::kDropped;
+  if (expired) {
+    ++expired_;
+    ledger_.Require(ledger_.HasExpired(ledger_.record(number), now), "expiry", "a message was too old that was not",
+                    item.sequence);
+    const bool dropped = kind == HandlerResult::Kind::kDropped;
+    ledger_.Require(dropped == (scenario_.expiry.fate == WhenExpired::kDrop), "expiry",
+                    "a message that was too old had the other fate", item.sequence);
+  }
+  if (item.result.acknowledges()) ledger_.Dropped(number, process_);
+  if (item.stale) return;
+  Held& held = hand_.at(item.sequence);
+  held.last = kind;
+  held.letter_tried = false;
 }
 
 void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
@@ -57,6 +88,7 @@ void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
     failed_.clear();
     outage_ = false;
   }
+  if (result.kind == HandlerResult::Kind::kTimedOut) ++timed_out_;
   if (item.stale) return;
   Held& held = hand_.at(item.sequence);
   held.last = result.kind;
@@ -65,8 +97,7 @@ void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
   if (handled) return;
   ++held.failures;
   if (result.delay.count() > 0) held.not_before = now + result.delay;
-  const bool attempt = result.kind == HandlerResult::Kind::kRetry || result.kind == HandlerResult::Kind::kThrew;
-  if (!attempt || scenario_.flow.outage_after == 0 || !scenario_.flow.acknowledges) return;
+  if (!CountsAsAttempt(result.kind) || scenario_.flow.outage_after == 0 || !scenario_.flow.acknowledges) return;
   if (!outage_) failed_.insert(item.sequence);
   if (failed_.size() >= scenario_.flow.outage_after) outage_ = outage_ever_ = true;
   if (outage_) failed_.clear();
@@ -123,7 +154,7 @@ void InvariantChecker::LeavesHandler(const InFlightMessage& item) {
   NotUnderWay(item);
   const HandlerResult::Kind kind = item.result.kind;
   const bool ran = kind != HandlerResult::Kind::kPostponed && kind != HandlerResult::Kind::kAbandoned;
-  const bool taken = hand_.at(item.sequence).ownership_lost && kind != HandlerResult::Kind::kHandled;
+  const bool taken = hand_.at(item.sequence).ownership_lost && !item.result.acknowledges();
   if (taken || (ran && !scenario_.flow.acknowledges)) Release(item.sequence);
 }
 
@@ -163,8 +194,8 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
       return AskedLetter(*action.item);
     case Kind::kRemoveLetter: {
       const Record& record = RecordOf(*action.item);
-      const bool over =
-          record.letter_stored || ledger_.event(record).handled || !ledger_.letters().contains(record.letter);
+      const bool over = record.letter_stored || record.completed || ledger_.event(record).handled ||
+                        !ledger_.letters().contains(record.letter);
       return ledger_.Require(record.letter != 0 && over, "letter kept",
                              "a letter goes before what it stands for is over", sequence);
     }
@@ -267,7 +298,7 @@ void InvariantChecker::AskedLetter(const InFlightMessage& item) {
 
 void InvariantChecker::CheckGivenUp(const Held& held, const InFlightMessage& item) const {
   const HandlerResult::Kind kind = item.result.kind;
-  if (kind != HandlerResult::Kind::kRetry && kind != HandlerResult::Kind::kThrew) return;
+  if (!CountsAsAttempt(kind)) return;
   ledger_.Require(!outage_, "outage", "a message was dead-lettered during an outage", item.sequence);
   const std::uint64_t most = scenario_.flow.retry.max_attempts;
   const bool used_up =
@@ -316,6 +347,8 @@ void InvariantChecker::CompareCounters(const DeliveryStateMachine& flow) const {
   ledger_.Require(counters.handled == handled_, "counts", "handled", counters.handled);
   ledger_.Require(counters.acked == acked_, "counts", "acknowledged", counters.acked);
   ledger_.Require(counters.naks == naked_, "counts", "asked for again", counters.naks);
+  ledger_.Require(counters.expired == expired_, "counts", "expired", counters.expired);
+  ledger_.Require(counters.timed_out == timed_out_, "counts", "timed out", counters.timed_out);
   ledger_.Require(counters.terminated == terminated_, "counts", "terminated", counters.terminated);
 }
 

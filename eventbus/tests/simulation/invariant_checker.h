@@ -28,6 +28,8 @@ class InvariantChecker {
   void Arrived(const ModelMessage::Facts& facts, bool admitted);
   void Begins(const InFlightMessage& item, TimePoint now);
   void Ended(const InFlightMessage& item, TimePoint now);
+  /// Its handler was not called: it had expired, or was cancelled.
+  void DidNotRun(const InFlightMessage& item, TimePoint now);
   /// Its handler's end does not count: the message is taken back.
   void TakenBack(const InFlightMessage& item);
   void LetterTold(const InFlightMessage& item);
@@ -110,7 +112,7 @@ class InvariantChecker {
   std::size_t biggest_ = 0;
   std::size_t allowed_before_ = 0;
   std::uint64_t arrivals_ = 0, granted_ = 0;
-  std::uint64_t handled_ = 0, acked_ = 0, naked_ = 0, terminated_ = 0;
+  std::uint64_t handled_ = 0, acked_ = 0, naked_ = 0, terminated_ = 0, expired_ = 0, timed_out_ = 0;
   bool credit_due_ = false;  // of what was forgotten, at the next tick
   bool closed_ = false;
   bool outage_ = false;

@@ -99,11 +99,27 @@ void Ledger::Begins(std::size_t number, int process) {
 }
 
 void Ledger::Completed(std::size_t number, int process) {
+  events_[records_[number].event].handled = true;
+  IsOver(number, process);
+}
+
+void Ledger::Dropped(std::size_t number, int process) {
+  events_[records_[number].event].dropped = true;
+  IsOver(number, process);
+}
+
+// Whoever sends an event again wants it handled.
+bool Ledger::HasExpired(const Record& record, TimePoint now) const {
+  if (record.letter != 0) return false;
+  const auto max_age = scenario_.expiry.max_age;
+  return now >= events_[record.event].expires_at || (max_age.count() > 0 && now - record.stored_at > max_age);
+}
+
+void Ledger::IsOver(std::size_t number, int process) {
   Record& record = records_[number];
-  Event& event = events_[record.event];
+  const Event& event = events_[record.event];
   record.completed = true;
   record.completed_in.push_back(process);
-  event.handled = true;
   ++progress_;
   if (record.letter != 0) letters_handled_.insert({process, record.letter});
   if (event.key != 0 && IsCurrent(record)) open_[event.key].erase(PlaceOf(record));
@@ -152,7 +168,7 @@ void Ledger::CheckNothingLost() const {
   for (const auto& [sequence, letter] : letters_) lettered.insert(letter.event);
   for (std::size_t index = 0; index < events_.size(); ++index) {
     const Event& event = events_[index];
-    Require(event.handled || event.excused || lettered.contains(index), "nothing lost",
+    Require(event.handled || event.dropped || event.excused || lettered.contains(index), "nothing lost",
             "an event was neither handled nor dead-lettered", index);
   }
 }

@@ -20,6 +20,10 @@ struct Event {
   std::uint64_t key = 0;  ///< 0: none
   bool poison = false;
   bool handled = false;
+  bool dropped = false;  ///< acknowledged, and not handled: it had expired, or was cancelled
+  TimePoint expires_at = TimePoint::max();
+  bool called_off = false;            ///< it was delayed, and a caller was told that it will not be published
+  TimePoint due{};                    ///< when it was put forward
   bool excused = false;               ///< its stream was deleted, or it may be lost (at most once)
   std::vector<std::size_t> copies{};  ///< the records that are it as published: more than one when it was stored twice
 };
@@ -32,8 +36,9 @@ struct Record {
   std::uint64_t letter = 0;
   bool for_other_consumer = false;
   std::size_t bytes = 0;
+  TimePoint stored_at{};
   bool began = false;
-  bool completed = false;                   ///< by some process
+  bool completed = false;                   ///< by some process: handled, or dropped
   bool letter_stored = false;               ///< and a process was told
   const ModelConsumer* acked_by = nullptr;  ///< last
   TimePoint acked_at{};
@@ -82,6 +87,18 @@ class Ledger {
   /// A handler of `process` begins with this fencing token.
   void Fenced(std::uint64_t fence, int process);
   void Completed(std::size_t number, int process);
+  /// A message was acknowledged without being handled: it had expired, or was cancelled.
+  void Dropped(std::size_t number, int process);
+  /// The event has a time of its own.
+  void Expires(std::size_t event, TimePoint at) { events_[event].expires_at = at; }
+  std::uint64_t KeyOf(std::size_t event) const { return events_[event].key; }
+  /// A delayed event was put forward, due at that time.
+  void IsDue(std::size_t event, TimePoint at) { events_[event].due = at; }
+  /// A delayed event may be lost.
+  void Excuse(std::size_t event) { events_[event].excused = true; }
+  void CallOff(std::size_t event) { events_[event].called_off = true; }
+  bool IsCalledOff(std::size_t event) const { return events_[event].called_off; }
+  bool HasExpired(const Record& record, TimePoint now) const;
   void LetterTold(std::size_t number);
   /// A redriven message was acknowledged unseen, since its letter is gone.
   void Obsolete(std::size_t number) { LeaveLine(records_[number]); }
@@ -110,6 +127,7 @@ class Ledger {
   bool CompletedBy(const Record& record, int process) const;
   void CheckOrder(const Record& record) const;
   void LeaveLine(const Record& record);
+  void IsOver(std::size_t number, int process);
   std::uint64_t PlaceOf(const Record& record) const;
 
   const Scenario& scenario_;

@@ -243,6 +243,7 @@ std::vector<std::uint64_t> Network::Unanswered() const {
 
 std::size_t Network::Publish(Record record) {
   record.sequence = main_.server.Publish();
+  record.stored_at = event_queue_.now();
   if (record.origin == 0) record.origin = record.sequence;
   const std::size_t number = ledger_.Stored(std::move(record));
   Pump();

@@ -111,6 +111,30 @@ void LimitPace(std::uint64_t seed, DeliveryOptions& flow) {
   }
 }
 
+void LimitHandlers(Scenario& scenario) {
+  const std::uint64_t part = scenario.seed % 11;
+  if (!scenario.flow.acknowledges || (part != 2 && part != 5 && part != 8)) return;
+  const auto longest = std::chrono::ceil<milliseconds>(scenario.longest);
+  scenario.time_limit = longest + milliseconds{3 + scenario.seed % 128};
+}
+
+// A key that blocks gives up nothing.
+void LimitAge(Scenario& scenario) {
+  const std::uint64_t part = scenario.seed % 13;
+  if (!scenario.flow.acknowledges || (part != 1 && part != 4 && part != 7)) return;
+  const bool drops = scenario.flow.after_dead_letter == AfterDeadLetter::kBlock || scenario.seed % 2 == 0;
+  scenario.expiry.fate = drops ? WhenExpired::kDrop : WhenExpired::kDeadLetter;
+  if (part != 4) scenario.expiry.max_age = milliseconds{20 + scenario.seed % 2048};
+  if (part != 7) scenario.expires_per_mille = 1 + scenario.seed % 256;
+}
+
+void DelayEvents(Scenario& scenario) {
+  if (!scenario.flow.acknowledges || scenario.seed % 4 != 1) return;
+  scenario.delayed_per_mille = 50 + scenario.seed % 251;
+  scenario.relay_bytes = scenario.seed % 3 * scenario.largest * 8;
+  scenario.relay_window = 1 + scenario.seed % 16;
+}
+
 }  // namespace
 
 Scenario DrawScenario(std::uint64_t seed) {
@@ -122,6 +146,9 @@ Scenario DrawScenario(std::uint64_t seed) {
   DrawFaults(random, scenario);
   LimitPace(seed, scenario.flow);
   RankEvents(scenario);
+  LimitHandlers(scenario);
+  LimitAge(scenario);
+  DelayEvents(scenario);
   return scenario;
 }
 
@@ -134,8 +161,10 @@ std::string Scenario::Describe() const {
        << flow.retry.min_backoff.count() << " to " << flow.retry.max_backoff.count() << " ms, outage after "
        << flow.outage_after << ", stuck after " << flow.stuck_after.count() << " ms; " << events << " events, " << keys
        << " keys, " << (by_priority() ? std::to_string(priorities) + " priorities, " : "") << smallest << " to "
-       << largest << " bytes; " << actors << " actors, inbox " << inbox << "; a fault every "
-       << fault_pause.count() / 1000 << " ms";
+       << largest << " bytes; " << (time_limit.count() > 0 ? std::to_string(time_limit.count()) + " ms to run, " : "")
+       << (delays() ? std::to_string(delayed_per_mille / 10) + " % delayed, " : "")
+       << (expiry.max_age.count() > 0 ? "at most " + std::to_string(expiry.max_age.count()) + " ms old, " : "")
+       << actors << " actors, inbox " << inbox << "; a fault every " << fault_pause.count() / 1000 << " ms";
   return text.str();
 }
 

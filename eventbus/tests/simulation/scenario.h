@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "bus/handle/expiry.h"
 #include "delivery/delivery_state_machine.h"
 #include "simulation/random.h"
 
@@ -36,6 +37,13 @@ struct Scenario {
   std::uint64_t fail_per_mille = 0, throw_per_mille = 0, reject_per_mille = 0, poison_per_mille = 0, slow_per_mille = 0,
                 defer_per_mille = 0;
 
+  std::chrono::milliseconds time_limit{0};  ///< of handlers, in 3 of 11 seeds; 0: none
+  Expiry expiry{};                          ///< in 3 of 13 seeds
+  std::uint64_t expires_per_mille = 0;      ///< events that have a time of their own, in the same seeds
+
+  std::uint64_t delayed_per_mille = 0;  ///< events that are published later, in every fourth seed
+  std::size_t relay_bytes = 0, relay_window = 1;
+
   std::chrono::microseconds network_shortest{}, network_longest{};
   std::uint64_t late_per_mille = 0;         ///< actions that are carried out after other events
   std::chrono::microseconds fault_pause{};  ///< between faults; 0: none
@@ -45,6 +53,7 @@ struct Scenario {
   bool forgets_unheard = false;             ///< as 2.10.27
   bool elects_old = false;                  ///< a new leader may lack seconds of acknowledgements
 
+  bool delays() const { return delayed_per_mille > 0; }
   bool by_priority() const { return priorities > 0; }
   /// Of a pool that has fewer workers than actors.
   std::size_t workers() const { return (actors + 1) / 2; }

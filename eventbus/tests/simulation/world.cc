@@ -22,12 +22,24 @@ World::World(std::uint64_t seed, std::ostream* trace)
       random_(seed ^ 0x5eed),
       network_(scenario_, event_queue_, Random(random_.Next()), ledger_, trace_),
       members_(scenario_.members, nullptr),
-      redrives_left_(scenario_.redrives) {}
+      redrives_left_(scenario_.redrives) {
+  if (scenario_.delays()) DelayEvents();
+}
+
+void World::DelayEvents() {
+  const auto draws = [this](std::uint64_t salt) { return Random(scenario_.seed ^ salt); };
+  delayed_ =
+      std::make_unique<DelayedStream>(scenario_, conditions_, event_queue_, draws(0xde1a), network_, ledger_, trace_);
+  delays_ = std::make_unique<DelayChecker>(*delayed_, ledger_);
+  delayed_load_ = std::make_unique<DelayedLoad>(scenario_, conditions_, event_queue_, draws(0x10ad), ledger_, trace_,
+                                                *delayed_, *delays_);
+}
 
 Report World::Run() {
   Report report;
   try {
     for (std::size_t member = 0; member < members_.size(); ++member) Launch(member);
+    if (delayed_load_) delayed_load_->Begin();
     Publish();
     Upkeep();
     if (scenario_.has_faults()) ScheduleFault();
@@ -61,6 +73,9 @@ void World::PublishOne() {
   if (random_.PerMille(scenario_.unkeyed_per_mille)) key = 0;
   const std::size_t event = ledger_.NewEvent(key, random_.PerMille(scenario_.poison_per_mille));
   const std::size_t bytes = random_.From(scenario_.smallest, scenario_.largest);
+  if (scenario_.expires_per_mille > 0 && random_.PerMille(scenario_.expires_per_mille))
+    ledger_.Expires(event, event_queue_.now() + random_.Skewed(milliseconds{1}, seconds{3}));
+  if (delayed_load_ && random_.PerMille(scenario_.delayed_per_mille)) return delayed_load_->Publish(event, bytes);
   network_.Publish({.event = event, .bytes = bytes});
   const bool may = key != 0 && scenario_.stored_twice_per_mille > 0;
   if (may && random_.PerMille(scenario_.stored_twice_per_mille)) StoreTwice(event, bytes);
@@ -105,9 +120,9 @@ void World::CheckLeases(const std::vector<std::uint64_t>& expired) {
 
 void World::Launch(std::size_t member) {
   const int number = static_cast<int>(processes_.size()) + 1;
-  processes_.push_back(
-      std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, event_queue_, network_, ledger_, trace_},
-                                Random(random_.Next()), number));
+  processes_.push_back(std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, event_queue_, network_,
+                                                                       ledger_, trace_, delayed_.get(), delays_.get()},
+                                                 Random(random_.Next()), number));
   members_[member] = processes_.back().get();
 }
 
@@ -149,6 +164,7 @@ void World::CalmDown() {
 
 bool World::AtRest() const {
   if (!network_.whole() || !network_.server().settled()) return false;
+  if (delayed_load_ && (!delayed_load_->idle() || !delayed_->entries().empty())) return false;
   const auto rests = [](const Process* process) {
     return process != nullptr && !process->gone() && !process->draining() && process->idle() && !process->wide();
   };
@@ -164,6 +180,10 @@ void World::AwaitRest() {
   if (event_queue_.now() - progress_at_ > patience || event_queue_.now() - calm_since_ > kLongestCalm) {
     std::string story = "nothing goes on, and not settled is " + std::to_string(network_.server().ack_floor() + 1);
     for (const Process* process : members_) story += process == nullptr ? "; no process" : "; " + process->Describe();
+    if (delayed_ && !delayed_->entries().empty()) {
+      story += "; delayed " + std::to_string(delayed_->entries().size()) + ", the first of which is " +
+               std::to_string(delayed_->entries().begin()->first);
+    }
     ledger_.Break("settles", std::move(story));
   }
   event_queue_.After(kLookEvery, [this] {

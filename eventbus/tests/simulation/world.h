@@ -10,10 +10,11 @@
 #include <vector>
 
 #include "simulation/conditions.h"
+#include "simulation/delay/delayed_load.h"
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/network.h"
-#include "simulation/process.h"
+#include "simulation/process/process.h"
 #include "simulation/scenario.h"
 #include "simulation/trace.h"
 
@@ -47,6 +48,7 @@ class World {
   static constexpr std::uint64_t kLooksPerHeartbeat = 10;
   static constexpr std::chrono::minutes kLongestCalm{20};
 
+  void DelayEvents();
   void Publish();
   void PublishOne();
   void StoreTwice(std::size_t event, std::size_t bytes);
@@ -88,6 +90,9 @@ class World {
   Random random_;
   Conditions conditions_{};
   Network network_;
+  std::unique_ptr<DelayedStream> delayed_{};  // null: nothing is
+  std::unique_ptr<DelayChecker> delays_{};
+  std::unique_ptr<DelayedLoad> delayed_load_{};
   std::vector<std::unique_ptr<Process>> processes_{};
   std::vector<Process*> members_{};     // those that live
   std::set<std::uint64_t> redriven_{};  // letters, in the duplicate window

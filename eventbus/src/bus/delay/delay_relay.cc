@@ -17,12 +17,10 @@ using std::chrono::steady_clock;
 using std::chrono::system_clock;
 
 constexpr char kDurable[] = "penstock-relay";
-constexpr std::size_t kMostRelaying = 65'536;
 constexpr std::size_t kWindow = 4096;
-constexpr std::size_t kMostRemoved = 65'536;
 // News can come without an end, and so can what is due. A cancellation is news, and a step may have blocked.
 constexpr std::chrono::milliseconds kTurn{20};
-constexpr std::chrono::milliseconds kReadAhead{500};
+constexpr std::chrono::milliseconds kReadAgain{500};
 // Ownership comes and goes without a word.
 constexpr std::chrono::milliseconds kLook{50};
 constexpr std::chrono::milliseconds kRetry{1000}, kRetryRefused{10'000};
@@ -40,8 +38,8 @@ DelayRelay::DelayRelay(const BusOptions& options, Transport& transport, TopicStr
       transport_(transport),
       streams_(streams),
       spec_(streams.DelayedSpec()),
-      most_unacknowledged_(std::max<std::size_t>(options.publish_window / 2, 1)),
-      queue_(most_bytes),
+      // Others want to publish, too.
+      book_({.most_bytes = most_bytes, .most_unacknowledged = std::max<std::size_t>(options.publish_window / 2, 1)}),
       removals_(
           transport, spec_.name,
           [this](std::uint64_t sequence, std::uint64_t epoch) {
@@ -105,7 +103,7 @@ void DelayRelay::Run() {
 void DelayRelay::End() {
   if (const auto consumer = this->consumer()) {
     consumer->StopArrivals();
-    while (!relaying_.empty() && !removals_.refused() && steady_clock::now() < NextLook()) Heed(Await());
+    while (book_.has_out() && !removals_.refused() && steady_clock::now() < NextLook()) Heed(Await());
     consumer->Stop();  // a successor need not wait for the handlers of a drain
   }
   const MutexLock lock(mutex_);
@@ -143,7 +141,7 @@ DelayRelay::Deadline DelayRelay::NextLook() const {
     if (stop_at_) return *stop_at_;
   }
   const auto now = steady_clock::now();
-  const auto due = queue_.NextLook();
+  const auto due = book_.NextLook();
   if (!due || !owner_.load(std::memory_order_relaxed)) return now + kLook;
   const auto left = *due - system_clock::now();
   return left.count() > 0 ? std::min(LaterBy(now, left), now + kLook) : now + kLook;
@@ -208,37 +206,19 @@ ConsumerEvents DelayRelay::Events() {
 }
 
 void DelayRelay::Heed(News news) {
-  if (news.other_stream) ForgetStream();
-  if (news.others_owned) BeginAnew();
+  if (news.other_stream) {
+    book_.ForgetStream();
+    removals_.Forget();
+  }
+  if (news.others_owned) book_.BeginAnew();
   Acknowledge(news.arrived);
   for (auto& message : news.arrived) Admit(std::move(message));
   for (const Published& each : news.published) Settle(each);
-  for (const Removed& each : news.removed) Forget(each);
+  for (const Removed& each : news.removed) book_.Removed(each.sequence, each.epoch);
   if (!news.closed) return;
   TellTrouble("go on", *news.closed);
   Keep(nullptr);
-  BeginAnew();
-}
-
-// Of an earlier stream: the sequence is another message's now.
-void DelayRelay::Forget(const Removed& removed) {
-  if (removed.epoch != epoch_) return;
-  relaying_.erase(removed.sequence);
-  removed_.insert(removed.sequence);
-  if (removed_.size() > kMostRemoved) removed_.erase(removed_.begin());
-}
-
-void DelayRelay::BeginAnew() {
-  queue_.Clear();
-  loaded_ = false;
-}
-
-// Its sequences mean other messages now: what was published of it is neither to be removed, nor to hide those.
-void DelayRelay::ForgetStream() {
-  ++epoch_;
-  removals_.Forget();
-  relaying_.clear();
-  removed_.clear();
+  book_.BeginAnew();
 }
 
 // Whatever comes is acknowledged at once, since the stream keeps it until it was published. What the server is not told
@@ -261,29 +241,23 @@ void DelayRelay::Admit(std::unique_ptr<StoredMessage> message) {
 // `message` may be null: it was told without its body.
 void DelayRelay::Note(const StoredMessage& told, std::unique_ptr<StoredMessage> message) {
   const std::uint64_t sequence = told.stream_sequence();
-  if (relaying_.contains(sequence) || removed_.contains(sequence)) return;
   std::string subject(told.subject());
   const DelayedFacts facts = ReadDelayed(told, options_.base_stream_name);
-  if (facts.due) {
-    queue_.Insert({*facts.due, sequence, std::move(subject), facts.key, std::move(message)});
-  } else if (facts.called_off) {
-    queue_.Erase(subject, sequence);
-    removals_.Remove(sequence, epoch_, std::move(subject));
-  } else {
-    TellTrouble("publish", absl::InvalidArgumentError(absl::StrCat("message ", sequence, " of ", spec_.name,
-                                                                   " was not delayed by a bus; delete it")));
-  }
+  const RelayBook::Noted noted = book_.Note(sequence, subject, facts, std::move(message));
+  if (noted == RelayBook::Noted::kRemove) removals_.Remove(sequence, book_.epoch(), std::move(subject));
+  if (noted != RelayBook::Noted::kForeign) return;
+  TellTrouble("publish", absl::InvalidArgumentError(absl::StrCat("message ", sequence, " of ", spec_.name,
+                                                                 " was not delayed by a bus; delete it")));
 }
 
 void DelayRelay::Settle(const Published& published) {
-  --unacknowledged_;
-  const auto item = published.epoch == epoch_ ? relaying_.find(published.sequence) : relaying_.end();
-  if (item == relaying_.end()) return queue_.Done(published.key);
-  if (!published.status.ok()) return PutBack(published.sequence, published.status);
+  const std::uint64_t sequence = published.ticket.sequence;
+  const DueQueue::Waiting* const out = book_.Answered(published.ticket);
+  if (out == nullptr) return;
+  if (!published.status.ok()) return PutBack(sequence, published.status);
   relayed_.fetch_add(1, std::memory_order_relaxed);
-  item->second.message.reset();
-  queue_.Done(published.key);
-  removals_.Remove(published.sequence, epoch_, item->second.subject);
+  removals_.Remove(sequence, book_.epoch(), out->subject);
+  book_.Stored(sequence);
   const MutexLock lock(mutex_);
   trouble_.clear();
 }
@@ -296,8 +270,6 @@ bool DelayRelay::Owns() const {
   return !news_.others_owned;
 }
 
-// Those that wait already. They come a second time as arrivals if no owner ever had them. The others are read shortly
-// before they are due, so that what is called off while this reads is noticed.
 bool DelayRelay::Load() {
   if (steady_clock::now() < loads_from_) return false;
   const HeaderReader reader{.begin = [](std::uint64_t) {},
@@ -307,42 +279,45 @@ bool DelayRelay::Load() {
                                   return !Stopping();
                                 }};
   const auto read = transport_.ReadHeaders(spec_.name, spec_.subjects.front(), 1, reader);
-  loaded_ = read.ok() && !Stopping();
+  const bool loaded = read.ok() && !Stopping();
+  if (loaded) book_.Loaded();
   if (!read.ok()) TellTrouble("read what waits", read.status());
   if (!read.ok()) loads_from_ = steady_clock::now() + RetryAfter(read.status());
-  return loaded_;
+  return loaded;
 }
 
 // Does one thing; false when there is nothing to do now. What cannot be removed might be published again by a
 // successor, so nothing is then.
 bool DelayRelay::Step() {
-  if (!Owns() || removals_.refused() || relaying_.size() >= kMostRelaying) return false;
-  if (unacknowledged_ >= most_unacknowledged_ || !transport_.connected()) return false;
-  if (!loaded_) return Load();
-  const auto now = system_clock::now();
-  if (auto waiting = queue_.TakeDue(now)) {
-    Relay(*std::move(waiting));
-    return true;
+  if (!Owns() || removals_.refused() || !transport_.connected()) return false;
+  const RelayBook::Step step = book_.Next(system_clock::now());
+  switch (step.kind) {
+    case RelayBook::Step::Kind::kNothing:
+      return false;
+    case RelayBook::Step::Kind::kLoad:
+      return Load();
+    case RelayBook::Step::Kind::kPublish:
+      Relay(step.sequence);
+      return true;
+    case RelayBook::Step::Kind::kRead:
+      Read(step.unread);
+      return true;
   }
-  const auto unread = queue_.FirstUnread(now + kReadAhead);
-  if (unread) Read(*unread);
-  return unread.has_value();
+  return false;
 }
 
 void DelayRelay::Read(const DueQueue::Unread& unread) {
   auto message = transport_.ReadMessageAt(spec_.name, unread.sequence);
-  if (message.ok()) return queue_.Fill(unread, *std::move(message));
+  if (message.ok()) return book_.Fill(unread, *std::move(message));
   // A leader that lags behind has not got it, either.
   const auto there = transport_.HasMessage(spec_.name, unread.sequence);
-  if (there.ok() && !*there) return queue_.Erase(unread.subject, unread.sequence);
+  if (there.ok() && !*there) return book_.Erase(unread);
   TellTrouble("read what is due", message.status());
-  queue_.PutOff(unread, system_clock::now() + kReadAhead);
+  book_.PutOff(unread, system_clock::now() + kReadAgain);
 }
 
-void DelayRelay::Relay(DueQueue::Waiting waiting) {
-  const std::uint64_t sequence = waiting.sequence;
-  const DueQueue::Waiting& kept = relaying_.insert_or_assign(sequence, std::move(waiting)).first->second;
-  if (absl::Status sent = Send(kept); !sent.ok()) PutBack(sequence, sent);
+void DelayRelay::Relay(std::uint64_t sequence) {
+  if (absl::Status sent = Send(*book_.Out(sequence)); !sent.ok()) PutBack(sequence, sent);
 }
 
 absl::Status DelayRelay::Send(const DueQueue::Waiting& waiting) {
@@ -351,23 +326,21 @@ absl::Status DelayRelay::Send(const DueQueue::Waiting& waiting) {
     return fits.status();
   // The look may have taken long.
   if (!Owns()) return absl::AbortedError("another process may relay by now");
-  auto done = [this, sequence = waiting.sequence, key = waiting.key,
-               epoch = epoch_](const absl::StatusOr<PubAck>& ack) {
-    Tell([&](News& news) { news.published.push_back({sequence, key, epoch, ack.status()}); });
-  };
-  absl::Status sent = transport_.Publish(std::move(message), std::move(done));
-  if (sent.ok()) ++unacknowledged_;
+  const RelayBook::Ticket ticket = book_.TicketOf(waiting.sequence);
+  absl::Status sent = transport_.Publish(std::move(message), [this, ticket](const absl::StatusOr<PubAck>& ack) {
+    Tell([&](News& news) { news.published.push_back({ticket, ack.status()}); });
+  });
+  if (sent.ok()) book_.Sent();
   return sent;
 }
 
 void DelayRelay::PutBack(std::uint64_t sequence, const absl::Status& why) {
-  const auto item = relaying_.find(sequence);
-  if (item == relaying_.end()) return;
+  const DueQueue::Waiting* const out = book_.Out(sequence);
+  if (out == nullptr) return;
   failed_.fetch_add(1, std::memory_order_relaxed);
   TellTrouble("publish", why);
-  if (absl::IsNotFound(why)) streams_.LookAgain(ReadDelayed(*item->second.message, options_.base_stream_name).topic);
-  queue_.PutBack(std::move(item->second), system_clock::now() + RetryAfter(why));
-  relaying_.erase(item);
+  if (absl::IsNotFound(why)) streams_.LookAgain(ReadDelayed(*out->message, options_.base_stream_name).topic);
+  book_.PutBack(sequence, system_clock::now() + RetryAfter(why));
 }
 
 void DelayRelay::TellTrouble(const char* what, const absl::Status& why) {
@@ -379,8 +352,8 @@ void DelayRelay::TellTrouble(const char* what, const absl::Status& why) {
 }
 
 void DelayRelay::Count() {
-  const auto due = queue_.FirstDue();
-  waiting_.store(queue_.size() + relaying_.size(), std::memory_order_relaxed);
+  const auto due = book_.FirstDue();
+  waiting_.store(book_.size(), std::memory_order_relaxed);
   first_due_.store(due ? Nanoseconds(*due) : 0, std::memory_order_relaxed);
 }
 

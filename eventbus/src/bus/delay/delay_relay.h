@@ -4,10 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -16,7 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bus/delay/delayed_removals.h"
-#include "bus/delay/due_queue.h"
+#include "bus/delay/relay_book.h"
 #include "bus/publish/topic_streams.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/eventbus/stats.h"
@@ -57,9 +55,7 @@ class DelayRelay {
 
  private:
   struct Published {
-    std::uint64_t sequence = 0;
-    std::uint64_t key = 0;
-    std::uint64_t epoch = 0;  ///< of the stream
+    RelayBook::Ticket ticket{};
     absl::Status status{};
   };
   struct Removed {
@@ -91,9 +87,6 @@ class DelayRelay {
   template <typename Change>
   void Tell(Change change);
   void Heed(News news);
-  void BeginAnew();
-  void Forget(const Removed& removed);
-  void ForgetStream();
   void Acknowledge(const std::vector<std::unique_ptr<StoredMessage>>& messages);
   void Admit(std::unique_ptr<StoredMessage> message);
   void Note(const StoredMessage& told, std::unique_ptr<StoredMessage> message);
@@ -102,7 +95,7 @@ class DelayRelay {
   bool Load();
   bool Step();
   void Read(const DueQueue::Unread& unread);
-  void Relay(DueQueue::Waiting waiting);
+  void Relay(std::uint64_t sequence);
   absl::Status Send(const DueQueue::Waiting& waiting);
   void PutBack(std::uint64_t sequence, const absl::Status& why);
   void TellTrouble(const char* what, const absl::Status& why);
@@ -112,18 +105,10 @@ class DelayRelay {
   Transport& transport_;
   TopicStreams& streams_;
   const StreamSpec spec_;
-  const std::size_t most_unacknowledged_;  ///< others want to publish, too
 
   // Of the relay's thread.
   Deadline opens_from_{}, loads_from_{};
-  std::uint64_t epoch_ = 0;         ///< counts the streams of that name
-  std::size_t unacknowledged_ = 0;  ///< published, without a PubAck
-  bool loaded_ = false;
-  DueQueue queue_;
-  /// By sequence: published, and not yet removed.
-  std::map<std::uint64_t, DueQueue::Waiting> relaying_;
-  /// Removed lately: what was read when this became the owner may come once more.
-  std::set<std::uint64_t> removed_;
+  RelayBook book_;
 
   std::atomic<bool> started_{false}, owner_{false};
   std::atomic<std::uint64_t> waiting_{0}, relayed_{0}, failed_{0};  // statistics: no order needed

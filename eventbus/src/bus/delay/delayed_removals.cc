@@ -21,26 +21,19 @@ DelayedRemovals::DelayedRemovals(Transport& transport, std::string stream, Remov
 void DelayedRemovals::Remove(std::uint64_t sequence, std::uint64_t epoch, std::string subject) {
   const MutexLock lock(mutex_);
   if (stopping_) return;
-  items_.push_back({sequence, epoch, std::move(subject), !items_.empty() && items_.front().waited});
+  queue_.Add(sequence, epoch, std::move(subject));
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   work_.NotifyOne();
 }
 
 void DelayedRemovals::Forget() {
   const MutexLock lock(mutex_);
-  items_.clear();
-  forgotten_ = true;
-  refused_ = false;
+  queue_.Forget();
 }
 
 bool DelayedRemovals::refused() const {
   const MutexLock lock(mutex_);
-  return refused_;
-}
-
-void DelayedRemovals::NoteRefused(bool refused) {
-  const MutexLock lock(mutex_);
-  refused_ = refused && !forgotten_;
+  return queue_.refused();
 }
 
 void DelayedRemovals::Run() {
@@ -56,12 +49,8 @@ void DelayedRemovals::Run() {
 
 std::optional<DelayedRemovals::Item> DelayedRemovals::Await() {
   MutexLock lock(mutex_);
-  while (items_.empty() && !stopping_) work_.Wait(lock);
-  if (stopping_) return std::nullopt;
-  Item next = std::move(items_.front());
-  items_.pop_front();
-  forgotten_ = false;
-  return next;
+  while (queue_.empty() && !stopping_) work_.Wait(lock);
+  return stopping_ ? std::nullopt : queue_.Take();
 }
 
 // The stream may have been deleted and created again meanwhile, with another message of that sequence.
@@ -77,7 +66,10 @@ absl::Status DelayedRemovals::TryToRemove(const Item& item) {
 bool DelayedRemovals::RemoveNow(const Item& item) {
   const absl::Status removed = TryToRemove(item);
   const bool gone = removed.ok() || (absl::IsNotFound(removed) && !IsStreamMissing(removed));
-  NoteRefused(!gone && IsRefusal(removed));
+  {
+    const MutexLock lock(mutex_);
+    queue_.Tried(!gone && IsRefusal(removed));
+  }
   if (!gone) trouble_(removed);
   return gone;
 }
@@ -88,8 +80,7 @@ void DelayedRemovals::PutBack(Item item) {
   MutexLock lock(mutex_);
   while (!stopping_ && work_.WaitUntil(lock, until)) {
   }
-  if (!forgotten_) items_.push_front(std::move(item));
-  for (Item& each : items_) each.waited = true;
+  queue_.PutBack(std::move(item));
 }
 
 void DelayedRemovals::Stop() {

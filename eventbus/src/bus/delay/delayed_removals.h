@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "bus/delay/removal_queue.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "transport/transport.h"
 
@@ -42,18 +42,12 @@ class DelayedRemovals {
   void Stop();
 
  private:
-  struct Item {
-    std::uint64_t sequence = 0;
-    std::uint64_t epoch = 0;
-    std::string subject{};
-    bool waited = false;  ///< since it, or one before it, could not be removed at once
-  };
+  using Item = RemovalQueue::Item;
   void Run();
   std::optional<Item> Await();
   bool RemoveNow(const Item& item);
   absl::Status TryToRemove(const Item& item);
   void PutBack(Item item);
-  void NoteRefused(bool refused);
 
   Transport& transport_;
   const std::string stream_;
@@ -61,9 +55,7 @@ class DelayedRemovals {
   const std::function<void(const absl::Status& why)> trouble_;
   mutable Mutex mutex_;
   CondVar work_;
-  std::deque<Item> items_ ABSL_GUARDED_BY(mutex_);
-  bool forgotten_ ABSL_GUARDED_BY(mutex_) = false;  // since `Await`
-  bool refused_ ABSL_GUARDED_BY(mutex_) = false;
+  RemovalQueue queue_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_ ABSL_GUARDED_BY(mutex_);  // begins with the first removal
 };

@@ -1,23 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/handle/deadline_watch.h"
 
+#include <optional>
 #include <utility>
 
 #include "penstock/actorpool/internal/thread_name.h"
 
 namespace penstock::eventbus {
 
-DeadlineWatch::Watched::Watched(DeadlineWatch& watch, Clock::time_point deadline, std::stop_source source)
-    : watch_(watch), deadline_(deadline), source_(std::move(source)) {
-  MutexLock lock(watch_.mutex_);
-  place_ = watch_.watched_.emplace(deadline, this);
-  if (!watch_.thread_.joinable()) watch_.thread_ = std::thread([&watch] { watch.Run(); });
-  if (place_ == watch_.watched_.begin()) watch_.wake_.NotifyOne();
-}
+DeadlineWatch::Watched::Watched(DeadlineWatch& watch, TimePoint deadline, std::stop_source source)
+    : watch_(watch), place_(watch.Add(deadline, std::move(source))) {}
 
 DeadlineWatch::Watched::~Watched() {
   MutexLock lock(watch_.mutex_);
-  if (!asked_) watch_.watched_.erase(place_);
+  watch_.deadlines_.Remove(place_);
+}
+
+Deadlines::Place DeadlineWatch::Add(TimePoint deadline, std::stop_source source) {
+  MutexLock lock(mutex_);
+  const Deadlines::Place place = deadlines_.Add(deadline, std::move(source));
+  if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
+  if (place.first == deadlines_.next()) wake_.NotifyOne();
+  return place;
 }
 
 DeadlineWatch::~DeadlineWatch() {
@@ -35,18 +39,14 @@ DeadlineWatch::~DeadlineWatch() {
 void DeadlineWatch::Run() {
   SetThreadName("ps-limits");
   while (true) {
-    std::stop_source source(std::nostopstate);
+    std::optional<std::stop_source> late;
     {
       MutexLock lock(mutex_);
-      while (!stopping_ && (watched_.empty() || watched_.begin()->first > Clock::now()))
-        wake_.WaitUntil(lock, watched_.empty() ? Clock::time_point::max() : watched_.begin()->first);
+      while (!stopping_ && !(late = deadlines_.TakeDue(std::chrono::steady_clock::now())))
+        wake_.WaitUntil(lock, deadlines_.next());
       if (stopping_) return;
-      Watched& late = *watched_.begin()->second;
-      source = late.source_;
-      late.asked_ = true;
-      watched_.erase(watched_.begin());
     }
-    source.request_stop();
+    late->request_stop();
   }
 }
 

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <chrono>
-#include <map>
 #include <stop_token>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "bus/handle/time_limit.h"
 #include "penstock/actorpool/internal/mutex.h"
 
 namespace penstock::eventbus {
@@ -15,28 +15,19 @@ namespace penstock::eventbus {
 ///
 /// **Thread safety:** thread-safe. Outlives what it watches. **Blocking:** the destructor, for a callback that runs.
 class DeadlineWatch {
-  using Clock = std::chrono::steady_clock;
-
  public:
-  /// Something that runs; destroyed when it has ended. Stays where it is. Stop is requested of `source` soon after the
-  /// deadline has passed.
+  /// Something that runs; destroyed when it has ended. Stop is requested of `source` soon after the deadline has
+  /// passed.
   class Watched {
    public:
-    Watched(DeadlineWatch& watch, Clock::time_point deadline, std::stop_source source);
+    Watched(DeadlineWatch& watch, TimePoint deadline, std::stop_source source);
     ~Watched();
     Watched(const Watched&) = delete;
     Watched& operator=(const Watched&) = delete;
 
-    bool passed() const { return Clock::now() >= deadline_; }
-
    private:
-    friend class DeadlineWatch;
-
     DeadlineWatch& watch_;
-    const Clock::time_point deadline_;
-    std::stop_source source_;
-    std::multimap<Clock::time_point, Watched*>::iterator place_{};  // guarded by the watch's mutex, as is the next
-    bool asked_ = false;
+    const Deadlines::Place place_;
   };
 
   DeadlineWatch() = default;
@@ -45,11 +36,12 @@ class DeadlineWatch {
   DeadlineWatch& operator=(const DeadlineWatch&) = delete;
 
  private:
+  Deadlines::Place Add(TimePoint deadline, std::stop_source source);
   void Run();
 
   Mutex mutex_;
   CondVar wake_;
-  std::multimap<Clock::time_point, Watched*> watched_ ABSL_GUARDED_BY(mutex_);  // those not asked yet
+  Deadlines deadlines_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_ ABSL_GUARDED_BY(mutex_);
 };

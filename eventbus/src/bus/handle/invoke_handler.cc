@@ -42,18 +42,6 @@ class InHandler {
 thread_local std::unique_ptr<Envelope> spare_envelope;
 constexpr std::size_t kMostKept = 64 << 10;
 
-bool HasExpired(const Envelope& envelope, const StoredMessage& message, std::chrono::milliseconds max_age) {
-  const bool expires = envelope.expires_at != std::chrono::system_clock::time_point{};
-  if (!expires && max_age.count() == 0) return false;
-  const auto now = std::chrono::system_clock::now();
-  return (expires && now >= envelope.expires_at) || (max_age.count() > 0 && now - message.stored_at() > max_age);
-}
-
-HandlerResult Expired(WhenExpired fate) {
-  if (fate == WhenExpired::kDrop) return {.kind = HandlerResult::Kind::kDropped};
-  return {.kind = HandlerResult::Kind::kExpired, .reason = "it was too old when its turn came"};
-}
-
 }  // namespace
 
 HandlerResult InvokeHandler(const MessageHandler& handler, const Place& place, const StoredMessage& message) {
@@ -84,7 +72,10 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, 
   }
   if (attempt.gate != nullptr && !attempt.gate->MayBegin(envelope->event_id))
     return {.kind = HandlerResult::Kind::kCancelled};
-  if (!attempt.redriven && HasExpired(*envelope, message, expiry.max_age)) return Expired(expiry.fate);
+  const Age age{.stored_at = message.stored_at(), .expires_at = envelope->expires_at, .redriven = attempt.redriven};
+  if (CanExpire(expiry, age)) {
+    if (auto expired = ResultIfExpired(expiry, age, std::chrono::system_clock::now())) return *std::move(expired);
+  }
   const InHandler here(place.bus);
   const HandlerFence fence(attempt.fence);
   return ToHandlerResult(handler(*envelope, DeliveryFactory::Make(message, place, attempt, deferrals)));

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <chrono>
-
 #include "absl/functional/any_invocable.h"
+#include "bus/handle/expiry.h"
 #include "delivery/in_flight_message.h"
 #include "message/delivery_factory.h"
 #include "penstock/eventbus/event_bus.h"
@@ -12,11 +11,6 @@ namespace penstock::eventbus {
 
 /// Calls a handler on this thread and tells what it made of the message. Throws what the handler throws.
 HandlerResult InvokeHandler(const MessageHandler& handler, const Place& place, const StoredMessage& message);
-/// When an event is too old, and its fate then.
-struct Expiry {
-  std::chrono::milliseconds max_age{0};  ///< since it was stored; 0: none
-  WhenExpired fate = WhenExpired::kDeadLetter;
-};
 
 /// The same with an envelope, which is decoded first: a body that is none is `kUndecodable`. One that has expired is
 /// not handled.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "bus/handle/time_limit.h"
 #include "naming/names.h"
 #include "penstock/actorpool/internal/deadline.h"
 
@@ -247,17 +248,14 @@ HandlerResult Subscription::HandleUnlessCancelled(Attempt attempt, HandlerCall& 
   }
 }
 
-// What comes back too late counts as failed, whatever it is.
 HandlerResult Subscription::Handle(Attempt attempt, HandlerCall& call) {
   const StoredMessage& message = *call.item().message;
   if (spec_.time_limit.count() == 0) return spec_.handle(message, attempt, call);
   attempt.stop_token = call.stop().get_token();
-  const DeadlineWatch::Watched watched(context_.deadlines, LaterBy(std::chrono::steady_clock::now(), spec_.time_limit),
-                                       call.stop());
+  const TimePoint deadline = LaterBy(std::chrono::steady_clock::now(), spec_.time_limit);
+  const DeadlineWatch::Watched watched(context_.deadlines, deadline, call.stop());
   HandlerResult result = spec_.handle(message, attempt, call);
-  if (!watched.passed() || !result.ran()) return result;
-  return {.kind = HandlerResult::Kind::kTimedOut,
-          .reason = absl::StrFormat("it took longer than its time limit of %d ms", spec_.time_limit.count())};
+  return WithinLimit(std::move(result), deadline, std::chrono::steady_clock::now(), spec_.time_limit);
 }
 
 std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item, std::string event_id) {

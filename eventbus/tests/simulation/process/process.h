@@ -6,11 +6,17 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "bus/handle/expiry.h"
+#include "bus/handle/time_limit.h"
 #include "delivery/delivery_state_machine.h"
 #include "simulation/conditions.h"
+#include "simulation/delay/model_relay.h"
 #include "simulation/invariant_checker.h"
 #include "simulation/model_consumer.h"
 #include "simulation/model_pool.h"
@@ -31,6 +37,8 @@ class Process {
     Network& network;
     Ledger& ledger;
     Trace& trace;
+    DelayedStream* delayed;  ///< null: nothing is
+    DelayChecker* delays;
   };
 
   Process(const Surroundings& surroundings, Random random, int number);
@@ -53,13 +61,19 @@ class Process {
   std::string Describe() const;
 
  private:
-  struct Deferred {
-    std::uint64_t number = 0;
+  /// One call of a handler, or what it deferred.
+  struct Run {
+    InFlightMessage* item = nullptr;
+    std::size_t actor = 0;
     HandlerResult result{};
+    TimePoint begun{};
+    std::stop_source stop{std::nostopstate};     ///< of one that may be asked to
+    std::optional<Deadlines::Place> deadline{};  ///< none once it is deferred
+    bool deferred = false;
+    bool heeds = false;  ///< it ends soon after it is asked to stop
   };
 
-  template <typename Event>
-  void Do(Event event);
+  void Do(absl::FunctionRef<void(Actions&)> event);
   void Arrived(const std::vector<ModelMessage::Facts>& messages);
   std::unique_ptr<InFlightMessage> MakeItem(const ModelMessage::Facts& facts);
   void StreamRecreated();
@@ -73,6 +87,15 @@ class Process {
   void ScheduleTick();
 
   void Begin(InFlightMessage& item, std::size_t actor);
+  void RunHandler(InFlightMessage& item, std::size_t actor);
+  void CheckBegin(const InFlightMessage& item);
+  void NotRun(InFlightMessage& item, std::size_t actor, HandlerResult result);
+  Age AgeOf(const InFlightMessage& item) const;
+  void ScheduleDeadlines();
+  void PassDeadlines();
+  void HeedStops();
+  void EndRun(std::uint64_t number);
+  void CheckLimit(const Run& run) const;
   void LeaveWorker(InFlightMessage& item, std::size_t actor);
   void End(InFlightMessage& item);
   void Finish(InFlightMessage& item);
@@ -80,7 +103,6 @@ class Process {
   HandlerResult Plan(const InFlightMessage& item);
   HandlerResult Failure(std::uint64_t chance);
   std::chrono::microseconds Duration();
-  void Defer(InFlightMessage& item, std::chrono::microseconds duration, HandlerResult result);
 
   void StoreLetter(InFlightMessage& item);
   void RemoveLetter(InFlightMessage& item);
@@ -110,8 +132,11 @@ class Process {
   PriorityChecker priorities_;
   ModelPool pool_;
   ModelConsumer consumer_;
-  std::map<std::uint64_t, std::pair<InFlightMessage*, Deferred>> deferred_{};  // by number
-  std::uint64_t last_deferred_ = 0;
+  std::map<std::uint64_t, Run> runs_{};  // by number
+  std::uint64_t last_run_ = 0;
+  Deadlines deadlines_{};
+  TimePoint next_deadline_ = TimePoint::max();
+  std::unique_ptr<ModelRelay> relay_{};  // none where nothing is delayed
   std::function<void()> ended_{};
   TimePoint drains_from_{};
   TimePoint next_tick_ = TimePoint::max();

@@ -2,8 +2,9 @@
 // How a process of the simulation ends.
 #include <sstream>
 #include <utility>
+#include <vector>
 
-#include "simulation/process.h"
+#include "simulation/process/process.h"
 
 namespace penstock::eventbus::simulation {
 namespace {
@@ -17,6 +18,7 @@ using std::chrono::seconds;
 void Process::Crash() {
   trace_.Note("process dies, number", static_cast<std::uint64_t>(number_));
   gone_ = true;
+  if (relay_) relay_->Stop(/*released=*/false);
   consumer_.Stop();
   flow_ = nullptr;
 }
@@ -24,6 +26,7 @@ void Process::Crash() {
 void Process::Drain(microseconds deadline, std::function<void()> ended) {
   trace_.Note("process drains, number", static_cast<std::uint64_t>(number_));
   draining_ = true;
+  if (relay_) relay_->BeginStop();
   drains_from_ = consumer_.flowing() ? event_queue_.now() : TimePoint{};
   ended_ = std::move(ended);
   consumer_.StopArrivals();
@@ -46,8 +49,13 @@ void Process::Abandon() {
   invariants_.Closed();
   priorities_.Closed();
   flow_->Close();
-  for (auto& [number, deferred] : std::exchange(deferred_, {})) {
-    InFlightMessage& item = *deferred.first;
+  std::vector<InFlightMessage*> deferred;
+  std::erase_if(runs_, [&](const auto& run) {
+    if (run.second.deferred) deferred.push_back(run.second.item);
+    return run.second.deferred;
+  });
+  for (InFlightMessage* each : deferred) {
+    InFlightMessage& item = *each;
     item.result = {.kind = HandlerResult::Kind::kAbandoned};
     invariants_.TakenBack(item);
     Finish(item);
@@ -75,6 +83,7 @@ void Process::HandBack() {
                       unanswered);
     }
     consumer_.Stop();
+    if (relay_) relay_->Stop(/*released=*/true);
     gone_ = true;
     flow_ = nullptr;
     ended_();
