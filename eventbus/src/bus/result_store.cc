@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMostErrorBytes = 1024;
 constexpr std::chrono::seconds kLookTimeout{1};
+constexpr std::chrono::seconds kGetTimeout{5};
 
 std::string Written(const Result& result) {
   Json line = {
@@ -90,15 +91,29 @@ std::function<bool(std::string_view event_id)> HandledAccordingTo(std::shared_pt
   };
 }
 
+namespace {
+
+// The handler of an earlier attempt may have had its result kept.
+absl::Status KeepResult(ResultStore& store, std::string_view event_id, const Outcome& outcome, std::uint64_t attempt) {
+  if (outcome.already_handled()) {
+    if (!outcome.value()) return absl::OkStatus();
+    const absl::StatusOr<Result> before = store.Get(event_id, kGetTimeout);
+    if (before.ok() ? before->handled : !absl::IsNotFound(before.status())) return before.status();
+  }
+  return store.Put(event_id, {.handled = true,
+                              .value = outcome.value() ? *outcome.value() : std::string(),
+                              .attempts = attempt,
+                              .finished_at = std::chrono::system_clock::now()});
+}
+
+}  // namespace
+
 EnvelopeHandler WithResults(EnvelopeHandler handler, std::shared_ptr<ResultStore> store, LogSink log) {
   return [handler = std::move(handler), store = std::move(store), log = std::move(log)](const Envelope& envelope,
                                                                                         const Delivery& delivery) {
     Outcome outcome = handler(envelope, delivery);
     if (outcome.kind() != Outcome::Kind::kAck) return outcome;
-    const absl::Status put = store->Put(envelope.event_id, {.handled = true,
-                                                            .value = outcome.value() ? *outcome.value() : std::string(),
-                                                            .attempts = delivery.attempt(),
-                                                            .finished_at = std::chrono::system_clock::now()});
+    const absl::Status put = KeepResult(*store, envelope.event_id, outcome, delivery.attempt());
     if (!put.ok() && log) {
       log(LogLevel::kError, absl::StrCat("keep the result of event ", Quoted(envelope.event_id), ": ",
                                          std::string(put.message()), "; it is over without one"));

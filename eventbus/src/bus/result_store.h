@@ -39,7 +39,8 @@ class ResultStore {
 /// Whether an event was handled, as far as the store knows; empty without a store.
 std::function<bool(std::string_view event_id)> HandledAccordingTo(std::shared_ptr<ResultStore> store);
 
-/// The handler, whose successes are put into the store; `log` is told of those that cannot be.
+/// The handler, whose successes are put into the store, except that `Outcome::AlreadyHandled` leaves a result of a
+/// success as it is; `log` is told of those that cannot be.
 EnvelopeHandler WithResults(EnvelopeHandler handler, std::shared_ptr<ResultStore> store, LogSink log);
 
 }  // namespace penstock::eventbus
