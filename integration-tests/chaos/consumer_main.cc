@@ -6,12 +6,17 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
 
 #include "chaos/event_plan.h"
+#include "chaos/handler_pause.h"
 #include "chaos/ledger.h"
 #include "chaos/names.h"
+#include "chaos/tasks/task_actor.h"
+#include "chaos/tasks/task_host.h"
+#include "chaos/tasks/task_plan.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/penstock.h"
 
@@ -29,6 +34,7 @@ struct Options {
   std::uint16_t incarnation = 0;
   int replicas = 1;
   bool obeys = false;
+  bool hosts = false;
 };
 
 // How long a handler takes at least: in milliseconds, the latest number on standard input.
@@ -68,8 +74,8 @@ class Handler {
  private:
   Outcome Behave(EventRef event, const Delivery& delivery) const {
     const Behaviour behaviour = BehaviourAt(options_.seed, event, delivery.attempt());
-    if (options_.obeys) TakeTime(time_.Now());
-    if (behaviour == Behaviour::kSlow) TakeTime(SlowTime(options_.seed, event));
+    if (options_.obeys) Pause(time_.Now());
+    if (behaviour == Behaviour::kSlow) Pause(SlowTime(options_.seed, event));
     if (behaviour == Behaviour::kReject) {
       Write(Entry::kEnd, Result::kRejected, event, &delivery);
       return Reject("poison");
@@ -78,14 +84,6 @@ class Handler {
     Write(Entry::kEnd, bad ? Result::kFailed : Result::kDone, event, &delivery);
     if (behaviour == Behaviour::kThrow) throw std::runtime_error("thrown by the plan");
     return bad ? Retry("failed by the plan") : Ack();
-  }
-
-  static void TakeTime(std::chrono::milliseconds time) {
-    const auto until = std::chrono::steady_clock::now() + time;
-    Mutex mutex;
-    CondVar never_notified;
-    MutexLock lock(mutex);
-    while (std::chrono::steady_clock::now() < until) never_notified.WaitUntil(lock, until);
   }
 
   void Write(Entry kind, Result result, EventRef event, const Delivery* delivery) const {
@@ -104,21 +102,31 @@ class Handler {
 };
 
 // A cluster without a quorum may get one yet, as a supervisor that starts a process again would find.
-absl::Status Subscribe(EventBus& bus, const Options& options, const Handler& handler) {
+absl::Status Patiently(const std::function<absl::Status()>& begin) {
   const auto deadline = std::chrono::steady_clock::now() + kStartPatience;
   while (true) {
-    const auto subscription = bus.SubscribeEnvelope(
-        kTopic, {.durable = kDurable, .max_in_flight = options.credit},
-        [&](const Envelope& envelope, const Delivery& delivery) { return handler.Handle(envelope, delivery); });
-    const absl::Status& status = subscription.status();
+    const absl::Status status = begin();
     const bool passes = absl::IsDeadlineExceeded(status) || absl::IsUnavailable(status);
     if (!passes || std::chrono::steady_clock::now() >= deadline) return status;
   }
 }
 
+absl::Status Subscribe(EventBus& bus, const Options& options, const Handler& handler) {
+  return Patiently([&] {
+    return bus
+        .SubscribeEnvelope(
+            kTopic, {.durable = kDurable, .max_in_flight = options.credit},
+            [&](const Envelope& envelope, const Delivery& delivery) { return handler.Handle(envelope, delivery); })
+        .status();
+  });
+}
+
 absl::Status Run(const Options& options) {
   const auto ledger = LedgerWriter::Open(options.ledger);
   if (!ledger.ok()) return ledger.status();
+  const auto task_ledger = LedgerWriter::Open(TaskLedgerBeside(options.ledger));
+  if (!task_ledger.ok()) return task_ledger.status();
+  const TaskBooks books(*task_ledger, options.incarnation);
   HandlerTime time;
   const Handler handler(options, *ledger, time);
   BusOptions bus{.url = options.url,
@@ -127,11 +135,15 @@ absl::Status Run(const Options& options) {
                  .tls = TlsTrusting(options.ca_file),
                  .limits = {.replicas = options.replicas},
                  .connect_timeout = kStartPatience};
-  bus.pool.workers = 8;  // slow handlers must not hold up the others
+  bus.pool.workers = options.hosts ? 12 : 8;  // slow handlers must not hold up the others
   auto service =
       Service::Create({.bus = std::move(bus), .metrics_port = std::nullopt, .drain_timeout = std::chrono::seconds(20)});
   if (!service.ok()) return service.status();
   if (absl::Status status = Subscribe((*service)->bus(), options, handler); !status.ok()) return status;
+  if (options.hosts) {
+    const auto host = [&] { return HostTasks((*service)->bus(), options.seed, books); };
+    if (absl::Status status = Patiently(host); !status.ok()) return status;
+  }
   handler.Ready();
   return (*service)->Run();
 }
@@ -151,6 +163,7 @@ int main(int argc, char** argv) {
   app.add_option("--replicas", options.replicas, "Of the streams")->capture_default_str();
   app.add_flag("--obeys", options.obeys,
                "Handlers take as many milliseconds as the last number on standard input says");
+  app.add_flag("--hosts", options.hosts, "Hosts the actor of the run's tasks, too");
   CLI11_PARSE(app, argc, argv);
   return penstock::ExitCode(penstock::chaos::Run(options));
 }

@@ -4,11 +4,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -39,35 +37,41 @@ LedgerWriter::~LedgerWriter() {
   if (file_ >= 0) close(file_);
 }
 
-void LedgerWriter::Append(const Record& record) const {
-  if (write(file_, &record, sizeof record) == sizeof record) return;
+void LedgerWriter::Write(const void* record, std::size_t bytes) const {
+  if (write(file_, record, bytes) == static_cast<ssize_t>(bytes)) return;
   std::fprintf(stderr, "append to the ledger: %s\n", std::generic_category().message(errno).c_str());
   _exit(kCannotWrite);
 }
 
-LedgerReader::LedgerReader(LedgerReader&& other) noexcept
+template <typename Line>
+LedgerReaderOf<Line>::LedgerReaderOf(LedgerReaderOf&& other) noexcept
     : path_(std::move(other.path_)), file_(std::exchange(other.file_, -1)) {}
 
-LedgerReader::~LedgerReader() {
+template <typename Line>
+LedgerReaderOf<Line>::~LedgerReaderOf() {
   if (file_ >= 0) close(file_);
 }
 
-std::vector<Record> LedgerReader::ReadNew() {
-  std::vector<Record> records;
+template <typename Line>
+std::vector<Line> LedgerReaderOf<Line>::ReadNew() {
+  std::vector<Line> records;
   if (file_ < 0) file_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
   if (file_ < 0) return records;
-  std::array<Record, kBatch> batch;
+  std::vector<Line> batch(kBatch);
   while (true) {
-    const ssize_t bytes = read(file_, batch.data(), sizeof batch);
+    const ssize_t bytes = read(file_, batch.data(), kBatch * sizeof(Line));
     if (bytes <= 0) return records;
-    const std::size_t whole = static_cast<std::size_t>(bytes) / sizeof(Record);
+    const std::size_t whole = static_cast<std::size_t>(bytes) / sizeof(Line);
     records.insert(records.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(whole));
     // A record that is just being written is left for the next call.
-    const auto rest = static_cast<off_t>(static_cast<std::size_t>(bytes) % sizeof(Record));
+    const auto rest = static_cast<off_t>(static_cast<std::size_t>(bytes) % sizeof(Line));
     if (rest == 0) continue;
     lseek(file_, -rest, SEEK_CUR);
     return records;
   }
 }
+
+template class LedgerReaderOf<Record>;
+template class LedgerReaderOf<TaskRecord>;
 
 }  // namespace penstock::chaos

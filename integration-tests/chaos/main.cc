@@ -19,6 +19,7 @@
 #include "chaos/report.h"
 #include "chaos/run.h"
 #include "chaos/run_folder.h"
+#include "chaos/tasks/task_plan.h"
 #include "support/small_disk.h"
 
 namespace penstock::chaos {
@@ -29,6 +30,7 @@ struct Options {
   std::size_t faults = 8;
   std::uint64_t seed = 1;
   std::size_t nodes = 1;
+  std::optional<std::size_t> tasks{};
   std::optional<std::size_t> credit{};
   std::vector<std::string> servers{"nats-server"};
   std::string keep{};
@@ -58,6 +60,14 @@ std::vector<std::string> NamesOf(std::span<const Kind> kinds) {
   return names;
 }
 
+bool HasOtherPrograms(const Options& options) {
+  return !options.publisher.empty() || !options.consumer.empty() || options.durable != kDurable;
+}
+
+std::size_t TasksOf(const Options& options) {
+  return options.tasks.value_or(HasOtherPrograms(options) ? 0 : TaskPlan::kDefaultPercent);
+}
+
 // What these options ask for and this kind of run does not have; empty: nothing.
 std::string Unusable(const Options& options) {
   const bool cluster = options.nodes > 1;
@@ -68,7 +78,8 @@ std::string Unusable(const Options& options) {
                         absl::StrJoin(known, ", "));
   }
   if (!cluster && options.losses_only) return "--losses-only: is for --nodes 3";
-  const bool other_programs = !options.publisher.empty() || !options.consumer.empty() || options.durable != kDurable;
+  const bool other_programs = HasOtherPrograms(options);
+  if (other_programs && options.tasks.value_or(0) > 0) return "--tasks: other programs than ours have no actors";
   if (!cluster && other_programs) return "--publisher, --consumer, --durable: are for --nodes 3";
   if (!cluster && options.servers.size() > 1) return "--server: several are for rolling upgrades, with --nodes 3";
   return "";
@@ -86,6 +97,7 @@ void Say(const std::string& line) { std::fprintf(stderr, "%s\n", line.c_str()); 
 Report RunOnOne(const Options& options, const std::filesystem::path& folder) {
   Run run({.rig = {.seed = options.seed,
                    .events = options.events,
+                   .tasks = TasksOf(options),
                    .credit = options.credit.value_or(1000),
                    .tls = options.tls,
                    .server_program = options.servers.front(),
@@ -106,6 +118,7 @@ ClusterReport RunOnCluster(const Options& options, const std::filesystem::path& 
   ClusterRun run({.rig = {.seed = options.seed,
                           .events = options.events,
                           .nodes = options.nodes,
+                          .tasks = TasksOf(options),
                           .credit = options.credit.value_or(4096),
                           .tls = options.tls,
                           .disk_bytes = fills && testing::SmallDisk::Possible() ? kDiskBytes : 0,
@@ -161,6 +174,9 @@ int main(int argc, char** argv) {
   app.add_option("--credit", options.credit,
                  "Messages a consumer has in hand, at most: 1000 unless told, with --nodes 3 4096")
       ->check(CLI::Range(1, 65'536));
+  app.add_option("--tasks", options.tasks,
+                 "Messages to an actor, half of them delayed, beside 100 events: 6 unless told; 0: none")
+      ->check(CLI::Range(0, 100));
   app.add_option("--nodes", options.nodes, "Servers: one, or a cluster of three")
       ->capture_default_str()
       ->check(CLI::IsMember({1, 3}));

@@ -10,6 +10,9 @@
 #include "chaos/ledger.h"
 #include "chaos/names.h"
 #include "chaos/outbox.h"
+#include "chaos/tasks/task_actor.h"
+#include "chaos/tasks/task_plan.h"
+#include "chaos/tasks/task_sender.h"
 #include "penstock/penstock.h"
 
 namespace penstock::chaos {
@@ -23,6 +26,7 @@ struct Options {
   std::size_t events = 0;
   std::uint16_t incarnation = 0;
   int replicas = 1;
+  std::size_t tasks = 0;
 };
 
 // Waits for leave to begin more than `begun` events; returns how many, `begun` when the driver is gone.
@@ -48,13 +52,22 @@ absl::Status Run(const Options& options) {
                                 .connect_timeout = std::chrono::seconds(60),
                                 .log = MakeStderrLog(LogLevel::kInfo)});
   if (!bus.ok()) return bus.status();
+  const TaskPlan tasks(options.seed, options.events, options.tasks);
+  const std::string task_ledger = TaskLedgerBeside(options.ledger);
+  const auto task_lines = LedgerWriter::Open(task_ledger);
+  if (!task_lines.ok()) return task_lines.status();
+  const TaskBooks books(*task_lines, options.incarnation);
+  TaskSender sender(**bus, options.seed, tasks, books, TaskLedgerReader(task_ledger).ReadNew());
   outbox.PublishBacklog(**bus);
+  sender.Released(outbox.next());
   for (std::size_t allowed = 0; outbox.next() < options.events;) {
     if (allowed <= outbox.next()) allowed = AwaitLeave(outbox.next());
     if (allowed <= outbox.next()) return absl::CancelledError("publish: the driver is gone");
     outbox.PublishNext(**bus);
+    sender.Released(outbox.next());
   }
   outbox.AwaitAcks(**bus);
+  sender.Finish();
   return absl::OkStatus();
 }
 
@@ -71,6 +84,7 @@ int main(int argc, char** argv) {
   app.add_option("--events", options.events)->required();
   app.add_option("--incarnation", options.incarnation)->required();
   app.add_option("--replicas", options.replicas, "Of the streams")->capture_default_str();
+  app.add_option("--tasks", options.tasks, "Sent to an actor, for 100 events")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   return penstock::ExitCode(penstock::chaos::Run(options));
 }

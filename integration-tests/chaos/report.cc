@@ -57,6 +57,9 @@ std::vector<std::string> Shortcomings(const Report& report) {
   expect(found.acked >= kFewestAcked,
          absl::StrCat("only ", found.acked, " acked: a run proves nothing below ", kFewestAcked));
   expect(found.acked == report.events, absl::StrCat(found.acked, " acked of ", report.events, " events"));
+  for (std::string& reason : Losses(report.tasks)) reasons.push_back(std::move(reason));
+  for (std::string& reason : Violations(report.tasks, /*two_owners_excluded=*/true))
+    reasons.push_back(std::move(reason));
   return reasons;
 }
 
@@ -85,6 +88,7 @@ std::string ToJson(const Report& report) {
                                        {"consumer_crashes", found.consumer_crashes},
                                        {"max_reruns_per_crash", found.max_reruns_per_crash},
                                        {"reruns_beyond_window", found.reruns_beyond_window},
+                                       {"tasks", ToJson(report.tasks)},
                                        {"credit", report.credit},
                                        {"faults", report.faults},
                                        {"faults_injected", Injected(report)},
@@ -114,6 +118,7 @@ std::string ToText(const Report& report) {
       found.reruns_without_crash, found.reruns_after_crash, found.consumer_crashes, found.max_reruns_per_crash,
       report.credit, recoveries[recoveries.size() / 2].ms, recoveries.back().ms, recoveries.back().fault,
       Injected(report));
+  text += ToText(report.tasks);
   for (const auto& [kind, count] : report.faults) absl::StrAppend(&text, "    ", kind, " ", count, "\n");
   for (const std::string& reason : Shortcomings(report)) absl::StrAppend(&text, "  FAILED: ", reason, "\n");
   return text;

@@ -9,6 +9,7 @@
 
 #include "chaos/checker.h"
 #include "chaos/progress.h"
+#include "chaos/tasks/task_report.h"
 
 namespace penstock::chaos {
 
@@ -21,6 +22,7 @@ struct Report {
   std::size_t faults_asked = 0;
   std::size_t credit = 0;
   Findings findings{};
+  TaskReport tasks{};
   std::map<std::string, std::size_t> faults{};  ///< injected, by kind
   std::vector<Recovery> recoveries{};           ///< of each fault
   double seconds = 0;

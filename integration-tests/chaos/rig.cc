@@ -56,10 +56,12 @@ absl::StatusOr<std::unique_ptr<testing::ChildProcess>> Rig::Spawn(std::vector<st
 }
 
 absl::Status Rig::StartPublisher() {
-  auto process =
-      Spawn({options_.publisher_program, "--url", publisher_wire_->url(), "--ledger", publisher_ledger().string(),
-             "--events", absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
-            "publisher.log");
+  std::vector<std::string> command = {
+      options_.publisher_program,  "--url",    publisher_wire_->url(),        "--ledger",
+      publisher_ledger().string(), "--events", absl::StrCat(options_.events), "--incarnation",
+      absl::StrCat(publishers_++)};
+  if (options_.tasks > 0) command.insert(command.end(), {"--tasks", absl::StrCat(options_.tasks)});
+  auto process = Spawn(std::move(command), "publisher.log");
   if (!process.ok()) return process.status();
   publisher_ = *std::move(process);
   return absl::OkStatus();
@@ -68,9 +70,12 @@ absl::Status Rig::StartPublisher() {
 absl::Status Rig::StartConsumer() {
   const std::string name = absl::StrCat("consumer-", consumers_.size());
   Consumer consumer{.ledger = options_.folder / (name + ".ledger")};
-  auto process = Spawn({options_.consumer_program, "--url", consumer_wire_->url(), "--ledger", consumer.ledger.string(),
-                        "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(consumers_.size())},
-                       name + ".log");
+  std::vector<std::string> command = {
+      options_.consumer_program,      "--url",    consumer_wire_->url(),         "--ledger",
+      consumer.ledger.string(),       "--credit", absl::StrCat(options_.credit), "--incarnation",
+      absl::StrCat(consumers_.size())};
+  if (options_.tasks > 0) command.emplace_back("--hosts");
+  auto process = Spawn(std::move(command), name + ".log");
   if (!process.ok()) return process.status();
   consumer.process = *std::move(process);
   consumers_.push_back(std::move(consumer));
@@ -120,8 +125,8 @@ absl::Status Rig::DeleteConsumer() {
   return absl::StrContains(std::string(again.message()), "consumer not found") ? absl::OkStatus() : again;
 }
 
-absl::StatusOr<std::uint64_t> Rig::Stored() {
-  const auto info = Ask(server_->port(), absl::StrCat("STREAM.INFO.", StreamName(kBaseStream, kTopic)));
+absl::StatusOr<std::uint64_t> Rig::Stored(const std::string& stream) {
+  const auto info = Ask(server_->port(), "STREAM.INFO." + stream);
   if (!info.ok()) return info.status();
   return info->at("state").at("messages").get<std::uint64_t>();
 }

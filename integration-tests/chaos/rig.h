@@ -23,6 +23,7 @@ namespace penstock::chaos {
 struct RigOptions {
   std::uint64_t seed = 1;
   std::size_t events = 0;
+  std::size_t tasks = 0;            ///< beside 100 events; 0: none, and no actor
   std::size_t credit = 0;           ///< of the consumer: messages in hand, at most
   bool tls = false;                 ///< the server speaks TLS, and so do publisher and consumer
   std::string server_program{};     ///< a nats-server
@@ -65,11 +66,12 @@ class Rig {
   const std::vector<Consumer>& consumers() const { return consumers_; }
   std::filesystem::path publisher_ledger() const { return options_.folder / "publisher.ledger"; }
   const std::filesystem::path& folder() const { return options_.folder; }
+  const std::string& ca_file() const { return ca_file_; }  ///< empty: plaintext
 
   /// Deletes the durable on the server.
   absl::Status DeleteConsumer();
-  /// Messages in the topic's stream.
-  absl::StatusOr<std::uint64_t> Stored();
+  /// Messages in the stream.
+  absl::StatusOr<std::uint64_t> Stored(const std::string& stream);
   /// The events in the dead-letter stream. Bodies that are none of ours are counted in `unreadable`.
   absl::StatusOr<std::vector<EventRef>> DeadLetters(std::uint64_t* unreadable);
 

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "chaos/names.h"
+#include "penstock/eventbus/event_bus.h"
 #include "support/eventually.h"
 #include "support/raw_nats.h"
 
@@ -42,6 +43,7 @@ std::string VersionOf(const std::string& server_info) {
 Run::Run(RunOptions options)
     : options_(std::move(options)),
       plan_(options_.rig.seed, options_.rig.events),
+      tasks_(options_.rig.seed, options_.rig.events, options_.rig.tasks),
       pace_(options_.rig.events),
       lead_(options_.rig.events / (options_.faults.size() + 1) / 3) {
   report_.seed = options_.rig.seed;
@@ -70,6 +72,7 @@ absl::Status Run::Start() {
   if (!raw.ok()) return raw.status();
   report_.server = VersionOf(raw->info());
   publisher_ledger_ = std::make_unique<LedgerReader>(rig_->publisher_ledger().string());
+  tasks_.FollowPublisher(rig_->publisher_ledger());
   if (absl::Status status = rig_->StartConsumer(); !status.ok()) return status;
   if (absl::Status status = rig_->StartPublisher(); !status.ok()) return status;
   pace_.Free(PointOf(0) + lead_);
@@ -80,7 +83,7 @@ absl::Status Run::Work() {
   absl::Status status;
   auto over = [&] {
     status = Step();
-    return !status.ok() || (published_ && progress_.ended() == plan_.events().size());
+    return !status.ok() || (published_ && progress_.ended() == plan_.events().size() && tasks_.over());
   };
   testing::Eventually(over, kForEver, kTick);
   return status;
@@ -106,7 +109,9 @@ void Run::ReadLedgers() {
   while (consumer_ledgers_.size() < rig_->consumers().size()) {
     consumer_ledgers_.emplace_back(rig_->consumers()[consumer_ledgers_.size()].ledger.string());
     history_.consumers.emplace_back();
+    tasks_.FollowHost(rig_->consumers()[tasks_.hosts()].ledger);
   }
+  tasks_.ReadLedgers();
   take(*publisher_ledger_, history_.published);
   for (std::size_t i = 0; i < consumer_ledgers_.size(); ++i) take(consumer_ledgers_[i], history_.consumers[i].records);
 }
@@ -200,7 +205,7 @@ void Run::LetPublish() {
 }
 
 absl::Status Run::WatchProgress() {
-  const std::size_t now = progress_.acked() + progress_.ended();
+  const std::size_t now = progress_.acked() + progress_.ended() + tasks_.moved();
   if (now != seen_) {
     seen_ = now;
     seen_at_ = Clock::now();
@@ -227,10 +232,14 @@ absl::Status Run::Finish() {
   testing::Eventually(all_there, kDeadLetterTimeout, std::chrono::milliseconds(200));
   if (!letters.ok()) return letters.status();
   history_.dead_letters = *std::move(letters);
-  const absl::StatusOr<std::uint64_t> stored = rig_->Stored();
+  const absl::StatusOr<std::uint64_t> stored = rig_->Stored(StreamName(kBaseStream, kTopic));
   if (!stored.ok()) return stored.status();
   history_.stored = *stored;
-  return rig_->EndConsumer();
+  if (absl::Status ended = rig_->EndConsumer(); !ended.ok() || options_.rig.tasks == 0) return ended;
+  const absl::StatusOr<std::uint64_t> tasks = rig_->Stored(TaskStream());
+  if (!tasks.ok()) return tasks.status();
+  stored_tasks_ = *tasks;
+  return tasks_.ReadResults(rig_->server().url(), rig_->ca_file(), 1);
 }
 
 void Run::Examine() {
@@ -239,11 +248,13 @@ void Run::Examine() {
   for (std::size_t i = 0; i < history_.consumers.size(); ++i) {
     history_.consumers[i].killed_ns = rig_->consumers()[i].killed_ns;
     history_.consumers[i].window = rig_->consumers()[i].window;
+    tasks_.HostEnded(i, rig_->consumers()[i].killed_ns, rig_->consumers()[i].window);
   }
   for (const EventRef event : plan_.events()) {
     if (BehaviourAt(options_.rig.seed, event, 1) == Behaviour::kReject) history_.poison.push_back(event);
   }
   report_.findings = Check(history_);
+  report_.tasks = tasks_.Examine(stored_tasks_, {});
   report_.recoveries = progress_.recoveries();
 }
 

@@ -17,6 +17,7 @@
 #include "chaos/progress.h"
 #include "chaos/report.h"
 #include "chaos/rig.h"
+#include "chaos/tasks/task_watch.h"
 
 namespace penstock::chaos {
 
@@ -70,16 +71,18 @@ class Run {
   std::unique_ptr<LedgerReader> publisher_ledger_{};
   History history_{};
   Progress progress_{};
+  TaskWatch tasks_;
   Pace pace_;
   const std::size_t lead_;  // events let go beyond the point where a fault is due, so that it meets a full pipe
   Clock::time_point paced_{};
+  std::uint64_t stored_tasks_ = 0;  // messages in their stream
   std::size_t told_ = 0;
   std::size_t told_recoveries_ = 0;
   std::size_t next_fault_ = 0;
   std::vector<Active> active_{};
   bool calm_ = true;  // no fault is on, and the last one is long enough ago
   Clock::time_point calm_from_{};
-  std::size_t seen_ = 0;  // acked and ended when last looked
+  std::size_t seen_ = 0;  // acked and ended when last looked, tasks too
   Clock::time_point seen_at_{};
   bool published_ = false;  // the publisher has ended with all acknowledged
   Report report_{};

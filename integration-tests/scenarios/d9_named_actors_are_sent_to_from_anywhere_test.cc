@@ -3,6 +3,7 @@
 
 #include "penstock/eventbus/actor.h"
 #include "penstock/eventbus/json_codec.h"
+#include "penstock/eventbus/middleware.h"
 #include "scenarios/scenario.h"
 
 namespace penstock::testing {
@@ -113,6 +114,73 @@ TEST_P(NamedActors, HaveAStateThatSeesEveryMessageOnceAcrossRetriesAndTakeOvers)
   ExpectAccounts(*second, 20, 110);
 }
 
+/// Fails the first attempt of each message after its handler has returned, as a process does that dies there.
+class FailsAfterwards final : public Middleware {
+ public:
+  Outcome OnHandle(const Envelope& /*envelope*/, const Delivery& delivery, NextHandler& next) override {
+    const Outcome outcome = next();
+    return delivery.attempt() == 1 ? Retry("it died before the message was over") : outcome;
+  }
+};
+
+/// The sum of a key's deposits, which is the value of each. The first attempt of a large one overruns its time limit.
+struct Balance {
+  std::int64_t cents = 0;
+
+  Outcome Handle(const Deposit& deposit, const Delivery& delivery) {
+    cents += deposit.cents;
+    if (deposit.cents >= 100 && delivery.attempt() == 1) {
+      Eventually([&] { return delivery.stop_token().stop_requested(); }, kPatience);
+    }
+    return Outcome::With(std::to_string(cents));
+  }
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Balance, cents)
+
+}  // namespace
+}  // namespace penstock::testing
+
+template <>
+struct penstock::Codec<penstock::testing::Balance> : penstock::JsonCodec<penstock::testing::Balance> {
+  static std::string Type() { return "Balance"; }
+};
+
+namespace penstock::testing {
+namespace {
+
+class NamedActorsWithResults : public NamedActors {
+ protected:
+  /// Three deposits of a key whose host has that policy; their values say what was there after each.
+  void ExpectValues(const EnvelopeSubscribeOptions& policy, std::int64_t cents) {
+    const auto host = Connect(Options("host"));
+    const auto sender = Connect(Options("sender"));
+    const Actor<Deposit> balances("balances", policy);
+    ASSERT_THAT(balances.HostState<Balance>(*host), IsOk());
+    for (int n = 1; n <= 3; ++n) {
+      ASSERT_THAT(balances.Send(*sender, {.cents = cents}, {.key = "alice", .id = std::to_string(n)}), IsOk());
+    }
+    EXPECT_TRUE(Eventually([&] { return host->Stats().subscriptions.front().handled == 3; }, kPatience));
+    for (int n = 1; n <= 3; ++n) {
+      const auto result = balances.AwaitResult(*sender, std::to_string(n), kPatience);
+      ASSERT_THAT(result, IsOk());
+      EXPECT_EQ(result->value, std::to_string(n * cents));
+    }
+  }
+};
+
+TEST_P(NamedActorsWithResults, GiveTheValueOfAMessageWhoseHostDiedBeforeTheResultWasKept) {
+  ExpectValues({.retry = {.min_backoff = milliseconds(1)},
+                .results = {.keep = true},
+                .middleware = {std::make_shared<FailsAfterwards>()}},
+               5);
+}
+
+TEST_P(NamedActorsWithResults, GiveTheValueOfAMessageThatComesAgainAfterItsResultWasKept) {
+  ExpectValues({.retry = {.min_backoff = milliseconds(1)}, .time_limit = milliseconds(300), .results = {.keep = true}},
+               500);
+}
+
+PENSTOCK_ON_EVERY_TRANSPORT(NamedActorsWithResults);
 PENSTOCK_ON_EVERY_TRANSPORT(NamedActors);
 
 TEST(NamedActorsOnAServer, LoseNoStateWhenItIsKilled) {

@@ -16,6 +16,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t kMostErrorBytes = 1024;
 constexpr std::chrono::seconds kLookTimeout{1};
+constexpr std::chrono::seconds kGetTimeout{5};
 
 std::string Written(const Result& result) {
   Json line = {
@@ -77,6 +78,12 @@ absl::StatusOr<Result> ResultStore::Read(std::string_view written) {
 
 void KeepResults(const std::shared_ptr<ResultStore>& store, Transport& transport, SubscriptionSpec& spec) {
   spec.given_up = [store](std::string_view event_id, const Result& result) { return store->Put(event_id, result); };
+  spec.was_kept = [store](std::string_view event_id) -> absl::StatusOr<bool> {
+    const absl::StatusOr<Result> before = store->Get(event_id, kGetTimeout);
+    if (absl::IsNotFound(before.status()) || absl::IsDataLoss(before.status())) return false;
+    if (!before.ok()) return before.status();
+    return before->handled;
+  };
   spec.keep = [store, &transport](std::string_view event_id, const Result& result,
                                   const std::function<void(absl::Status)>& done) {
     absl::StatusOr<OutboundMessage> message = store->PutMessage(event_id, result);

@@ -54,6 +54,7 @@ struct HandlerResult {
   std::string reason{};
   std::chrono::milliseconds delay{-1};         ///< asked for by the handler; negative: the policy's
   std::shared_ptr<const std::string> value{};  ///< of one that is handled; null: none
+  bool already_handled = false;  ///< at an earlier attempt, whose result stays; without a value, it is not known
 
   /// Whether the handler was called, by its own account: a cancelled one may have been.
   bool ran() const { return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled; }

@@ -28,7 +28,7 @@ class StateKeeper::States {
       if (absl::Status loaded = Open(occasion, *cell); !loaded.ok())
         return Retry(absl::StrCat("load the state of key ", Quoted(occasion.key), ": ", std::string(loaded.message())));
     }
-    if (store_ && HasSeen(*cell, occasion)) return Ack();
+    if (store_ && HasSeen(*cell, occasion)) return AsBefore(*cell, occasion);
     // Whatever happens before it is saved: it is loaded again, as it was.
     absl::Cleanup forget = [&] { cell->state = store_ ? nullptr : cell->state; };
     Outcome outcome = handle(cell->state.get());
@@ -36,7 +36,7 @@ class StateKeeper::States {
       return Reject("a handler with a state may not defer: the state is saved when it returns");
     }
     if (outcome.kind() != Outcome::Kind::kAck || !store_) return outcome;
-    if (absl::Status saved = Save(occasion, *cell); !saved.ok())
+    if (absl::Status saved = Save(occasion, outcome, *cell); !saved.ok())
       return Retry(absl::StrCat("save the state of key ", Quoted(occasion.key), ": ", std::string(saved.message())));
     std::move(forget).Cancel();
     return outcome;
@@ -92,15 +92,24 @@ class StateKeeper::States {
     return occasion.sequence <= cell.stored.sequence && occasion.stored_at <= cell.stored.stored_at;
   }
 
-  absl::Status Save(const Occasion& occasion, Cell& cell) {
+  static Outcome AsBefore(const Cell& cell, const Occasion& occasion) {
+    const bool last = occasion.sequence == cell.stored.sequence && occasion.stored_at == cell.stored.stored_at;
+    return last ? Outcome::AlreadyHandled(cell.stored.value) : Outcome::AlreadyHandled();
+  }
+
+  absl::Status Save(const Occasion& occasion, const Outcome& outcome, Cell& cell) {
     absl::StatusOr<std::string> bytes = type_.encode(cell.state.get());
     if (!bytes.ok()) return bytes.status();
-    const absl::StatusOr<std::uint64_t> revision = store_->Save(occasion.key, {.state = *std::move(bytes),
-                                                                               .revision = cell.stored.revision,
-                                                                               .sequence = occasion.sequence,
-                                                                               .stored_at = occasion.stored_at});
+    StoredState next{.state = *std::move(bytes),
+                     .revision = cell.stored.revision,
+                     .sequence = occasion.sequence,
+                     .stored_at = occasion.stored_at,
+                     .value = outcome.value() ? *outcome.value() : std::string()};
+    const absl::StatusOr<std::uint64_t> revision = store_->Save(occasion.key, next);
     if (!revision.ok()) return revision.status();
-    cell.stored = {.revision = *revision, .sequence = occasion.sequence, .stored_at = occasion.stored_at};
+    next.state.clear();
+    next.revision = *revision;
+    cell.stored = std::move(next);
     return absl::OkStatus();
   }
 
@@ -125,17 +134,23 @@ std::size_t StateKeeper::size() const { return states_->size(); }
 
 namespace {
 
-// Before the state: the format's number, the last message's sequence and time in nanoseconds, little-endian.
-constexpr char kFormat = 1;
-constexpr std::size_t kStampBytes = 17;
+// Before the state: the format's number, the last message's sequence and time in nanoseconds, little-endian; if that
+// message has a value also its size, and the value.
+constexpr char kFormat = 1, kFormatWithValue = 2;
+constexpr std::size_t kStampBytes = 17, kSizeBytes = 8;
+
+std::string Number(std::uint64_t number) {
+  std::string bytes;
+  for (int shift = 0; shift < 64; shift += 8) bytes += static_cast<char>(number >> shift);
+  return bytes;
+}
 
 std::string Stamped(const StoredState& state) {
   const std::int64_t time =
       std::chrono::duration_cast<std::chrono::nanoseconds>(state.stored_at.time_since_epoch()).count();
-  std::string value(1, kFormat);
-  for (int shift = 0; shift < 64; shift += 8) value += static_cast<char>(state.sequence >> shift);
-  for (int shift = 0; shift < 64; shift += 8) value += static_cast<char>(static_cast<std::uint64_t>(time) >> shift);
-  return value + state.state;
+  const std::string stamp = Number(state.sequence) + Number(static_cast<std::uint64_t>(time));
+  if (state.value.empty()) return kFormat + stamp + state.state;
+  return kFormatWithValue + stamp + Number(state.value.size()) + state.value + state.state;
 }
 
 std::uint64_t NumberAt(std::string_view value, std::size_t at) {
@@ -145,14 +160,24 @@ std::uint64_t NumberAt(std::string_view value, std::size_t at) {
 }
 
 absl::StatusOr<StoredState> ReadStamped(const BucketEntry& entry) {
-  if (entry.value.size() < kStampBytes || entry.value[0] != kFormat)
-    return absl::DataLossError("the value is no state of an actor");
+  const absl::Status broken = absl::DataLossError("the value is no state of an actor");
+  if (entry.value.size() < kStampBytes) return broken;
+  std::size_t value_at = kStampBytes, value_bytes = 0;
+  if (entry.value[0] == kFormatWithValue) {
+    value_at += kSizeBytes;
+    if (entry.value.size() < value_at) return broken;
+    value_bytes = NumberAt(entry.value, kStampBytes);
+    if (entry.value.size() - value_at < value_bytes) return broken;
+  } else if (entry.value[0] != kFormat) {
+    return broken;
+  }
   const auto time = std::chrono::nanoseconds(static_cast<std::int64_t>(NumberAt(entry.value, 9)));
-  return StoredState{.state = entry.value.substr(kStampBytes),
+  return StoredState{.state = entry.value.substr(value_at + value_bytes),
                      .revision = entry.revision,
                      .sequence = NumberAt(entry.value, 1),
                      .stored_at = std::chrono::system_clock::time_point(
-                         std::chrono::duration_cast<std::chrono::system_clock::duration>(time))};
+                         std::chrono::duration_cast<std::chrono::system_clock::duration>(time)),
+                     .value = entry.value.substr(value_at, value_bytes)};
 }
 
 class BucketStates final : public StateStore {

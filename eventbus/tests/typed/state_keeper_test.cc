@@ -95,6 +95,23 @@ TEST_F(StateKeeperTest, SeesAMessageOnceWhateverIsDeliveredAgain) {
   EXPECT_EQ(last_, 3);
 }
 
+// What has become of the result of one before the last is in the books of results: its handler was over before the last
+// one's began.
+TEST_F(StateKeeperTest, ReturnsTheValueOfTheLastMessageAgainAndOfAnEarlierOneNone) {
+  Add(1, Outcome::With("one"));
+  Add(2, Outcome::With("two"));
+  Restart();
+  const Outcome earlier = Add(1);
+  EXPECT_TRUE(earlier.already_handled());
+  EXPECT_EQ(earlier.value(), nullptr);
+  const Outcome last = Add(2);
+  EXPECT_TRUE(last.already_handled());
+  ASSERT_NE(last.value(), nullptr);
+  EXPECT_EQ(*last.value(), "two");
+  EXPECT_FALSE(Add(3, Outcome::With("three")).already_handled());
+  EXPECT_EQ(*Add(3).value(), "three") << "without a restart, too";
+}
+
 TEST_F(StateKeeperTest, AMessageOfAStreamMadeAnewIsNoOldOne) {
   Add(7);
   epoch_ += 1000;

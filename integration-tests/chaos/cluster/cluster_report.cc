@@ -69,6 +69,9 @@ struct Reasons {
   void Expect(bool fine, std::string reason) {
     if (!fine) list.push_back(std::move(reason));
   }
+  void Add(std::vector<std::string> more) {
+    for (std::string& reason : more) list.push_back(std::move(reason));
+  }
   void ExpectNone(std::uint64_t count, const std::string& what) { Expect(count == 0, absl::StrCat(count, " ", what)); }
 };
 
@@ -113,6 +116,7 @@ std::vector<std::string> Losses(const ClusterReport& report) {
   reasons.Expect(found.acked >= kFewestAcked,
                  absl::StrCat("only ", found.acked, " acked: a run proves nothing below ", kFewestAcked));
   reasons.Expect(found.acked == report.events, absl::StrCat(found.acked, " acked of ", report.events, " events"));
+  reasons.Add(Losses(report.tasks));
   return reasons.list;
 }
 
@@ -136,6 +140,7 @@ std::vector<std::string> Shortcomings(const ClusterReport& report) {
   reasons.Expect(
       report.stalls.empty(),
       absl::StrCat(report.stalls.size(), " times a standstill of 20s: ", absl::StrJoin(report.stalls, ", ")));
+  reasons.Add(Violations(report.tasks, ExcludesTwoOwners(report)));
   return reasons.list;
 }
 
@@ -177,6 +182,7 @@ std::string ToJson(const ClusterReport& report) {
                        {"beyond_window", found.reruns_beyond_window},
                        {"after_deletion", found.reruns_after_deletion},
                        {"below_floor", found.reruns_below_floor}}},
+                     {"tasks", ToJson(report.tasks)},
                      {"consumer_crashes", found.basics.consumer_crashes},
                      {"ended_by_themselves", report.ended_by_themselves},
                      {"stalls", report.stalls},
@@ -211,6 +217,7 @@ std::string ToText(const ClusterReport& report) {
       found.reruns_living_owner.elsewhere, found.reruns_living_owner.across_cut, found.reruns_cut_off_owner.total(),
       found.basics.consumer_crashes, found.reruns_after_crash, found.reruns_beyond_window, found.reruns_after_deletion,
       found.reruns_below_floor, report.ended_by_themselves, report.stalls.size(), report.servers_restarted);
+  text += ToText(report.tasks);
   absl::StrAppend(&text, "    fault                    injected recovery p50   max ms election p50    max ms\n");
   for (const auto& [name, times] : report.faults) text += TextOf(name, times);
   for (const std::string& reason : report.skipped) absl::StrAppend(&text, "  skipped: ", reason, "\n");

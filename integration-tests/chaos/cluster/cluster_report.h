@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "chaos/cluster/cluster_checker.h"
+#include "chaos/tasks/task_report.h"
 
 namespace penstock::chaos {
 
@@ -29,6 +30,7 @@ struct ClusterReport {
   std::vector<std::string> skipped{};  ///< faults that cannot be done here, and why
   std::size_t credit = 0;
   ClusterFindings findings{};
+  TaskReport tasks{};
   std::map<std::string, FaultTimes> faults{};  ///< by class, see `ClassOf`
   std::uint64_t ended_by_themselves = 0;       ///< processes that had to be started again
   std::vector<std::string> stalls{};           ///< nothing happened for 20 s though no fault was on

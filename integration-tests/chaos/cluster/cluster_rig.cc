@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "chaos/jetstream_api.h"
 #include "chaos/names.h"
+#include "chaos/tasks/task_watch.h"
 #include "penstock/eventbus/event_bus.h"
 #include "support/eventually.h"
 #include "support/raw_nats.h"
@@ -105,10 +106,12 @@ absl::StatusOr<std::unique_ptr<testing::ChildProcess>> ClusterRig::Spawn(std::ve
 }
 
 absl::Status ClusterRig::StartPublisher() {
-  auto process =
-      Spawn({options_.publisher_program, "--url", publisher_wire_->url(), "--ledger", publisher_ledger().string(),
-             "--events", absl::StrCat(options_.events), "--incarnation", absl::StrCat(publishers_++)},
-            "publisher.log");
+  std::vector<std::string> command = {
+      options_.publisher_program,  "--url",    publisher_wire_->url(),        "--ledger",
+      publisher_ledger().string(), "--events", absl::StrCat(options_.events), "--incarnation",
+      absl::StrCat(publishers_++)};
+  if (options_.tasks > 0) command.insert(command.end(), {"--tasks", absl::StrCat(options_.tasks)});
+  auto process = Spawn(std::move(command), "publisher.log");
   if (!process.ok()) return process.status();
   publisher_ = *std::move(process);
   return absl::OkStatus();
@@ -123,10 +126,12 @@ void ClusterRig::MovePublisher(std::size_t node) {
 absl::Status ClusterRig::StartConsumer(std::size_t node) {
   const std::string name = absl::StrCat("consumer-", members_.size());
   Member member{.ledger = options_.folder / (name + ".ledger"), .node = node};
-  auto process =
-      Spawn({options_.consumer_program, "--url", cluster_->server(node).url(), "--ledger", member.ledger.string(),
-             "--credit", absl::StrCat(options_.credit), "--incarnation", absl::StrCat(members_.size()), "--obeys"},
-            name + ".log");
+  std::vector<std::string> command = {
+      options_.consumer_program,     "--url",    cluster_->server(node).url(),  "--ledger",
+      member.ledger.string(),        "--credit", absl::StrCat(options_.credit), "--incarnation",
+      absl::StrCat(members_.size()), "--obeys"};
+  if (options_.tasks > 0) command.emplace_back("--hosts");
+  auto process = Spawn(std::move(command), name + ".log");
   if (!process.ok()) return process.status();
   member.process = *std::move(process);
   member.process->Tell(static_cast<std::uint64_t>(handler_time_.count()));
@@ -177,8 +182,11 @@ Leaders ClusterRig::FindLeaders(std::size_t asked) {
   leaders.stream = LeaderIn(Ask(port, "STREAM.INFO." + Topic(), "", kAskTimeout), &leaders.caught_up);
   leaders.consumer = LeaderIn(
       Ask(port, absl::StrCat("CONSUMER.INFO.", Topic(), ".", options_.durable), "", kAskTimeout), &leaders.caught_up);
-  const std::string letters = "STREAM.INFO." + DeadLetterStreamName(kBaseStream);
-  if (!LeaderIn(Ask(port, letters, "", kAskTimeout), &leaders.caught_up)) leaders.caught_up = false;
+  std::vector<std::string> others = options_.tasks > 0 ? TaskStreams() : std::vector<std::string>();
+  others.push_back(DeadLetterStreamName(kBaseStream));
+  for (const std::string& stream : others) {
+    if (!LeaderIn(Ask(port, "STREAM.INFO." + stream, "", kAskTimeout), &leaders.caught_up)) leaders.caught_up = false;
+  }
   const auto system = AskSystem(port, "$SYS.REQ.SERVER.PING.JSZ");
   if (system.ok() && system->contains("data") && system->at("data").contains("meta_cluster")) {
     leaders.meta = NodeNamed(system->at("data").at("meta_cluster"));
@@ -213,6 +221,12 @@ std::size_t ClusterRig::WindowNow() {
     return std::max<std::size_t>(window, info->at("config").value("max_ack_pending", window));
   }
   return window;
+}
+
+absl::StatusOr<std::uint64_t> ClusterRig::Stored(const std::string& stream) {
+  const auto info = Ask(cluster_->server(0).port(), "STREAM.INFO." + stream);
+  if (!info.ok()) return info.status();
+  return info->at("state").at("messages").get<std::uint64_t>();
 }
 
 absl::StatusOr<std::vector<StoredEvent>> ClusterRig::ReadStream(const std::string& stream, std::uint64_t* unreadable) {

@@ -24,6 +24,7 @@ struct ClusterRigOptions {
   std::uint64_t seed = 1;
   std::size_t events = 0;
   std::size_t nodes = 3;
+  std::size_t tasks = 0;            ///< beside 100 events; 0: none, and no actor
   std::size_t credit = 0;           ///< of each consumer: messages in hand, at most
   bool tls = false;                 ///< the servers speak TLS to publisher and consumers
   std::size_t disk_bytes = 0;       ///< a disk of this size for each server; 0: no disk of its own
@@ -39,7 +40,7 @@ struct Leaders {
   std::optional<std::size_t> stream{};
   std::optional<std::size_t> consumer{};
   std::optional<std::size_t> meta{};
-  bool caught_up = false;  ///< every replica of streams and consumer is current
+  bool caught_up = false;  ///< every replica of streams and consumer is current, those of tasks too
 
   bool all() const { return stream && consumer && meta; }
 };
@@ -83,6 +84,7 @@ class ClusterRig {
 
   testing::RoutedCluster& cluster() { return *cluster_; }
   const std::filesystem::path& folder() const { return options_.folder; }
+  const std::string& ca_file() const { return ca_file_; }  ///< empty: plaintext
   /// A server that runs, other than `node`.
   std::size_t OtherThan(std::size_t node) const;
 
@@ -94,6 +96,8 @@ class ClusterRig {
   absl::Status DeleteConsumer(std::size_t asked);
   const std::string& durable() const { return options_.durable; }
 
+  /// How many messages the stream has.
+  absl::StatusOr<std::uint64_t> Stored(const std::string& stream);
   /// All messages of the topic's stream. Bodies that are none of ours are counted in `unreadable`.
   absl::StatusOr<std::vector<StoredEvent>> ReadStream(const std::string& stream, std::uint64_t* unreadable);
 

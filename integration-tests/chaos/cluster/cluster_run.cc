@@ -38,6 +38,7 @@ constexpr std::chrono::seconds kFillTimeout(10);
 ClusterRun::ClusterRun(ClusterRunOptions options)
     : options_(std::move(options)),
       plan_(options_.rig.seed, options_.rig.events),
+      tasks_(options_.rig.seed, options_.rig.events, options_.rig.tasks),
       backlog_(std::min(kMostBacklog, options_.rig.events * 2 / (options_.faults.size() + 1))),
       pace_(options_.rig.events, backlog_),
       lead_(options_.rig.events / (options_.faults.size() + 1) / 3) {
@@ -71,6 +72,7 @@ absl::Status ClusterRun::Start() {
       *rig_, options_.releases, [this](const auto& condition, auto deadline) { return Await(condition, deadline); });
   if (absl::Status noted = NoteVersion(); !noted.ok()) return noted;
   publisher_ledger_ = std::make_unique<LedgerReader>(rig_->publisher_ledger().string());
+  tasks_.FollowPublisher(rig_->publisher_ledger());
   for (std::size_t node = 0; node < options_.rig.nodes; ++node) {
     if (absl::Status started = rig_->StartConsumer(node); !started.ok()) return started;
     auto ready = [&] { return !history_.books.consumers.empty() && !history_.books.consumers.back().records.empty(); };
@@ -93,7 +95,7 @@ absl::Status ClusterRun::Work() {
     first = end;
     pace_.Free(PointOf(first) + lead_);
   }
-  Await([&] { return published_ && progress_.ended() == plan_.events().size(); }, kForEver);
+  Await([&] { return published_ && progress_.ended() == plan_.events().size() && tasks_.over(); }, kForEver);
   return failed_;
 }
 
@@ -253,7 +255,9 @@ void ClusterRun::ReadLedgers() {
   while (consumer_ledgers_.size() < rig_->members().size()) {
     consumer_ledgers_.emplace_back(rig_->members()[consumer_ledgers_.size()].ledger.string());
     history_.books.consumers.emplace_back();
+    tasks_.FollowHost(rig_->members()[tasks_.hosts()].ledger);
   }
+  tasks_.ReadLedgers();
   for (const Record& record : publisher_ledger_->ReadNew()) {
     Note(record, std::nullopt);
     history_.books.published.push_back(record);
@@ -315,14 +319,15 @@ void ClusterRun::LetPublish() {
 
 void ClusterRun::WatchProgress() {
   const Clock::time_point now = Clock::now();
-  const bool moved = progress_.ended() != seen_;
+  const std::size_t done = progress_.ended() + tasks_.moved();
+  const bool moved = done != seen_;
   if (moved || disturbed_ || !rig_->has_publisher()) {
     if (moved) stalled_ = false;
-    seen_ = progress_.ended();
+    seen_ = done;
     seen_at_ = now;
     return;
   }
-  const bool over = progress_.ended() == plan_.events().size();
+  const bool over = progress_.ended() == plan_.events().size() && tasks_.over();
   if (over || now - seen_at_ < (stalled_ ? kGiveUp : kStall)) return;
   if (stalled_) {
     failed_.Update(absl::DeadlineExceededError(
@@ -333,7 +338,7 @@ void ClusterRun::WatchProgress() {
   stalled_ = true;
   seen_at_ = now;
   // All that was acknowledged is handled: the publisher stands still, and goes on when its publishes have failed.
-  const bool of_publisher = progress_.acked() == progress_.ended();
+  const bool of_publisher = progress_.acked() == progress_.ended() && !published_;
   report_.stalls.push_back(absl::StrCat(of_publisher ? "publishing" : "handling", " after ", last_fault_));
   Tell(absl::StrCat("nothing happened for 20s: ", report_.stalls.back()));
   if (!of_publisher) failed_.Update(RestartConsumers());

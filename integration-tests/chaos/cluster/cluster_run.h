@@ -18,6 +18,7 @@
 #include "chaos/event_plan.h"
 #include "chaos/pace.h"
 #include "chaos/progress.h"
+#include "chaos/tasks/task_watch.h"
 
 namespace penstock::chaos {
 
@@ -59,6 +60,7 @@ class ClusterRun {
   absl::Status EndFault(Active& active);
   absl::Status AwaitCalm(std::vector<Active>& actives);
   absl::Status Finish();
+  absl::Status ReadTasks();
 
   /// Lets the run go on until the condition holds; false when the time has passed or the run has failed.
   bool Await(const std::function<bool()>& condition, std::chrono::milliseconds deadline);
@@ -83,6 +85,8 @@ class ClusterRun {
   std::unique_ptr<LedgerReader> publisher_ledger_{};
   ClusterHistory history_{};
   Progress progress_{};
+  TaskWatch tasks_;
+  std::uint64_t stored_tasks_ = 0;  // messages in their stream
   RecoveryWatch recovery_{};
   const std::size_t backlog_;  // events to be in hand when routes are cut
   Pace pace_;
@@ -93,7 +97,7 @@ class ClusterRun {
   std::vector<Active> actives_{};
   bool disturbed_ = false;  // a fault is on, or the cluster has not come together again since
   std::string last_fault_ = "no fault";
-  std::size_t seen_ = 0;  // ended when last looked
+  std::size_t seen_ = 0;  // ended when last looked, and what tasks have moved
   Clock::time_point seen_at_{};
   bool stalled_ = false;    // since something was handled last
   bool published_ = false;  // the publisher has ended with all acknowledged

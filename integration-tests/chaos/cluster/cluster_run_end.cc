@@ -34,11 +34,20 @@ absl::Status ClusterRun::Finish() {
   auto stored = rig_->ReadStream(StreamName(kBaseStream, kTopic), &unreadable);
   if (!stored.ok()) return stored.status();
   history_.stored = *std::move(stored);
-  absl::Status status;
+  absl::Status status = ReadTasks();
   for (std::size_t i = 0; i < rig_->members().size(); ++i) {
     if (rig_->members()[i].process != nullptr) status.Update(rig_->EndConsumer(i));
   }
   return status;
+}
+
+absl::Status ClusterRun::ReadTasks() {
+  if (options_.rig.tasks == 0) return absl::OkStatus();
+  const auto stored = rig_->Stored(TaskStream());
+  if (!stored.ok()) return stored.status();
+  stored_tasks_ = *stored;
+  const int replicas = static_cast<int>(options_.rig.nodes);
+  return tasks_.ReadResults(rig_->cluster().server(0).url(), rig_->ca_file(), replicas);
 }
 
 void ClusterRun::Examine() {
@@ -49,11 +58,13 @@ void ClusterRun::Examine() {
   for (std::size_t i = 0; i < history_.books.consumers.size(); ++i) {
     history_.books.consumers[i].killed_ns = rig_->members()[i].killed_ns;
     history_.books.consumers[i].window = rig_->members()[i].window;
+    tasks_.HostEnded(i, rig_->members()[i].killed_ns, rig_->members()[i].window);
   }
   for (const EventRef event : plan_.events()) {
     if (BehaviourAt(options_.rig.seed, event, 1) == Behaviour::kReject) history_.books.poison.push_back(event);
   }
   report_.findings = CheckCluster(history_);
+  report_.tasks = tasks_.Examine(stored_tasks_, history_.disturbances);
 }
 
 }  // namespace penstock::chaos

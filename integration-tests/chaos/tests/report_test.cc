@@ -11,6 +11,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 
 Report Good() {
   return {.seed = 7,
@@ -34,6 +35,18 @@ TEST(ReportTest, FailsARunForEachViolation) {
     report.findings.*violation = 1;
     EXPECT_EQ(Shortcomings(report).size(), 1u);
   }
+}
+
+TEST(ReportTest, FailsARunForWhatIsWrongWithItsTasks) {
+  Report report = Good();
+  report.tasks = {.planned = 100, .findings = {.early = 1}};
+  report.tasks.findings.work.basics.acked = 99;
+  report.tasks.findings.work.basics.lost = 2;
+  EXPECT_THAT(Shortcomings(report),
+              ElementsAre("tasks: 2 lost", "tasks: 99 acked of 100", "tasks: 1 begun before their time"));
+  EXPECT_THAT(ToText(report), HasSubstr("FAILED: tasks: 1 begun before their time"));
+  EXPECT_EQ(nlohmann::json::parse(ToJson(report))["tasks"]["early"], 1);
+  EXPECT_THAT(ToText(Good()), Not(HasSubstr("tasks:"))) << "a run without tasks tells of none";
 }
 
 TEST(ReportTest, FailsARunWithMoreRerunsAfterACrashThanTheWindowHeldAndNotForMoreThanTheCredit) {

@@ -27,6 +27,9 @@ struct StoredState {
   std::uint64_t revision = 0;                         ///< of the store; 0: there is none yet
   std::uint64_t sequence = 0;                         ///< of the last message handled, in its stream
   std::chrono::system_clock::time_point stored_at{};  ///< when the server stored that message
+  /// Of that message's outcome (`Outcome::With`); empty: none. A store that does not keep it makes the message's result
+  /// one without a value, if a process dies when it has saved the state and not yet the result.
+  std::string value{};
 };
 
 /// Where the states of an actor's keys are kept.
@@ -92,8 +95,10 @@ class StateKeeper {
   StateKeeper(Type type, std::shared_ptr<StateStore> store, std::chrono::milliseconds idle_after);
   ~StateKeeper();
 
-  /// Calls `handle` with the key's state, unless the state has seen the message. A state is saved before its outcome
-  /// is returned; after any other outcome than `kAck` a kept state is loaded again, as it was before.
+  /// Calls `handle` with the key's state, unless the state has seen the message: then `Outcome::AlreadyHandled`, with
+  /// the value of the last message. Of an earlier one the value is not known, but its result was kept before the next
+  /// one's handler began. A state is saved before its outcome is returned; after any other outcome than `kAck` a kept
+  /// state is loaded again, as it was before.
   Outcome Handle(const Occasion& occasion, const std::function<Outcome(void* state)>& handle,
                  Clock::time_point now = Clock::now());
 

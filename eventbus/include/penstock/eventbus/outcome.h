@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -33,10 +34,20 @@ class Outcome {
     return outcome;
   }
 
+  /// Handled, as the handler knows, at an earlier attempt: acknowledged. A result of that attempt stays as it is; where
+  /// there is none, `value` is kept as `With` does, or nothing if the value is not known any more.
+  static Outcome AlreadyHandled(std::optional<std::string> value = std::nullopt) {
+    Outcome outcome(Kind::kAck, {}, std::chrono::milliseconds{-1});
+    if (value) outcome = With(*std::move(value));
+    outcome.already_handled_ = true;
+    return outcome;
+  }
+
   Kind kind() const { return kind_; }
   /// Why; kept with a dead letter. Empty for `kAck`.
   const std::string& reason() const { return reason_; }
-  /// The value given to `With`; null: none.
+  bool already_handled() const { return already_handled_; }
+  /// The value given to `With` or `AlreadyHandled`; null: none.
   const std::shared_ptr<const std::string>& value() const { return value_; }
   /// The pause asked for by `RetryAfter`; negative: the subscription's own back-off.
   std::chrono::milliseconds delay() const { return delay_; }
@@ -55,6 +66,7 @@ class Outcome {
   std::string reason_;
   std::chrono::milliseconds delay_{-1};
   std::shared_ptr<const std::string> value_{};
+  bool already_handled_ = false;
 };
 
 /// Handled: the message is acknowledged and will not come again.

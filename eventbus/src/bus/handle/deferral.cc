@@ -24,7 +24,9 @@ namespace eventbus {
 
 HandlerResult ToHandlerResult(const Outcome& outcome) {
   const Outcome::Kind kind = outcome.kind();
-  if (kind == Outcome::Kind::kAck) return {.kind = HandlerResult::Kind::kHandled, .value = outcome.value()};
+  if (kind == Outcome::Kind::kAck)
+    return {
+        .kind = HandlerResult::Kind::kHandled, .value = outcome.value(), .already_handled = outcome.already_handled()};
   if (kind == Outcome::Kind::kReject) return {.kind = HandlerResult::Kind::kReject, .reason = outcome.reason()};
   if (kind == Outcome::Kind::kRetry) {
     return {.kind = HandlerResult::Kind::kRetry, .reason = outcome.reason(), .delay = outcome.delay()};

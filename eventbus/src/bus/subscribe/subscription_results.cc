@@ -28,7 +28,8 @@ Result ResultOf(const HandlerResult& ended, std::uint64_t attempts) {
 
 bool Subscription::KeepsResultOf(const HandlerResult& result) const {
   using Kind = HandlerResult::Kind;
-  return spec_.keep && (result.kind == Kind::kHandled || result.kind == Kind::kDropped);
+  if (!spec_.keep || (result.already_handled && result.value == nullptr)) return false;
+  return result.kind == Kind::kHandled || result.kind == Kind::kDropped;
 }
 
 // The message is acknowledged once its result is there: an event that is over has one. The worker goes on meanwhile.
@@ -37,14 +38,19 @@ std::shared_ptr<Deferral> Subscription::KeepEnd(InFlightMessage& item, const std
   const std::uint64_t attempts = item.attempts() + (result.ran() ? 1 : 0);
   std::shared_ptr<Deferral> end = DeferUntil(
       item, Deferral::TakenBack::kWaits, [this, &item](HandlerResult ended) { EndDeferred(item, std::move(ended)); });
-  const Result kept = ResultOf(result, attempts);
-  spec_.keep(event_id, kept, [this, end, event_id, kind = result.kind](const absl::Status& status) {
+  const auto done = [this, end, event_id, kind = result.kind](const absl::Status& status) {
     if (!status.ok()) {
       Log(LogLevel::kError, "cannot keep the result of event " + Quoted(event_id) + ": " +
                                 std::string(status.message()) + "; it is over without one");
     }
     end->End({.kind = kind});
-  });
+  };
+  const absl::StatusOr<bool> kept_before = result.already_handled ? spec_.was_kept(event_id) : false;
+  if (!kept_before.ok() || *kept_before) {
+    done(kept_before.status());
+  } else {
+    spec_.keep(event_id, ResultOf(result, attempts), done);
+  }
   return end;
 }
 

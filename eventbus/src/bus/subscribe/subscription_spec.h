@@ -48,6 +48,8 @@ struct SubscriptionSpec {
   /// Keeps the result of an event that was handled; `done` is told once, perhaps before this returns. Blocks only while
   /// the publish window is full. Empty: none is kept.
   std::function<void(std::string_view event_id, const Result& result, std::function<void(absl::Status)> done)> keep{};
+  /// Whether an event has the result of a success. Blocks. Set where `keep` is.
+  std::function<absl::StatusOr<bool>(std::string_view event_id)> was_kept{};
   /// Keeps the result of an event that was given up. Blocks. Empty: none is kept.
   std::function<absl::Status(std::string_view event_id, const Result& result)> given_up{};
   /// Decodes and handles one message, on a worker. May throw.

@@ -54,6 +54,20 @@ TEST(ClusterReportTest, FailsARunForEachViolation) {
   }
 }
 
+TEST(ClusterReportTest, FailsARunForWhatIsWrongWithItsTasks) {
+  ClusterReport report = Good();
+  report.tasks.findings.early = 1;
+  report.tasks.findings.work.overlaps.across_cut = 2;
+  report.tasks.findings.work.basics.lost = 3;
+  EXPECT_THAT(Losses(report), ElementsAre("tasks: 3 lost"));
+  EXPECT_THAT(Shortcomings(report),
+              ElementsAre("tasks: 3 lost", "tasks: 1 begun before their time",
+                          "tasks: 2 handlers that began beside one of their key in another process"));
+  report.servers = {"2.9.10"};
+  EXPECT_THAT(Shortcomings(report), ElementsAre("tasks: 3 lost", "tasks: 1 begun before their time"));
+  EXPECT_EQ(nlohmann::json::parse(ToJson(report))["tasks"]["lost"], 3);
+}
+
 TEST(ClusterReportTest, ForgivesWhatAnOwnerThatWasCutOffHadNotCommitted) {
   ClusterReport report = Good();
   report.findings.reruns_cut_off_owner.across_cut = 10;
