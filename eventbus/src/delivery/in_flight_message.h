@@ -55,7 +55,9 @@ struct HandlerResult {
   std::chrono::milliseconds delay{-1};  ///< asked for by the handler; negative: the policy's
 
   /// Whether the handler was called, by its own account: a cancelled one may have been.
-  bool ran() const { return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled; }
+  bool ran() const {
+    return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled && kind != Kind::kPostponed;
+  }
   /// Whether its message is acknowledged.
   bool acknowledges() const { return kind == Kind::kHandled || kind == Kind::kDropped || kind == Kind::kCancelled; }
 };

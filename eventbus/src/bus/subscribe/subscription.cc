@@ -21,7 +21,7 @@ class Subscription::HandlerCall final : public DeferralSource, public EventGate 
     return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_);
   }
   bool deferred() const { return deferred_; }
-  bool MayBegin(std::string_view event_id) override { return subscription_.Begin(item_, event_id, stop()); }
+  Verdict Ask(std::string_view event_id) override { return subscription_.AskToBegin(item_, event_id, stop()); }
   const InFlightMessage& item() const { return item_; }
   /// Made when it is asked for.
   const std::stop_source& stop() {
