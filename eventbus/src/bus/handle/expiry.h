@@ -24,7 +24,7 @@ struct Age {
 
 /// Whether it may be too old at some time.
 bool CanExpire(const Expiry& expiry, const Age& age);
-/// What becomes of an event in place of being handled; nothing: it is not too old. Pure.
+/// The fate of an event that is too old, in place of being handled; nothing: it is not. Pure.
 std::optional<HandlerResult> ResultIfExpired(const Expiry& expiry, const Age& age,
                                              std::chrono::system_clock::time_point now);
 

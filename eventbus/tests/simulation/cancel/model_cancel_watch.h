@@ -36,7 +36,7 @@ class ModelCancelWatch {
   /// False: the event is cancelled. Either way until `Ended`.
   bool Begin(const InFlightMessage& item, std::size_t event, std::stop_source stop);
   bool IsCancelled(const InFlightMessage& item) const { return judge_.events().IsCancelled(&item); }
-  /// What it ended with is not what counts where it is cancelled.
+  /// Where it is cancelled its result does not count.
   void Ended(InFlightMessage& item);
   void GivenUp(std::size_t event) { judge_.events().NoteOver(std::to_string(event)); }
 
