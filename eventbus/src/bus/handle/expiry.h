@@ -15,6 +15,10 @@ struct Expiry {
   WhenExpired fate = WhenExpired::kDeadLetter;
 };
 
+/// That of a subscription. One whose keys block has no dead letters, and an event that is too old would block its key
+/// for ever: it is dropped.
+Expiry ExpiryOf(const EnvelopeSubscribeOptions& options);
+
 /// The times of an event.
 struct Age {
   std::chrono::system_clock::time_point stored_at{};
