@@ -57,7 +57,9 @@ struct HandlerResult {
   bool already_handled = false;  ///< at an earlier attempt, whose result stays; without a value, it is not known
 
   /// Whether the handler was called, by its own account: a cancelled one may have been.
-  bool ran() const { return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled; }
+  bool ran() const {
+    return kind != Kind::kExpired && kind != Kind::kDropped && kind != Kind::kCancelled && kind != Kind::kPostponed;
+  }
   /// Whether its message is acknowledged.
   bool acknowledges() const { return kind == Kind::kHandled || kind == Kind::kDropped || kind == Kind::kCancelled; }
 };

@@ -24,8 +24,12 @@ class DeferralSource {
 /// Asked before a handler is called.
 class EventGate {
  public:
-  /// False: the event is cancelled.
-  virtual bool MayBegin(std::string_view event_id) = 0;
+  enum class Verdict {
+    kBegin,
+    kCancelled,  ///< the event is
+    kPostponed,  ///< not now: another process may own the durable by now
+  };
+  virtual Verdict Ask(std::string_view event_id) = 0;
 
  protected:
   ~EventGate() = default;

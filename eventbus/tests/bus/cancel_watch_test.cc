@@ -38,7 +38,8 @@ class CancelWatchTest : public ::testing::Test {
     return answer.value_or(Cancelled::kRequested);
   }
   bool Begin(std::string_view id, bool delivered_before = false) {
-    return watch_->Begin(&item_, id, stop_, delivered_before);
+    if (delivered_before) watch_->LookUp(id);
+    return watch_->events().Begin(&item_, id, stop_, std::chrono::system_clock::now());
   }
 
   std::atomic<InHand> where_{InHand::kNot};

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <memory>
 #include <string>
 #include <utility>
@@ -19,8 +20,10 @@ constexpr std::chrono::seconds kPatience{20};
 
 class KeyedMessage final : public StoredMessage {
  public:
-  KeyedMessage(std::uint64_t sequence, std::string key, std::uint64_t fence = 0) : key_(std::move(key)) {
+  KeyedMessage(std::uint64_t sequence, std::string key, std::uint64_t fence = 0, std::uint64_t deliveries = 1)
+      : key_(std::move(key)) {
     stream_sequence_ = sequence;
+    delivery_count_ = deliveries;
     fence_ = fence;
   }
   std::unique_ptr<StoredMessage> Stub() const override {
@@ -38,7 +41,8 @@ class KeyedMessage final : public StoredMessage {
 /// Acknowledges nothing while the test holds it back.
 class IdleConsumer final : public Consumer {
  public:
-  explicit IdleConsumer(std::shared_future<void> released) : released_(std::move(released)) {}
+  IdleConsumer(std::shared_future<void> released, std::atomic<int>& may_handle)
+      : released_(std::move(released)), may_handle_(may_handle) {}
   using Consumer::Acknowledge;
   void AddCredit(std::size_t) override {}
   absl::Status Acknowledge(std::span<const Acknowledgement>) override {
@@ -46,13 +50,14 @@ class IdleConsumer final : public Consumer {
     return absl::OkStatus();
   }
   void SetWindow(std::size_t) override {}
-  bool MayHandle(std::chrono::steady_clock::time_point) const override { return true; }
+  bool MayHandle(std::chrono::steady_clock::time_point) const override { return --may_handle_ >= 0; }
   void StopArrivals() override {}
   void Stop() override {}
   ConsumerStats Stats() const override { return {.active = true}; }
 
  private:
   const std::shared_future<void> released_;
+  std::atomic<int>& may_handle_;
 };
 
 /// Of its one consumer, the test is the thread.
@@ -66,7 +71,7 @@ class HandFedTransport final : public Transport {
   }
   absl::StatusOr<std::unique_ptr<Consumer>> OpenConsumer(const ConsumerSpec&, ConsumerEvents events) override {
     events_ = std::move(events);
-    return std::make_unique<IdleConsumer>(released_.get_future().share());
+    return std::make_unique<IdleConsumer>(released_.get_future().share(), may_handle_);
   }
   absl::Status Publish(OutboundMessage, PublishDone) override { return absl::UnimplementedError("none"); }
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string&, const std::string&,
@@ -97,6 +102,8 @@ class HandFedTransport final : public Transport {
   /// Once, before the next reading ends.
   void WhileReading(std::function<void()> what) { while_reading_ = std::move(what); }
   std::uint64_t readings() const { return readings_; }
+  /// The durable is another process' after so many more looks.
+  void OwnsFor(int looks) { may_handle_ = looks; }
   /// Lets acknowledgements through.
   void Release() { released_.set_value(); }
 
@@ -105,29 +112,30 @@ class HandFedTransport final : public Transport {
   ConsumerEvents events_;
   std::function<void()> while_reading_;
   std::uint64_t readings_ = 0;
+  std::atomic<int> may_handle_{std::numeric_limits<int>::max()};
 };
 
 class SubscriptionTest : public testing::Test {
  protected:
   void Open(std::function<void(const StoredMessage&)> handler, AfterDeadLetter after = AfterDeadLetter::kContinue) {
-    subscription_ = std::make_unique<Subscription>(
-        SubscriptionSpec{.id = 1,
-                         .topic = "orders",
-                         .flow = {.after_dead_letter = after},
-                         .handle =
-                             [this, handler = std::move(handler)](const StoredMessage& message, const Attempt& attempt,
-                                                                  DeferralSource&) {
-                               fences_.push_back(attempt.fence);
-                               handler(message);
-                               return HandlerResult{};
-                             }},
-        SubscriptionContext{.pool = actorpool::internal::PoolAccess(*pool_),
-                            .dead_letters = letters_,
-                            .look_ups = look_ups_,
-                            .deadlines = deadlines_,
-                            .log = log_,
-                            .slots = slots_,
-                            .request_tick = [] {}});
+    spec_.flow.after_dead_letter = after;
+    spec_.handle = [this, handler = std::move(handler)](const StoredMessage& message, const Attempt& attempt,
+                                                        DeferralSource&) {
+      fences_.push_back(attempt.fence);
+      handler(message);
+      return HandlerResult{};
+    };
+    Subscribe();
+  }
+  void Subscribe() {
+    subscription_ =
+        std::make_unique<Subscription>(spec_, SubscriptionContext{.pool = actorpool::internal::PoolAccess(*pool_),
+                                                                  .dead_letters = letters_,
+                                                                  .look_ups = look_ups_,
+                                                                  .deadlines = deadlines_,
+                                                                  .log = log_,
+                                                                  .slots = slots_,
+                                                                  .request_tick = [] {}});
     ASSERT_TRUE(subscription_->Open(transport_).ok());
     if (holds_acknowledgements_) return;
     transport_.Release();
@@ -152,6 +160,7 @@ class SubscriptionTest : public testing::Test {
     subscription_->HandBack();
   }
 
+  SubscriptionSpec spec_{.id = 1, .topic = "orders"};
   const BusOptions options_{.client_id = "billing"};
   const LogSink log_{};
   HandFedTransport transport_;
@@ -219,6 +228,41 @@ TEST_F(SubscriptionTest, AHandlerHasTheFenceOfTheLatestDelivery) {
   arrived.set_value();
   ASSERT_EQ(all.get_future().wait_for(kPatience), std::future_status::ready);
   EXPECT_EQ(fences_, (std::vector<std::uint64_t>{17, 19, 19})) << "that of a handler that runs stays";
+}
+
+// Looking for a request takes as long as a proof of ownership lasts.
+TEST_F(SubscriptionTest, AnEventDoesNotBeginIfTheDurableIsAnothersByTheTimeThatItsRequestWasLookedFor) {
+  auto bus = EventBus::Connect({.url = "memory://", .client_id = "test"});
+  ASSERT_TRUE(bus.ok());
+  auto watch = CancelWatch::Open(**bus, {.topic = "orders", .durable = "billing"});
+  ASSERT_TRUE(watch.ok());
+  std::promise<EventGate::Verdict> first, second;
+  int asked = 0;
+  spec_.cancels = *watch;
+  spec_.handle = [&](const StoredMessage&, const Attempt& attempt, DeferralSource&) {
+    const EventGate::Verdict verdict = attempt.gate->Ask("1");
+    (++asked == 1 ? first : second).set_value(verdict);
+    return HandlerResult{.kind = verdict == EventGate::Verdict::kBegin ? HandlerResult::Kind::kHandled
+                                                                       : HandlerResult::Kind::kPostponed};
+  };
+  Subscribe();
+  transport_.OwnsFor(1);
+  std::vector<std::unique_ptr<StoredMessage>> messages;
+  messages.push_back(std::make_unique<KeyedMessage>(1, "k", 0, /*deliveries=*/2));
+  transport_.events().on_messages(std::move(messages));
+  transport_.events().on_idle();
+  EXPECT_EQ(first.get_future().get(), EventGate::Verdict::kPostponed);
+  transport_.OwnsFor(std::numeric_limits<int>::max());
+  auto again = second.get_future();
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (again.wait_for(std::chrono::milliseconds(1)) != std::future_status::ready) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "it does not begin when the durable is ours again";
+    subscription_->Tick(std::chrono::steady_clock::now());
+  }
+  EXPECT_EQ(again.get(), EventGate::Verdict::kBegin);
+  TearDown();
+  subscription_.reset();
+  spec_ = {};  // its watch does not outlive the bus
 }
 
 TEST_F(SubscriptionTest, WhatWasReadBeforeOwnershipWasLostOnceMoreDoesNotCount) {

@@ -51,6 +51,8 @@ void InvariantChecker::Begins(const InFlightMessage& item, TimePoint now) {
   const bool given_up = scenario_.keeps_letters() && scenario_.flow.retry.max_attempts != 0 && !outage_ever_ &&
                         held->second.failures >= most;
   const Event& event = ledger_.event(record);
+  ledger_.Require(!event.cancelled || event.cancel_lost, "cancelled",
+                  "a message began although somebody was told that it does not", item.sequence);
   ledger_.Require(!event.called_off, "cancelled", "a message began that was called off", item.sequence);
   ledger_.Require(now >= event.due, "delay", "a message began before it was due", item.sequence);
   ledger_.Require(!ledger_.HasExpired(record, now), "expiry", "a message began that was too old", item.sequence);
@@ -69,6 +71,7 @@ void InvariantChecker::DidNotRun(const InFlightMessage& item, TimePoint now) {
     ledger_.Require(dropped == (scenario_.expiry.fate == WhenExpired::kDrop), "expiry",
                     "a message that was too old had the other fate", item.sequence);
   }
+  if (kind == HandlerResult::Kind::kCancelled) ++cancelled_;
   if (item.result.acknowledges()) ledger_.Dropped(number, process_);
   if (item.stale) return;
   Held& held = hand_.at(item.sequence);
@@ -89,12 +92,16 @@ void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
     outage_ = false;
   }
   if (result.kind == HandlerResult::Kind::kTimedOut) ++timed_out_;
+  if (result.kind == HandlerResult::Kind::kCancelled) {
+    ++cancelled_;
+    ledger_.Dropped(number, process_);
+  }
   if (item.stale) return;
   Held& held = hand_.at(item.sequence);
   held.last = result.kind;
   held.letter_tried = false;
   held.stuck = false;
-  if (handled) return;
+  if (result.acknowledges()) return;
   ++held.failures;
   if (result.delay.count() > 0) held.not_before = now + result.delay;
   if (!CountsAsAttempt(result.kind) || scenario_.flow.outage_after == 0 || !scenario_.flow.acknowledges) return;
@@ -348,6 +355,7 @@ void InvariantChecker::CompareCounters(const DeliveryStateMachine& flow) const {
   ledger_.Require(counters.acked == acked_, "counts", "acknowledged", counters.acked);
   ledger_.Require(counters.naks == naked_, "counts", "asked for again", counters.naks);
   ledger_.Require(counters.expired == expired_, "counts", "expired", counters.expired);
+  ledger_.Require(counters.cancelled == cancelled_, "counts", "cancelled", counters.cancelled);
   ledger_.Require(counters.timed_out == timed_out_, "counts", "timed out", counters.timed_out);
   ledger_.Require(counters.terminated == terminated_, "counts", "terminated", counters.terminated);
 }

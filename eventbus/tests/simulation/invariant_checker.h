@@ -112,7 +112,7 @@ class InvariantChecker {
   std::size_t biggest_ = 0;
   std::size_t allowed_before_ = 0;
   std::uint64_t arrivals_ = 0, granted_ = 0;
-  std::uint64_t handled_ = 0, acked_ = 0, naked_ = 0, terminated_ = 0, expired_ = 0, timed_out_ = 0;
+  std::uint64_t handled_ = 0, acked_ = 0, naked_ = 0, terminated_ = 0, expired_ = 0, timed_out_ = 0, cancelled_ = 0;
   bool credit_due_ = false;  // of what was forgotten, at the next tick
   bool closed_ = false;
   bool outage_ = false;

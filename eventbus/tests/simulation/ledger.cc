@@ -100,12 +100,17 @@ void Ledger::Begins(std::size_t number, int process) {
 
 void Ledger::Completed(std::size_t number, int process) {
   events_[records_[number].event].handled = true;
-  IsOver(number, process);
+  Finish(number, process);
 }
 
 void Ledger::Dropped(std::size_t number, int process) {
   events_[records_[number].event].dropped = true;
-  IsOver(number, process);
+  Finish(number, process);
+}
+
+bool Ledger::IsOver(std::size_t index) const {
+  const Event& event = events_[index];
+  return event.handled || event.dropped || event.given_up;
 }
 
 // Whoever sends an event again wants it handled.
@@ -115,7 +120,7 @@ bool Ledger::HasExpired(const Record& record, TimePoint now) const {
   return now >= events_[record.event].expires_at || (max_age.count() > 0 && now - record.stored_at > max_age);
 }
 
-void Ledger::IsOver(std::size_t number, int process) {
+void Ledger::Finish(std::size_t number, int process) {
   Record& record = records_[number];
   const Event& event = events_[record.event];
   record.completed = true;
@@ -128,6 +133,7 @@ void Ledger::IsOver(std::size_t number, int process) {
 void Ledger::LetterTold(std::size_t number) {
   Record& record = records_[number];
   record.letter_stored = true;
+  events_[record.event].given_up = true;
   ++progress_;
   LeaveLine(record);
 }

@@ -20,8 +20,11 @@ struct Event {
   std::uint64_t key = 0;  ///< 0: none
   bool poison = false;
   bool handled = false;
-  bool dropped = false;  ///< acknowledged, and not handled: it had expired, or was cancelled
+  bool given_up = false;  ///< it went to the dead letters
+  bool dropped = false;   ///< acknowledged, and not handled: it had expired, or was cancelled
   TimePoint expires_at = TimePoint::max();
+  bool cancelled = false;             ///< a caller was told that no handler begins any more
+  bool cancel_lost = false;           ///< a process could not look for that
   bool called_off = false;            ///< it was delayed, and a caller was told that it will not be published
   TimePoint due{};                    ///< when it was put forward
   bool excused = false;               ///< its stream was deleted, or it may be lost (at most once)
@@ -96,6 +99,11 @@ class Ledger {
   void IsDue(std::size_t event, TimePoint at) { events_[event].due = at; }
   /// A delayed event may be lost.
   void Excuse(std::size_t event) { events_[event].excused = true; }
+  void Cancel(std::size_t event) { events_[event].cancelled = true; }
+  /// The event may begin although it was cancelled: where that is kept did not answer.
+  void CancelledUnseen(std::size_t event) { events_[event].cancel_lost = true; }
+  /// It was handled, or given up.
+  bool IsOver(std::size_t event) const;
   void CallOff(std::size_t event) { events_[event].called_off = true; }
   bool IsCalledOff(std::size_t event) const { return events_[event].called_off; }
   bool HasExpired(const Record& record, TimePoint now) const;
@@ -127,7 +135,7 @@ class Ledger {
   bool CompletedBy(const Record& record, int process) const;
   void CheckOrder(const Record& record) const;
   void LeaveLine(const Record& record);
-  void IsOver(std::size_t number, int process);
+  void Finish(std::size_t number, int process);
   std::uint64_t PlaceOf(const Record& record) const;
 
   const Scenario& scenario_;

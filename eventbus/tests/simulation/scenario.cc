@@ -135,6 +135,10 @@ void DelayEvents(Scenario& scenario) {
   scenario.relay_window = 1 + scenario.seed % 16;
 }
 
+void CancelEvents(Scenario& scenario) {
+  if (scenario.flow.acknowledges && scenario.seed % 6 == 3) scenario.cancel_per_mille = 20 + scenario.seed % 181;
+}
+
 }  // namespace
 
 Scenario DrawScenario(std::uint64_t seed) {
@@ -149,6 +153,7 @@ Scenario DrawScenario(std::uint64_t seed) {
   LimitHandlers(scenario);
   LimitAge(scenario);
   DelayEvents(scenario);
+  CancelEvents(scenario);
   return scenario;
 }
 
@@ -162,6 +167,7 @@ std::string Scenario::Describe() const {
        << flow.outage_after << ", stuck after " << flow.stuck_after.count() << " ms; " << events << " events, " << keys
        << " keys, " << (by_priority() ? std::to_string(priorities) + " priorities, " : "") << smallest << " to "
        << largest << " bytes; " << (time_limit.count() > 0 ? std::to_string(time_limit.count()) + " ms to run, " : "")
+       << (cancels() ? std::to_string(cancel_per_mille / 10) + " % cancelled, " : "")
        << (delays() ? std::to_string(delayed_per_mille / 10) + " % delayed, " : "")
        << (expiry.max_age.count() > 0 ? "at most " + std::to_string(expiry.max_age.count()) + " ms old, " : "")
        << actors << " actors, inbox " << inbox << "; a fault every " << fault_pause.count() / 1000 << " ms";

@@ -41,6 +41,7 @@ struct Scenario {
   Expiry expiry{};                          ///< in 3 of 13 seeds
   std::uint64_t expires_per_mille = 0;      ///< events that have a time of their own, in the same seeds
 
+  std::uint64_t cancel_per_mille = 0;   ///< events that somebody wants cancelled, in every sixth seed
   std::uint64_t delayed_per_mille = 0;  ///< events that are published later, in every fourth seed
   std::size_t relay_bytes = 0, relay_window = 1;
 
@@ -53,6 +54,7 @@ struct Scenario {
   bool forgets_unheard = false;             ///< as 2.10.27
   bool elects_old = false;                  ///< a new leader may lack seconds of acknowledgements
 
+  bool cancels() const { return cancel_per_mille > 0; }
   bool delays() const { return delayed_per_mille > 0; }
   bool by_priority() const { return priorities > 0; }
   /// Of a pool that has fewer workers than actors.

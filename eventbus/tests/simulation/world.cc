@@ -24,12 +24,15 @@ World::World(std::uint64_t seed, std::ostream* trace)
       members_(scenario_.members, nullptr),
       redrives_left_(scenario_.redrives) {
   if (scenario_.delays()) DelayEvents();
+  if (scenario_.cancels()) {
+    cancels_ = std::make_unique<CancelBucket>(scenario_, conditions_, event_queue_, Random(scenario_.seed ^ 0xca11),
+                                              network_, ledger_, trace_);
+  }
 }
 
 void World::DelayEvents() {
   const auto draws = [this](std::uint64_t salt) { return Random(scenario_.seed ^ salt); };
-  delayed_ =
-      std::make_unique<DelayedStream>(scenario_, conditions_, event_queue_, draws(0xde1a), network_, ledger_, trace_);
+  delayed_ = std::make_unique<DelayedStream>(conditions_, event_queue_, draws(0xde1a), network_, ledger_, trace_);
   delays_ = std::make_unique<DelayChecker>(*delayed_, ledger_);
   delayed_load_ = std::make_unique<DelayedLoad>(scenario_, conditions_, event_queue_, draws(0x10ad), ledger_, trace_,
                                                 *delayed_, *delays_);
@@ -75,6 +78,7 @@ void World::PublishOne() {
   const std::size_t bytes = random_.From(scenario_.smallest, scenario_.largest);
   if (scenario_.expires_per_mille > 0 && random_.PerMille(scenario_.expires_per_mille))
     ledger_.Expires(event, event_queue_.now() + random_.Skewed(milliseconds{1}, seconds{3}));
+  if (cancels_) cancels_->Published(event);
   if (delayed_load_ && random_.PerMille(scenario_.delayed_per_mille)) return delayed_load_->Publish(event, bytes);
   network_.Publish({.event = event, .bytes = bytes});
   const bool may = key != 0 && scenario_.stored_twice_per_mille > 0;
@@ -120,9 +124,10 @@ void World::CheckLeases(const std::vector<std::uint64_t>& expired) {
 
 void World::Launch(std::size_t member) {
   const int number = static_cast<int>(processes_.size()) + 1;
-  processes_.push_back(std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, event_queue_, network_,
-                                                                       ledger_, trace_, delayed_.get(), delays_.get()},
-                                                 Random(random_.Next()), number));
+  processes_.push_back(
+      std::make_unique<Process>(Process::Surroundings{scenario_, conditions_, event_queue_, network_, ledger_, trace_,
+                                                      delayed_.get(), delays_.get(), cancels_.get()},
+                                Random(random_.Next()), number));
   members_[member] = processes_.back().get();
 }
 

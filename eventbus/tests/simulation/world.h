@@ -9,6 +9,7 @@
 #include <set>
 #include <vector>
 
+#include "simulation/cancel/cancel_bucket.h"
 #include "simulation/conditions.h"
 #include "simulation/delay/delayed_load.h"
 #include "simulation/event_queue.h"
@@ -90,6 +91,7 @@ class World {
   Random random_;
   Conditions conditions_{};
   Network network_;
+  std::unique_ptr<CancelBucket> cancels_{};   // null: nothing is cancelled
   std::unique_ptr<DelayedStream> delayed_{};  // null: nothing is
   std::unique_ptr<DelayChecker> delays_{};
   std::unique_ptr<DelayedLoad> delayed_load_{};

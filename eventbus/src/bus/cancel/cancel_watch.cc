@@ -72,41 +72,22 @@ void CancelWatch::OnEntry(const BucketEntry& entry) {
   const std::string event_id = entries_->EventOf(entry.key);
   const std::optional<CancelledEvents::Request> request = Take(event_id, entry);
   if (!request) return;
-  if (const auto state = Judge(event_id, *request)) Write(event_id, *state, request->revision);
+  const auto state = judge_.Judge(
+      event_id, *request, [&] { return WhereIs(event_id); }, [&] { return was_handled_ && was_handled_(event_id); },
+      std::chrono::system_clock::now());
+  if (state) Write(event_id, *state, request->revision);
 }
 
 std::optional<CancelledEvents::Request> CancelWatch::Take(std::string_view event_id, const BucketEntry& entry) {
   const std::optional<CancelState> state =
       entry.operation == BucketOperation::kPut ? ReadCancel(entry.value) : CancelState::kFinished;
   if (!state) Warn("read the request to cancel", event_id, absl::DataLossError("its value is none"));
-  if (!state || *state == CancelState::kFinished) {
-    events_.Withdraw(event_id);
-    return std::nullopt;
-  }
   const CancelledEvents::Request request{.revision = entry.revision,
                                          .expires_at = LaterBy(entry.created, time_to_live_),
-                                         .answered = *state != CancelState::kRequested};
-  if (!request.answered) return request;
-  for (std::stop_source& each : events_.Hold(event_id, request, std::chrono::system_clock::now())) each.request_stop();
-  return std::nullopt;
-}
-
-// An event that is over is not held, so that it is handled if it is redriven. It can end until it is held: hence the
-// second look.
-std::optional<CancelState> CancelWatch::Judge(std::string_view event_id, const CancelledEvents::Request& request) {
-  if (events_.IsOver(event_id) && WhereIs(event_id) != InHand::kWaits) return CancelState::kFinished;
-  auto running = events_.Hold(event_id, request, std::chrono::system_clock::now());
-  for (std::stop_source& each : running) each.request_stop();
-  if (!running.empty()) return CancelState::kRunning;
-  const InHand where = WhereIs(event_id);
-  if (where == InHand::kWaits || events_.WasCancelled(event_id)) return CancelState::kQueued;
-  if (where == InHand::kNot && !IsOver(event_id)) return std::nullopt;
-  events_.Withdraw(event_id);
-  return CancelState::kFinished;
-}
-
-bool CancelWatch::IsOver(std::string_view event_id) {
-  return events_.IsOver(event_id) || (was_handled_ && was_handled_(event_id));
+                                         .answered = state != CancelState::kRequested};
+  const bool open =
+      judge_.Take(event_id, state.value_or(CancelState::kFinished), request, std::chrono::system_clock::now());
+  return open ? std::optional(request) : std::nullopt;
 }
 
 InHand CancelWatch::WhereIs(std::string_view event_id) {
@@ -118,30 +99,27 @@ InHand CancelWatch::WhereIs(std::string_view event_id) {
   return in_hand ? in_hand(event_id) : InHand::kNot;
 }
 
-bool CancelWatch::Begin(const void* item, std::string_view event_id, std::stop_source stop, bool delivered_before) {
-  if (delivered_before && !events_.Holds(event_id, std::chrono::system_clock::now())) LookUp(event_id);
-  return events_.Begin(item, event_id, std::move(stop), std::chrono::system_clock::now());
-}
-
 // A bucket that does not answer is left alone for a while: events are handled all the same.
-void CancelWatch::LookUp(std::string_view event_id) {
+bool CancelWatch::LookUp(std::string_view event_id) {
+  if (events().Holds(event_id, std::chrono::system_clock::now())) return false;
   {
     MutexLock lock(mutex_);
-    if (std::chrono::steady_clock::now() < look_up_from_) return;
+    if (std::chrono::steady_clock::now() < look_up_from_) return false;
   }
   const absl::StatusOr<BucketEntry> entry = entries_->Get(event_id, kLookUpTimeout);
   if (entry.ok()) {
-    if (const auto request = Take(event_id, *entry)) events_.Hold(event_id, *request, std::chrono::system_clock::now());
-    return;
+    if (const auto request = Take(event_id, *entry))
+      events().Hold(event_id, *request, std::chrono::system_clock::now());
+  } else if (!absl::IsNotFound(entry.status())) {
+    Warn("look for a request to cancel", event_id, entry.status());
+    MutexLock lock(mutex_);
+    look_up_from_ = DeadlineAfter(kLookUpPause);
   }
-  if (absl::IsNotFound(entry.status())) return;
-  Warn("look for a request to cancel", event_id, entry.status());
-  MutexLock lock(mutex_);
-  look_up_from_ = DeadlineAfter(kLookUpPause);
+  return true;
 }
 
 void CancelWatch::Answer(std::string_view event_id) {
-  if (const auto revision = events_.Unanswered(event_id)) Write(event_id, CancelState::kQueued, *revision);
+  if (const auto revision = events().Unanswered(event_id)) Write(event_id, CancelState::kQueued, *revision);
 }
 
 // Another process may have answered first.

@@ -11,7 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "bus/cancel/cancel_entry.h"
-#include "bus/cancel/cancelled_events.h"
+#include "bus/cancel/cancel_judge.h"
 #include "bus/entries/event_entries.h"
 #include "penstock/actorpool/internal/mutex.h"
 #include "penstock/actorpool/log.h"
@@ -19,18 +19,11 @@
 
 namespace penstock::eventbus {
 
-/// Where an event is that does not run.
-enum class InHand {
-  kNot,      ///< not here, as far as is known
-  kWaits,    ///< here, and no other process may handle it
-  kGivenUp,  ///< here, on its way to the dead letters, or to its end
-};
-
 /// Honours the requests to cancel events of one subscription: watches its durable's entries in the bucket, asks
 /// handlers to stop, and answers.
 ///
 /// **Thread safety:** thread-safe. **Ownership:** owns its watch and the watch's thread, on which stop callbacks run.
-/// **Blocking:** `Open`, `Answer`; `Begin` for an event that was delivered before; `Stop` for a callback that runs.
+/// **Blocking:** `Open`, `Answer`, `LookUp`; `Stop` for a callback that runs.
 /// **Shutdown:** `Stop`, before what `in_hand` uses is destroyed. Idempotent.
 class CancelWatch {
  public:
@@ -53,10 +46,10 @@ class CancelWatch {
   void Attach(std::function<InHand(std::string_view event_id)> in_hand);
   void Stop();
 
-  /// As `CancelledEvents::Begin`. For an event that was delivered before the bucket is asked, since another process may
-  /// have promised what its watch has and this one's has not.
-  bool Begin(const void* item, std::string_view event_id, std::stop_source stop, bool delivered_before);
-  CancelledEvents& events() { return events_; }
+  /// Asks the bucket for the event's request: another process may have promised what its watch has and this one's has
+  /// not. False: that is not needed. Takes up to 500 ms, after which nobody knows who owns the durable.
+  bool LookUp(std::string_view event_id);
+  CancelledEvents& events() { return judge_.events(); }
   /// The event was acknowledged as cancelled: says so to who waits for it.
   void Answer(std::string_view event_id);
 
@@ -69,10 +62,7 @@ class CancelWatch {
   void OnEntry(const BucketEntry& entry);
   /// Takes note of an entry; the request that is to be answered.
   std::optional<CancelledEvents::Request> Take(std::string_view event_id, const BucketEntry& entry);
-  std::optional<CancelState> Judge(std::string_view event_id, const CancelledEvents::Request& request);
-  bool IsOver(std::string_view event_id);
   InHand WhereIs(std::string_view event_id);
-  void LookUp(std::string_view event_id);
   void Write(std::string_view event_id, CancelState state, std::uint64_t revision);
   void Warn(std::string_view what, std::string_view event_id, const absl::Status& why) const;
 
@@ -80,7 +70,7 @@ class CancelWatch {
   const std::chrono::milliseconds time_to_live_;
   const LogSink log_;
   const std::function<bool(std::string_view event_id)> was_handled_;
-  CancelledEvents events_{};
+  CancelJudge judge_{};
   Mutex mutex_;
   CondVar reported_;
   bool up_to_date_ ABSL_GUARDED_BY(mutex_) = false;

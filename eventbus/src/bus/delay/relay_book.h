@@ -15,9 +15,9 @@
 
 namespace penstock::eventbus {
 
-/// What a relay knows of the delayed messages, and what it does next: which one to put forward, to read, to remove.
-/// What is being published is neither taken a second time nor removed before its PubAck; what an owner before this one
-/// left is read before anything is published.
+/// The delayed messages as a relay knows them, and its next step: which one to put forward, to read, to remove. One
+/// that is being published is neither taken a second time nor removed before its PubAck; all that an owner before this
+/// one left is read before anything is published.
 ///
 /// Pure: no clock, no thread, no I/O. **Thread safety:** thread-confined.
 class RelayBook {

@@ -24,7 +24,7 @@ class RemovalQueue {
   void Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject);
   /// The next one. Not before the one that was taken last has been removed, or was put back.
   std::optional<Item> Take();
-  /// What was taken last was removed, or could not be; `refused`: until somebody allows it.
+  /// The one that was taken last was removed, or could not be; `refused`: until somebody allows it.
   void Tried(bool refused) { refused_ = refused && !forgotten_; }
   void PutBack(Item item);
   /// Nothing of what was added so far is to be removed, not even what was taken.

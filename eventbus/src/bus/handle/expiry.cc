@@ -13,6 +13,11 @@ bool IsTooOld(const Expiry& expiry, const Age& age, Time now) {
 
 }  // namespace
 
+Expiry ExpiryOf(const EnvelopeSubscribeOptions& options) {
+  const bool blocks = options.after_dead_letter == AfterDeadLetter::kBlock;
+  return {.max_age = options.max_age, .fate = blocks ? WhenExpired::kDrop : options.when_expired};
+}
+
 bool CanExpire(const Expiry& expiry, const Age& age) {
   return !age.redriven && (expiry.max_age.count() > 0 || age.expires_at != Time{});
 }

@@ -15,6 +15,10 @@ struct Expiry {
   WhenExpired fate = WhenExpired::kDeadLetter;
 };
 
+/// That of a subscription. One whose keys block has no dead letters, and an event that is too old would block its key
+/// for ever: it is dropped.
+Expiry ExpiryOf(const EnvelopeSubscribeOptions& options);
+
 /// The times of an event.
 struct Age {
   std::chrono::system_clock::time_point stored_at{};
@@ -24,7 +28,7 @@ struct Age {
 
 /// Whether it may be too old at some time.
 bool CanExpire(const Expiry& expiry, const Age& age);
-/// What becomes of an event in place of being handled; nothing: it is not too old. Pure.
+/// The fate of an event that is too old, in place of being handled; nothing: it is not. Pure.
 std::optional<HandlerResult> ResultIfExpired(const Expiry& expiry, const Age& age,
                                              std::chrono::system_clock::time_point now);
 

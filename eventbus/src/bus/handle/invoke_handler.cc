@@ -70,8 +70,10 @@ HandlerResult InvokeHandler(const EnvelopeHandler& handler, const Place& place, 
     return {.kind = HandlerResult::Kind::kUndecodable,
             .reason = "the header's aggregate ID differs from the envelope's"};
   }
-  if (attempt.gate != nullptr && !attempt.gate->MayBegin(envelope->event_id))
-    return {.kind = HandlerResult::Kind::kCancelled};
+  const EventGate::Verdict verdict =
+      attempt.gate == nullptr ? EventGate::Verdict::kBegin : attempt.gate->Ask(envelope->event_id);
+  if (verdict == EventGate::Verdict::kCancelled) return {.kind = HandlerResult::Kind::kCancelled};
+  if (verdict == EventGate::Verdict::kPostponed) return {.kind = HandlerResult::Kind::kPostponed};
   const Age age{.stored_at = message.stored_at(), .expires_at = envelope->expires_at, .redriven = attempt.redriven};
   if (CanExpire(expiry, age)) {
     if (auto expired = ResultIfExpired(expiry, age, std::chrono::system_clock::now())) return *std::move(expired);

@@ -17,7 +17,7 @@ namespace penstock::eventbus {
 /// failed, whatever it is. What did not run has no limit. Pure.
 HandlerResult WithinLimit(HandlerResult result, TimePoint deadline, TimePoint now, std::chrono::milliseconds limit);
 
-/// What runs and is to be asked to stop at its deadline. Pure: no clock, no thread. Thread-compatible.
+/// Sources of all that runs and is to be asked to stop at its deadline. Pure: no clock, no thread. Thread-compatible.
 class Deadlines {
  public:
   using Place = std::pair<TimePoint, std::uint64_t>;

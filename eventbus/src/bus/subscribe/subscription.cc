@@ -21,9 +21,9 @@ class Subscription::HandlerCall final : public DeferralSource, public EventGate 
     return std::exchange(deferred_, true) ? nullptr : subscription_.Defer(item_, event_id_);
   }
   bool deferred() const { return deferred_; }
-  bool MayBegin(std::string_view event_id) override {
+  Verdict Ask(std::string_view event_id) override {
     if (subscription_.spec_.keep) event_id_ = event_id;
-    return !subscription_.spec_.cancels || subscription_.Begin(item_, event_id, stop());
+    return subscription_.spec_.cancels ? subscription_.AskToBegin(item_, event_id, stop()) : Verdict::kBegin;
   }
   const std::string& event_id() const { return event_id_; }
   const InFlightMessage& item() const { return item_; }

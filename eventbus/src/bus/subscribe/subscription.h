@@ -148,7 +148,7 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   HandlerResult HandleUnlessCancelled(Attempt attempt, HandlerCall& call);
   HandlerResult Handle(Attempt attempt, HandlerCall& call);
   /// False when the event is cancelled: its handler is not to be called.
-  bool Begin(InFlightMessage& item, std::string_view event_id, const std::stop_source& stop);
+  EventGate::Verdict AskToBegin(InFlightMessage& item, std::string_view event_id, const std::stop_source& stop);
   /// The end of a message that may have been cancelled.
   void NoteEnd(InFlightMessage& item) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellCancelled(std::string event_id, std::uint64_t attempts);

@@ -21,9 +21,16 @@ bool HasId(const StoredMessage& message, std::string_view event_id, std::string_
 
 }  // namespace
 
-bool Subscription::Begin(InFlightMessage& item, std::string_view event_id, const std::stop_source& stop) {
+// Looking up takes as long as a proof of ownership lasts, so that another process may be handling the event by then.
+EventGate::Verdict Subscription::AskToBegin(InFlightMessage& item, std::string_view event_id,
+                                            const std::stop_source& stop) {
   const bool delivered_before = item.deliveries_before > 0 && item.failures == 0;
-  return spec_.cancels->Begin(&item, event_id, stop, delivered_before);
+  if (delivered_before && spec_.cancels->LookUp(event_id)) {
+    const bool abandoned = abandoning_.load(std::memory_order_relaxed);
+    if (abandoned || !MayBegin(item, std::chrono::steady_clock::now())) return EventGate::Verdict::kPostponed;
+  }
+  const bool begins = spec_.cancels->events().Begin(&item, event_id, stop, std::chrono::system_clock::now());
+  return begins ? EventGate::Verdict::kBegin : EventGate::Verdict::kCancelled;
 }
 
 // An acknowledgement by the handler counts: what it did is done. Here, under the lock, so that what `WhereIs` said to

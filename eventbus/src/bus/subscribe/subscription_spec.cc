@@ -67,7 +67,7 @@ SubscriptionSpec EnvelopeSubscription(const Place& place, EnvelopeSubscribeOptio
   spec.time_limit = options.time_limit;
   spec.by_priority = options.by_priority;
   spec.priority = options.priority;
-  const Expiry expiry{.max_age = options.max_age, .fate = options.when_expired};
+  const Expiry expiry = ExpiryOf(options);
   spec.handle = [handler = std::move(handler), name = spec.topic, bus = place.bus, expiry](
                     const StoredMessage& message, const Attempt& attempt, DeferralSource& deferrals) {
     return InvokeHandler(*handler, Place{name, bus}, expiry, message, attempt, deferrals);

@@ -34,6 +34,12 @@ TEST(ExpiryTest, AnEventExpiresAtItsOwnTimeWhateverTheLimitIs) {
   EXPECT_EQ(expired->kind, Kind::kDropped);
 }
 
+TEST(ExpiryTest, WhereKeysBlockAnEventThatIsTooOldIsDroppedSinceItWouldBlockItsKeyForEver) {
+  EXPECT_EQ(ExpiryOf({.after_dead_letter = AfterDeadLetter::kBlock}).fate, WhenExpired::kDrop);
+  EXPECT_EQ(ExpiryOf({}).fate, WhenExpired::kDeadLetter);
+  EXPECT_EQ(ExpiryOf({.max_age = milliseconds{7}, .when_expired = WhenExpired::kDrop}).max_age, milliseconds{7});
+}
+
 TEST(ExpiryTest, ARedrivenEventNeverExpires) {
   const Age age{.stored_at = kStored, .expires_at = kStored, .redriven = true};
   EXPECT_FALSE(CanExpire({.max_age = milliseconds{1}}, age));

@@ -12,29 +12,9 @@ namespace {
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-constexpr milliseconds kUpkeep{50}, kTimeout{1000};
-constexpr int kTries = 40;  // for so many upkeeps a request waits at a server that is down
+constexpr milliseconds kUpkeep{50};
 
 }  // namespace
-
-void DelayedStream::Ask(std::function<Answer()> what, Answer unanswered) {
-  event_queue_.After(network_.Delay(), [this, what = std::move(what), unanswered = std::move(unanswered)] {
-    AtServer(what, unanswered, kTries);
-  });
-}
-
-void DelayedStream::AtServer(std::function<Answer()> what, Answer unanswered, int tries) {
-  if (!network_.reachable()) {
-    if (tries == 0) return unanswered();
-    return event_queue_.After(kUpkeep, [this, what = std::move(what), unanswered = std::move(unanswered), tries] {
-      AtServer(what, unanswered, tries - 1);
-    });
-  }
-  const bool arrives = conditions_.calm || !random_.PerMille(20);
-  Answer answer = arrives ? what() : nullptr;
-  const bool answered = answer && (conditions_.calm || !random_.PerMille(40));
-  event_queue_.After(answered ? network_.Delay() : kTimeout, answered ? std::move(answer) : std::move(unanswered));
-}
 
 // The stream.
 

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
+#include <utility>
 #include <vector>
 
-#include "simulation/conditions.h"
 #include "simulation/event_queue.h"
 #include "simulation/ledger.h"
 #include "simulation/network.h"
+#include "simulation/server_requests.h"
 
 namespace penstock::eventbus::simulation {
 
@@ -36,24 +36,22 @@ struct DelayedEntry {
 /// Thread-compatible.
 class DelayedStream {
  public:
-  using Answer = std::function<void()>;
+  using Answer = ServerRequests::Answer;
 
-  DelayedStream(const Scenario& scenario, const Conditions& conditions, EventQueue& event_queue, Random random,
-                Network& network, Ledger& ledger, Trace& trace)
-      : scenario_(scenario),
-        conditions_(conditions),
-        event_queue_(event_queue),
+  DelayedStream(const Conditions& conditions, EventQueue& event_queue, Random random, Network& network, Ledger& ledger,
+                Trace& trace)
+      : event_queue_(event_queue),
         random_(random),
         network_(network),
         ledger_(ledger),
-        trace_(trace) {}
+        trace_(trace),
+        requests_(conditions, event_queue, Random(random_.Next()), network) {}
 
   /// Begins to look after the durable.
   void Begin() { Upkeep(); }
 
-  /// Does `what` at the server, and what that returns at the client; nothing of it, or only the first, where it is lost
-  /// or the server does not answer: then `unanswered`.
-  void Ask(std::function<Answer()> what, Answer unanswered);
+  /// As `ServerRequests`.
+  void Ask(std::function<Answer()> what, Answer unanswered) { requests_.Ask(std::move(what), std::move(unanswered)); }
 
   // At the server.
   /// Replaces the event's message.
@@ -81,7 +79,6 @@ class DelayedStream {
   void Refuse(bool refuses) { refuses_ = refuses; }
 
  private:
-  void AtServer(std::function<Answer()> what, Answer unanswered, int tries);
   void Upkeep();
   void Own(ModelRelay& relay);
   void Vacate(std::chrono::microseconds pause);
@@ -89,13 +86,12 @@ class DelayedStream {
   void DeliverUnacknowledged();
   void ToOwner(Answer what);
 
-  const Scenario& scenario_;
-  const Conditions& conditions_;
   EventQueue& event_queue_;
   Random random_;
   Network& network_;
   Ledger& ledger_;
   Trace& trace_;
+  ServerRequests requests_;
   std::map<std::uint64_t, DelayedEntry> entries_{};
   std::map<std::size_t, std::uint64_t> of_event_{};
   std::set<std::uint64_t> unacknowledged_{};

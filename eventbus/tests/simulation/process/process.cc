@@ -46,6 +46,13 @@ Process::Process(const Surroundings& surroundings, Random random, int number)
     flow_->Quarantined(LettersNow());
     quarantine_known_ = true;
   }
+  if (surroundings.cancels != nullptr) {
+    cancels_ = std::make_unique<ModelCancelWatch>(
+        event_queue_, *surroundings.cancels, ledger_,
+        ModelCancelWatch::Of{.where = [this](std::size_t event) { return WhereIs(event); },
+                             .is_stopped = [this](std::size_t event) { return IsStopped(event); },
+                             .stops_requested = [this] { HeedStops(); }});
+  }
   if (surroundings.delayed != nullptr) {
     relay_ = std::make_unique<ModelRelay>(scenario_, event_queue_, *surroundings.delayed, *surroundings.delays, ledger_,
                                           number);

@@ -15,6 +15,7 @@
 #include "bus/handle/expiry.h"
 #include "bus/handle/time_limit.h"
 #include "delivery/delivery_state_machine.h"
+#include "simulation/cancel/model_cancel_watch.h"
 #include "simulation/conditions.h"
 #include "simulation/delay/model_relay.h"
 #include "simulation/invariant_checker.h"
@@ -39,6 +40,7 @@ class Process {
     Trace& trace;
     DelayedStream* delayed;  ///< null: nothing is
     DelayChecker* delays;
+    CancelBucket* cancels;  ///< null: nothing is cancelled
   };
 
   Process(const Surroundings& surroundings, Random random, int number);
@@ -87,7 +89,13 @@ class Process {
   void ScheduleTick();
 
   void Begin(InFlightMessage& item, std::size_t actor);
-  void RunHandler(InFlightMessage& item, std::size_t actor);
+  void BeginUnlessLost(InFlightMessage& item, std::size_t actor);
+  void Postpone(InFlightMessage& item, std::size_t actor);
+  void RunHandler(InFlightMessage& item, std::size_t actor, std::stop_source stop);
+  std::size_t EventOf(const InFlightMessage& item) const;
+  bool IsEvent(const InFlightMessage& item, std::size_t event) const;
+  InHand WhereIs(std::size_t event) const;
+  bool IsStopped(std::size_t event) const;
   void CheckBegin(const InFlightMessage& item);
   void NotRun(InFlightMessage& item, std::size_t actor, HandlerResult result);
   Age AgeOf(const InFlightMessage& item) const;
@@ -136,7 +144,8 @@ class Process {
   std::uint64_t last_run_ = 0;
   Deadlines deadlines_{};
   TimePoint next_deadline_ = TimePoint::max();
-  std::unique_ptr<ModelRelay> relay_{};  // none where nothing is delayed
+  std::unique_ptr<ModelCancelWatch> cancels_{};  // none where nothing is cancelled
+  std::unique_ptr<ModelRelay> relay_{};          // none where nothing is delayed
   std::function<void()> ended_{};
   TimePoint drains_from_{};
   TimePoint next_tick_ = TimePoint::max();

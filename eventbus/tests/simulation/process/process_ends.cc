@@ -19,6 +19,7 @@ void Process::Crash() {
   trace_.Note("process dies, number", static_cast<std::uint64_t>(number_));
   gone_ = true;
   if (relay_) relay_->Stop(/*released=*/false);
+  if (cancels_) cancels_->Stop();
   consumer_.Stop();
   flow_ = nullptr;
 }
@@ -57,6 +58,7 @@ void Process::Abandon() {
   for (InFlightMessage* each : deferred) {
     InFlightMessage& item = *each;
     item.result = {.kind = HandlerResult::Kind::kAbandoned};
+    if (cancels_) cancels_->Ended(item);
     invariants_.TakenBack(item);
     Finish(item);
   }
@@ -84,6 +86,7 @@ void Process::HandBack() {
     }
     consumer_.Stop();
     if (relay_) relay_->Stop(/*released=*/true);
+    if (cancels_) cancels_->Stop();
     gone_ = true;
     flow_ = nullptr;
     ended_();

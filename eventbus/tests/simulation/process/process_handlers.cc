@@ -23,15 +23,33 @@ bool Process::MayBegin(const InFlightMessage& item) const {
 
 void Process::Begin(InFlightMessage& item, std::size_t actor) {
   if (gone_) return;
-  if (abandoning_ || !MayBegin(item)) {
-    item.result = {.kind = abandoning_ ? HandlerResult::Kind::kAbandoned : HandlerResult::Kind::kPostponed};
-    pool_.Free(actor);
-    return Finish(item);
-  }
+  if (abandoning_ || !MayBegin(item)) return Postpone(item, actor);
   item.started_at.store(event_queue_.now().time_since_epoch().count(), std::memory_order_relaxed);
+  const bool delivered_before = item.deliveries_before > 0 && item.failures == 0;
+  const auto look_up = [&] {
+    return cancels_->LookUp(EventOf(item), [this, &item, actor] {
+      abandoning_ || !MayBegin(item) ? Postpone(item, actor) : BeginUnlessLost(item, actor);
+    });
+  };
+  if (cancels_ && delivered_before && look_up()) return;
+  BeginUnlessLost(item, actor);
+}
+
+void Process::Postpone(InFlightMessage& item, std::size_t actor) {
+  item.result = {.kind = abandoning_ ? HandlerResult::Kind::kAbandoned : HandlerResult::Kind::kPostponed};
+  pool_.Free(actor);
+  Finish(item);
+}
+
+// Unless it is cancelled or too old.
+void Process::BeginUnlessLost(InFlightMessage& item, std::size_t actor) {
+  std::stop_source stop(std::nostopstate);
+  if (cancels_ || scenario_.time_limit.count() > 0) stop = std::stop_source();
+  if (cancels_ && !cancels_->Begin(item, EventOf(item), stop))
+    return NotRun(item, actor, {.kind = HandlerResult::Kind::kCancelled});
   if (auto expired = ResultIfExpired(scenario_.expiry, AgeOf(item), WallTime(event_queue_.now())))
     return NotRun(item, actor, *std::move(expired));
-  RunHandler(item, actor);
+  RunHandler(item, actor, std::move(stop));
 }
 
 Age Process::AgeOf(const InFlightMessage& item) const {
@@ -44,6 +62,7 @@ Age Process::AgeOf(const InFlightMessage& item) const {
 
 void Process::NotRun(InFlightMessage& item, std::size_t actor, HandlerResult result) {
   item.result = std::move(result);
+  if (cancels_) cancels_->Ended(item);
   trace_.Note("not run", item.sequence, "result", static_cast<std::uint64_t>(item.result.kind));
   invariants_.DidNotRun(item, event_queue_.now());
   pool_.Free(actor);
@@ -59,18 +78,18 @@ void Process::CheckBegin(const InFlightMessage& item) {
 }
 
 // What goes on after it was deferred has no limit.
-void Process::RunHandler(InFlightMessage& item, std::size_t actor) {
+void Process::RunHandler(InFlightMessage& item, std::size_t actor, std::stop_source stop) {
   CheckBegin(item);
   const std::uint64_t number = ++last_run_;
   Run& run = runs_[number];
   run = {.item = &item, .actor = actor, .result = Plan(item), .begun = event_queue_.now()};
+  run.stop = std::move(stop);
   const microseconds duration = Duration();
   Later(duration, [this, number] { EndRun(number); });
   run.deferred = !conditions_.calm && random_.PerMille(scenario_.defer_per_mille);
+  run.heeds = run.stop.stop_possible() && random_.PerMille(500);
   if (run.deferred) return LeaveWorker(item, actor);
   if (scenario_.time_limit.count() == 0) return;
-  run.stop = std::stop_source();
-  run.heeds = random_.PerMille(500);
   run.deadline = deadlines_.Add(run.begun + scenario_.time_limit, run.stop);
   ScheduleDeadlines();
 }
@@ -105,12 +124,16 @@ void Process::EndRun(std::uint64_t number) {
   runs_.erase(found);
   InFlightMessage& item = *run.item;
   item.result = run.result;
+  // One that was asked to stop may throw.
+  if (item.result.kind == HandlerResult::Kind::kThrew && cancels_ && cancels_->IsCancelled(item))
+    item.result = {.kind = HandlerResult::Kind::kCancelled};
   const bool threw = item.result.kind == HandlerResult::Kind::kThrew;
   if (run.deadline) {
     deadlines_.Remove(*run.deadline);
     if (!threw) item.result = WithinLimit(item.result, run.deadline->first, event_queue_.now(), scenario_.time_limit);
     CheckLimit(run);
   }
+  if (cancels_) cancels_->Ended(item);
   if (!run.deferred) {
     Later(threw ? random_.Between(microseconds{1}, milliseconds{10}) : microseconds{0},
           [this, actor = run.actor] { pool_.Free(actor); });
@@ -122,7 +145,9 @@ void Process::CheckLimit(const Run& run) const {
   const auto took = event_queue_.now() - run.begun;
   const HandlerResult::Kind kind = run.item->result.kind;
   const bool late = took >= scenario_.time_limit;
-  const bool failed = kind == HandlerResult::Kind::kTimedOut || kind == HandlerResult::Kind::kThrew;
+  const bool cancelled = cancels_ && cancels_->IsCancelled(*run.item);
+  const bool failed = kind == HandlerResult::Kind::kTimedOut || kind == HandlerResult::Kind::kThrew ||
+                      kind == HandlerResult::Kind::kCancelled;
   ledger_.Require(!late || failed, "time limit", "what took longer than its time limit did not fail",
                   run.item->sequence);
   ledger_.Require(late || kind != HandlerResult::Kind::kTimedOut, "time limit", "what was in time failed for that",
@@ -130,7 +155,36 @@ void Process::CheckLimit(const Run& run) const {
   const bool asked = run.stop.stop_requested();
   ledger_.Require(asked || took <= scenario_.time_limit + kLateWatch, "time limit",
                   "what took longer than its time limit was not asked to stop", run.item->sequence);
-  ledger_.Require(late || !asked, "time limit", "what was in time was asked to stop", run.item->sequence);
+  ledger_.Require(late || !asked || cancelled, "time limit", "what was in time was asked to stop", run.item->sequence);
+}
+
+// Cancellations.
+
+std::size_t Process::EventOf(const InFlightMessage& item) const {
+  return ledger_.record(FactsOf(*item.message).record).event;
+}
+
+// One whose body was evicted is not known by its ID.
+bool Process::IsEvent(const InFlightMessage& item, std::size_t event) const {
+  return item.message != nullptr && !item.evicted && EventOf(item) == event;
+}
+
+// As `Subscription` tells it.
+InHand Process::WhereIs(std::size_t event) const {
+  if (!consumer_.MayHandle()) return InHand::kNot;
+  InHand where = InHand::kNot;
+  flow_->ForEach([&](const InFlightMessage& item) {
+    if (where == InHand::kWaits || item.ownership_lost.load(std::memory_order_relaxed) || !IsEvent(item, event)) return;
+    const bool over = item.state == MessageState::kDeadLettering || item.state == MessageState::kRemovingLetter;
+    where = over ? InHand::kGivenUp : InHand::kWaits;
+  });
+  return where;
+}
+
+bool Process::IsStopped(std::size_t event) const {
+  return std::any_of(runs_.begin(), runs_.end(), [&](const auto& each) {
+    return EventOf(*each.second.item) == event && each.second.stop.stop_requested();
+  });
 }
 
 void Process::LeaveWorker(InFlightMessage& item, std::size_t actor) {

@@ -22,6 +22,7 @@ void Process::StoreLetter(InFlightMessage& item) {
     if (stored && generation == network_.stream_generation()) ledger_.StoreLetter(number);
     Later(back, [this, &item, told = stored && confirmed] {
       if (told) invariants_.LetterTold(item);
+      if (told && cancels_) cancels_->GivenUp(EventOf(item));
       if (item.stale) invariants_.StaleEnded();
       Do([&](Actions& actions) {
         invariants_.NotUnderWay(item);
