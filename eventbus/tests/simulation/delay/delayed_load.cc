@@ -62,7 +62,7 @@ void DelayedLoad::Publish(std::size_t event, std::size_t bytes) {
 }
 
 // Its PubAck may be lost, and then it is sent again under the same ID.
-void DelayedLoad::Store(const DelayedEntry& entry, std::function<void()> stored) {
+void DelayedLoad::Store(const DelayedEntry& entry, const std::function<void()>& stored) {
   ++calls_;
   const auto done = std::make_shared<bool>(false);
   stream_.Ask(

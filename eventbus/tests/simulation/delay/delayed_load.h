@@ -33,7 +33,7 @@ class DelayedLoad {
 
  private:
   void ScheduleFault();
-  void Store(const DelayedEntry& entry, std::function<void()> stored);
+  void Store(const DelayedEntry& entry, const std::function<void()>& stored);
   void PutOff(DelayedEntry entry);
   void CallOff(std::size_t event);
   void CallOffNow(const DelayedEntry& entry);
