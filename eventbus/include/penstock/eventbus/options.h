@@ -249,8 +249,7 @@ struct RateLimit {
 /// The fate of an event that is too old when its turn comes.
 enum class WhenExpired {
   /// Kept as a dead letter, unhandled; what follows it goes on as after any other letter. With
-  /// `AfterDeadLetter::kBlock`
-  /// there are none: an event whose `expires_at` has come is dropped.
+  /// `AfterDeadLetter::kBlock` there are none: an event whose `expires_at` has come is dropped.
   kDeadLetter,
   kDrop,  ///< acknowledged, unhandled, and counted
 };
