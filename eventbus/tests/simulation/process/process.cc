@@ -148,6 +148,7 @@ void Process::Execute(Actions& actions) {
       invariants_.NotUnderWay(*item);
       priorities_.Left(*item);
       flow_->Refused(*item, event_queue_.now(), more);
+      LookAt(more);
     }
   });
 }
