@@ -23,6 +23,8 @@ enum class Entry : std::uint8_t {
   kFailedPublish,  ///< publisher: the publish ended with an error
   kAwait,          ///< publisher: begins to wait for the result of a task
   kAwaited,        ///< publisher: that has ended
+  kNotSaved,       ///< consumer: the handler of a task ended, its state could not be saved: it is tried again
+  kSeen,           ///< consumer: a task came again that its key's state has seen
 };
 
 enum class Result : std::uint8_t {

@@ -3,15 +3,17 @@
 
 #include <charconv>
 #include <chrono>
+#include <utility>
 
 #include "chaos/tasks/task_plan.h"
 
 namespace penstock::chaos {
 
 // Nothing is given up: a state that cannot be loaded while a fault lasts is loaded later.
-Actor<TaskMessage> TaskActor() {
-  return Actor<TaskMessage>(
-      "chaos-task", {.retry = {.max_attempts = 0, .max_backoff = std::chrono::seconds(1)}, .results = {.keep = true}});
+Actor<TaskMessage> TaskActor(std::vector<std::shared_ptr<Middleware>> around) {
+  return Actor<TaskMessage>("chaos-task", {.retry = {.max_attempts = 0, .max_backoff = std::chrono::seconds(1)},
+                                           .results = {.keep = true},
+                                           .middleware = std::move(around)});
 }
 
 std::string TaskValue(std::uint64_t seed, EventRef task, std::uint64_t counted) {

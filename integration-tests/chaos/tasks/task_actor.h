@@ -3,9 +3,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -35,8 +37,9 @@ struct penstock::Codec<penstock::chaos::TaskMessage> {
 
 namespace penstock::chaos {
 
-/// The declaration of the actor, the same in all processes: it keeps a state of each key, and results.
-Actor<TaskMessage> TaskActor();
+/// The declaration of the actor, the same in all processes: it keeps a state of each key, and results. `around` is
+/// around its handler.
+Actor<TaskMessage> TaskActor(std::vector<std::shared_ptr<Middleware>> around = {});
 
 /// The value that a handler returns: the task, and the number of tasks of its key that the key's state has seen.
 std::string TaskValue(std::uint64_t seed, EventRef task, std::uint64_t counted);

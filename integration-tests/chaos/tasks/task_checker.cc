@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace penstock::chaos {
 namespace {
@@ -24,7 +25,7 @@ struct Story {
 
 class Examination {
  public:
-  explicit Examination(const TaskHistory& history) : history_(history) {}
+  explicit Examination(TaskHistory history) : history_(std::move(history)) { LeaveOutUnsaved(); }
 
   TaskFindings Run() {
     findings_.work = CheckCluster(Work());
@@ -43,6 +44,26 @@ class Examination {
   }
 
  private:
+  // A handler has not finished a task if its state could not be saved, so that it was called again. It may be saved all
+  // the same: then it is not.
+  void LeaveOutUnsaved() {
+    std::map<EventRef, std::int64_t> begun;
+    for (const TaskLife& life : history_.lives) {
+      for (const TaskRecord& line : life.records) {
+        std::int64_t& last = begun[line.record.event];
+        if (line.record.kind == Entry::kStart) last = std::max(last, line.record.time_ns);
+      }
+    }
+    for (TaskLife& life : history_.lives) {
+      std::map<EventRef, Record*> ended;
+      for (TaskRecord& line : life.records) {
+        if (line.record.kind == Entry::kEnd) ended[line.record.event] = &line.record;
+        if (line.record.kind != Entry::kNotSaved || begun[line.record.event] < line.record.time_ns) continue;
+        if (const auto end = ended.find(line.record.event); end != ended.end()) end->second->result = Result::kFailed;
+      }
+    }
+  }
+
   // The durable of the actor is not the one that faults delete.
   ClusterHistory Work() const {
     ClusterHistory work{.disturbances = history_.disturbances};
@@ -156,13 +177,13 @@ class Examination {
     if (!handled || !result.counted || !found->second.counted.contains(*result.counted)) ++findings_.results_wrong;
   }
 
-  const TaskHistory& history_;
+  TaskHistory history_;
   std::map<EventRef, Story> stories_{};
   TaskFindings findings_{};
 };
 
 }  // namespace
 
-TaskFindings CheckTasks(const TaskHistory& history) { return Examination(history).Run(); }
+TaskFindings CheckTasks(TaskHistory history) { return Examination(std::move(history)).Run(); }
 
 }  // namespace penstock::chaos

@@ -58,6 +58,6 @@ struct TaskFindings {
 };
 
 /// Examines the books. Pure.
-TaskFindings CheckTasks(const TaskHistory& history);
+TaskFindings CheckTasks(TaskHistory history);
 
 }  // namespace penstock::chaos

@@ -3,6 +3,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -11,6 +12,7 @@
 #include "chaos/event_plan.h"
 #include "chaos/handler_pause.h"
 #include "chaos/tasks/task_plan.h"
+#include "penstock/eventbus/middleware.h"
 
 namespace penstock::chaos {
 namespace {
@@ -20,7 +22,8 @@ struct Process {
   std::uint64_t seed = 0;
   const TaskBooks* books = nullptr;
 };
-Process process;  // set before the actor is hosted
+Process process;                       // set before the actor is hosted
+thread_local bool ended_well = false;  // the handler that this thread called last
 
 /// How many tasks of its key a state has seen.
 struct TaskCount {
@@ -71,16 +74,33 @@ Outcome TaskCount::Handle(const TaskMessage& message, const Delivery& delivery) 
   if (behaviour == Behaviour::kSlow) Pause(SlowTime(process.seed, *task));
   ++counted;
   const bool bad = behaviour == Behaviour::kFail || behaviour == Behaviour::kThrow;
+  ended_well = !bad;
   Write(Entry::kEnd, bad ? Result::kFailed : Result::kDone, *task, delivery, counted);
   if (behaviour == Behaviour::kThrow) throw std::runtime_error("thrown by the plan");
   return bad ? Retry("failed by the plan") : Outcome::With(TaskValue(process.seed, *task, counted));
 }
 
+/// Notes what becomes of a task when its handler has ended, or is not called.
+class SavedStates final : public Middleware {
+ public:
+  Outcome OnHandle(const Envelope& envelope, const Delivery& delivery, NextHandler& next) override {
+    ended_well = false;
+    Outcome outcome = next();
+    const std::optional<EventRef> task = ReadPayload(TaskSeed(process.seed), envelope.payload);
+    if (!task) return outcome;
+    if (outcome.already_handled()) Write(Entry::kSeen, Result::kNone, *task, delivery);
+    if (ended_well && outcome.kind() == Outcome::Kind::kRetry) {
+      Write(Entry::kNotSaved, Result::kNone, *task, delivery);
+    }
+    return outcome;
+  }
+};
+
 }  // namespace
 
 absl::Status HostTasks(EventBus& bus, std::uint64_t seed, const TaskBooks& books) {
   process = {seed, &books};
-  return TaskActor().HostState<TaskCount>(bus).status();
+  return TaskActor({std::make_shared<SavedStates>()}).HostState<TaskCount>(bus).status();
 }
 
 }  // namespace penstock::chaos

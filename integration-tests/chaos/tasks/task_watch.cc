@@ -44,7 +44,8 @@ void TaskWatch::ReadLedgers() {
   for (std::size_t life = 0; life < hosts_.size(); ++life) {
     for (const TaskRecord& line : hosts_[life].ReadNew()) {
       const bool done = line.record.kind == Entry::kEnd && line.record.result == Result::kDone;
-      if (done) finished_.insert(line.record.event);
+      if (done || line.record.kind == Entry::kSeen) finished_.insert(line.record.event);
+      if (line.record.kind == Entry::kNotSaved) finished_.erase(line.record.event);
       history_.lives[life].records.push_back(line);
     }
   }
@@ -92,7 +93,7 @@ TaskReport TaskWatch::Examine(std::uint64_t stored, std::vector<Disturbance> dis
   history_.stored = stored;
   history_.disturbances = std::move(disturbances);
   ReadLogs();
-  report.findings = CheckTasks(history_);
+  report.findings = CheckTasks(std::move(history_));
   return report;
 }
 

@@ -29,7 +29,7 @@ class TaskWatch {
   void FollowHost(const std::filesystem::path& ledger);
   void ReadLedgers();
 
-  /// Tasks that were acknowledged, and those that a handler finished; grows as long as the run moves.
+  /// Tasks that were acknowledged, and those that a handler finished; changes as long as the run moves.
   std::size_t moved() const { return acked_ + finished_.size(); }
   bool over() const { return finished_.size() >= plan_.tasks().size(); }
   std::size_t hosts() const { return logs_.size(); }

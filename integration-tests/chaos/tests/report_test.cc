@@ -135,7 +135,7 @@ TEST(ReportTest, WritesOneLineOfJson) {
 
 TEST(ReportTest, WritesARunOfNothing) {
   EXPECT_FALSE(Shortcomings({}).empty());
-  EXPECT_EQ(nlohmann::json::parse(ToJson({}))["recovery_ms"]["max"], 0);
+  EXPECT_EQ(nlohmann::json::parse(ToJson(Report{}))["recovery_ms"]["max"], 0);
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 namespace penstock::chaos {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -201,6 +202,16 @@ TEST_F(TaskCheckerTest, FindsOneThatItsProcessHandledAgain) {
   Start(1, 1);
   End(1, 1, 1);
   EXPECT_THAT(Failures(1), ElementsAre("tasks: 1 handled again although the owner stayed the owner"));
+}
+
+TEST_F(TaskCheckerTest, AllowsOneThatWasHandledAgainSinceItsStateWasNotSaved) {
+  SendAndHandle(1);
+  history_.lives.back().records.push_back(Line(Entry::kNotSaved, 1));
+  EXPECT_THAT(Failures(1), IsEmpty()) << "it was saved all the same";
+  Start(1, 1);
+  EXPECT_THAT(Failures(1), Contains("tasks: 1 lost"));
+  End(1, 1, 1);
+  EXPECT_THAT(Failures(1), IsEmpty());
 }
 
 TEST_F(TaskCheckerTest, FindsOneThatWasHandledAgainThoughItsProcessLived) {

@@ -33,7 +33,8 @@ TEST(TaskPlanTest, HasItsShareOfTheEventsHalfOfThemDelayed) {
   }
   EXPECT_NEAR(static_cast<double>(delayed), static_cast<double>(plan.tasks().size()) / 2, 300);
   EXPECT_NEAR(static_cast<double>(awaited), static_cast<double>(plan.tasks().size()) / 5, 300);
-  EXPECT_TRUE(TaskPlan(7, kEvents, 0).tasks().empty());
+  const TaskPlan none(7, kEvents, 0);
+  EXPECT_TRUE(none.tasks().empty());
 }
 
 TEST(TaskPlanTest, NumbersTheTasksOfAKeyInTheOrderOfTheirPlaces) {
