@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -124,6 +125,8 @@ class Host {
     for (char next = 0; read(said_, &next, 1) == 1 && next != '\n';) word.push_back(next);
     return word == kGood ? absl::OkStatus() : absl::DataLossError(word.empty() ? "actors: the host has ended" : word);
   }
+  /// Waits until its acknowledgements are stored, for the next run on this server, and it has ended.
+  void Join() { waitpid(std::exchange(process_, 0), nullptr, 0); }
 
  private:
   static constexpr const char* kGood = "good";
@@ -152,7 +155,7 @@ class Host {
 };
 
 absl::StatusOr<Result> Measure(const Settings& settings) {
-  const Host host(settings);  // before this process has threads
+  Host host(settings);  // before this process has threads
   if (absl::Status ready = host.Await(); !ready.ok()) return ready;
   const auto bus = ConnectBus(settings.bus);
   if (!bus.ok()) return bus.status();
@@ -160,7 +163,9 @@ absl::StatusOr<Result> Measure(const Settings& settings) {
   absl::Status done = Send(**bus, settings);
   if (done.ok()) done = host.Await();
   if (!done.ok()) return done;
-  return Result{.messages = settings.bus.target.messages, .elapsed = Clock::now() - began};
+  const auto elapsed = Clock::now() - began;
+  host.Join();
+  return Result{.messages = settings.bus.target.messages, .elapsed = elapsed};
 }
 
 }  // namespace
