@@ -5,6 +5,8 @@
 #include <iterator>
 #include <utility>
 
+#include "benchmarks/task_contests.h"
+
 namespace penstock::bench {
 namespace {
 
@@ -337,7 +339,8 @@ ContestTables ScaleContests() {
   return {{"payload", GrowingPayloads()}, {"keys", GrowingKeys()},
           {"actors", GrowingActors()},    {"subscriptions", GrowingSubscriptions()},
           {"fan_out", {FanOut()}},        {"hand_over", {HandOver()}},
-          {"delay", {Delay()}},           {"memory", {Footprints()}}};
+          {"delay", {Delay()}},           {"memory", {Footprints()}},
+          {"tasks", TaskContests()}};
 }
 
 std::vector<Contest> Only(const std::vector<std::string>& names, std::vector<Contest> contests) {

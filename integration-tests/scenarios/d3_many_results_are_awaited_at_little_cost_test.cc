@@ -171,7 +171,7 @@ TEST_P(ManyResults, OfAnAttemptThatOverranItsTimeLimitAreNotKept) {
   options.retry = {.max_attempts = 3, .min_backoff = milliseconds(300), .max_backoff = milliseconds(300)};
   const auto handler = [](const Envelope&, const Delivery& delivery) {
     if (delivery.attempt() > 1) return Outcome::With("in time");
-    const std::stop_token stop = delivery.stop_token();
+    const std::stop_token& stop = delivery.stop_token();
     EXPECT_TRUE(Eventually([&] { return stop.stop_requested(); }, kPatience));
     return Outcome::With("too late");
   };

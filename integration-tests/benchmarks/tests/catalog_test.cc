@@ -8,6 +8,7 @@
 namespace penstock::bench {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::Field;
 using ::testing::IsEmpty;
@@ -106,6 +107,22 @@ TEST(CatalogTest, StatesTheMemoryOfWhatIsIdle) {
   EXPECT_THAT(ScaleContests().at("fan_out")[0].ours.arguments, ElementsAre("--subscribers", "10000"));
   EXPECT_THAT(NamesOf(ScaleContests().at("memory")),
               ElementsAre("idle_actor", "idle_subscription", "idle_key", "message_seen"));
+}
+
+TEST(CatalogTest, DoesTheWorkOfATaskSystemBesideDramatiqOnItsBrokers) {
+  const std::vector<Contest> contests = ScaleContests().at("tasks");
+  EXPECT_THAT(NamesOf(contests), ElementsAre("actors", "results", "delay_5000", "delay_5000_p99"));
+  for (const Contest& contest : contests) {
+    ASSERT_THAT(contest.peers, SizeIs(3));
+    EXPECT_EQ(contest.peers[0].program, "peers/dramatiq_redis");
+    EXPECT_THAT(contest.peers[1].arguments, Contains("--persistence"));
+    EXPECT_EQ(contest.peers[2].program, "peers/dramatiq_rabbitmq");
+    for (const Side& peer : contest.peers) {
+      EXPECT_EQ(peer.size, contest.ours.size) << "the same work";
+      EXPECT_EQ(peer.ground, Ground::kNone) << "its servers are its own";
+      for (const std::string& argument : contest.ours.arguments) EXPECT_THAT(peer.arguments, Contains(argument));
+    }
+  }
 }
 
 TEST(CatalogTest, WhoSharesAStreamWantsAsManyMessagesAsItHolds) {
