@@ -230,6 +230,25 @@ TEST_F(SubscriptionTest, AHandlerHasTheFenceOfTheLatestDelivery) {
   EXPECT_EQ(fences_, (std::vector<std::uint64_t>{17, 19, 19})) << "that of a handler that runs stays";
 }
 
+// It became the owner when it had begun to drain: there is nothing that may run again.
+TEST_F(SubscriptionTest, ADrainIsNotToldOfATakeOverWhereNothingWasFinishedOrInHand) {
+  Open([](const StoredMessage&) {});
+  subscription_->StopReceiving();
+  transport_.events().on_ownership_lost();
+  EXPECT_FALSE(subscription_->HandBack().taken_over);
+}
+
+TEST_F(SubscriptionTest, ADrainIsToldOfATakeOverOfWhatWasFinished) {
+  std::promise<void> handled;
+  Open([&](const StoredMessage&) { handled.set_value(); });
+  Arrive(1, 1, "k");
+  transport_.events().on_idle();
+  ASSERT_EQ(handled.get_future().wait_for(kPatience), std::future_status::ready);
+  subscription_->StopReceiving();
+  transport_.events().on_ownership_lost();
+  EXPECT_TRUE(subscription_->HandBack().taken_over);
+}
+
 // Looking for a request takes as long as a proof of ownership lasts.
 TEST_F(SubscriptionTest, AnEventDoesNotBeginIfTheDurableIsAnothersByTheTimeThatItsRequestWasLookedFor) {
   auto bus = EventBus::Connect({.url = "memory://", .client_id = "test"});

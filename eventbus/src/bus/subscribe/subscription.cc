@@ -183,7 +183,8 @@ void Subscription::OnRecreated(void (DeliveryStateMachine::*event)()) {
   (flow_.*event)();
 }
 
-// The other owner may have sent messages to the dead letters, or handled some that were redriven from there.
+// The other owner may have sent messages to the dead letters, or handled some that were redriven from there. Where
+// nothing was finished or in hand, nothing runs again.
 void Subscription::OnOwnershipLost() {
   Call call(*this);
   MutexLock lock(mutex_);
@@ -192,7 +193,8 @@ void Subscription::OnOwnershipLost() {
   flow_.OwnershipLost();
   ++ownership_losses_;
   if (draining_) {
-    lost_in_drain_.taken_over = true;
+    const SubscriptionStats& so_far = flow_.counters();
+    lost_in_drain_.taken_over |= before > 0 || so_far.acked + so_far.terminated > 0;
     lost_in_drain_.handed_back += before - flow_.in_hand();
     quiescent_.NotifyAll();
   }
