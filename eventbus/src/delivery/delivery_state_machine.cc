@@ -226,16 +226,17 @@ void DeliveryStateMachine::IsGone(InFlightMessage& item, Actions& out) {
 }
 
 void DeliveryStateMachine::Conclude(InFlightMessage& item, Actions& out) {
-  const bool handled = item.result.acknowledges();
-  ++(handled ? state_.counters.acked : state_.counters.terminated);
+  const bool acks = item.result.acknowledges();
+  ++(acks ? state_.counters.acked : state_.counters.terminated);
   state_.processed.Add(item.sequence);
+  const bool handled = item.result.kind == HandlerResult::Kind::kHandled;
   if (handled && item.deliveries_before > 0) state_.handled_redeliveries.Add(item.origin, item.key_hash);
   state_.late_redeliveries.Expect(item.sequence, item.naks_unanswered);
   if (state_.finished_events.enabled()) state_.finished_events.Add(*item.message);
   state_.flow.AddCredit(out);
   turns_.ReleaseKey(item, out);
   std::unique_ptr<InFlightMessage> over = turns_.Remove(item);
-  out.list.push_back({.kind = handled ? Action::Kind::kAck : Action::Kind::kTerm, .message = over->TakeAnswerable()});
+  out.list.push_back({.kind = acks ? Action::Kind::kAck : Action::Kind::kTerm, .message = over->TakeAnswerable()});
   KeepForReuse(std::move(over));
 }
 

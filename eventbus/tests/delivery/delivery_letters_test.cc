@@ -205,6 +205,16 @@ TEST_F(DeliveryLettersTest, ALateLetterOfAnOwnerBeforeUsDoesNotRunWhatWasHandled
   EXPECT_THAT(Said(), ElementsAre("ack 11"));
 }
 
+TEST_F(DeliveryLettersTest, ALateLetterOfAnOwnerBeforeUsRunsWhatWasDroppedHere) {
+  Quarantine();
+  Arrive(1, "a", 2);
+  Finish(1, {.kind = HandlerResult::Kind::kDropped});
+  Redrive(11, 1, 101);
+  Said();
+  LetterLookedUp(11, LetterPresence::kThere);
+  EXPECT_THAT(Said(), ElementsAre("run 11")) << "it was too old, which is not handled";
+}
+
 TEST_F(DeliveryLettersTest, ANumberThatALetterHadInAStreamBeforeIsNoReasonToAcknowledgeUnhandled) {
   Redrive(11, 1, 101);
   Finish(11);
