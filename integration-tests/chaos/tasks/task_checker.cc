@@ -16,10 +16,11 @@ constexpr std::int64_t kPatience = 10'000'000'000;
 /// A task as the books of all processes tell of it.
 struct Story {
   std::int64_t due_ns = 0;
-  std::int64_t acked_ns = 0;          // by the system clock; 0: never
-  std::uint64_t sequence = 0;         // in the stream that it is handled from
-  std::set<std::uint64_t> counted{};  // by each handler that finished
-  std::int64_t finished_ns = 0;       // first; 0: never
+  std::int64_t acked_ns = 0;           // by the system clock; 0: never
+  std::uint64_t sequence = 0;          // in the stream that it is handled from
+  std::set<std::uint64_t> counted{};   // by each handler that finished
+  std::set<std::uint64_t> in_doubt{};  // by each whose state could not be saved, as it was told; one may be saved
+  std::int64_t finished_ns = 0;        // first; 0: never
   std::int64_t awaited_from_ns = 0;
 };
 
@@ -45,7 +46,7 @@ class Examination {
 
  private:
   // A handler has not finished a task if its state could not be saved, so that it was called again. It may be saved all
-  // the same: then it is not.
+  // the same: then it is not, and of several nobody knows which one was saved.
   void LeaveOutUnsaved() {
     std::map<EventRef, std::int64_t> begun;
     for (const TaskLife& life : history_.lives) {
@@ -55,11 +56,13 @@ class Examination {
       }
     }
     for (TaskLife& life : history_.lives) {
-      std::map<EventRef, Record*> ended;
+      std::map<EventRef, TaskRecord*> ended;
       for (TaskRecord& line : life.records) {
-        if (line.record.kind == Entry::kEnd) ended[line.record.event] = &line.record;
-        if (line.record.kind != Entry::kNotSaved || begun[line.record.event] < line.record.time_ns) continue;
-        if (const auto end = ended.find(line.record.event); end != ended.end()) end->second->result = Result::kFailed;
+        if (line.record.kind == Entry::kEnd) ended[line.record.event] = &line;
+        const auto end = ended.find(line.record.event);
+        if (line.record.kind != Entry::kNotSaved || end == ended.end()) continue;
+        in_doubt_.insert(end->second);
+        if (begun[line.record.event] >= line.record.time_ns) end->second->record.result = Result::kFailed;
       }
     }
   }
@@ -93,8 +96,10 @@ class Examination {
       if (line.wall_ns < story.due_ns) ++findings_.early;
       if (story.sequence == 0) story.sequence = line.record.stream_sequence;
     }
+    const bool in_doubt = in_doubt_.contains(&line);
+    if (in_doubt) story.in_doubt.insert(line.counted);
     if (line.record.kind != Entry::kEnd || line.record.result != Result::kDone) return;
-    story.counted.insert(line.counted);
+    if (!in_doubt) story.counted.insert(line.counted);
     if (story.finished_ns == 0) story.finished_ns = line.record.time_ns;
   }
 
@@ -105,7 +110,7 @@ class Examination {
     ++findings_.awaited;
     switch (line.record.result) {
       case Result::kDone:
-        if (!story.counted.contains(line.counted)) ++findings_.awaits_wrong;
+        if (!MayBeResult(story, line.counted)) ++findings_.awaits_wrong;
         break;
       case Result::kNone:
         ++findings_.awaits_timed_out;
@@ -117,6 +122,10 @@ class Examination {
       default:
         ++findings_.awaits_wrong;
     }
+  }
+
+  static bool MayBeResult(const Story& story, std::uint64_t counted) {
+    return story.counted.contains(counted) || story.in_doubt.contains(counted);
   }
 
   bool InVain(const TaskRecord& line, const Story& story) const {
@@ -163,6 +172,8 @@ class Examination {
       for (const std::uint64_t counted : story->counted) {
         if (counted != place) ++findings_.state_wrong;
       }
+      const bool doubtful = story->counted.empty() && !story->in_doubt.empty();
+      if (doubtful && !story->in_doubt.contains(place)) ++findings_.state_wrong;
     }
   }
 
@@ -174,10 +185,11 @@ class Examination {
       return;
     }
     ++findings_.results_kept;
-    if (!handled || !result.counted || !found->second.counted.contains(*result.counted)) ++findings_.results_wrong;
+    if (!handled || !result.counted || !MayBeResult(found->second, *result.counted)) ++findings_.results_wrong;
   }
 
   TaskHistory history_;
+  std::set<const TaskRecord*> in_doubt_{};  // handlers that ended, of whose state it was told that it was not saved
   std::map<EventRef, Story> stories_{};
   TaskFindings findings_{};
 };

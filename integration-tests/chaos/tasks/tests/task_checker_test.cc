@@ -214,6 +214,18 @@ TEST_F(TaskCheckerTest, AllowsOneThatWasHandledAgainSinceItsStateWasNotSaved) {
   EXPECT_THAT(Failures(1), IsEmpty());
 }
 
+// The first was saved, of which nobody was told; the second read an old state, and could not be saved.
+TEST_F(TaskCheckerTest, AllowsThatOfSeveralThatWereNotSavedOneWas) {
+  SendAndHandle(1);
+  history_.lives.back().records.push_back(Line(Entry::kNotSaved, 1));
+  Start(1, 1);
+  End(1, 1, 0);
+  history_.lives.back().records.push_back(Line(Entry::kNotSaved, 1));
+  EXPECT_THAT(Failures(1), IsEmpty());
+  End(1, 1, 0);
+  EXPECT_THAT(Failures(1), Contains(HasSubstr("whose state had not seen"))) << "that one was saved, as it was told";
+}
+
 TEST_F(TaskCheckerTest, FindsOneThatWasHandledAgainThoughItsProcessLived) {
   SendAndHandle(1);
   history_.lives.emplace_back();
