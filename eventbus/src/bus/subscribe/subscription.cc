@@ -231,7 +231,7 @@ absl::Status Subscription::Work(InFlightMessage& item) {
       spec_.cancels ? HandleUnlessCancelled(std::move(attempt), call) : Handle(std::move(attempt), call);
   if (call.deferred()) return absl::OkStatus();
   if (KeepsResultOf(result)) {
-    KeepEnd(item, call.event_id(), std::move(result));
+    KeepEnd(item, call.event_id(), result);
     return absl::OkStatus();
   }
   item.result = std::move(result);
@@ -265,7 +265,7 @@ std::shared_ptr<Deferral> Subscription::Defer(InFlightMessage& item, std::string
                     [this, &item, event_id = std::move(event_id)](HandlerResult result) {
                       if (!KeepsResultOf(result)) return EndDeferred(item, std::move(result));
                       Call call(*this);
-                      KeepEnd(item, event_id, std::move(result))->Returned();
+                      KeepEnd(item, event_id, result)->Returned();
                     });
 }
 

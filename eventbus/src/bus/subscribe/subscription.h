@@ -182,7 +182,7 @@ class Subscription final : private ActionExecutor::Listener, private PoolSlots::
   /// Whether the result of a message that ends so is kept before it is acknowledged.
   bool KeepsResultOf(const HandlerResult& result) const;
   /// Keeps the result of such a message, whose end waits for that.
-  std::shared_ptr<Deferral> KeepEnd(InFlightMessage& item, const std::string& event_id, HandlerResult result);
+  std::shared_ptr<Deferral> KeepEnd(InFlightMessage& item, const std::string& event_id, const HandlerResult& result);
   void KeepFailure(const InFlightMessage& item);
   void KeepResult(std::string_view event_id, const Result& result) const;
   void LogSubscribed() const;

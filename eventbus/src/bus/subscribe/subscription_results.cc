@@ -34,7 +34,7 @@ bool Subscription::KeepsResultOf(const HandlerResult& result) const {
 
 // The message is acknowledged once its result is there: an event that is over has one. The worker goes on meanwhile.
 std::shared_ptr<Deferral> Subscription::KeepEnd(InFlightMessage& item, const std::string& event_id,
-                                                HandlerResult result) {
+                                                const HandlerResult& result) {
   const std::uint64_t attempts = item.attempts() + (result.ran() ? 1 : 0);
   std::shared_ptr<Deferral> end = DeferUntil(
       item, Deferral::TakenBack::kWaits, [this, &item](HandlerResult ended) { EndDeferred(item, std::move(ended)); });
