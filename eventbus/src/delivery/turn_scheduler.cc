@@ -93,14 +93,14 @@ bool TurnScheduler::IsCrowded() const {
          state_.table.count(MessageState::kDispatched) >= state_.options.max_concurrent;
 }
 
-// One has left its handler.
+// One has left its handler. By priority only probes are here.
 void TurnScheduler::BeginCrowded(Actions& out) {
-  if (priority_.enabled()) return BeginReady(out);
   while (!crowded_.empty() && !IsCrowded()) {
     InFlightMessage& next = *crowded_.front();
     crowded_.pop_front();
     Dispatch(next, out);
   }
+  BeginReady(out);
 }
 
 bool TurnScheduler::MayBeginReady() const { return !IsCrowded() && state_.pacing.NextOfAll(state_.now) <= state_.now; }

@@ -234,6 +234,27 @@ TEST_F(DeliveryPriorityTest, AnOutagePausesWhatIsReady) {
   EXPECT_THAT(Said(), ElementsAre("run 3", "run 4", "ack 5"));
 }
 
+// The circuit has closed, and others have begun, while it was looked for.
+TEST_F(DeliveryPriorityTest, AProbeForWhichTooManyRunBeginsWhenOneHasEnded) {
+  options_.outage_after = 1;
+  options_.max_concurrent = 2;
+  options_.look_up_after = milliseconds{1};
+  Begin();
+  Occupy();
+  Fail(1, milliseconds{50});
+  ASSERT_TRUE(flow_->circuit_open());
+  Arrive(3, "a", 0);
+  Arrive(4, "b", 0);
+  Pass(seconds{60});
+  Finish(2);
+  EXPECT_FALSE(flow_->circuit_open());
+  EXPECT_TRUE(running_.contains(3) && running_.contains(4));
+  Said();
+  LookedUp(1, /*gone=*/false);
+  EXPECT_THAT(Said(), IsEmpty()) << "two run";
+  EXPECT_THAT(Next(), ElementsAre("run 1"));
+}
+
 // Two subscriptions that share the slots of one worker.
 class PoolSlotsTest : public testing::Test {
  protected:
