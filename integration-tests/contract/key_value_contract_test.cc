@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <chrono>
 #include <cstdint>
 #include <limits>
@@ -41,6 +42,22 @@ class KeyValueContractTest : public TransportContract {
 };
 
 PENSTOCK_TRANSPORT_CONTRACT(KeyValueContractTest);
+
+TEST_P(KeyValueContractTest, ABucketThatManyOpenAtOnceIsMadeForAllOfThem) {
+  constexpr int kOpeners = 4, kBuckets = 100;
+  std::vector<std::unique_ptr<Transport>> transports;
+  for (int i = 0; i < kOpeners; ++i) transports.push_back(Connect());
+  std::barrier at_once(kOpeners);
+  std::vector<std::jthread> openers;
+  for (const auto& transport : transports) {
+    openers.emplace_back([&transport, &at_once] {
+      for (int i = 0; i < kBuckets; ++i) {
+        at_once.arrive_and_wait();
+        EXPECT_THAT(transport->OpenBucket({absl::StrCat("bucket", i), {}}, Soon()), IsOk());
+      }
+    });
+  }
+}
 
 TEST_P(KeyValueContractTest, GetReturnsTheLastValueThatWasPut) {
   const auto store = Open();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <barrier>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "contract/transport_contract.h"
@@ -53,6 +55,24 @@ TEST_P(TopicStreamContractTest, MoreStreamsThanAServerTellsAtATimeAreAllListed) 
   std::ranges::sort(names);
   names.erase(std::unique(names.begin(), names.end()), names.end());
   EXPECT_EQ(names.size(), std::size_t{kCount});
+}
+
+// A server that is making a stream tells who asks for the same one that its subjects overlap.
+TEST_P(TopicStreamContractTest, AStreamThatManyMakeAtOnceIsMadeForAllOfThem) {
+  constexpr int kMakers = 4, kStreams = 200;
+  std::vector<std::unique_ptr<Transport>> transports;
+  for (int i = 0; i < kMakers; ++i) transports.push_back(Connect());
+  std::barrier at_once(kMakers);
+  std::vector<std::jthread> makers;
+  for (const auto& transport : transports) {
+    makers.emplace_back([&transport, &at_once] {
+      for (int i = 0; i < kStreams; ++i) {
+        at_once.arrive_and_wait();
+        const std::string number = std::to_string(i);
+        EXPECT_THAT(transport->EnsureStream({.name = "T" + number, .subjects = {"t." + number}}), IsOk());
+      }
+    });
+  }
 }
 
 TEST_P(TopicStreamContractTest, AStreamIsFoundAsItIsOrNotAtAll) {

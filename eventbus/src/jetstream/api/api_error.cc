@@ -53,8 +53,8 @@ constexpr std::array kApiRows = {
     ApiRow{10058, Code::kAlreadyExists, kUntilHealed, ""},       // stream name in use
     ApiRow{10059, Code::kNotFound, kUntilHealed, ""},            // stream not found
     ApiRow{10060, Code::kFailedPrecondition, kUntilHealed, ""},  // expected stream does not match
-    ApiRow{10065, Code::kFailedPrecondition, kUntilHealed,
-           "use another base stream name or topic"},  // subjects overlap
+    ApiRow{api_code::kSubjectsOverlap, Code::kFailedPrecondition, kUntilHealed,
+           "use another base stream name or topic"},
     ApiRow{10071, Code::kAborted, kUntilHealed, ""},  // wrong last sequence
     ApiRow{10074, Code::kFailedPrecondition, kUntilHealed, "ask for fewer replicas, or add servers"},
     ApiRow{10076, Code::kFailedPrecondition, kOutage, kEnableJetStream},  // not enabled

@@ -21,6 +21,7 @@ namespace api_code {
 inline constexpr int kConsumerNotFound = 10014;
 inline constexpr int kStreamNameInUse = 10058;
 inline constexpr int kStreamNotFound = 10059;
+inline constexpr int kSubjectsOverlap = 10065;
 inline constexpr int kNoMessageFound = 10037;
 inline constexpr int kMessageTooLarge = 10054;
 inline constexpr int kMessageNotDeleted = 10057;

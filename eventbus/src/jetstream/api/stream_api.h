@@ -27,6 +27,12 @@ Json StreamConfig(const StreamSpec& spec);
 /// Reads the reply to STREAM.INFO and STREAM.CREATE. `kInternal` when it is not one.
 absl::StatusOr<StreamFacts> ReadStreamFacts(const Json& reply);
 
+/// Whether a stream was not made because one of its name or with its subjects is there: perhaps the very stream, which
+/// another process made meanwhile. A server tells of subjects (measured on 2.9.10) while it makes that for the other.
+inline bool MayBePresent(const absl::StatusOr<ApiReply>& made) {
+  return made.ok() && (made->Refused(api_code::kStreamNameInUse) || made->Refused(api_code::kSubjectsOverlap));
+}
+
 /// As `Transport::EnsureStream`.
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop = {});
 

@@ -95,9 +95,9 @@ absl::StatusOr<BucketSpec> EnsureBucket(ApiClient& api, const BucketSpec& spec, 
   if (absl::Status known = CheckTimeToLive(api, spec, limit); !known.ok()) return known;
   const absl::StatusOr<ApiReply> made =
       api.Call("STREAM.CREATE." + stream, BucketConfig(spec), TimeLeft(limit), limit.stop);
-  // Another process may have made it between our two calls.
-  if (made.ok() && made->Refused(api_code::kStreamNameInUse)) return Settings(spec, look());
-  return Settings(spec, made);
+  if (!MayBePresent(made)) return Settings(spec, made);
+  const absl::StatusOr<ApiReply> theirs = look();
+  return Settings(spec, theirs.ok() && theirs->Refused(api_code::kStreamNotFound) ? made : theirs);
 }
 
 }  // namespace penstock::eventbus::jetstream
