@@ -209,7 +209,8 @@ bool Network::Bind(Side& side, std::size_t link, ModelConsumer& consumer) {
   side.inbox = link;
   side.listener = &consumer;
   side.released = false;
-  if (IsCommitted(side)) AllowWhatIsNotTold(consumer);
+  // Who holds the claim may begin for a while, also where it is at a leader that was just cut off.
+  if (IsCommitted(side) || consumer.HoldsClaim()) AllowWhatIsNotTold(consumer);
   side.server.Bind(link, event_queue_.now());
   return true;
 }
