@@ -215,6 +215,7 @@ void DelayRelay::Heed(News news) {
   for (auto& message : news.arrived) Admit(std::move(message));
   for (const Published& each : news.published) Settle(each);
   for (const Removed& each : news.removed) book_.Removed(each.sequence, each.epoch);
+  for (const Mark& each : news.marks) Marked(each);
   if (!news.closed) return;
   TellTrouble("go on", *news.closed);
   Keep(nullptr);
@@ -270,32 +271,59 @@ bool DelayRelay::Owns() const {
   return !news_.others_owned;
 }
 
-bool DelayRelay::Load() {
-  if (steady_clock::now() < loads_from_) return false;
-  const HeaderReader reader{.begin = [](std::uint64_t) {},
+void DelayRelay::PutMark() {
+  const std::uint64_t beginning = book_.beginning();
+  absl::Status sent = transport_.Publish(MakeMark(spec_.name), [this, beginning](const absl::StatusOr<PubAck>& stored) {
+    Tell([&](News& news) { news.marks.push_back({beginning, stored}); });
+  });
+  if (!sent.ok()) Marked({beginning, sent});
+}
+
+// A stream that is full, or a user that may not publish to it, is no reason to relay nothing.
+void DelayRelay::Marked(const Mark& mark) {
+  if (mark.stored.ok()) return book_.Marked(mark.beginning, mark.stored->sequence);
+  const absl::Status why = mark.stored.status();
+  TellTrouble("mark the beginning", why);
+  if (IsRefusal(why) || absl::IsResourceExhausted(why)) return book_.Marked(mark.beginning, 0);
+  book_.NotMarked(mark.beginning);
+  loads_from_ = steady_clock::now() + kRetry;
+}
+
+void DelayRelay::Load() {
+  std::uint64_t last = 0;
+  const HeaderReader reader{.begin = [&](std::uint64_t) { last = 0; },
                             .message =
-                                [this](const StoredMessage& message) {
+                                [&](const StoredMessage& message) {
+                                  last = message.stream_sequence();
                                   Note(message, nullptr);
                                   return !Stopping();
                                 }};
   const auto read = transport_.ReadHeaders(spec_.name, spec_.subjects.front(), 1, reader);
-  const bool loaded = read.ok() && !Stopping();
-  if (loaded) book_.Loaded();
-  if (!read.ok()) TellTrouble("read what waits", read.status());
-  if (!read.ok()) loads_from_ = steady_clock::now() + RetryAfter(read.status());
-  return loaded;
+  if (!read.ok()) {
+    TellTrouble("read what waits", read.status());
+    loads_from_ = steady_clock::now() + RetryAfter(read.status());
+  } else if (!Stopping() && !book_.Loaded(last)) {
+    loads_from_ = steady_clock::now() + kReadAgain;
+  } else if (book_.loaded() && book_.mark() > 0) {
+    removals_.Remove(book_.mark(), book_.epoch(), MarkSubject(spec_.name));
+  }
 }
 
 // Does one thing; false when there is nothing to do now. What cannot be removed might be published again by a
 // successor, so nothing is then.
 bool DelayRelay::Step() {
   if (!Owns() || removals_.refused() || !transport_.connected()) return false;
+  if (!book_.loaded() && steady_clock::now() < loads_from_) return false;
   const RelayBook::Step step = book_.Next(system_clock::now());
   switch (step.kind) {
     case RelayBook::Step::Kind::kNothing:
       return false;
+    case RelayBook::Step::Kind::kMark:
+      PutMark();
+      return true;
     case RelayBook::Step::Kind::kLoad:
-      return Load();
+      Load();
+      return true;
     case RelayBook::Step::Kind::kPublish:
       Relay(step.sequence);
       return true;

@@ -58,6 +58,10 @@ class DelayRelay {
     RelayBook::Ticket ticket{};
     absl::Status status{};
   };
+  struct Mark {
+    std::uint64_t beginning = 0;
+    absl::StatusOr<PubAck> stored = PubAck{};
+  };
   struct Removed {
     std::uint64_t sequence = 0;
     std::uint64_t epoch = 0;  ///< of the stream
@@ -67,6 +71,7 @@ class DelayRelay {
     std::vector<std::unique_ptr<StoredMessage>> arrived{};
     std::vector<Published> published{};
     std::vector<Removed> removed{};
+    std::vector<Mark> marks{};
     bool others_owned = false;  ///< the durable; what waits is to be read again
     bool other_stream = false;  ///< of the same name
     std::optional<absl::Status> closed{};
@@ -92,7 +97,9 @@ class DelayRelay {
   void Note(const StoredMessage& told, std::unique_ptr<StoredMessage> message);
   void Settle(const Published& published);
   bool Owns() const;
-  bool Load();
+  void PutMark();
+  void Marked(const Mark& mark);
+  void Load();
   bool Step();
   void Read(const DueQueue::Unread& unread);
   void Relay(std::uint64_t sequence);

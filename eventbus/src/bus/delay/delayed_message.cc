@@ -16,7 +16,7 @@ namespace {
 // Of those that a server heeds when it stores a message.
 constexpr std::string_view kServerPrefix = "Nats-";
 constexpr std::string_view kExpectedLast = "Nats-Expected-Last-Subject-Sequence";
-constexpr std::string_view kNever = "never";
+constexpr std::string_view kNever = "never", kMark = "mark";
 
 std::string Text(const StoredMessage& message, std::string_view name) {
   return std::string(message.Header(name).value_or(std::string_view()));
@@ -52,9 +52,20 @@ OutboundMessage MakeCalledOff(std::string_view subject, std::uint64_t sequence) 
   return message;
 }
 
+// Delayed messages have a token more.
+std::string MarkSubject(std::string_view stream) { return absl::StrCat(std::string(stream), ".mark"); }
+
+OutboundMessage MakeMark(std::string_view stream) {
+  OutboundMessage message{.subject = MarkSubject(stream), .message_id = NewEventId()};
+  message.order_key = OrderKeyOf(message.subject);
+  message.reserved_headers.push_back({header::kDeliverAt, std::string(kMark)});
+  return message;
+}
+
 DelayedFacts ReadDelayed(const StoredMessage& message, std::string_view base) {
   const std::string due = Text(message, header::kDeliverAt);
   if (due == kNever) return {.called_off = true};
+  if (due == kMark) return {.mark = true};
   std::string topic = Text(message, header::kTopic);
   const std::string id = PercentDecode(Text(message, header::kOriginalMessageId));
   const bool whole = CheckTopic("relay to", topic, base).ok() &&

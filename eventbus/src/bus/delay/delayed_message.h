@@ -23,12 +23,17 @@ OutboundMessage MakeDelayed(OutboundMessage message, std::chrono::system_clock::
 /// The message that replaces a delayed one that is called off, if that is still the subject's message of that sequence.
 OutboundMessage MakeCalledOff(std::string_view subject, std::uint64_t sequence);
 
+/// The message by which a relay knows that what it reads is not older than its beginning. `stream` has one at most.
+OutboundMessage MakeMark(std::string_view stream);
+std::string MarkSubject(std::string_view stream);
+
 /// A message of the stream, as far as a relay has to know it.
 struct DelayedFacts {
   std::optional<std::chrono::system_clock::time_point> due{};  ///< none: it is not to be published
   std::string topic{};
   std::uint64_t key = 0;    ///< of its topic and aggregate: one of them is published after the other
   bool called_off = false;  ///< it is in the place of a message that is not to be published
+  bool mark = false;        ///< of a relay that began
 };
 /// Anybody may have written it: `due` is set only for a message that `MakeDelayed` can have made for a topic of a bus
 /// whose streams begin with `base`.

@@ -17,7 +17,12 @@ constexpr std::chrono::milliseconds kReadAhead{500};
 // shortly before it is due, so that what is called off meanwhile is noticed.
 RelayBook::Step RelayBook::Next(Time now) {
   if (out_.size() >= kMostOut || unacknowledged_ >= limits_.most_unacknowledged) return {};
-  if (!loaded_) return {.kind = Step::Kind::kLoad};
+  if (phase_ == Phase::kMarking) return {};
+  if (phase_ == Phase::kMarked) return {.kind = Step::Kind::kLoad};
+  if (phase_ == Phase::kUnmarked) {
+    phase_ = Phase::kMarking;
+    return {.kind = Step::Kind::kMark};
+  }
   if (auto waiting = queue_.TakeDue(now)) {
     const std::uint64_t sequence = waiting->sequence;
     out_.insert_or_assign(sequence, *std::move(waiting));
@@ -30,7 +35,7 @@ RelayBook::Step RelayBook::Next(Time now) {
 
 RelayBook::Noted RelayBook::Note(std::uint64_t sequence, std::string subject, const DelayedFacts& facts,
                                  std::unique_ptr<StoredMessage> message) {
-  if (out_.contains(sequence) || removed_.contains(sequence)) return Noted::kKnown;
+  if (facts.mark || out_.contains(sequence) || removed_.contains(sequence)) return Noted::kKnown;
   if (facts.due) {
     queue_.Insert({*facts.due, sequence, std::move(subject), facts.key, std::move(message)});
     return Noted::kWaits;
@@ -40,9 +45,25 @@ RelayBook::Noted RelayBook::Note(std::uint64_t sequence, std::string subject, co
   return Noted::kRemove;
 }
 
+void RelayBook::Marked(std::uint64_t beginning, std::uint64_t sequence) {
+  if (beginning != beginning_) return;
+  phase_ = Phase::kMarked;
+  mark_ = sequence;
+}
+
+void RelayBook::NotMarked(std::uint64_t beginning) {
+  if (beginning == beginning_) phase_ = Phase::kUnmarked;
+}
+
+bool RelayBook::Loaded(std::uint64_t last_read) {
+  phase_ = last_read >= mark_ ? Phase::kLoaded : Phase::kUnmarked;
+  return loaded();
+}
+
 void RelayBook::BeginAnew() {
   queue_.Clear();
-  loaded_ = false;
+  ++beginning_;
+  phase_ = Phase::kUnmarked;
 }
 
 // What was published of it is neither to be removed, nor to hide messages of the next one.

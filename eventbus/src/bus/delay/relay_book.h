@@ -17,7 +17,8 @@ namespace penstock::eventbus {
 
 /// The delayed messages as a relay knows them, and its next step: which one to put forward, to read, to remove. One
 /// that is being published is neither taken a second time nor removed before its PubAck; all that an owner before this
-/// one left is read before anything is published.
+/// one left is read before anything is published. On a cluster a reading may be of a replica that lags behind; so a
+/// mark is stored first, and only a reading that has it counts.
 ///
 /// Pure: no clock, no thread, no I/O. **Thread safety:** thread-confined.
 class RelayBook {
@@ -33,6 +34,7 @@ class RelayBook {
   struct Step {
     enum class Kind {
       kNothing,
+      kMark,     ///< store a mark in the stream: then `Marked` or `NotMarked`
       kLoad,     ///< read the headers of all that waits, `Note` them, then `Loaded`
       kPublish,  ///< the message `sequence`, which is out from now on: see `Out`
       kRead,     ///< the message `unread`: then `Fill`, `Erase` or `PutOff`
@@ -49,7 +51,17 @@ class RelayBook {
   /// it stands for one that was called off, and is to be removed. `kForeign`: no bus delayed it.
   Noted Note(std::uint64_t sequence, std::string subject, const DelayedFacts& facts,
              std::unique_ptr<StoredMessage> message);
-  void Loaded() { loaded_ = true; }
+  /// Counts the times that all of the stream had to be read.
+  std::uint64_t beginning() const { return beginning_; }
+  /// The mark of that beginning is stored; 0: it cannot be, and any reading counts.
+  void Marked(std::uint64_t beginning, std::uint64_t sequence);
+  /// It is not stored, and to be tried again.
+  void NotMarked(std::uint64_t beginning);
+  /// The stream was read up to that sequence. False: that was behind the mark, and both are to be done again.
+  bool Loaded(std::uint64_t last_read);
+  /// That of this beginning; 0: it has none.
+  std::uint64_t mark() const { return mark_; }
+  bool loaded() const { return phase_ == Phase::kLoaded; }
   void Fill(const DueQueue::Unread& unread, std::unique_ptr<StoredMessage> message) {
     queue_.Fill(unread, std::move(message));
   }
@@ -90,10 +102,14 @@ class RelayBook {
   std::optional<Time> FirstDue() const { return queue_.FirstDue(); }
 
  private:
+  enum class Phase { kUnmarked, kMarking, kMarked, kLoaded };
+
   const Limits limits_;
   std::uint64_t epoch_ = 0;
   std::size_t unacknowledged_ = 0;
-  bool loaded_ = false;
+  Phase phase_ = Phase::kUnmarked;
+  std::uint64_t beginning_ = 0;
+  std::uint64_t mark_ = 0;
   DueQueue queue_;
   /// By sequence: being published, or published and not yet removed.
   std::map<std::uint64_t, DueQueue::Waiting> out_;

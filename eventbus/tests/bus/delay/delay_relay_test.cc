@@ -68,7 +68,22 @@ class DelayRelayTest : public testing::Test {
       next = (*message)->stream_sequence() + 1;
     }
   }
-  std::uint64_t Waiting() const { return transport_->LookAtContents("EVENTS-delayed")->messages; }
+  /// But for marks.
+  std::uint64_t Waiting() const {
+    std::uint64_t count = 0;
+    const HeaderReader reader{.begin = [](std::uint64_t) {},
+                              .message =
+                                  [&](const StoredMessage& message) {
+                                    if (message.subject() != MarkSubject("EVENTS-delayed")) ++count;
+                                    return true;
+                                  }};
+    EXPECT_TRUE(transport_->ReadHeaders("EVENTS-delayed", "EVENTS-delayed.>", 1, reader).ok());
+    return count;
+  }
+  std::uint64_t SequenceOf(const std::string& topic, const std::string& id) const {
+    const auto message = transport_->ReadMessage("EVENTS-delayed", DelayedSubject("EVENTS-delayed", topic, id), 1);
+    return message.ok() ? (*message)->stream_sequence() : 0;
+  }
   bool Logged(const std::string& text) const {
     const MutexLock lock(mutex_);
     for (const std::string& line : log_) {
@@ -160,6 +175,43 @@ TEST_F(DelayRelayTest, StopsAndIsFollowedByASuccessor) {
   EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
 }
 
+// As on a cluster, where the owner before this one had been told of both.
+TEST_F(DelayRelayTest, DoesNotBeginWithWhatAReplicaTellsThatLagsBehind) {
+  const auto due = system_clock::now() + milliseconds(1500);
+  const auto delay = [&](const char* id, system_clock::time_point at) {
+    OutboundMessage message{.subject = "orders", .body = id, .message_id = id};
+    message.headers.emplace_back(std::string(header::kAggregateId), "A");
+    Store(MakeDelayed(std::move(message), at, "EVENTS-delayed"));
+  };
+  {
+    DelayRelay relay(options_, *transport_, streams_);
+    relay.Start();
+    delay("second", due + milliseconds(1));
+    delay("first", due);
+    ASSERT_TRUE(Eventually([&] { return relay.Stats().waiting == 2; }));
+    relay.Stop(DeadlineAfter(kPatience));
+  }
+  const std::uint64_t second = SequenceOf("orders", "second");
+  std::atomic<int> readings = 0;
+  transport_->replica_has = [&] { return readings++ < 2 ? second : UINT64_MAX; };
+  ASSERT_TRUE(Eventually([&] { return system_clock::now() > due + milliseconds(1); }));
+  DelayRelay successor(options_, *transport_, streams_);
+  successor.Start();
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("first", "second"));
+}
+
+// The stream is full, say: what waits goes on.
+TEST_F(DelayRelayTest, RelaysAlsoWhereItCannotMarkItsBeginning) {
+  Delay("orders", "1", milliseconds(1));
+  transport_->refused_subject = MarkSubject("EVENTS-delayed");
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  EXPECT_TRUE(Eventually([&] { return Waiting() == 0; }));
+  EXPECT_THAT(Bodies("orders"), ElementsAre("1"));
+  EXPECT_TRUE(Logged("delayed messages: mark the beginning"));
+}
+
 // As a cancellation would, that was stored while the relay did something else.
 TEST_F(DelayRelayTest, HeedsWhatCameDuringALongStepBeforeTheNextOne) {
   DelayRelay relay(options_, *transport_, streams_);
@@ -168,7 +220,8 @@ TEST_F(DelayRelayTest, HeedsWhatCameDuringALongStepBeforeTheNextOne) {
   const auto due = system_clock::now() + milliseconds(400);
   transport_->before_ensure = [&, blocked = false](const std::string& stream) mutable {
     if (stream != "EVENTS_slow" || std::exchange(blocked, true)) return;
-    Store(MakeCalledOff(DelayedSubject("EVENTS-delayed", "orders", "cancelled"), 1));
+    const std::uint64_t sequence = SequenceOf("orders", "cancelled");
+    Store(MakeCalledOff(DelayedSubject("EVENTS-delayed", "orders", "cancelled"), sequence));
     EXPECT_TRUE(Eventually([&] { return system_clock::now() > due; }));
   };
   Store(MakeDelayed({.subject = "orders", .message_id = "cancelled"}, due, "EVENTS-delayed"));

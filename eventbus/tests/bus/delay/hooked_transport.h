@@ -34,6 +34,7 @@ class HookedTransport final : public Transport {
   }
   absl::Status Publish(OutboundMessage message, PublishDone done) override {
     if (before_publish) before_publish(message);
+    if (message.subject == refused_subject) return absl::PermissionDeniedError(message.subject);
     return inner_->Publish(std::move(message), std::move(done));
   }
   absl::StatusOr<std::unique_ptr<StoredMessage>> ReadMessage(const std::string& stream, const std::string& filter,
@@ -43,7 +44,11 @@ class HookedTransport final : public Transport {
   }
   absl::StatusOr<StreamContents> ReadHeaders(const std::string& stream, const std::string& filter,
                                              std::uint64_t from_sequence, const HeaderReader& reader) override {
-    return inner_->ReadHeaders(stream, filter, from_sequence, reader);
+    const std::uint64_t last = replica_has ? replica_has() : UINT64_MAX;
+    const HeaderReader until{.begin = reader.begin, .message = [&](const StoredMessage& message) {
+                               return message.stream_sequence() <= last && reader.message(message);
+                             }};
+    return inner_->ReadHeaders(stream, filter, from_sequence, until);
   }
   absl::StatusOr<StreamContents> LookAtContents(const std::string& stream) override {
     return inner_->LookAtContents(stream);
@@ -70,6 +75,8 @@ class HookedTransport final : public Transport {
   std::function<void(const std::string& stream)> before_ensure;
   std::function<void(const OutboundMessage& message)> before_publish;
   std::function<void(std::uint64_t sequence)> before_delete;
+  std::string refused_subject{};
+  std::function<std::uint64_t()> replica_has;  ///< up to which sequence
   std::atomic<bool> may_read = true;
 
  private:

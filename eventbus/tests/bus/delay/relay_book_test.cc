@@ -39,19 +39,57 @@ class RelayBookTest : public testing::Test {
     ASSERT_NE(book_.Answered(ticket), nullptr);
     book_.Stored(ticket.sequence);
   }
+  void Mark(std::uint64_t sequence) {
+    ASSERT_EQ(book_.Next(At(0)).kind, Kind::kMark);
+    ASSERT_EQ(book_.Next(At(0)).kind, Kind::kNothing);
+    book_.Marked(book_.beginning(), sequence);
+    ASSERT_EQ(book_.Next(At(0)).kind, Kind::kLoad);
+  }
+  void Load() {
+    Mark(0);
+    ASSERT_TRUE(book_.Loaded(0));
+  }
   RelayBook book_{{.most_bytes = 100, .most_unacknowledged = 2}};
 };
 
 TEST_F(RelayBookTest, PublishesNothingBeforeItHasReadWhatWaits) {
   Note(1, "a", 1);
+  EXPECT_EQ(book_.Next(At(5)).kind, Kind::kMark);
+  book_.Marked(book_.beginning(), 2);
   EXPECT_EQ(book_.Next(At(5)).kind, Kind::kLoad);
-  book_.Loaded();
+  EXPECT_TRUE(book_.Loaded(2));
   EXPECT_EQ(book_.Next(At(0)).kind, Kind::kNothing);
   EXPECT_EQ(Publish(1).sequence, 1u);
 }
 
+TEST_F(RelayBookTest, AReadingOfALaggingReplicaDoesNotCount) {
+  Mark(9);
+  Note(7, "b", 2, /*with_body=*/false);
+  EXPECT_FALSE(book_.Loaded(7)) << "8 may be due earlier";
+  Mark(10);
+  EXPECT_EQ(book_.Note(10, "mark", {.mark = true}, nullptr), Noted::kKnown);
+  EXPECT_TRUE(book_.Loaded(10));
+  EXPECT_EQ(book_.mark(), 10u);
+}
+
+TEST_F(RelayBookTest, AMarkThatIsNotStoredIsTriedAgain) {
+  ASSERT_EQ(book_.Next(At(0)).kind, Kind::kMark);
+  book_.NotMarked(book_.beginning());
+  Load();
+}
+
+TEST_F(RelayBookTest, AMarkOfAnEarlierBeginningDoesNotCount) {
+  ASSERT_EQ(book_.Next(At(0)).kind, Kind::kMark);
+  const std::uint64_t earlier = book_.beginning();
+  book_.BeginAnew();
+  book_.Marked(earlier, 3);
+  book_.NotMarked(earlier);
+  Mark(9);
+  EXPECT_FALSE(book_.Loaded(3));
+}
+
 TEST_F(RelayBookTest, TheNextOfAKeyFollowsThePubAck) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 1);
   Note(2, "b", 1);
   const RelayBook::Ticket first = Publish(1);
@@ -61,7 +99,7 @@ TEST_F(RelayBookTest, TheNextOfAKeyFollowsThePubAck) {
 }
 
 TEST_F(RelayBookTest, WhatWasNotPublishedWaitsAndItsKeyWithIt) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 1);
   Note(2, "b", 2);
   ASSERT_NE(book_.Answered(Publish(1)), nullptr);
@@ -71,7 +109,7 @@ TEST_F(RelayBookTest, WhatWasNotPublishedWaitsAndItsKeyWithIt) {
 }
 
 TEST_F(RelayBookTest, NoMoreAreUnacknowledgedThanMayBe) {
-  book_.Loaded();
+  Load();
   for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) {
     book_.Note(sequence, std::to_string(sequence), {.due = At(1), .key = sequence}, std::make_unique<EmptyMessage>());
   }
@@ -83,7 +121,7 @@ TEST_F(RelayBookTest, NoMoreAreUnacknowledgedThanMayBe) {
 }
 
 TEST_F(RelayBookTest, WhatIsOutOrWasRemovedIsNotTakenASecondTime) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 1);
   const RelayBook::Ticket ticket = Publish(1);
   EXPECT_EQ(Note(1, "a", 1), Noted::kKnown);
@@ -94,7 +132,7 @@ TEST_F(RelayBookTest, WhatIsOutOrWasRemovedIsNotTakenASecondTime) {
 }
 
 TEST_F(RelayBookTest, AMessageThatIsCalledOffIsRemovedAndNotPublished) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 1);
   EXPECT_EQ(book_.Note(2, "a", {.called_off = true}, nullptr), Noted::kRemove);
   EXPECT_EQ(book_.Next(At(1)).kind, Kind::kNothing);
@@ -102,20 +140,20 @@ TEST_F(RelayBookTest, AMessageThatIsCalledOffIsRemovedAndNotPublished) {
 }
 
 TEST_F(RelayBookTest, WhatWaitsIsReadAnewAfterOthersOwnedIt) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 1);
   book_.BeginAnew();
-  EXPECT_EQ(book_.Next(At(1)).kind, Kind::kLoad);
+  EXPECT_EQ(book_.Next(At(1)).kind, Kind::kMark);
 }
 
 TEST_F(RelayBookTest, NewsOfAnEarlierStreamSayNothingOfThisOne) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 1);
   const RelayBook::Ticket old = Publish(1);
   const std::uint64_t epoch = book_.epoch();
   book_.ForgetStream();
   book_.BeginAnew();
-  book_.Loaded();
+  Load();
   EXPECT_EQ(Note(1, "b", 1), Noted::kWaits);
   book_.Removed(1, epoch);
   EXPECT_EQ(book_.Answered(old), nullptr);
@@ -123,7 +161,7 @@ TEST_F(RelayBookTest, NewsOfAnEarlierStreamSayNothingOfThisOne) {
 }
 
 TEST_F(RelayBookTest, ReadsShortlyBeforeWhatItHasWithoutItsBody) {
-  book_.Loaded();
+  Load();
   Note(1, "a", 10, /*with_body=*/false);
   EXPECT_EQ(book_.Next(At(9)).kind, Kind::kNothing);
   const RelayBook::Step step = book_.Next(At(10));

@@ -28,7 +28,7 @@ void DelayChecker::CheckOrder(const DelayedEntry& entry, TimePoint now) const {
   const std::uint64_t key = ledger_.KeyOf(entry.event);
   if (key == 0) return;
   for (const auto& [sequence, other] : stream_.entries()) {
-    if (other.called_off || other.event == entry.event || ledger_.KeyOf(other.event) != key) continue;
+    if (other.called_off || other.mark || other.event == entry.event || ledger_.KeyOf(other.event) != key) continue;
     const bool earlier = std::pair(other.due, sequence) < std::pair(entry.due, entry.sequence);
     if (!earlier || other.stored_at + kNews > now || stream_.WasPutForward(other.event)) continue;
     ledger_.Break("order of delayed messages", "message " + std::to_string(entry.sequence) +
@@ -43,7 +43,7 @@ void DelayChecker::Told(const DelayedEntry& entry, int process, bool stored) {
 
 void DelayChecker::Removes(std::uint64_t sequence) const {
   const DelayedEntry* const entry = stream_.Find(sequence);
-  if (entry == nullptr || entry->called_off) return;
+  if (entry == nullptr || entry->called_off || entry->mark) return;
   ledger_.Require(stream_.WasPutForward(entry->event), "nothing lost",
                   "a delayed message was removed that was not published", sequence);
 }

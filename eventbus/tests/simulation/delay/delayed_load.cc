@@ -28,6 +28,7 @@ void DelayedLoad::ScheduleFault() {
     if (conditions_.calm) return;
     const std::uint64_t fault = random_.Below(10);
     if (fault < 5) {
+      if (scenario_.clustered && fault < 3) stream_.LagBehind(random_.Between(milliseconds{1}, milliseconds{1500}));
       stream_.LoseOwner();
     } else if (fault < 9) {
       trace_.Note("fault: the topic refuses what is put forward");

@@ -18,16 +18,31 @@ constexpr milliseconds kUpkeep{50};
 
 // The stream.
 
-void DelayedStream::Store(DelayedEntry entry) {
+void DelayedStream::Store(const DelayedEntry& entry) {
   if (const DelayedEntry* const before = OfEvent(entry.event)) Delete(before->sequence);
-  entry.generation = generation_;
-  entry.sequence = ++last_;
-  entry.stored_at = event_queue_.now();
-  of_event_[entry.event] = last_;
-  entries_[last_] = entry;
+  of_event_[entry.event] = last_ + 1;
+  trace_.Note(entry.called_off ? "called off, delayed" : "delayed", last_ + 1, "event", entry.event);
+  Add(entry);
+}
+
+std::uint64_t DelayedStream::StoreMark() {
+  Delete(mark_);
+  Add({.mark = true});
+  return mark_ = last_;
+}
+
+void DelayedStream::Add(const DelayedEntry& entry) {
+  DelayedEntry& stored = entries_[++last_] = entry;
+  stored.generation = generation_;
+  stored.sequence = last_;
+  stored.stored_at = event_queue_.now();
   unacknowledged_.insert(last_);
-  trace_.Note(entry.called_off ? "called off, delayed" : "delayed", last_, "event", entry.event);
-  Deliver({entry});
+  Deliver({stored});
+}
+
+std::map<std::uint64_t, DelayedEntry> DelayedStream::Reading() const {
+  if (event_queue_.now() >= lags_until_) return entries_;
+  return {entries_.begin(), entries_.upper_bound(replica_has_)};
 }
 
 const DelayedEntry* DelayedStream::Find(std::uint64_t sequence) const {
@@ -43,7 +58,7 @@ const DelayedEntry* DelayedStream::OfEvent(std::size_t event) const {
 void DelayedStream::Delete(std::uint64_t sequence) {
   const auto found = entries_.find(sequence);
   if (found == entries_.end()) return;
-  of_event_.erase(found->second.event);
+  if (!found->second.mark) of_event_.erase(found->second.event);
   unacknowledged_.erase(sequence);
   entries_.erase(found);
   ledger_.Progress();
@@ -60,15 +75,23 @@ bool DelayedStream::PutForward(const DelayedEntry& entry) {
 
 void DelayedStream::MakeAgain() {
   trace_.Note("fault: the stream of delayed messages created again");
-  for (const auto& [sequence, entry] : entries_) ledger_.Excuse(entry.event);
+  for (const auto& [sequence, entry] : entries_) {
+    if (!entry.mark) ledger_.Excuse(entry.event);
+  }
   entries_.clear();
   of_event_.clear();
   unacknowledged_.clear();
-  last_ = 0;
+  last_ = replica_has_ = mark_ = 0;
   ++generation_;
   // What was on its way to the owner comes from a consumer that is gone.
   if (owner_ != nullptr) Vacate(random_.Between(milliseconds{1}, milliseconds{600}));
   for (ModelRelay* relay : relays_) relay->StreamMadeAgain();
+}
+
+void DelayedStream::LagBehind(microseconds duration) {
+  trace_.Note("fault: a replica of the delayed messages lags behind");
+  replica_has_ = last_ - std::min(last_, random_.Below(8));
+  lags_until_ = event_queue_.now() + duration;
 }
 
 // The durable.

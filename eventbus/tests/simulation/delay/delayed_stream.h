@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,7 +19,7 @@ namespace penstock::eventbus::simulation {
 
 class ModelRelay;
 
-/// One message of the delayed ones: an event that waits, or the word that it was called off.
+/// One message of the delayed ones: an event that waits, the word that it was called off, or the mark of a relay.
 struct DelayedEntry {
   std::uint64_t generation = 0;  ///< of the stream
   std::uint64_t sequence = 0;
@@ -27,6 +28,7 @@ struct DelayedEntry {
   TimePoint stored_at{};
   std::size_t bytes = 0;
   bool called_off = false;
+  bool mark = false;
 };
 
 /// The stream of delayed messages, of which each event has one at most, and the durable of the relays: one of them owns
@@ -55,11 +57,15 @@ class DelayedStream {
 
   // At the server.
   /// Replaces the event's message.
-  void Store(DelayedEntry entry);
+  void Store(const DelayedEntry& entry);
+  /// Replaces the mark. Its sequence.
+  std::uint64_t StoreMark();
   const DelayedEntry* Find(std::uint64_t sequence) const;
   const DelayedEntry* OfEvent(std::size_t event) const;
   void Delete(std::uint64_t sequence);
   const std::map<std::uint64_t, DelayedEntry>& entries() const { return entries_; }
+  /// Those that a replica tells, which may lag behind.
+  std::map<std::uint64_t, DelayedEntry> Reading() const;
   std::uint64_t generation() const { return generation_; }
   /// Puts an event into its topic, once within the duplicate window, which is longer than a run. False: refused.
   bool PutForward(const DelayedEntry& entry);
@@ -75,10 +81,13 @@ class DelayedStream {
   // Faults.
   void LoseOwner();
   void MakeAgain();
+  /// A replica that is read lacks the last messages for that long.
+  void LagBehind(std::chrono::microseconds duration);
   /// The topic refuses what is put forward.
   void Refuse(bool refuses) { refuses_ = refuses; }
 
  private:
+  void Add(const DelayedEntry& entry);
   void Upkeep();
   void Own(ModelRelay& relay);
   void Vacate(std::chrono::microseconds pause);
@@ -97,10 +106,13 @@ class DelayedStream {
   std::set<std::uint64_t> unacknowledged_{};
   std::set<std::size_t> forwarded_{};
   std::uint64_t last_ = 0;
+  std::uint64_t mark_ = 0;
   std::uint64_t generation_ = 1;
   std::vector<ModelRelay*> relays_{};
   ModelRelay* owner_ = nullptr;
   std::uint64_t link_ = 0;
+  std::uint64_t replica_has_ = 0;
+  TimePoint lags_until_{};
   TimePoint vacant_until_{};
   TimePoint to_owner_{};
   bool broken_ = false;

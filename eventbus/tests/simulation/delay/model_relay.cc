@@ -12,6 +12,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kTurn{20}, kLook{50}, kReadAhead{500}, kRetry{1000}, kPause{200};
+constexpr char kMarkSubject[] = "mark";
 constexpr std::uint64_t kOwnKey = std::uint64_t{1} << 32;
 
 /// A delayed message with its body.
@@ -144,9 +145,11 @@ void ModelRelay::Heed() {
   if (!news.arrived.empty()) stream_.Acknowledge(*this, news.arrived.back().sequence);
   for (const auto& [ticket, stored] : news.published) Settle(ticket, stored);
   for (const auto& [sequence, epoch] : news.removed) book_.Removed(sequence, epoch);
+  for (const auto& [beginning, sequence] : news.marks) Marked(beginning, sequence);
 }
 
 void ModelRelay::Note(const DelayedEntry& entry, bool with_body) {
+  if (entry.mark) return void(book_.Note(entry.sequence, kMarkSubject, {.mark = true}, nullptr));
   const std::uint64_t key = ledger_.KeyOf(entry.event);
   DelayedFacts facts{.key = key != 0 ? key : kOwnKey + entry.event, .called_off = entry.called_off};
   if (!entry.called_off) facts.due = WallTime(entry.due);
@@ -171,11 +174,14 @@ bool ModelRelay::MayHandle() const {
 }
 
 bool ModelRelay::Step() {
-  if (busy_ || !MayHandle() || event_queue_.now() < loads_from_) return false;
+  if (busy_ || !MayHandle() || (!book_.loaded() && event_queue_.now() < loads_from_)) return false;
   const RelayBook::Step step = book_.Next(WallTime(event_queue_.now()));
   switch (step.kind) {
     case RelayBook::Step::Kind::kNothing:
       return false;
+    case RelayBook::Step::Kind::kMark:
+      PutMark();
+      return true;
     case RelayBook::Step::Kind::kLoad:
       Load();
       return true;
@@ -189,19 +195,40 @@ bool ModelRelay::Step() {
   return false;
 }
 
+void ModelRelay::PutMark() {
+  const auto tell = [this, beginning = book_.beginning()](std::uint64_t sequence) {
+    return Here([this, beginning, sequence] {
+      news_.marks.emplace_back(beginning, sequence);
+      TellNews();
+    });
+  };
+  stream_.Ask([this, tell]() -> DelayedStream::Answer { return tell(stream_.StoreMark()); }, tell(0));
+}
+
+void ModelRelay::Marked(std::uint64_t beginning, std::uint64_t sequence) {
+  if (sequence > 0) return book_.Marked(beginning, sequence);
+  book_.NotMarked(beginning);
+  LoadFrom(event_queue_.now() + kRetry);
+}
+
+void ModelRelay::LoadFrom(TimePoint when) {
+  loads_from_ = when;
+  WakeAt(when);
+}
+
 void ModelRelay::Load() {
   busy_ = true;
   stream_.Ask(
       [this]() -> DelayedStream::Answer {
-        return Done([this, entries = stream_.entries()] {
+        return Done([this, entries = stream_.Reading()] {
           for (const auto& [sequence, entry] : entries) Note(entry, /*with_body=*/false);
-          book_.Loaded();
+          if (!book_.Loaded(entries.empty() ? 0 : entries.rbegin()->first))
+            return LoadFrom(event_queue_.now() + kReadAhead);
+          removals_.Add(book_.mark(), book_.epoch(), kMarkSubject);
+          Remove();
         });
       },
-      Done([this] {
-        loads_from_ = event_queue_.now() + kRetry;
-        WakeAt(loads_from_);
-      }));
+      Done([this] { LoadFrom(event_queue_.now() + kRetry); }));
 }
 
 void ModelRelay::Read(const DueQueue::Unread& unread) {
@@ -241,7 +268,8 @@ void ModelRelay::Remove() {
   stream_.Ask(
       [this, item]() -> DelayedStream::Answer {
         const DelayedEntry* const there = stream_.Find(item.sequence);
-        const bool another = there == nullptr || std::to_string(there->event) != item.subject;
+        const bool another =
+            there == nullptr || (there->mark ? kMarkSubject : std::to_string(there->event)) != item.subject;
         return Here([this, item, another] { another ? Removed(item) : RemoveNow(item); });
       },
       Here([this, item] { NotRemoved(item); }));

@@ -42,6 +42,7 @@ class ModelRelay {
     std::vector<DelayedEntry> arrived{};
     std::vector<std::pair<RelayBook::Ticket, bool>> published{};
     std::vector<std::pair<std::uint64_t, std::uint64_t>> removed{};  // sequence, epoch
+    std::vector<std::pair<std::uint64_t, std::uint64_t>> marks{};    // beginning, sequence; 0: not stored
     bool others_owned = false;
     bool other_stream = false;
     bool any = false;
@@ -60,7 +61,10 @@ class ModelRelay {
   void Settle(const RelayBook::Ticket& ticket, bool stored);
   bool MayHandle() const;
   bool Step();
+  void PutMark();
+  void Marked(std::uint64_t beginning, std::uint64_t sequence);
   void Load();
+  void LoadFrom(TimePoint when);
   void Read(const DueQueue::Unread& unread);
   void Publish(std::uint64_t sequence);
   void Remove();
