@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bus/delay/relay_book.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -35,7 +36,8 @@ RelayBook::Step RelayBook::Next(Time now) {
 
 RelayBook::Noted RelayBook::Note(std::uint64_t sequence, std::string subject, const DelayedFacts& facts,
                                  std::unique_ptr<StoredMessage> message) {
-  if (facts.mark || out_.contains(sequence) || removed_.contains(sequence)) return Noted::kKnown;
+  if (out_.contains(sequence) || removed_.contains(sequence)) return Noted::kKnown;
+  if (facts.mark) return NoteMark(sequence);
   if (facts.due) {
     queue_.Insert({*facts.due, sequence, std::move(subject), facts.key, std::move(message)});
     return Noted::kWaits;
@@ -43,6 +45,12 @@ RelayBook::Noted RelayBook::Note(std::uint64_t sequence, std::string subject, co
   if (!facts.called_off) return Noted::kForeign;
   queue_.Erase(subject, sequence);
   return Noted::kRemove;
+}
+
+// One that is stored late is of a relay that is not the owner any more.
+RelayBook::Noted RelayBook::NoteMark(std::uint64_t sequence) {
+  last_mark_ = std::max(last_mark_, sequence);
+  return loaded() && sequence != mark_ ? Noted::kRemove : Noted::kKnown;
 }
 
 void RelayBook::Marked(std::uint64_t beginning, std::uint64_t sequence) {
@@ -57,6 +65,7 @@ void RelayBook::NotMarked(std::uint64_t beginning) {
 
 bool RelayBook::Loaded(std::uint64_t last_read) {
   phase_ = last_read >= mark_ ? Phase::kLoaded : Phase::kUnmarked;
+  mark_ = std::max(mark_, last_mark_);
   return loaded();
 }
 
@@ -64,6 +73,7 @@ void RelayBook::BeginAnew() {
   queue_.Clear();
   ++beginning_;
   phase_ = Phase::kUnmarked;
+  last_mark_ = 0;
 }
 
 // What was published of it is neither to be removed, nor to hide messages of the next one.

@@ -59,7 +59,7 @@ class RelayBook {
   void NotMarked(std::uint64_t beginning);
   /// The stream was read up to that sequence. False: that was behind the mark, and both are to be done again.
   bool Loaded(std::uint64_t last_read);
-  /// That of this beginning; 0: it has none.
+  /// The last mark of the stream, which is to be removed once it is loaded; 0: it has none.
   std::uint64_t mark() const { return mark_; }
   bool loaded() const { return phase_ == Phase::kLoaded; }
   void Fill(const DueQueue::Unread& unread, std::unique_ptr<StoredMessage> message) {
@@ -103,6 +103,7 @@ class RelayBook {
 
  private:
   enum class Phase { kUnmarked, kMarking, kMarked, kLoaded };
+  Noted NoteMark(std::uint64_t sequence);
 
   const Limits limits_;
   std::uint64_t epoch_ = 0;
@@ -110,6 +111,7 @@ class RelayBook {
   Phase phase_ = Phase::kUnmarked;
   std::uint64_t beginning_ = 0;
   std::uint64_t mark_ = 0;
+  std::uint64_t last_mark_ = 0;  // of any relay
   DueQueue queue_;
   /// By sequence: being published, or published and not yet removed.
   std::map<std::uint64_t, DueQueue::Waiting> out_;

@@ -72,6 +72,15 @@ TEST_F(RelayBookTest, AReadingOfALaggingReplicaDoesNotCount) {
   EXPECT_EQ(book_.mark(), 10u);
 }
 
+TEST_F(RelayBookTest, AMarkOfAnotherRelayIsRemoved) {
+  Mark(9);
+  EXPECT_EQ(book_.Note(10, "mark", {.mark = true}, nullptr), Noted::kKnown) << "not yet: its relay may read";
+  EXPECT_TRUE(book_.Loaded(10));
+  EXPECT_EQ(book_.mark(), 10u);
+  EXPECT_EQ(book_.Note(10, "mark", {.mark = true}, nullptr), Noted::kKnown);
+  EXPECT_EQ(book_.Note(11, "mark", {.mark = true}, nullptr), Noted::kRemove);
+}
+
 TEST_F(RelayBookTest, AMarkThatIsNotStoredIsTriedAgain) {
   ASSERT_EQ(book_.Next(At(0)).kind, Kind::kMark);
   book_.NotMarked(book_.beginning());

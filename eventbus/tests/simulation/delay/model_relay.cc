@@ -149,14 +149,22 @@ void ModelRelay::Heed() {
 }
 
 void ModelRelay::Note(const DelayedEntry& entry, bool with_body) {
-  if (entry.mark) return void(book_.Note(entry.sequence, kMarkSubject, {.mark = true}, nullptr));
+  if (entry.mark) {
+    if (book_.Note(entry.sequence, kMarkSubject, {.mark = true}, nullptr) == RelayBook::Noted::kRemove)
+      RemoveSoon(entry.sequence, kMarkSubject);
+    return;
+  }
   const std::uint64_t key = ledger_.KeyOf(entry.event);
   DelayedFacts facts{.key = key != 0 ? key : kOwnKey + entry.event, .called_off = entry.called_off};
   if (!entry.called_off) facts.due = WallTime(entry.due);
   std::string subject = std::to_string(entry.event);
   auto body = with_body ? std::make_unique<DelayedBody>(entry) : nullptr;
   if (book_.Note(entry.sequence, subject, facts, std::move(body)) != RelayBook::Noted::kRemove) return;
-  removals_.Add(entry.sequence, book_.epoch(), std::move(subject));
+  RemoveSoon(entry.sequence, std::move(subject));
+}
+
+void ModelRelay::RemoveSoon(std::uint64_t sequence, std::string subject) {
+  removals_.Add(sequence, book_.epoch(), std::move(subject));
   Remove();
 }
 
@@ -164,9 +172,8 @@ void ModelRelay::Settle(const RelayBook::Ticket& ticket, bool stored) {
   const DueQueue::Waiting* const out = book_.Answered(ticket);
   if (out == nullptr) return;
   if (!stored) return book_.PutBack(ticket.sequence, WallTime(event_queue_.now() + kRetry));
-  removals_.Add(ticket.sequence, book_.epoch(), out->subject);
+  RemoveSoon(ticket.sequence, out->subject);
   book_.Stored(ticket.sequence);
-  Remove();
 }
 
 bool ModelRelay::MayHandle() const {
@@ -224,8 +231,7 @@ void ModelRelay::Load() {
           for (const auto& [sequence, entry] : entries) Note(entry, /*with_body=*/false);
           if (!book_.Loaded(entries.empty() ? 0 : entries.rbegin()->first))
             return LoadFrom(event_queue_.now() + kReadAhead);
-          removals_.Add(book_.mark(), book_.epoch(), kMarkSubject);
-          Remove();
+          RemoveSoon(book_.mark(), kMarkSubject);
         });
       },
       Done([this] { LoadFrom(event_queue_.now() + kRetry); }));

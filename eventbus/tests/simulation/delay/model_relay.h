@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,7 @@ class ModelRelay {
   void LookLater();
   void Heed();
   void Note(const DelayedEntry& entry, bool with_body);
+  void RemoveSoon(std::uint64_t sequence, std::string subject);
   void Settle(const RelayBook::Ticket& ticket, bool stored);
   bool MayHandle() const;
   bool Step();
