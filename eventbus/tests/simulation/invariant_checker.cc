@@ -112,6 +112,10 @@ void InvariantChecker::Ended(const InFlightMessage& item, TimePoint now) {
   if (outage_) failed_.clear();
 }
 
+void InvariantChecker::Postponed(std::uint64_t sequence) {
+  if (const auto held = hand_.find(sequence); held != hand_.end()) held->second.stuck = false;
+}
+
 void InvariantChecker::TakenBack(const InFlightMessage& item) {
   --in_handlers_;
   running_.erase(ledger_.event(RecordOf(item)).key);

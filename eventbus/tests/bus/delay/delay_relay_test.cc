@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 #include <memory>
 #include <string>
@@ -214,16 +215,17 @@ TEST_F(DelayRelayTest, RelaysAlsoWhereItCannotMarkItsBeginning) {
 
 // As a cancellation would, that was stored while the relay did something else.
 TEST_F(DelayRelayTest, HeedsWhatCameDuringALongStepBeforeTheNextOne) {
-  DelayRelay relay(options_, *transport_, streams_);
-  relay.Start();
-  ASSERT_TRUE(Eventually([&] { return relay.Stats().owner; }));
-  const auto due = system_clock::now() + milliseconds(400);
+  std::atomic<system_clock::time_point> due{};
   transport_->before_ensure = [&, blocked = false](const std::string& stream) mutable {
     if (stream != "EVENTS_slow" || std::exchange(blocked, true)) return;
     const std::uint64_t sequence = SequenceOf("orders", "cancelled");
     Store(MakeCalledOff(DelayedSubject("EVENTS-delayed", "orders", "cancelled"), sequence));
-    EXPECT_TRUE(Eventually([&] { return system_clock::now() > due; }));
+    EXPECT_TRUE(Eventually([&] { return system_clock::now() > due.load(); }));
   };
+  DelayRelay relay(options_, *transport_, streams_);
+  relay.Start();
+  ASSERT_TRUE(Eventually([&] { return relay.Stats().owner; }));
+  due = system_clock::now() + milliseconds(400);
   Store(MakeDelayed({.subject = "orders", .message_id = "cancelled"}, due, "EVENTS-delayed"));
   ASSERT_TRUE(Eventually([&] { return relay.Stats().waiting == 1; }));
   Delay("slow", "1", milliseconds(1));

@@ -37,6 +37,7 @@ void Process::Begin(InFlightMessage& item, std::size_t actor) {
 
 void Process::Postpone(InFlightMessage& item, std::size_t actor) {
   item.result = {.kind = abandoning_ ? HandlerResult::Kind::kAbandoned : HandlerResult::Kind::kPostponed};
+  if (!item.stale) invariants_.Postponed(item.sequence);
   pool_.Free(actor);
   Finish(item);
 }
