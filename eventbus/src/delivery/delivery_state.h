@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include "delivery/delivery_options.h"
 #include "delivery/flow/flow_control.h"
@@ -34,16 +33,11 @@ struct DeliveryState {
            table.count(MessageState::kLookingUp);
   }
 
-  void NoteSettledElsewhere(std::uint64_t last, TimePoint at) {
-    if (std::exchange(settled_elsewhere, last) != last) settled_elsewhere_since = at;
-  }
-
   const DeliveryOptions options;
   SubscriptionStats counters{};         ///< and `lag`; the other gauges are not kept here
   std::uint64_t nak_redeliveries = 0;   ///< came after a Nak for messages that ran from memory meanwhile
   std::uint64_t vanished = 0;           ///< messages whose redelivery was given up
   std::uint64_t settled_elsewhere = 0;  ///< the server counts messages up to here as settled
-  TimePoint settled_elsewhere_since{};
   InFlightTable table{};
   FlowControl flow{options, table, counters};
   FailurePolicy failures{options};

@@ -267,13 +267,13 @@ void DeliveryStateMachine::Tick(TimePoint now, Actions& out) {
   if (!state_.closed) turns_.Tick(out);
   const bool look = state_.closed || now >= next_look_;
   if (look) next_look_ = now + leases_.interval();
-  if (!state_.closed && held() > 0 && (look || state_.settled_elsewhere > 0)) LookForOverdue(out);
   if (look && state_.options.acknowledges) CheckAll(out);
   if (look ? state_.options.acknowledges && !state_.closed : crowded() && now >= state_.flow.next_widening())
     Resize(out);
 }
 
 void DeliveryStateMachine::CheckAll(Actions& out) {
+  if (!state_.closed && held() > 0) LookForOverdue(out);
   for (InFlightMessage* item : state_.table.Ascending()) {
     if (item->state == MessageState::kAwaitingRedelivery) continue;
     if (item->at_letter() && !state_.closed && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
@@ -315,7 +315,7 @@ void DeliveryStateMachine::GiveUp(InFlightMessage& item, Actions& out) {
 }
 
 void DeliveryStateMachine::SettledElsewhere(std::uint64_t last, TimePoint now) {
-  state_.NoteSettledElsewhere(last, now);
+  state_.settled_elsewhere = last;
   state_.table.ForEach([&](InFlightMessage& item) {
     if (item.state == MessageState::kAwaitingRedelivery) item.due = std::min(item.due, turns_.OverdueAt(item, now));
   });

@@ -13,8 +13,7 @@ constexpr std::chrono::milliseconds kOfferAgain{2};
 constexpr std::chrono::milliseconds kResume{50};
 // How much longer than two lapsed leases a redelivery may take before it is looked for in the stream.
 constexpr std::chrono::seconds kRedeliveryPatience{60};
-// The same where the server says that it is settled, counted from when it did: one at a time may be asked for.
-constexpr std::chrono::seconds kUnderWay{1};
+constexpr std::chrono::seconds kUnderWay{1};  // the same where the server has said that it is settled
 // More than these run without being looked up: in an outage of what handlers need, thousands may be tried again.
 constexpr std::size_t kMostLookUps = 64;
 
@@ -259,7 +258,7 @@ void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
 }
 
 TimePoint TurnScheduler::OverdueAt(const InFlightMessage& item, TimePoint now) const {
-  if (item.sequence <= state_.settled_elsewhere) return std::max(now, state_.settled_elsewhere_since + kUnderWay);
+  if (item.sequence <= state_.settled_elsewhere) return now + kUnderWay;
   return LaterBy(LaterBy(now, 2 * state_.options.ack_wait), kRedeliveryPatience);
 }
 
