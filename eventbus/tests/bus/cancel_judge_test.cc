@@ -47,6 +47,20 @@ TEST_F(CancelJudgeTest, AnEventThatIsOverIsNotHeld) {
   EXPECT_EQ(Judge(InHand::kWaits), CancelState::kQueued) << "it was redriven";
 }
 
+TEST_F(CancelJudgeTest, WhatWasPromisedIsPromisedToALaterRequestToo) {
+  EXPECT_EQ(Judge(InHand::kWaits), CancelState::kQueued);
+  judge_.events().NoteOver("a");  // as a dead letter, with those of its key
+  EXPECT_EQ(Judge(InHand::kGivenUp), CancelState::kQueued);
+  EXPECT_EQ(Judge(InHand::kNot), CancelState::kQueued);
+  EXPECT_TRUE(Holds()) << "it may be redriven";
+}
+
+TEST_F(CancelJudgeTest, WhatAnotherProcessPromisedIsPromisedHereToo) {
+  EXPECT_FALSE(judge_.Take("a", CancelState::kQueued, kRequest, kNow));
+  EXPECT_EQ(Judge(InHand::kGivenUp), CancelState::kQueued);
+  EXPECT_TRUE(Holds());
+}
+
 TEST_F(CancelJudgeTest, AnAnswerOfAnotherProcessHolds) {
   EXPECT_TRUE(judge_.Take("a", CancelState::kRequested, kRequest, kNow));
   EXPECT_FALSE(Holds());

@@ -44,6 +44,11 @@ bool CancelledEvents::Holds(std::string_view event_id, Time now) const {
   return found != held_.end() && found->second.request.expires_at > now;
 }
 
+void CancelledEvents::NotePromised(std::string_view event_id) {
+  MutexLock lock(mutex_);
+  if (const auto found = held_.find(event_id); found != held_.end()) found->second.cancelled = true;
+}
+
 bool CancelledEvents::WasCancelled(std::string_view event_id) const {
   MutexLock lock(mutex_);
   const auto found = held_.find(event_id);

@@ -48,7 +48,9 @@ class CancelledEvents {
   /// The request is not in force any more.
   void Withdraw(std::string_view event_id);
   bool Holds(std::string_view event_id, Time now) const;
-  /// Whether it was acknowledged as cancelled here, or is to be by another process.
+  /// Somebody was told that it does not run.
+  void NotePromised(std::string_view event_id);
+  /// Whether it was acknowledged as cancelled here, or somebody was told that it does not run.
   bool WasCancelled(std::string_view event_id) const;
   /// The revision of the event's request that nobody has answered.
   std::optional<std::uint64_t> Unanswered(std::string_view event_id) const;
@@ -74,7 +76,7 @@ class CancelledEvents {
 
   struct Held {
     Request request{};
-    bool cancelled = false;  ///< its handler was not called for that reason, or ended for it
+    bool cancelled = false;  ///< its handler was not called for that reason, or ended for it, or that was promised
   };
 
   void ForgetExpired(Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
