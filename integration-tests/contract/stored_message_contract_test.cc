@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <limits>
 #include <memory>
@@ -56,6 +58,22 @@ class StoredMessageContractTest : public TransportContract {
 };
 
 PENSTOCK_TRANSPORT_CONTRACT(StoredMessageContractTest);
+
+TEST_P(StoredMessageContractTest, MoreSubjectsThanAServerCountsAreReadToTheLast) {
+  constexpr int kCount = 100'001;
+  std::atomic<int> stored = 0;
+  for (int i = 0; i < kCount; ++i) {
+    const std::string number = std::to_string(i);
+    ASSERT_THAT(transport().Publish({.subject = "letters." + number, .message_id = number},
+                                    [&](const absl::StatusOr<PubAck>& ack) { stored += ack.ok() ? 1 : 0; }),
+                IsOk());
+  }
+  ASSERT_TRUE(penstock::testing::Eventually([&] { return stored == kCount; }, std::chrono::seconds(60)));
+  int read = 0;
+  const HeaderReader reader{.begin = [](std::uint64_t) {}, .message = [&](const StoredMessage&) { return ++read > 0; }};
+  EXPECT_THAT(transport().ReadHeaders(std::string(kLetters), "letters.>", 1, reader), IsOk());
+  EXPECT_EQ(read, kCount);
+}
 
 TEST_P(StoredMessageContractTest, AStubIsTheDeliveryWithoutItsBytesAndCanBeNaked) {
   ASSERT_THAT(

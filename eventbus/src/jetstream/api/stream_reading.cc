@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -28,6 +29,7 @@ namespace {
 
 constexpr std::uint64_t kBatch = 1000;
 constexpr int kMostReadings = 5;
+constexpr std::size_t kMostSubjectsTold = 100'000;  // in one reply (nats-server: JSMaxSubjectDetails)
 constexpr std::chrono::milliseconds kPause(200);
 constexpr std::chrono::nanoseconds kRequestExpires = std::chrono::seconds(2);
 constexpr std::chrono::milliseconds kSilence(3000);
@@ -78,9 +80,11 @@ absl::StatusOr<Look> LookAt(ApiClient& api, const std::string& stream, const std
   const Json& state = Member(reply->body, "state");
   const auto last = UintMember(state, "last_seq"), messages = UintMember(state, "messages");
   if (!last || !messages) return absl::InternalError("JetStream API: the reply does not describe a stream");
+  const Json& subjects = Member(state, "subjects");
+  const bool all = subjects.size() < kMostSubjectsTold;
   return Look{
       .contents = {.created = StringMember(reply->body, "created"), .last_sequence = *last, .messages = *messages},
-      .matching = SumOf(Member(state, "subjects"))};
+      .matching = all ? SumOf(subjects) : *messages};
 }
 
 /// One reading, from the leader's word to the last message. `kAborted` when it has to begin anew.
