@@ -31,9 +31,9 @@ class InvariantChecker {
   /// Its handler was not called: it had expired, or was cancelled.
   void DidNotRun(const InFlightMessage& item, TimePoint now);
   /// Its handler's end does not count: the message is taken back.
+  void TakenBack(const InFlightMessage& item);
   /// It goes back without an attempt; its next call may be stuck as well.
   void Postponed(std::uint64_t sequence);
-  void TakenBack(const InFlightMessage& item);
   void LetterTold(const InFlightMessage& item);
   /// It is neither in an inbox nor in a handler nor on its way to or from the dead letters any more.
   void NotUnderWay(const InFlightMessage& item);

@@ -74,9 +74,9 @@ class ModelConsumer {
   bool flowing() const { return flowing_; }
   bool handling() const { return handling_; }
   /// Since when messages and answers go through undisturbed; the maximum when they do not.
+  TimePoint undisturbed_since() const { return undisturbed_since_; }
   /// Of a clustered durable, proven by a quorum.
   bool HoldsClaim() const { return claim_ != 0 && lease_.Holds(claim_, event_queue_.now()); }
-  TimePoint undisturbed_since() const { return undisturbed_since_; }
 
   // For the checkers.
   /// The fencing token of what arrives.

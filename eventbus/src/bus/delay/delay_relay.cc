@@ -281,12 +281,13 @@ void DelayRelay::PutMark() {
 
 // A stream that is full, or a user that may not publish to it, is no reason to relay nothing.
 void DelayRelay::Marked(const Mark& mark) {
-  if (mark.stored.ok()) return book_.Marked(mark.beginning, mark.stored->sequence);
+  if (mark.beginning != book_.beginning()) return;
   const absl::Status why = mark.stored.status();
-  TellTrouble("mark the beginning", why);
-  if (IsRefusal(why) || absl::IsResourceExhausted(why)) return book_.Marked(mark.beginning, 0);
-  book_.NotMarked(mark.beginning);
-  loads_from_ = steady_clock::now() + kRetry;
+  if (why.ok()) return book_.Marked(mark.beginning, mark.stored->sequence);
+  const bool again = !IsRefusal(why) && book_.NotMarked(mark.beginning);
+  if (!again) book_.Marked(mark.beginning, 0);
+  if (again) loads_from_ = steady_clock::now() + kRetry;
+  TellTrouble("mark the beginning", why, again ? kAgain : "it goes on without, and order may suffer on a cluster");
 }
 
 void DelayRelay::Load() {
@@ -305,7 +306,7 @@ void DelayRelay::Load() {
   } else if (!Stopping() && !book_.Loaded(last)) {
     loads_from_ = steady_clock::now() + kReadAgain;
   } else if (book_.loaded() && book_.mark() > 0) {
-    removals_.Remove(book_.mark(), book_.epoch(), MarkSubject(spec_.name));
+    removals_.RemoveIfThere(book_.mark(), book_.epoch(), MarkSubject(spec_.name));
   }
 }
 
@@ -371,12 +372,12 @@ void DelayRelay::PutBack(std::uint64_t sequence, const absl::Status& why) {
   book_.PutBack(sequence, system_clock::now() + RetryAfter(why));
 }
 
-void DelayRelay::TellTrouble(const char* what, const absl::Status& why) {
+void DelayRelay::TellTrouble(const char* what, const absl::Status& why, const char* then) {
   const MutexLock lock(mutex_);
   const std::string code = absl::StrCat(what, absl::StatusCodeToString(why.code()));
   if (stop_at_ || std::exchange(trouble_, code) == code || !options_.log) return;
   options_.log(LogLevel::kWarning,
-               absl::StrCat("delayed messages: ", what, ": ", std::string(why.message()), "; it is tried again"));
+               absl::StrCat("delayed messages: ", what, ": ", std::string(why.message()), "; ", then));
 }
 
 void DelayRelay::Count() {

@@ -105,7 +105,8 @@ class DelayRelay {
   void Relay(std::uint64_t sequence);
   absl::Status Send(const DueQueue::Waiting& waiting);
   void PutBack(std::uint64_t sequence, const absl::Status& why);
-  void TellTrouble(const char* what, const absl::Status& why);
+  static constexpr char kAgain[] = "it is tried again";
+  void TellTrouble(const char* what, const absl::Status& why, const char* then = kAgain);
   void Count();
 
   const BusOptions& options_;

@@ -18,10 +18,10 @@ DelayedRemovals::DelayedRemovals(Transport& transport, std::string stream, Remov
                                  std::function<void(const absl::Status& why)> trouble)
     : transport_(transport), stream_(std::move(stream)), removed_(std::move(removed)), trouble_(std::move(trouble)) {}
 
-void DelayedRemovals::Remove(std::uint64_t sequence, std::uint64_t epoch, std::string subject) {
+void DelayedRemovals::Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject, bool look) {
   const MutexLock lock(mutex_);
   if (stopping_) return;
-  queue_.Add(sequence, epoch, std::move(subject));
+  queue_.Add(sequence, epoch, std::move(subject), look);
   if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
   work_.NotifyOne();
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -33,7 +34,13 @@ class DelayedRemovals {
   DelayedRemovals& operator=(const DelayedRemovals&) = delete;
 
   /// `epoch` counts the streams of that name: what is told of an earlier one says nothing of this one's messages.
-  void Remove(std::uint64_t sequence, std::uint64_t epoch, std::string subject);
+  void Remove(std::uint64_t sequence, std::uint64_t epoch, std::string subject) {
+    Add(sequence, epoch, std::move(subject), /*look=*/false);
+  }
+  /// Looks first whether the message of that sequence has that subject, since its stream may be another by now.
+  void RemoveIfThere(std::uint64_t sequence, std::uint64_t epoch, std::string subject) {
+    Add(sequence, epoch, std::move(subject), /*look=*/true);
+  }
   /// Removes nothing of what is left, since its stream was deleted.
   void Forget();
   /// The latest removal was refused, until somebody allows it (`IsRefusal`).
@@ -43,6 +50,7 @@ class DelayedRemovals {
 
  private:
   using Item = RemovalQueue::Item;
+  void Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject, bool look);
   void Run();
   std::optional<Item> Await();
   bool RemoveNow(const Item& item);

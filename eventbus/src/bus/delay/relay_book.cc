@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t kMostOut = 65'536;
 constexpr std::size_t kMostRemoved = 65'536;
+constexpr int kMostMarks = 3;
 constexpr std::chrono::milliseconds kReadAhead{500};
 
 }  // namespace
@@ -39,6 +40,8 @@ RelayBook::Noted RelayBook::Note(std::uint64_t sequence, std::string subject, co
   if (out_.contains(sequence) || removed_.contains(sequence)) return Noted::kKnown;
   if (facts.mark) return NoteMark(sequence);
   if (facts.due) {
+    // A replica that lags may tell what was called off since: that is read before it is published.
+    if (!loaded() || sequence < mark_) message.reset();
     queue_.Insert({*facts.due, sequence, std::move(subject), facts.key, std::move(message)});
     return Noted::kWaits;
   }
@@ -59,8 +62,10 @@ void RelayBook::Marked(std::uint64_t beginning, std::uint64_t sequence) {
   mark_ = sequence;
 }
 
-void RelayBook::NotMarked(std::uint64_t beginning) {
-  if (beginning == beginning_) phase_ = Phase::kUnmarked;
+bool RelayBook::NotMarked(std::uint64_t beginning) {
+  if (beginning != beginning_) return true;
+  phase_ = Phase::kUnmarked;
+  return ++marks_failed_ < kMostMarks;
 }
 
 bool RelayBook::Loaded(std::uint64_t last_read) {
@@ -74,6 +79,7 @@ void RelayBook::BeginAnew() {
   ++beginning_;
   phase_ = Phase::kUnmarked;
   last_mark_ = 0;
+  marks_failed_ = 0;
 }
 
 // What was published of it is neither to be removed, nor to hide messages of the next one.

@@ -55,8 +55,8 @@ class RelayBook {
   std::uint64_t beginning() const { return beginning_; }
   /// The mark of that beginning is stored; 0: it cannot be, and any reading counts.
   void Marked(std::uint64_t beginning, std::uint64_t sequence);
-  /// It is not stored, and to be tried again.
-  void NotMarked(std::uint64_t beginning);
+  /// It is not stored. True: it is to be tried again; false: that was done often enough.
+  bool NotMarked(std::uint64_t beginning);
   /// The stream was read up to that sequence. False: that was behind the mark, and both are to be done again.
   bool Loaded(std::uint64_t last_read);
   /// The last mark of the stream, which is to be removed once it is loaded; 0: it has none.
@@ -112,6 +112,7 @@ class RelayBook {
   std::uint64_t beginning_ = 0;
   std::uint64_t mark_ = 0;
   std::uint64_t last_mark_ = 0;  // of any relay
+  int marks_failed_ = 0;         // of this beginning
   DueQueue queue_;
   /// By sequence: being published, or published and not yet removed.
   std::map<std::uint64_t, DueQueue::Waiting> out_;

@@ -5,8 +5,8 @@
 
 namespace penstock::eventbus {
 
-void RemovalQueue::Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject) {
-  const bool waited = !items_.empty() && items_.front().waited;
+void RemovalQueue::Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject, bool look) {
+  const bool waited = look || (!items_.empty() && items_.front().waited);
   items_.push_back({sequence, epoch, std::move(subject), waited});
 }
 

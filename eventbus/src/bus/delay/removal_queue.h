@@ -18,10 +18,11 @@ class RemovalQueue {
     std::uint64_t sequence = 0;
     std::uint64_t epoch = 0;  ///< of its stream
     std::string subject{};
-    bool waited = false;  ///< since it, or one before it, could not be removed at once: to be looked at first
+    bool waited = false;  ///< it, or one before it, could not be removed at once: to be looked at first
   };
 
-  void Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject);
+  /// `look`: it may be another message's sequence already.
+  void Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject, bool look = false);
   /// The next one. Not before the one that was taken last has been removed, or was put back.
   std::optional<Item> Take();
   /// The one that was taken last was removed, or could not be; `refused`: until somebody allows it.

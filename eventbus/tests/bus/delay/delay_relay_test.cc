@@ -78,7 +78,7 @@ class DelayRelayTest : public testing::Test {
                                     if (message.subject() != MarkSubject("EVENTS-delayed")) ++count;
                                     return true;
                                   }};
-    EXPECT_TRUE(transport_->ReadHeaders("EVENTS-delayed", "EVENTS-delayed.>", 1, reader).ok());
+    EXPECT_TRUE(transport_->inner().ReadHeaders("EVENTS-delayed", "EVENTS-delayed.>", 1, reader).ok());
     return count;
   }
   std::uint64_t SequenceOf(const std::string& topic, const std::string& id) const {

@@ -64,6 +64,8 @@ class HookedTransport final : public Transport {
   absl::StatusOr<std::unique_ptr<KeyValueStore>> OpenBucket(const BucketSpec& spec, const CallLimit& limit) override {
     return inner_->OpenBucket(spec, limit);
   }
+  /// Without any step in between.
+  Transport& inner() { return *inner_; }
   std::size_t max_payload_bytes() const override { return inner_->max_payload_bytes(); }
   bool connected() const override { return inner_->connected(); }
   std::uint64_t generation() const override { return inner_->generation(); }

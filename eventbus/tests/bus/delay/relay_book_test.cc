@@ -59,6 +59,9 @@ TEST_F(RelayBookTest, PublishesNothingBeforeItHasReadWhatWaits) {
   EXPECT_EQ(book_.Next(At(5)).kind, Kind::kLoad);
   EXPECT_TRUE(book_.Loaded(2));
   EXPECT_EQ(book_.Next(At(0)).kind, Kind::kNothing);
+  const RelayBook::Step step = book_.Next(At(1));
+  ASSERT_EQ(step.kind, Kind::kRead);
+  book_.Fill(step.unread, std::make_unique<EmptyMessage>());
   EXPECT_EQ(Publish(1).sequence, 1u);
 }
 
@@ -82,9 +85,23 @@ TEST_F(RelayBookTest, AMarkOfAnotherRelayIsRemoved) {
 }
 
 TEST_F(RelayBookTest, AMarkThatIsNotStoredIsTriedAgain) {
-  ASSERT_EQ(book_.Next(At(0)).kind, Kind::kMark);
-  book_.NotMarked(book_.beginning());
-  Load();
+  for (const bool again : {true, true, false}) {
+    ASSERT_EQ(book_.Next(At(0)).kind, Kind::kMark);
+    EXPECT_EQ(book_.NotMarked(book_.beginning()), again);
+  }
+  book_.Marked(book_.beginning(), 0);
+  ASSERT_EQ(book_.Next(At(0)).kind, Kind::kLoad) << "the order alone depends on it";
+  EXPECT_TRUE(book_.Loaded(0));
+}
+
+TEST_F(RelayBookTest, WhatCameWithItsBodyBeforeTheReadingIsReadBeforeItIsPublished) {
+  Note(1, "a", 1);
+  Mark(3);
+  EXPECT_TRUE(book_.Loaded(3));
+  Note(2, "b", 1);
+  const RelayBook::Step step = book_.Next(At(1));
+  ASSERT_EQ(step.kind, Kind::kRead);
+  EXPECT_EQ(step.unread.sequence, 1u);
 }
 
 TEST_F(RelayBookTest, AMarkOfAnEarlierBeginningDoesNotCount) {

@@ -163,8 +163,8 @@ void ModelRelay::Note(const DelayedEntry& entry, bool with_body) {
   RemoveSoon(entry.sequence, std::move(subject));
 }
 
-void ModelRelay::RemoveSoon(std::uint64_t sequence, std::string subject) {
-  removals_.Add(sequence, book_.epoch(), std::move(subject));
+void ModelRelay::RemoveSoon(std::uint64_t sequence, std::string subject, bool look) {
+  removals_.Add(sequence, book_.epoch(), std::move(subject), look);
   Remove();
 }
 
@@ -214,7 +214,7 @@ void ModelRelay::PutMark() {
 
 void ModelRelay::Marked(std::uint64_t beginning, std::uint64_t sequence) {
   if (sequence > 0) return book_.Marked(beginning, sequence);
-  book_.NotMarked(beginning);
+  if (!book_.NotMarked(beginning)) return book_.Marked(beginning, 0);
   LoadFrom(event_queue_.now() + kRetry);
 }
 
@@ -231,7 +231,7 @@ void ModelRelay::Load() {
           for (const auto& [sequence, entry] : entries) Note(entry, /*with_body=*/false);
           if (!book_.Loaded(entries.empty() ? 0 : entries.rbegin()->first))
             return LoadFrom(event_queue_.now() + kReadAhead);
-          RemoveSoon(book_.mark(), kMarkSubject);
+          if (book_.mark() > 0) RemoveSoon(book_.mark(), kMarkSubject, /*look=*/true);
         });
       },
       Done([this] { LoadFrom(event_queue_.now() + kRetry); }));

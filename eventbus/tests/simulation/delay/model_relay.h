@@ -59,7 +59,7 @@ class ModelRelay {
   void LookLater();
   void Heed();
   void Note(const DelayedEntry& entry, bool with_body);
-  void RemoveSoon(std::uint64_t sequence, std::string subject);
+  void RemoveSoon(std::uint64_t sequence, std::string subject, bool look = false);
   void Settle(const RelayBook::Ticket& ticket, bool stored);
   bool MayHandle() const;
   bool Step();
