@@ -55,7 +55,7 @@ std::optional<DelayedRemovals::Item> DelayedRemovals::Await() {
 
 // The stream may have been deleted and created again meanwhile, with another message of that sequence.
 absl::Status DelayedRemovals::TryToRemove(const Item& item) {
-  if (item.waited) {
+  if (item.look_first) {
     const auto there = transport_.ReadMessageAt(stream_, item.sequence);
     if (!there.ok()) return there.status();
     if ((*there)->subject() != item.subject) return absl::NotFoundError("another message has its sequence");

@@ -6,8 +6,8 @@
 namespace penstock::eventbus {
 
 void RemovalQueue::Add(std::uint64_t sequence, std::uint64_t epoch, std::string subject, bool look) {
-  const bool waited = look || (!items_.empty() && items_.front().waited);
-  items_.push_back({sequence, epoch, std::move(subject), waited});
+  const bool look_first = look || (!items_.empty() && items_.front().look_first);
+  items_.push_back({sequence, epoch, std::move(subject), look_first});
 }
 
 std::optional<RemovalQueue::Item> RemovalQueue::Take() {
@@ -20,7 +20,7 @@ std::optional<RemovalQueue::Item> RemovalQueue::Take() {
 
 void RemovalQueue::PutBack(Item item) {
   if (!forgotten_) items_.push_front(std::move(item));
-  for (Item& each : items_) each.waited = true;
+  for (Item& each : items_) each.look_first = true;
 }
 
 void RemovalQueue::Forget() {

@@ -18,7 +18,7 @@ class RemovalQueue {
     std::uint64_t sequence = 0;
     std::uint64_t epoch = 0;  ///< of its stream
     std::string subject{};
-    bool waited = false;  ///< it, or one before it, could not be removed at once: to be looked at first
+    bool look_first = false;  ///< whether its sequence is still its own: it, or one before it, has waited
   };
 
   /// `look`: it may be another message's sequence already.

@@ -125,12 +125,8 @@ absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec,
   if (absl::IsPermissionDenied(present.status())) return MarkedAsUnseen(present.status());
   if (!present.ok() || !present->Refused(api_code::kStreamNotFound)) return FactsOf(spec, present);
   const absl::StatusOr<ApiReply> made = api.Call("STREAM.CREATE." + spec.name, StreamConfig(spec), kOpenBudget, stop);
-  if (MayBePresent(made)) {
-    const absl::StatusOr<ApiReply> theirs = ask();
-    return FactsOf(spec, theirs.ok() && theirs->Refused(api_code::kStreamNotFound) ? made : theirs);
-  }
-  absl::StatusOr<StreamFacts> facts = FactsOf(spec, made);
-  if (facts.ok()) facts->created = true;
+  absl::StatusOr<StreamFacts> facts = FactsOf(spec, MadeOrPresent(made, ask));
+  if (facts.ok()) facts->created = !MayBePresent(made);
   return facts;
 }
 

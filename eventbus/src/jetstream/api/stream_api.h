@@ -33,6 +33,14 @@ inline bool MayBePresent(const absl::StatusOr<ApiReply>& made) {
   return made.ok() && (made->Refused(api_code::kStreamNameInUse) || made->Refused(api_code::kSubjectsOverlap));
 }
 
+/// The reply to the making of a stream, or, where that may be present, to a look at it.
+template <typename Look>
+absl::StatusOr<ApiReply> MadeOrPresent(const absl::StatusOr<ApiReply>& made, Look look) {
+  if (!MayBePresent(made)) return made;
+  absl::StatusOr<ApiReply> present = look();
+  return present.ok() && present->Refused(api_code::kStreamNotFound) ? made : present;
+}
+
 /// As `Transport::EnsureStream`.
 absl::StatusOr<StreamFacts> EnsureStream(ApiClient& api, const StreamSpec& spec, const std::stop_token& stop = {});
 

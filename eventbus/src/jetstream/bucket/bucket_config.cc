@@ -95,9 +95,7 @@ absl::StatusOr<BucketSpec> EnsureBucket(ApiClient& api, const BucketSpec& spec, 
   if (absl::Status known = CheckTimeToLive(api, spec, limit); !known.ok()) return known;
   const absl::StatusOr<ApiReply> made =
       api.Call("STREAM.CREATE." + stream, BucketConfig(spec), TimeLeft(limit), limit.stop);
-  if (!MayBePresent(made)) return Settings(spec, made);
-  const absl::StatusOr<ApiReply> theirs = look();
-  return Settings(spec, theirs.ok() && theirs->Refused(api_code::kStreamNotFound) ? made : theirs);
+  return Settings(spec, MadeOrPresent(made, look));
 }
 
 }  // namespace penstock::eventbus::jetstream

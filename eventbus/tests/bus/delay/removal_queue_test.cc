@@ -6,6 +6,16 @@
 namespace penstock::eventbus {
 namespace {
 
+TEST(RemovalQueueTest, WhatMayBeAnothersIsLookedAtFirstAndNothingElse) {
+  RemovalQueue queue;
+  queue.Add(1, 0, "a");
+  queue.Add(2, 0, "mark", /*look=*/true);
+  EXPECT_FALSE(queue.Take()->look_first);
+  EXPECT_TRUE(queue.Take()->look_first);
+  queue.Add(3, 0, "b");
+  EXPECT_FALSE(queue.Take()->look_first);
+}
+
 TEST(RemovalQueueTest, GivesOneAfterTheOther) {
   RemovalQueue queue;
   EXPECT_FALSE(queue.Take());
@@ -15,7 +25,7 @@ TEST(RemovalQueueTest, GivesOneAfterTheOther) {
   const auto second = queue.Take();
   ASSERT_TRUE(second);
   EXPECT_EQ(second->subject, "b");
-  EXPECT_FALSE(second->waited);
+  EXPECT_FALSE(second->look_first);
   EXPECT_TRUE(queue.empty());
 }
 
@@ -31,7 +41,7 @@ TEST(RemovalQueueTest, WhatCouldNotBeRemovedComesFirstAgainAndAllAreLookedAtBefo
     const auto next = queue.Take();
     ASSERT_TRUE(next);
     EXPECT_EQ(next->sequence, sequence);
-    EXPECT_TRUE(next->waited);
+    EXPECT_TRUE(next->look_first);
   }
 }
 

@@ -270,7 +270,7 @@ void ModelRelay::Remove() {
   if (removing_ || removals_.empty()) return;
   removing_ = true;
   const RemovalQueue::Item item = *removals_.Take();
-  if (!item.waited) return RemoveNow(item);
+  if (!item.look_first) return RemoveNow(item);
   stream_.Ask(
       [this, item]() -> DelayedStream::Answer {
         const DelayedEntry* const there = stream_.Find(item.sequence);
