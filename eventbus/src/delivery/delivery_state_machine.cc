@@ -22,7 +22,7 @@ void DeliveryStateMachine::Arrived(std::unique_ptr<InFlightMessage> item, TimePo
   ++state_.counters.received;
   if (item->message->delivery_count() > 1) ++state_.counters.redelivered;
   state_.counters.lag = item->message->pending();
-  item->lease_from = item->seen_at = now;
+  item->Delivered(now);
   item->fence.store(item->message->fence(), std::memory_order_relaxed);
   if (Recognise(item, out)) return;
   item->deliveries_before = item->message->delivery_count() - 1;
@@ -59,7 +59,7 @@ void DeliveryStateMachine::Again(InFlightMessage& known, std::unique_ptr<InFligh
   if (awaited) --known.naks_unanswered;
   ++(awaited ? state_.nak_redeliveries : state_.counters.duplicates);
   state_.flow.AddCredit(out);
-  known.lease_from = known.seen_at = state_.now;
+  known.Delivered(state_.now);
   known.latest = copy->message->Stub();
 }
 
@@ -68,7 +68,7 @@ void DeliveryStateMachine::TakeOver(InFlightMessage& held, std::unique_ptr<InFli
   held.TakeKeyFrom(*redelivered);
   held.latest.reset();
   held.evicted = false;
-  held.lease_from = held.seen_at = state_.now;
+  held.Delivered(state_.now);
   state_.flow.Charge(held, held.message->size_bytes());
   if (state_.flow.IsOverBudget(held)) state_.flow.Evict(held);
   state_.closed ? SetState(held, MessageState::kParked) : turns_.Turn(&held, out);
@@ -275,7 +275,7 @@ void DeliveryStateMachine::Tick(TimePoint now, Actions& out) {
 void DeliveryStateMachine::CheckAll(Actions& out) {
   if (!state_.closed && held() > 0) LookForOverdue(out);
   for (InFlightMessage* item : state_.table.Ascending()) {
-    if (item->state == MessageState::kAwaitingRedelivery) continue;
+    if (item->state == MessageState::kAwaitingRedelivery || item->asked_for()) continue;
     if (item->at_letter() && !state_.closed && item->due <= state_.now) turns_.BeginLetter(*item, item->state, out);
     leases_.Check(*item, state_.now, out);
   }
@@ -290,7 +290,7 @@ void DeliveryStateMachine::LookForOverdue(Actions& out) {
   for (InFlightMessage* item : state_.table.Ascending(MessageState::kAwaitingRedelivery)) {
     if (item->due > state_.now) continue;
     if (item->sequence <= state_.settled_elsewhere) {
-      GiveUp(*item, out);
+      turns_.GiveUp(*item, out);
     } else {
       item->due = TimePoint::max();
       out.overdue.push_back(item->sequence);
@@ -303,15 +303,8 @@ void DeliveryStateMachine::OverdueLookedUp(std::uint64_t sequence, bool gone, Ti
   InFlightMessage* const item = state_.table.Find(sequence);
   const bool awaited = item != nullptr && item->state == MessageState::kAwaitingRedelivery;
   if (!awaited || item->due != TimePoint::max()) return;
-  if (gone) return GiveUp(*item, out);
+  if (gone) return turns_.GiveUp(*item, out);
   item->due = turns_.OverdueAt(*item, now);
-}
-
-void DeliveryStateMachine::GiveUp(InFlightMessage& item, Actions& out) {
-  ++state_.vanished;
-  out.vanished.push_back(item.sequence);
-  turns_.ReleaseKey(item, out);
-  turns_.Remove(item);
 }
 
 void DeliveryStateMachine::SettledElsewhere(std::uint64_t last, TimePoint now) {

@@ -158,7 +158,6 @@ class DeliveryStateMachine {
   // Time.
   void CheckAll(Actions& out);
   void LookForOverdue(Actions& out);
-  void GiveUp(InFlightMessage& item, Actions& out);
   void Resize(Actions& out);
   bool crowded() const { return state_.options.acknowledges && !state_.closed && state_.flow.IsCrowdedBy(parked()); }
 

@@ -94,8 +94,9 @@ struct InFlightMessage {
   std::size_t weight = 0;   ///< bytes of body and headers
   std::size_t charged = 0;  ///< of these, what counts against the budget now
   TimePoint lease_from{};
-  TimePoint seen_at{};  ///< when its stream had it, as far as is known
-  TimePoint due{};      ///< held, waiting: until when; letters: when to try again, the maximum while it is tried
+  TimePoint seen_at{};       ///< when its stream had it, as far as is known
+  TimePoint due{};           ///< held, waiting: until when; letters: when to try again, the maximum while it is tried
+  TimePoint asked_for_at{};  ///< evicted, requested again before its turn, and not come since; the epoch: it was not
   std::uint64_t deliveries_before = 0;  ///< to processes before this one, or before this subscription
   std::uint64_t failures = 0;           ///< seen here
   std::uint32_t naks_unanswered = 0;    ///< of those sent for a retry from memory, whose redelivery has not come
@@ -111,12 +112,20 @@ struct InFlightMessage {
   /// The fencing token of its latest delivery; 0: none. Relaxed: a worker that reads an old one is refused by what it
   /// writes to, and tries again.
   std::atomic<std::uint64_t> fence{0};
+  /// Its latest delivery, in ticks of the steady clock. Relaxed: read by the worker before it begins, which is after
+  /// the delivery that made it do so.
+  std::atomic<TimePoint::rep> delivered_at{0};
   /// Many of its key wait for it: its end is not to wait for the consumer. Relaxed: a worker that reads it late is
   /// merely slower.
   std::atomic<bool> urgent{false};
   InFlightMessage* next_of_key = nullptr;
   InFlightMessage* next_completed = nullptr;
 
+  void Delivered(TimePoint now) {
+    lease_from = seen_at = now;
+    asked_for_at = {};
+    delivered_at.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  }
   /// The delivery to answer: the latest one. Not while held.
   const StoredMessage& answerable() const { return latest ? *latest : *message; }
   std::unique_ptr<StoredMessage> TakeAnswerable() { return latest ? std::move(latest) : std::move(message); }
@@ -127,6 +136,7 @@ struct InFlightMessage {
     key_storage = std::move(other.key_storage);
     if (stored) key = key_storage;
   }
+  bool asked_for() const { return asked_for_at != TimePoint{}; }
   bool keyed() const { return actor != kAnyActor; }
   /// On its way to or from the dead letters.
   bool at_letter() const {

@@ -37,6 +37,12 @@ std::size_t KeyQueues::QueuedBehind(const InFlightMessage& first) const {
   return queue == queues_.end() ? 0 : queue->second.waiting;
 }
 
+void KeyQueues::ForEachBehind(const InFlightMessage& first, absl::FunctionRef<void(InFlightMessage&)> visit) const {
+  const auto queue = queues_.find(first.key_hash);
+  if (queue == queues_.end()) return;
+  for (InFlightMessage* item = queue->second.next; item != nullptr; item = item->next_of_key) visit(*item);
+}
+
 InFlightMessage* KeyQueues::Dequeue(const InFlightMessage& first) {
   auto queue = queues_.find(first.key_hash);
   InFlightMessage* const next = queue->second.next;

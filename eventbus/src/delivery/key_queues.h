@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "delivery/in_flight_message.h"
 
 namespace penstock::eventbus {
@@ -22,6 +23,9 @@ class KeyQueues {
 
   /// The message whose turn it is. Of a key that has a queue.
   InFlightMessage& First(std::uint64_t key_hash) const { return *queues_.at(key_hash).first; }
+
+  /// Visits the messages that wait behind the one whose turn it is, in their order.
+  void ForEachBehind(const InFlightMessage& first, absl::FunctionRef<void(InFlightMessage&)> visit) const;
 
   /// How many messages wait behind the one whose turn it is.
   std::size_t QueuedBehind(const InFlightMessage& first) const;

@@ -29,17 +29,36 @@ void TurnScheduler::Admit(InFlightMessage& item, Actions& out) {
   }
 }
 
-// Null: nobody's. What was redriven or stored twice may be over by now.
+// Null: nobody's. What was redriven or stored twice may be over by now, and what was asked for may stay away.
 void TurnScheduler::Turn(InFlightMessage* item, Actions& out) {
-  while (item != nullptr && IsOver(*item)) {
+  while (item != nullptr) {
+    const bool stays_away = StaysAway(*item);
+    if (!stays_away && !IsOver(*item)) break;
     InFlightMessage& over = *item;
     item = over.keyed() ? Dequeue(over) : nullptr;
-    ++state_.counters.acked;
-    state_.processed.Add(over.sequence);
     state_.flow.AddCredit(out);
-    out.list.push_back({.kind = Action::Kind::kAck, .message = Remove(over)->TakeAnswerable()});
+    stays_away ? Vanish(over, out) : Acknowledge(over, out);
   }
   if (item != nullptr) state_.letters_known ? Start(*item, out) : SetState(*item, MessageState::kPaused);
+}
+
+void TurnScheduler::Acknowledge(InFlightMessage& over, Actions& out) {
+  ++state_.counters.acked;
+  state_.processed.Add(over.sequence);
+  out.list.push_back({.kind = Action::Kind::kAck, .message = Remove(over)->TakeAnswerable()});
+}
+
+void TurnScheduler::Vanish(InFlightMessage& item, Actions& out) {
+  ++state_.vanished;
+  out.vanished.push_back(item.sequence);
+  Remove(item);
+}
+
+// As long as is waited for the one whose turn it is; what was asked for long before has to be asked for again.
+bool TurnScheduler::StaysAway(const InFlightMessage& item) const {
+  if (!item.asked_for() || item.sequence > state_.settled_elsewhere) return false;
+  const auto waited = state_.now - item.asked_for_at;
+  return waited >= kUnderWay && waited < 2 * kUnderWay;
 }
 
 InFlightMessage* TurnScheduler::Dequeue(const InFlightMessage& item) {
@@ -205,6 +224,11 @@ void TurnScheduler::ReleaseKey(InFlightMessage& item, Actions& out) {
   Turn(Dequeue(item), out);
 }
 
+void TurnScheduler::GiveUp(InFlightMessage& item, Actions& out) {
+  ReleaseKey(item, out);
+  Vanish(item, out);
+}
+
 void TurnScheduler::BeginLetter(InFlightMessage& item, MessageState state, Actions& out) {
   SetState(item, state);
   item.due = TimePoint::max();
@@ -224,13 +248,15 @@ void TurnScheduler::Wait(InFlightMessage& item, std::chrono::milliseconds delay,
 // The retry does not wait for the redelivery, which is behind everything that is on its way to us and is recognised
 // when it comes.
 void TurnScheduler::RetryNow(InFlightMessage& item, Actions& out) {
-  if (!state_.options.retries_in_place) {
-    ++state_.counters.naks;
-    ++item.naks_unanswered;
-    // The latest is kept: should nothing come any more, it is the one to answer in the end.
-    out.list.push_back({.kind = Action::Kind::kNak, .message = item.answerable().Stub()});
-  }
+  if (!state_.options.retries_in_place) NakFromMemory(item, out);
   Start(item, out);
+}
+
+// The latest is kept: should nothing come any more, it is the one to answer in the end.
+void TurnScheduler::NakFromMemory(InFlightMessage& item, Actions& out) {
+  ++state_.counters.naks;
+  ++item.naks_unanswered;
+  out.list.push_back({.kind = Action::Kind::kNak, .message = item.answerable().Stub()});
 }
 
 // Another process that shares the consumer may get the message then: it has no place in the order of this one any more.
@@ -255,6 +281,17 @@ void TurnScheduler::SendNak(InFlightMessage& item, Actions& out) {
   item.due = OverdueAt(item, state_.now);
   out.list.push_back({.kind = Action::Kind::kNak, .message = item.TakeAnswerable()});
   item.message.reset();
+  if (item.keyed() && item.sequence <= state_.settled_elsewhere) AskForFollowers(item, out);
+}
+
+// What the server counts as settled does not come, as a rule: the key does not wait for each of them by itself.
+void TurnScheduler::AskForFollowers(const InFlightMessage& first, Actions& out) {
+  queues_.ForEachBehind(first, [&](InFlightMessage& item) {
+    const bool asked_for = item.asked_for() && state_.now - item.asked_for_at < 2 * kUnderWay;
+    if (asked_for || !item.evicted || item.sequence > state_.settled_elsewhere) return;
+    item.asked_for_at = state_.now;
+    NakFromMemory(item, out);
+  });
 }
 
 TimePoint TurnScheduler::OverdueAt(const InFlightMessage& item, TimePoint now) const {

@@ -89,6 +89,8 @@ class TurnScheduler {
   void Seen(InFlightMessage& item, Actions& out);
   /// The message is over: the next one of its key has its turn.
   void ReleaseKey(InFlightMessage& item, Actions& out);
+  /// The message does not come any more: its key goes on without it.
+  void GiveUp(InFlightMessage& item, Actions& out);
   /// Takes the message out of the table.
   std::unique_ptr<InFlightMessage> Remove(InFlightMessage& item);
 
@@ -114,6 +116,9 @@ class TurnScheduler {
  private:
   void Start(InFlightMessage& item, Actions& out);
   bool IsOver(const InFlightMessage& item);
+  bool StaysAway(const InFlightMessage& item) const;
+  void Acknowledge(InFlightMessage& over, Actions& out);
+  void Vanish(InFlightMessage& item, Actions& out);
   bool MayBeObsolete(const InFlightMessage& item) const;
   void CheckLetter(InFlightMessage& item, Actions& out);
   bool Follows(InFlightMessage& item, Actions& out);
@@ -130,6 +135,8 @@ class TurnScheduler {
   void OfferRefused(std::size_t actor, Actions& out);
   void RetryNow(InFlightMessage& item, Actions& out);
   void SendNak(InFlightMessage& item, Actions& out);
+  void NakFromMemory(InFlightMessage& item, Actions& out);
+  void AskForFollowers(const InFlightMessage& first, Actions& out);
   void WakeWaiting(Actions& out);
   void Probe(Actions& out);
   void SetState(InFlightMessage& item, MessageState state) { state_.table.SetState(item, state); }

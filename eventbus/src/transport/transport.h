@@ -140,6 +140,10 @@ class Consumer {
   /// token in what it writes to makes that harmless. Always true for other consumers. Thread-safe; takes nanoseconds.
   virtual bool MayHandle(std::chrono::steady_clock::time_point now) const = 0;
 
+  /// Since when it receives without an interruption; the maximum while it does not. A server that was killed can have
+  /// lost what it delivered before, and give it to another process that shares the consumer. Thread-safe.
+  virtual std::chrono::steady_clock::time_point receives_since() const { return {}; }
+
   /// Ends the deliveries and waits for a callback that runs (unless called from it), but keeps the consumer: messages
   /// in flight can be finished while no other process begins them. Same as `Stop` for a consumer without an owner.
   /// Idempotent.

@@ -38,7 +38,7 @@ class CancelWatchTest : public ::testing::Test {
     return answer.value_or(Cancelled::kRequested);
   }
   bool Begin(std::string_view id, bool delivered_before = false) {
-    if (delivered_before) watch_->LookUp(id);
+    if (delivered_before) watch_->LookUp(id, receives_since_);
     return watch_->events().Begin(&item_, id, stop_, std::chrono::system_clock::now());
   }
 
@@ -47,6 +47,7 @@ class CancelWatchTest : public ::testing::Test {
   std::unique_ptr<EventBus> bus_;
   std::shared_ptr<CancelWatch> watch_;
   std::stop_source stop_;
+  CancelWatch::SteadyTime receives_since_{};
   int item_ = 0;
 };
 
@@ -98,6 +99,13 @@ TEST_F(CancelWatchTest, ReadsTheBucketBeforeAnEventThatAnotherProcessHad) {
 TEST_F(CancelWatchTest, LetsEventsBeginWhenTheBucketCannotBeRead) {
   bus_->Close();
   EXPECT_TRUE(Begin("a", /*delivered_before=*/true));
+}
+
+TEST_F(CancelWatchTest, LeavesABucketAloneThatDoesNotAnswerUntilTheConsumerReceivesAnew) {
+  bus_->Close();
+  EXPECT_TRUE(watch_->LookUp("a", receives_since_));
+  EXPECT_FALSE(watch_->LookUp("a", receives_since_));
+  EXPECT_TRUE(watch_->LookUp("a", receives_since_ + seconds(1)));
 }
 
 }  // namespace

@@ -62,6 +62,15 @@ class DeliveryStateMachineTest : public testing::Test {
     if (!item->key.empty()) item->actor = item->key_hash % 4;
     return item;
   }
+  /// Messages 1 to `last` of the key "a", without their bodies.
+  void EvictedOfOneKey(std::uint64_t last) {
+    options_.max_bytes = 150;
+    Begin();
+    Arrive(last + 1, "b");
+    for (std::uint64_t sequence = 1; sequence <= last; ++sequence) Arrive(sequence, "a");
+    Finish(last + 1);
+    EXPECT_THAT(Said(), testing::Contains("nak 1"));
+  }
   void Finish(std::uint64_t sequence, HandlerResult result = {}) {
     InFlightMessage* item = std::exchange(running_.at(sequence), nullptr);
     running_.erase(sequence);

@@ -258,6 +258,45 @@ TEST_F(DeliveryStateMachineTest, DoesNotWaitForWhatTheServerCountsAsSettled) {
   EXPECT_EQ(flow_->in_hand(), 0u);
 }
 
+TEST_F(DeliveryStateMachineTest, DoesNotWaitForEachThatTheServerCountsAsSettled) {
+  constexpr std::uint64_t kLast = 100;
+  EvictedOfOneKey(kLast);
+  flow_->SettledElsewhere(kLast, now_);
+  for (int ticks = 0; ticks < 12; ++ticks) Pass(milliseconds{300});
+  EXPECT_EQ(flow_->vanished(), kLast);
+  EXPECT_EQ(flow_->in_hand(), 0u);
+}
+
+TEST_F(DeliveryStateMachineTest, WaitsForWhatComesAlthoughTheServerCountedItAsSettled) {
+  EvictedOfOneKey(4);
+  flow_->SettledElsewhere(4, now_);
+  for (int ticks = 0; ticks < 5; ++ticks) Pass(milliseconds{300});
+  EXPECT_THAT(Said(), testing::IsSupersetOf({"nak 2", "nak 3", "nak 4"})) << "the others are asked for at once";
+  Arrive(3, "a", 2);
+  for (int ticks = 0; ticks < 5; ++ticks) Pass(milliseconds{300});
+  EXPECT_EQ(flow_->vanished(), 2u);
+  EXPECT_THAT(Said(), testing::IsSupersetOf({"nak 3"})) << "its body was dropped: there was no room";
+  Arrive(3, "a", 3);
+  EXPECT_THAT(Said(), ElementsAre("run 3"));
+  Pass(seconds{5});
+  EXPECT_EQ(flow_->vanished(), 2u) << "its key waits";
+  Finish(3);
+  EXPECT_THAT(Said(), testing::IsSupersetOf({"ack 3", "nak 4"})) << "asked for long ago";
+  for (int ticks = 0; ticks < 5; ++ticks) Pass(milliseconds{300});
+  EXPECT_EQ(flow_->vanished(), 3u);
+  EXPECT_EQ(flow_->in_hand(), 0u);
+}
+
+TEST_F(DeliveryStateMachineTest, KeepsNoLeaseOfWhatItAskedForAndDidNotGet) {
+  EvictedOfOneKey(3);
+  flow_->SettledElsewhere(3, now_);
+  for (int ticks = 0; ticks < 5; ++ticks) Pass(milliseconds{300});
+  Arrive(2, "a", 2);
+  EXPECT_THAT(Said(), testing::IsSupersetOf({"nak 3", "run 2"}));
+  Pass(seconds{20});
+  EXPECT_THAT(Said(), testing::Not(testing::Contains("extend 3")));
+}
+
 TEST_F(DeliveryStateMachineTest, WaitsForARedeliveryUntilItIsGoneFromItsStream) {
   options_.max_bytes = 150;
   Begin();

@@ -35,6 +35,9 @@ TEST(AwaitedRedeliveriesTest, AreThoseThatNeitherCameNorWereSettled) {
   const std::vector<std::uint64_t> over = {5, 6, 9};
   awaited.Over(over);
   EXPECT_EQ(awaited.First(), 7u);
+  for (const std::uint64_t sequence : {3u, 4u, 8u}) awaited.Asked(sequence);
+  awaited.OverUpTo(7);
+  EXPECT_EQ(awaited.First(), 8u);
   awaited.Clear();
   EXPECT_EQ(awaited.First(), std::nullopt);
 }

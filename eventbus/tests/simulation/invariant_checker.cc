@@ -20,7 +20,7 @@ void InvariantChecker::Arrived(const ModelMessage::Facts& facts, bool admitted) 
   const Record& record = ledger_.record(facts.record);
   if (auto known = hand_.find(facts.sequence); known != hand_.end()) {
     if (known->second.asked_again) --asked_again_;
-    known->second.asked_again = known->second.ownership_lost = false;
+    known->second.asked_again = known->second.asked_early = known->second.ownership_lost = false;
     known->second.given_up = known->second.stuck && scenario_.flow.retries_in_place;
     return;
   }
@@ -181,7 +181,7 @@ void InvariantChecker::Release(std::uint64_t sequence) {
 
 void InvariantChecker::Vanished(std::uint64_t sequence) {
   const auto held = hand_.find(sequence);
-  const bool asked_again = held != hand_.end() && held->second.asked_again;
+  const bool asked_again = held != hand_.end() && (held->second.asked_again || held->second.asked_early);
   ledger_.Require(asked_again && sequence <= settled_elsewhere_, "counts", "a message was given up that may come",
                   sequence);
   Release(sequence);
@@ -216,7 +216,8 @@ void InvariantChecker::Asked(const Action& action, const DeliveryStateMachine& f
       return ledger_.Require(RecordOf(*action.item).letter != 0 && scenario_.quarantines(), "look up",
                              "a letter was looked up of what has none", sequence);
     case Kind::kExtend:
-      return ledger_.Require(Holds(sequence), "lease", "a lease was extended of what is not in hand", sequence);
+      return ledger_.Require(Holds(sequence) && !hand_.at(sequence).asked_early, "lease",
+                             "a lease was extended of what is not in hand", sequence);
     case Kind::kStuck: {
       Held& held = hand_.at(sequence);
       const TimePoint begun{TimePoint::duration(action.item->started_at.load(std::memory_order_relaxed))};
@@ -285,6 +286,14 @@ void InvariantChecker::AskedTerm(const StoredMessage& message) {
   Release(facts.sequence);
 }
 
+bool InvariantChecker::IsParked(const DeliveryStateMachine& flow, std::uint64_t sequence) {
+  bool parked = false;
+  flow.ForEachInHand([&](const InFlightMessage& item) {
+    if (item.sequence == sequence) parked = item.state == MessageState::kParked;
+  });
+  return parked;
+}
+
 void InvariantChecker::AskedNak(const StoredMessage& message, const DeliveryStateMachine& flow) {
   const std::uint64_t sequence = message.stream_sequence();
   ++naked_;
@@ -295,6 +304,8 @@ void InvariantChecker::AskedNak(const StoredMessage& message, const DeliveryStat
   }
   Held& held = hand_.at(sequence);
   if (held.failures > 0) return;  // it runs again from memory
+  held.asked_early = sequence <= settled_elsewhere_ && IsParked(flow, sequence);
+  if (held.asked_early) return;
   held.asked_again = true;
   ++asked_again_;
 }

@@ -77,6 +77,7 @@ class InvariantChecker {
     std::uint64_t deliveries_before = 0;
     std::uint64_t failures = 0;
     bool asked_again = false;  // by a Nak
+    bool asked_early = false;  // likewise, before its turn, since it seems to be settled
     bool stuck = false;
     bool given_up = false;  // its lease, until it is delivered again
     bool letter_tried = false;
@@ -91,6 +92,7 @@ class InvariantChecker {
   void CheckTurn(const InFlightMessage& item, const DeliveryStateMachine& flow);
   void AskedAck(const StoredMessage& message);
   void AskedTerm(const StoredMessage& message);
+  static bool IsParked(const DeliveryStateMachine& flow, std::uint64_t sequence);
   void AskedNak(const StoredMessage& message, const DeliveryStateMachine& flow);
   void AskedLetter(const InFlightMessage& item);
   void CheckGivenUp(const Held& held, const InFlightMessage& item) const;

@@ -72,6 +72,7 @@ void ModelConsumer::FlowSimply(bool made) {
   came_.clear();
   link_ = network_.Open(*this, server_);
   flowing_ = true;
+  flows_since_ = event_queue_.now();
   undisturbed_since_ = event_queue_.now();
   trace_.Note("synchronised, inbox", link_, "ack floor", network_.server().ack_floor());
   Ask();
@@ -206,7 +207,10 @@ void ModelConsumer::Audit() {
   network_.Request(link_, [this, first](Network::Side& side) -> Network::Answer {
     return IfCurrent([this, first, sight = network_.Look(side, *this)] {
       if (!sight.exists || sight.incarnation != incarnation_ || !flowing_ || !arriving_) return;
-      if (first && sight.floor >= *first) events_.on_settled_elsewhere(sight.floor);
+      if (first && sight.floor >= *first) {
+        events_.on_settled_elsewhere(sight.floor);
+        awaited_.OverUpTo(sight.floor);
+      }
       if (!audit_.Saw(sight.pending, outstanding_.size(), event_queue_.now(), last_delivery_)) return;
       trace_.Note("the server waits for answers that were given");
       LoseTrack();

@@ -72,6 +72,7 @@ class ModelConsumer {
   /// Whether an answer to it can mean something to the server: it has come on this inbox, or it would.
   bool MayAnswer(std::uint64_t sequence) const { return arriving_ || came_.contains(sequence); }
   bool flowing() const { return flowing_; }
+  TimePoint receives_since() const { return flowing_ ? flows_since_ : TimePoint::max(); }
   bool handling() const { return handling_; }
   /// Since when messages and answers go through undisturbed; the maximum when they do not.
   TimePoint undisturbed_since() const { return undisturbed_since_; }
@@ -171,7 +172,7 @@ class ModelConsumer {
   std::uint64_t floor_of_ = 0;  // the incarnation whose floor was noted last
   std::uint64_t stream_generation_ = 0;
   bool stream_made_again_ = false;
-  TimePoint proven_{}, heard_{}, last_delivery_{}, aged_{};
+  TimePoint flows_since_{}, proven_{}, heard_{}, last_delivery_{}, aged_{};
   TimePoint undisturbed_since_ = TimePoint::max();
 
   TimePoint told_{};  // what was acknowledged before this was acknowledged again

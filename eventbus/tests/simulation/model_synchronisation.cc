@@ -241,6 +241,7 @@ void ModelConsumer::Bound(const Sight& sight, TimePoint asked, bool made) {
   floor_generation_ = sight.stream_generation;
   came_.clear();
   flowing_ = true;
+  flows_since_ = event_queue_.now();
   proven_ = asked;
   heard_ = last_delivery_ = event_queue_.now();
   if (!scenario_.clustered) undisturbed_since_ = event_queue_.now();

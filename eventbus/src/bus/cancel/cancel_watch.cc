@@ -100,11 +100,11 @@ InHand CancelWatch::WhereIs(std::string_view event_id) {
 }
 
 // A bucket that does not answer is left alone for a while: events are handled all the same.
-bool CancelWatch::LookUp(std::string_view event_id) {
+bool CancelWatch::LookUp(std::string_view event_id, SteadyTime receives_since) {
   if (events().Holds(event_id, std::chrono::system_clock::now())) return false;
   {
     MutexLock lock(mutex_);
-    if (std::chrono::steady_clock::now() < look_up_from_) return false;
+    if (receives_since == unanswered_since_ && std::chrono::steady_clock::now() < look_up_from_) return false;
   }
   const absl::StatusOr<BucketEntry> entry = entries_->Get(event_id, kLookUpTimeout);
   if (entry.ok()) {
@@ -114,6 +114,7 @@ bool CancelWatch::LookUp(std::string_view event_id) {
     Warn("look for a request to cancel", event_id, entry.status());
     MutexLock lock(mutex_);
     look_up_from_ = DeadlineAfter(kLookUpPause);
+    unanswered_since_ = receives_since;
   }
   return true;
 }

@@ -27,6 +27,8 @@ namespace penstock::eventbus {
 /// **Shutdown:** `Stop`, before what `in_hand` uses is destroyed. Idempotent.
 class CancelWatch {
  public:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
   struct Parts {
     std::string_view topic{};
     std::string_view durable{};
@@ -47,15 +49,14 @@ class CancelWatch {
   void Stop();
 
   /// Asks the bucket for the event's request: another process may have promised what its watch has and this one's has
-  /// not. False: that is not needed. Takes up to 500 ms, after which nobody knows who owns the durable.
-  bool LookUp(std::string_view event_id);
+  /// not. False: that is not needed. Takes up to 500 ms, after which nobody knows who owns the durable. A bucket that
+  /// did not answer is not asked for 5 s, unless the consumer receives since another time by then.
+  bool LookUp(std::string_view event_id, SteadyTime receives_since);
   CancelledEvents& events() { return judge_.events(); }
   /// The event was acknowledged as cancelled: says so to who waits for it.
   void Answer(std::string_view event_id);
 
  private:
-  using SteadyTime = std::chrono::steady_clock::time_point;
-
   CancelWatch(std::unique_ptr<EventEntries> entries, Parts parts);
 
   absl::Status Start();
@@ -75,8 +76,9 @@ class CancelWatch {
   CondVar reported_;
   bool up_to_date_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<InHand(std::string_view event_id)> in_hand_ ABSL_GUARDED_BY(mutex_);
-  SteadyTime look_up_from_ ABSL_GUARDED_BY(mutex_){};  // not before: the bucket did not answer
-  std::unique_ptr<BucketWatch> watch_{};               // set once, before anything else
+  SteadyTime look_up_from_ ABSL_GUARDED_BY(mutex_){};      // not before: the bucket did not answer
+  SteadyTime unanswered_since_ ABSL_GUARDED_BY(mutex_){};  // since when the consumer received then
+  std::unique_ptr<BucketWatch> watch_{};                   // set once, before anything else
 };
 
 }  // namespace penstock::eventbus

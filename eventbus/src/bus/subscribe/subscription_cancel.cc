@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "bus/cancel/other_promises.h"
 #include "bus/dead_letters/letter_headers.h"
 #include "bus/subscribe/subscription.h"
 #include "naming/names.h"
@@ -24,8 +25,8 @@ bool HasId(const StoredMessage& message, std::string_view event_id, std::string_
 // Looking up takes as long as a proof of ownership lasts, so that another process may be handling the event by then.
 EventGate::Verdict Subscription::AskToBegin(InFlightMessage& item, std::string_view event_id,
                                             const std::stop_source& stop) {
-  const bool delivered_before = item.deliveries_before > 0 && item.failures == 0;
-  if (delivered_before && spec_.cancels->LookUp(event_id)) {
+  const TimePoint since = consumer_->receives_since();
+  if (OthersMayHavePromised(item, since) && spec_.cancels->LookUp(event_id, since)) {
     const bool abandoned = abandoning_.load(std::memory_order_relaxed);
     if (abandoned || !MayBegin(item, std::chrono::steady_clock::now())) return EventGate::Verdict::kPostponed;
   }
@@ -64,8 +65,9 @@ InHand Subscription::WhereIs(std::string_view event_id) const {
   MutexLock lock(mutex_);
   if (!open_ || !consumer_->MayHandle(std::chrono::steady_clock::now())) return InHand::kNot;
   InHand where = InHand::kNot;
+  const TimePoint since = consumer_->receives_since();
   flow_.ForEach([&](const InFlightMessage& item) {
-    if (item.message == nullptr || item.ownership_lost.load(std::memory_order_relaxed)) return;
+    if (item.message == nullptr || !IsOurs(item, since)) return;
     if (where == InHand::kWaits || !HasId(*item.message, event_id, encoded)) return;
     const bool over = item.state == MessageState::kDeadLettering || item.state == MessageState::kRemovingLetter;
     where = over ? InHand::kGivenUp : InHand::kWaits;

@@ -98,7 +98,8 @@ void ConsumerSession::Resume(const std::shared_ptr<Link>& link, Outcome outcome)
   if (synchronised_++ > 0) resubscribes_.fetch_add(1, std::memory_order_relaxed);
   generation_ = link->generation();
   Heard();
-  flows_on_.store(generation_, std::memory_order_relaxed);
+  flows_since_.store(resumed_at_.time_since_epoch().count(), std::memory_order_relaxed);
+  flows_on_.store(generation_, std::memory_order_release);
   outside_changes_.Restart(resumed_at_);
   inbox_->Release();
   OnTick(link, Clock::now());
@@ -385,9 +386,8 @@ void ConsumerSession::Stop() {
 }
 
 ConsumerStats ConsumerSession::Stats() const {
-  const std::shared_ptr<Link> link = connection_.link();
-  return {.active = link != nullptr && flows_on_.load(std::memory_order_relaxed) == link->generation(),
-          .standing_by = link != nullptr && standing_by_.load(std::memory_order_relaxed),
+  return {.active = receives_since() != Clock::time_point::max(),
+          .standing_by = connection_.link() != nullptr && standing_by_.load(std::memory_order_relaxed),
           .caught_up = caught_up(),
           .resubscribes = resubscribes_.load(std::memory_order_relaxed),
           .answers_refused = answers_refused_.load(std::memory_order_relaxed)};

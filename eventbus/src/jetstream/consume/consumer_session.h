@@ -56,6 +56,12 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   void StopArrivals() override;
   void Stop() override;
   ConsumerStats Stats() const override;
+  std::chrono::steady_clock::time_point receives_since() const override {
+    const std::shared_ptr<Link> link = connection_.link();
+    const bool flows = link != nullptr && flows_on_.load(std::memory_order_acquire) == link->generation();
+    return flows ? Clock::time_point(Clock::duration(flows_since_.load(std::memory_order_relaxed)))
+                 : Clock::time_point::max();
+  }
 
  protected:
   using Clock = Connection::Clock;
@@ -201,7 +207,8 @@ class ConsumerSession : public Consumer, private ConnectionObserver {
   std::atomic<bool> answer_refused_{false};         // relaxed: since it was asked whether they are taken
   std::atomic<std::uint64_t> highest_{0};           // relaxed: the last sequence that came
   std::atomic<std::uint64_t> followed_by_{0};       // relaxed: how many were to follow it
-  std::atomic<std::uint64_t> flows_on_{0};          // relaxed: a gauge; `generation_`, for other threads
+  std::atomic<std::uint64_t> flows_on_{0};          // `generation_`, for other threads
+  std::atomic<std::int64_t> flows_since_{0};        // written before `flows_on_`, which releases it
   std::atomic<bool> standing_by_{false};            // relaxed: a gauge
   std::atomic<bool> restless_{false};               // something arrived since `resting` was told
   std::atomic<bool> stopping_{false};               // relaxed: also set under `mutex_`, which orders it

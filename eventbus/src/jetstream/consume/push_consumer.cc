@@ -130,7 +130,10 @@ void PushConsumer::Audit(Clock::time_point now) {
       LookUpConsumer(api_, spec_.stream, spec_.consumer, stop_token(), kQuickBudget);
   if (!facts.ok() || !*facts || !SameConsumer((*facts)->identity(), consumer())) return;
   const std::uint64_t floor = (*facts)->acknowledged;
-  if (first && floor >= *first && events_.on_settled_elsewhere) events_.on_settled_elsewhere(floor);
+  if (first && floor >= *first) {
+    if (events_.on_settled_elsewhere) events_.on_settled_elsewhere(floor);
+    awaited_.OverUpTo(floor);
+  }
   const bool lost = audit_.Saw((*facts)->pending, outstanding_.size(), now, last);
   if (lost) RequestSynchronisation("the server waits for answers that were given");
 }

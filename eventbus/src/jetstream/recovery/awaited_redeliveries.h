@@ -29,6 +29,13 @@ class AwaitedRedeliveries {
     count_.store(awaited_.size(), std::memory_order_relaxed);
   }
 
+  /// All up to that one are settled.
+  void OverUpTo(std::uint64_t last) {
+    MutexLock lock(mutex_);
+    awaited_.erase(awaited_.begin(), awaited_.upper_bound(last));
+    count_.store(awaited_.size(), std::memory_order_relaxed);
+  }
+
   std::optional<std::uint64_t> First() const {
     MutexLock lock(mutex_);
     return awaited_.empty() ? std::nullopt : std::optional(*awaited_.begin());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bus/cancel/other_promises.h"
 #include "simulation/process/process.h"
 
 namespace penstock::eventbus::simulation {
@@ -25,13 +26,13 @@ void Process::Begin(InFlightMessage& item, std::size_t actor) {
   if (gone_) return;
   if (abandoning_ || !MayBegin(item)) return Postpone(item, actor);
   item.started_at.store(event_queue_.now().time_since_epoch().count(), std::memory_order_relaxed);
-  const bool delivered_before = item.deliveries_before > 0 && item.failures == 0;
+  const bool asks = cancels_ && OthersMayHavePromised(item, consumer_.receives_since());
   const auto look_up = [&] {
     return cancels_->LookUp(EventOf(item), [this, &item, actor] {
       abandoning_ || !MayBegin(item) ? Postpone(item, actor) : BeginUnlessLost(item, actor);
     });
   };
-  if (cancels_ && delivered_before && look_up()) return;
+  if (asks && look_up()) return;
   BeginUnlessLost(item, actor);
 }
 
@@ -175,7 +176,7 @@ InHand Process::WhereIs(std::size_t event) const {
   if (!consumer_.MayHandle()) return InHand::kNot;
   InHand where = InHand::kNot;
   flow_->ForEach([&](const InFlightMessage& item) {
-    if (where == InHand::kWaits || item.ownership_lost.load(std::memory_order_relaxed) || !IsEvent(item, event)) return;
+    if (where == InHand::kWaits || !IsOurs(item, consumer_.receives_since()) || !IsEvent(item, event)) return;
     const bool over = item.state == MessageState::kDeadLettering || item.state == MessageState::kRemovingLetter;
     where = over ? InHand::kGivenUp : InHand::kWaits;
   });
