@@ -18,8 +18,7 @@ TimePoint DeliveredAt(const InFlightMessage& item) {
 
 bool OthersMayHavePromised(const InFlightMessage& item, TimePoint receives_since) {
   if (item.deliveries_before > 0 && item.failures == 0) return true;
-  const TimePoint delivered = DeliveredAt(item);
-  return receives_since <= delivered && delivered - receives_since < kNewsIsLate;
+  return DeliveredAt(item) - receives_since < kNewsIsLate;
 }
 
 bool IsOurs(const InFlightMessage& item, TimePoint receives_since) {

@@ -6,7 +6,8 @@
 namespace penstock::eventbus {
 
 /// Whether another process may have promised, unheard of here, that no handler begins for the message: it was delivered
-/// to one, or the server may have lost that it was. `receives_since`: see `Consumer`.
+/// to one, or may have been since it came here, or the server may have lost that it was. `receives_since`: see
+/// `Consumer`.
 bool OthersMayHavePromised(const InFlightMessage& item, TimePoint receives_since);
 
 /// Whether no other process has the message, as far as is known.
